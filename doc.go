@@ -1,0 +1,26 @@
+// Package tocsin is a self-hosted security and mail server for Microsoft 365; this package is its words.
+//
+// Packages stand in one order, the line, and import only what stands above them. The order of reading, of
+// importing and of flow is the same, and line_test.go holds the code to it (tests may reach anywhere):
+//
+//	tocsin        the words: tenant, person, mailbox, event, finding, action, scope, problem; the clock
+//	story         the text format in which people act: a rule's test, a demo's world, a bug report
+//	journal       the durable inbox for what comes from outside (NATS JetStream, in process or a cluster)
+//	store         the tables of record (SQLite, or PostgreSQL): open, migrate, transact per tenant; facts; leases
+//	stream        reads the journal in order and folds it exactly once; follows facts
+//	secret        seals credentials at rest; where the key comes from
+//	graph         speaks to Microsoft Graph: calls, tokens, limits, pages, delta, batch
+//	graph/sim     stands in for Microsoft 365: worlds, faults, ground truth
+//	connect       consent, credentials, what is granted, what is missing and what that costs
+//	detect        the forms of judgement: organisation, mailbox, rule set, audit record; risk and its terms
+//	detect/rule   the detections, by family
+//	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
+//	offline       the same judgement on exported files, with no server
+//	api           the operations, one table: REST, OpenAPI, CLI, roles
+//	web           the pages
+//	server        all wiring, for the command, the demo and the tests
+//	cmd/tocsin    the command
+//
+// What the design foresees and is not built yet (learn, remediate, mail, query, investigate, inbox, notify) has its
+// place on the line when it comes.
+package tocsin
