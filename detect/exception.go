@@ -1,0 +1,97 @@
+package detect
+
+import (
+	"strings"
+	"time"
+
+	"tocsin.dev"
+)
+
+// Exception excuses something from a rule, until it expires. Somebody must own it and give the reason: an exception
+// without either excuses nothing.
+type Exception struct {
+	ID      string
+	Rule    string // a rule's name, a family, or "*"
+	Scope   Scope
+	Value   string // by Scope; "*" is everything of that scope
+	Owner   string
+	Reason  string
+	Expires time.Time // zero: never
+}
+
+// Scope says what an exception's value names.
+type Scope string
+
+// The scopes. An address or a domain excuses a destination: a rule that also sends elsewhere is still judged for that.
+const (
+	ScopePerson  Scope = "person"  // the person's id or address
+	ScopeAddress Scope = "address" // a destination
+	ScopeDomain  Scope = "domain"  // a destination's domain
+	ScopeSubject Scope = "subject" // the id of the thing judged, such as one inbox rule
+)
+
+func (e *Exception) covers(m *Meta, now time.Time) bool {
+	if e.Owner == "" || e.Reason == "" || !e.Expires.IsZero() && !now.Before(e.Expires) {
+		return false
+	}
+	return e.Rule == "*" || e.Rule == m.Name || e.Rule == m.Family
+}
+
+func (e *Exception) means(value string) bool {
+	return e.Value == "*" || strings.EqualFold(e.Value, value)
+}
+
+// For is the organisation as the rule m sees it: destinations excused from m count as trusted.
+func (o *Org) For(m *Meta) *Org {
+	var seen *Org
+	for i := range o.Exceptions {
+		e := &o.Exceptions[i]
+		if e.Scope != ScopeAddress && e.Scope != ScopeDomain || !e.covers(m, o.Now) {
+			continue
+		}
+		if seen == nil {
+			seen = o.copyPartners()
+		}
+		seen.Partners[strings.ToLower(e.Value)] = true
+	}
+	if seen == nil {
+		return o
+	}
+	return seen
+}
+
+func (o *Org) copyPartners() *Org {
+	c := *o
+	c.Partners = make(map[string]bool, len(o.Partners)+1)
+	for p := range o.Partners {
+		c.Partners[p] = true
+	}
+	return &c
+}
+
+// Excused gives the exception that excuses the finding f of rule m for its person or its subject, or nil.
+func (o *Org) Excused(m *Meta, f *tocsin.Finding) *Exception {
+	for i := range o.Exceptions {
+		e := &o.Exceptions[i]
+		person := e.Scope == ScopePerson && (e.means(string(f.Person)) || e.means(f.Who))
+		subject := e.Scope == ScopeSubject && e.means(f.Subject)
+		if (person || subject) && e.covers(m, o.Now) {
+			return e
+		}
+	}
+	return nil
+}
+
+// Unexcused is fs without what is excused from m.
+func (o *Org) Unexcused(m *Meta, fs []tocsin.Finding) []tocsin.Finding {
+	if len(o.Exceptions) == 0 {
+		return fs
+	}
+	kept := fs[:0]
+	for i := range fs {
+		if o.Excused(m, &fs[i]) == nil {
+			kept = append(kept, fs[i])
+		}
+	}
+	return kept
+}
