@@ -1,0 +1,256 @@
+package story
+
+import (
+	"net/netip"
+	"strings"
+)
+
+const verbs = "makes rule, changes rule, deletes rule, disables rule, enables rule, sets automatic reply, stops automatic reply, " +
+	"signs in, receives, sends, is blocked, is unblocked, becomes shared, runs, audits"
+
+// act reads "day hh:mm who verb …".
+func (p *parser) act(l *line) error {
+	a := Act{Line: l.n, Args: map[string]string{}}
+	var err error
+	if a.At, err = l.when(); err != nil {
+		return err
+	}
+	if n := len(p.story.Acts); n > 0 && a.At < p.story.Acts[n-1].At {
+		return l.wrong("it happens before the act above", "acts in the order of time; mon+1 is Monday of the next week")
+	}
+	if a.Who, err = p.who(l); err != nil {
+		return err
+	}
+	if err = p.verb(l, &a); err != nil {
+		return err
+	}
+	p.story.Acts = append(p.story.Acts, a)
+	return nil
+}
+
+// who takes a declared short name, an address, or anything in quotes.
+func (p *parser) who(l *line) (string, error) {
+	t := l.peek()
+	if _, known := p.people[t.text]; known || t.quoted && t.text != "" || strings.Contains(t.text, "@") {
+		return l.next().text, nil
+	}
+	return "", l.refuse("the short name of a person declared before, an address, or a name in quotes")
+}
+
+func (p *parser) verb(l *line, a *Act) error {
+	if l.peek().quoted {
+		return l.refuse(verbs)
+	}
+	switch first := l.peek().text; first {
+	case "makes", "changes", "deletes", "disables", "enables":
+		l.next()
+		if err := l.want("rule"); err != nil {
+			return err
+		}
+		a.Verb = Verb(first + " rule")
+		return p.ruleVerb(l, a)
+	case "sets", "stops":
+		l.next()
+		return p.autoReply(l, a, first)
+	case "signs":
+		l.next()
+		return p.signIn(l, a)
+	case "receives":
+		l.next()
+		a.Verb = Receives
+		return p.mail(l, a, "from")
+	case "sends":
+		l.next()
+		a.Verb = Sends
+		return p.mail(l, a, "to")
+	case "is", "becomes":
+		l.next()
+		return p.becomes(l, a, first)
+	case "runs", "audits":
+		l.next()
+		a.Verb = Verb(first)
+		return p.audit(l, a)
+	}
+	return l.refuse(verbs)
+}
+
+func (p *parser) becomes(l *line, a *Act, first string) error {
+	switch v := Verb(first + " " + l.peek().text); v {
+	case IsBlocked, IsUnblocked, BecomesShared:
+		a.Verb = v
+		l.next()
+		return nil
+	}
+	if first == "is" {
+		return l.refuse("blocked, unblocked")
+	}
+	return l.refuse("shared")
+}
+
+func (p *parser) autoReply(l *line, a *Act, first string) error {
+	for _, w := range []string{"automatic", "reply"} {
+		if err := l.want(w); err != nil {
+			return err
+		}
+	}
+	a.Verb = StopsAutoReply
+	if first == "stops" {
+		return nil
+	}
+	a.Verb = SetsAutoReply
+	if !l.peek().quoted {
+		return l.refuse("the reply in quotes")
+	}
+	a.Args["text"] = l.next().text
+	return nil
+}
+
+func (p *parser) signIn(l *line, a *Act) error {
+	a.Verb = SignsIn
+	if err := l.want("in"); err != nil {
+		return err
+	}
+	if err := l.want("from"); err != nil {
+		return err
+	}
+	if err := l.origin(a.Args); err != nil {
+		return err
+	}
+	for !l.done() {
+		switch {
+		case l.take("failing"):
+			a.Args["result"] = "failure"
+		case l.take("app"):
+			app, err := l.word("the application's name")
+			if err != nil {
+				return err
+			}
+			a.Args["app"] = app
+		default:
+			return l.refuse("app, failing")
+		}
+	}
+	return nil
+}
+
+// origin takes IP, IP/COUNTRY or COUNTRY.
+func (l *line) origin(args map[string]string) error {
+	ip, country, both := strings.Cut(l.peek().text, "/")
+	if !both && len(ip) == 2 {
+		ip, country = "", ip
+	}
+	if ip != "" {
+		addr, err := netip.ParseAddr(ip)
+		if err != nil || addr.Zone() != "" {
+			return l.refuse("203.0.113.7, 203.0.113.7/NL or NL")
+		}
+		args["ip"] = addr.String()
+	}
+	if country != "" || ip == "" {
+		if len(country) != 2 || !letter(country[0]) || !letter(country[1]) {
+			return l.refuse("203.0.113.7, 203.0.113.7/NL or NL")
+		}
+		args["country"] = country
+	}
+	l.next()
+	return nil
+}
+
+func letter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
+
+// mail reads "from A" or "to A, B", and a subject.
+func (p *parser) mail(l *line, a *Act, side string) error {
+	if err := l.want(side); err != nil {
+		return err
+	}
+	if side == "from" {
+		one, err := p.address(l)
+		if err != nil {
+			return err
+		}
+		a.Args["from"] = one
+	} else {
+		all, err := p.addresses(l)
+		if err != nil {
+			return err
+		}
+		a.Args["to"] = strings.Join(all, ",")
+	}
+	if l.take("subject") {
+		s, err := l.word("the subject in quotes")
+		if err != nil {
+			return err
+		}
+		a.Args["subject"] = s
+	}
+	return nil
+}
+
+const details = "from, as, on, target, workload, result, app, agent, or KEY=VALUE"
+
+// audit reads an audit record: the operation, its details and its members.
+func (p *parser) audit(l *line, a *Act) error {
+	op, err := l.word("the operation, such as Set-Mailbox")
+	if err != nil {
+		return err
+	}
+	a.Args["operation"] = op
+	a.Params, a.Modified = map[string]string{}, map[string][2]string{}
+	for !l.done() {
+		t := l.peek()
+		if key, value, ok := strings.Cut(t.text, "="); ok && !t.quoted && key != "" {
+			err = p.member(l, a, key, value)
+		} else {
+			err = p.detail(l, a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parser) detail(l *line, a *Act) error {
+	t := l.peek()
+	if t.quoted {
+		return l.refuse(details)
+	}
+	switch t.text {
+	case "from":
+		l.next()
+		return l.origin(a.Args)
+	case "as":
+		l.next()
+		switch kind := l.peek().text; kind {
+		case "user", "admin", "service", "system", "app":
+			a.Args["as"] = kind
+			l.next()
+			return nil
+		}
+		return l.refuse("user, admin, service, system, app")
+	case "on", "target", "workload", "result", "app", "agent":
+		l.next()
+		v, err := l.word("a word or a text in quotes")
+		if addr, ok := p.people[v]; ok && (t.text == "on" || t.text == "target") {
+			v = addr
+		}
+		a.Args[t.text] = v
+		return err
+	}
+	return l.refuse(details)
+}
+
+// member takes KEY=VALUE, KEY="VALUE" or either followed by becoming "NEW".
+func (p *parser) member(l *line, a *Act, key, value string) error {
+	l.next()
+	if value == "" && l.peek().quoted && l.peek().tight {
+		value = l.next().text
+	}
+	if !l.take("becoming") {
+		a.Params[key] = value
+		return nil
+	}
+	now, err := l.word("what it became")
+	a.Modified[key] = [2]string{value, now}
+	return err
+}
