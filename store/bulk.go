@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Into says what many rows are written into at once.
+type Into struct {
+	Table   string
+	Columns []string // in the order of a row's values
+	Key     []string // where a row with these columns equal is there, it is updated; none: that is an error
+	Keep    []string // columns that such a row keeps, first_seen for one
+}
+
+// Insert writes rows, many in a statement, which spares most of the time of one by one. Where two of them have the
+// same key, the later is written.
+func (tx *Tx) Insert(ctx context.Context, into Into, rows [][]any) error {
+	rows = lastOfEach(into, rows)
+	most := min(500, variables/max(1, len(into.Columns)))
+	for len(rows) > 0 {
+		n := min(most, len(rows))
+		args := make([]any, 0, n*len(into.Columns))
+		for _, row := range rows[:n] {
+			if len(row) != len(into.Columns) {
+				return tx.failed(fmt.Errorf("insert into %s: %d values for %d columns", into.Table, len(row), len(into.Columns)))
+			}
+			args = append(args, row...)
+		}
+		if _, err := tx.Exec(ctx, into.statement(n), args...); err != nil {
+			return fmt.Errorf("insert into %s: %w", into.Table, err)
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// Insert writes rows of the tenant: Columns and Key do not name the column tenant, nor do the rows hold it; it is
+// put in.
+func (t *Tenant) Insert(ctx context.Context, into Into, rows [][]any) error {
+	into.Columns = append([]string{"tenant"}, into.Columns...)
+	if len(into.Key) > 0 {
+		into.Key = append([]string{"tenant"}, into.Key...)
+	}
+	all := make([][]any, len(rows))
+	for i, row := range rows {
+		all[i] = append([]any{string(t.id)}, row...)
+	}
+	return t.tx.Insert(ctx, into, all)
+}
+
+func (into Into) statement(rows int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "insert into %s (%s) values ", into.Table, strings.Join(into.Columns, ", "))
+	for i := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString("(" + In(len(into.Columns), i*len(into.Columns)+1) + ")")
+	}
+	if len(into.Key) == 0 {
+		return b.String()
+	}
+	var set []string
+	for _, c := range into.Columns {
+		if !slices.Contains(into.Key, c) && !slices.Contains(into.Keep, c) {
+			set = append(set, c+" = excluded."+c)
+		}
+	}
+	fmt.Fprintf(&b, " on conflict (%s) do ", strings.Join(into.Key, ", "))
+	if len(set) == 0 {
+		return b.String() + "nothing"
+	}
+	return b.String() + "update set " + strings.Join(set, ", ")
+}
+
+// lastOfEach leaves out the rows whose key comes again later: PostgreSQL refuses to touch a row twice in a statement.
+func lastOfEach(into Into, rows [][]any) [][]any {
+	if len(into.Key) == 0 {
+		return rows
+	}
+	var at []int
+	for i, c := range into.Columns {
+		if slices.Contains(into.Key, c) {
+			at = append(at, i)
+		}
+	}
+	seen := make(map[string]bool, len(rows))
+	out := make([][]any, 0, len(rows))
+	for _, row := range slices.Backward(rows) {
+		var key strings.Builder
+		for _, i := range at {
+			if i < len(row) {
+				fmt.Fprintf(&key, "%v\x00", row[i])
+			}
+		}
+		if !seen[key.String()] {
+			seen[key.String()] = true
+			out = append(out, row)
+		}
+	}
+	slices.Reverse(out)
+	return out
+}

@@ -1,0 +1,61 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Checkpoint is how far a reader of the journal has folded a partition: the journal's stream (its creation id), the
+// message's sequence, the item's index within it; and the epoch of the lease under which that was.
+type Checkpoint struct {
+	Stream string
+	Seq    uint64
+	Index  int
+	Epoch  int64
+}
+
+// Checkpoint is where the reader name stands in a partition; the zero value where it never was.
+func (tx *Tx) Checkpoint(ctx context.Context, name string, lane int) (Checkpoint, error) {
+	var c Checkpoint
+	var seq int64
+	err := tx.QueryRow(ctx, `select stream, seq, idx, epoch from checkpoint where name = $1 and lane = $2`, name, lane).
+		Scan(&c.Stream, &seq, &c.Index, &c.Epoch)
+	if errors.Is(err, ErrNone) {
+		return Checkpoint{}, nil
+	}
+	c.Seq = uint64(seq)
+	return c, err
+}
+
+// SetCheckpoint moves the reader name to c, or fails with ErrLost when a later epoch has written there already.
+func (tx *Tx) SetCheckpoint(ctx context.Context, name string, lane int, c Checkpoint) error {
+	n, err := tx.Exec(ctx, `insert into checkpoint (name, lane, stream, seq, idx, epoch) values ($1, $2, $3, $4, $5, $6)
+		on conflict (name, lane) do update set stream = excluded.stream, seq = excluded.seq, idx = excluded.idx, epoch = excluded.epoch
+		where checkpoint.epoch <= excluded.epoch`, name, lane, c.Stream, int64(c.Seq), c.Index, c.Epoch)
+	if err == nil && n == 0 {
+		return tx.failed(fmt.Errorf("checkpoint %s of partition %d, epoch %d: %w", name, lane, c.Epoch, ErrLost))
+	}
+	return err
+}
+
+// Cursor is the number of the last fact of a lane that the follower name has dealt with; 0 where it never did.
+func (tx *Tx) Cursor(ctx context.Context, name string, lane int) (int64, error) {
+	var n int64
+	err := tx.QueryRow(ctx, `select n from cursor where name = $1 and lane = $2`, name, lane).Scan(&n)
+	if errors.Is(err, ErrNone) {
+		return 0, nil
+	}
+	return n, err
+}
+
+// MoveCursor moves the follower name from one number to another, or fails with ErrLost when it does not stand there:
+// two that follow under one name would both deal with the same facts, and one of them must lose.
+func (tx *Tx) MoveCursor(ctx context.Context, name string, lane int, from, to int64) error {
+	n, err := tx.Exec(ctx, `insert into cursor (name, lane, n) values ($1, $2, $3)
+		on conflict (name, lane) do update set n = excluded.n where cursor.n = $4`, name, lane, to, from)
+	if err == nil && n == 0 {
+		return tx.failed(fmt.Errorf("cursor %s of lane %d is not at %d: %w", name, lane, from, ErrLost))
+	}
+	return err
+}
