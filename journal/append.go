@@ -1,0 +1,196 @@
+package journal
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tocsin.dev"
+)
+
+// The bounds of an envelope, and of what may wait for one.
+const (
+	maxCount   = 500
+	maxSize    = 512 << 10
+	maxItem    = 1 << 20
+	maxWaiting = 64 << 20 // bytes in a partition
+)
+
+// ErrUnavailable is the problem of an item that could not be stored in time. It may be stored all the same, so whoever
+// sent it sends it again and the reader takes repeats as such.
+var ErrUnavailable = tocsin.Problemf(tocsin.Unavailable, "Send it again; if it stays, see that the journal's disk or cluster is well.",
+	"The journal did not store it in time.")
+
+func unavailable(cause error) error {
+	return &tocsin.Problem{Code: ErrUnavailable.Code, What: ErrUnavailable.What, Do: ErrUnavailable.Do, Err: errors.Join(ErrUnavailable, cause)}
+}
+
+// request is what one caller appends to one partition, as one piece.
+type request struct {
+	part  *partition
+	items []byte // encoded
+	count int
+	taken atomic.Bool // by the writer, or by the caller who no longer waits
+	done  chan error  // holds one
+}
+
+// queue is what waits for a partition's writer.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*request
+	size    int
+	closed  bool
+	wake    chan struct{} // holds one
+}
+
+// Append stores the items. When it returns nil they are on stable storage, those of one person in the order given and after
+// all that was appended before. The error is ErrUnavailable (errors.Is) where that did not come about within two seconds,
+// a Problem of code invalid for an item above 1 MiB or whose body is not JSON (then none is stored), or ctx's.
+func (j *Journal) Append(ctx context.Context, items ...Item) error {
+	requests, err := j.pack(items)
+	if err != nil {
+		return err
+	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for _, r := range requests {
+		if !r.part.queue.put(r) {
+			r.done <- unavailable(errors.New("too much waits, or the journal is closed"))
+		}
+	}
+	for _, r := range requests {
+		select {
+		case err = <-r.done:
+		case <-late.C:
+			err = unavailable(context.DeadlineExceeded)
+		case <-ctx.Done():
+			err = fmt.Errorf("append to the journal: %w", context.Cause(ctx))
+		}
+		if err != nil {
+			abandon(requests)
+			return err
+		}
+	}
+	return nil
+}
+
+// abandon takes back what the writers have not begun.
+func abandon(requests []*request) {
+	for _, r := range requests {
+		r.taken.Store(true)
+	}
+}
+
+// pack encodes the items into requests, in order within each partition.
+func (j *Journal) pack(items []Item) ([]*request, error) {
+	var requests []*request
+	open := make(map[int]*request, 1)
+	for i := range items {
+		item := &items[i]
+		if len(item.Body) > 0 && !json.Valid(item.Body) {
+			return nil, tocsin.Problemf(tocsin.Invalid, "Send JSON.", "The body of a %s item is not JSON.", item.Kind)
+		}
+		b := sealItem(nil, item)
+		if len(b) > j.limit {
+			return nil, tocsin.Problemf(tocsin.Invalid, fmt.Sprintf("Send at most %d bytes at once.", j.limit),
+				"A %s item of %d bytes is too large for the journal.", item.Kind, len(b))
+		}
+		n := j.Partition(item.Tenant, item.Person)
+		r := open[n]
+		if r == nil || r.count == maxCount || len(r.items)+len(b) > maxSize {
+			r = &request{part: j.parts[n], done: make(chan error, 1)}
+			open[n], requests = r, append(requests, r)
+		}
+		r.items, r.count = append(r.items, b...), r.count+1
+	}
+	return requests, nil
+}
+
+// put gives a request to the writer; false where there is no room.
+func (q *queue) put(r *request) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.size+len(r.items) > maxWaiting {
+		return false
+	}
+	q.waiting, q.size = append(q.waiting, r), q.size+len(r.items)
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// take gives the requests that fit into one envelope, at least one if any waits.
+func (q *queue) take() (batch []*request, count int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	size, used := 0, 0
+	for _, r := range q.waiting {
+		if len(batch) > 0 && (count+r.count > maxCount || size+len(r.items) > maxSize) {
+			break
+		}
+		used++
+		q.size -= len(r.items)
+		if r.taken.CompareAndSwap(false, true) {
+			batch, count, size = append(batch, r), count+r.count, size+len(r.items)
+		}
+	}
+	rest := copy(q.waiting, q.waiting[used:])
+	clear(q.waiting[rest:])
+	q.waiting = q.waiting[:rest]
+	return batch, count
+}
+
+// close refuses what waits and whatever comes.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for _, r := range q.waiting {
+		r.done <- unavailable(errors.New("the journal is closed"))
+	}
+	q.waiting = nil
+}
+
+// write is a partition's writer: there is no timer; whatever waits goes out as one message, one after the other,
+// and the one acknowledgement answers all of its callers.
+func (j *Journal) write(p *partition) {
+	defer p.queue.close()
+	for {
+		select {
+		case <-j.closed:
+			return
+		case <-p.queue.wake:
+		}
+		for {
+			batch, count := p.queue.take()
+			if len(batch) == 0 {
+				break
+			}
+			err := j.publish(p, batch, count)
+			for _, r := range batch {
+				r.done <- err
+			}
+		}
+	}
+}
+
+func (j *Journal) publish(p *partition, batch []*request, count int) error {
+	parts := make([][]byte, len(batch))
+	for i, r := range batch {
+		parts[i] = r.items
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, err := j.js.Publish(ctx, p.name, seal(count, parts...)); err != nil {
+		return unavailable(err)
+	}
+	p.envelopes.Add(1)
+	p.items.Add(uint64(count))
+	return nil
+}
