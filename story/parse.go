@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"tocsin.dev"
 )
 
 // maxLine is the longest line that is read, in bytes.
@@ -104,11 +102,12 @@ func (p *parser) statement(l *line) error {
 
 func (p *parser) domain(l *line) error {
 	d := Decl{Line: l.n, Kind: Kind(l.next().text)}
-	var err error
-	d.Name, err = l.word("a domain such as fabrikam.com")
-	d.Name = strings.ToLower(d.Name)
+	if !plain(l.peek().text) {
+		return l.refuse("a domain such as fabrikam.com")
+	}
+	d.Name = strings.ToLower(l.next().text)
 	p.story.World = append(p.story.World, d)
-	return err
+	return nil
 }
 
 func (p *parser) person(l *line) error {
@@ -127,7 +126,7 @@ func (p *parser) person(l *line) error {
 	if l.peek().quoted {
 		d.Title = l.next().text
 	}
-	if t := l.peek(); strings.Contains(t.text, "@") {
+	if t := l.peek(); !t.quoted && strings.Contains(t.text, "@") {
 		d.Address = l.next().text
 	} else if own := p.story.Domains(Domain); len(own) > 0 {
 		d.Address = d.Name + "@" + own[0]
@@ -280,6 +279,9 @@ func (p *parser) address(l *line) (string, error) {
 	if !strings.Contains(t.text, "@") && !t.quoted {
 		return "", l.refuse("an address, or the short name of a declared person")
 	}
+	if strings.Contains(t.text, ",") {
+		return "", l.refuse("an address without a comma")
+	}
 	return l.next().text, nil
 }
 
@@ -319,13 +321,4 @@ func (l *line) when() (time.Duration, error) {
 	}
 	l.next()
 	return at + time.Duration(clock.Hour())*time.Hour + time.Duration(clock.Minute())*time.Minute, nil
-}
-
-// Must is Parse of text that is known to be right; it panics where it is not.
-func Must(name, text string) *Story {
-	s, err := Parse(name, strings.NewReader(text))
-	if err != nil {
-		panic(tocsin.AsProblem(err).Error())
-	}
-	return s
 }

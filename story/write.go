@@ -19,7 +19,7 @@ func (s *Story) String() string {
 		b.WriteString(s.World[i].String() + "\n")
 	}
 	for i := range s.Acts {
-		b.WriteString(s.Acts[i].String() + "\n")
+		b.WriteString(s.act(&s.Acts[i]) + "\n")
 	}
 	for i := range s.Expects {
 		b.WriteString(s.Expects[i].String() + "\n")
@@ -43,7 +43,7 @@ func (d *Decl) String() string {
 		if d.Title != "" {
 			out = append(out, strconv.Quote(d.Title))
 		}
-		out = append(out, addressed(d.Address))
+		out = append(out, d.Address)
 		for _, f := range d.Flags {
 			out = append(out, string(f))
 		}
@@ -103,8 +103,12 @@ func (e *Expect) String() string {
 	return out
 }
 
-func (a *Act) String() string {
-	out := when(a.At) + " " + bare(a.Who) + " " + string(a.Verb)
+func (s *Story) act(a *Act) string {
+	who := strconv.Quote(a.Who)
+	if plain(a.Who) && (strings.Contains(a.Who, "@") || s.Address(a.Who) != a.Who) {
+		who = a.Who
+	}
+	out := when(a.At) + " " + who + " " + string(a.Verb)
 	for _, more := range a.rest() {
 		out += " " + more
 	}
