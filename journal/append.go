@@ -49,7 +49,7 @@ type queue struct {
 
 // Append stores the items. When it returns nil they are on stable storage, those of one person in the order given and after
 // all that was appended before. The error is ErrUnavailable (errors.Is) where that did not come about within two seconds,
-// a Problem of code invalid for an item above 1 MiB or whose body is not JSON (then none is stored), or ctx's.
+// a Problem of code invalid for an item above 1 MiB, of no tenant, or whose body is not JSON (then none is stored), or ctx's.
 func (j *Journal) Append(ctx context.Context, items ...Item) error {
 	requests, err := j.pack(items)
 	if err != nil {
@@ -91,6 +91,9 @@ func (j *Journal) pack(items []Item) ([]*request, error) {
 	open := make(map[int]*request, 1)
 	for i := range items {
 		item := &items[i]
+		if item.Tenant == "" {
+			return nil, tocsin.Problemf(tocsin.Invalid, "Name the tenant.", "A %s item belongs to no tenant.", item.Kind)
+		}
 		if len(item.Body) > 0 && !json.Valid(item.Body) {
 			return nil, tocsin.Problemf(tocsin.Invalid, "Send JSON.", "The body of a %s item is not JSON.", item.Kind)
 		}

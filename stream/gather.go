@@ -1,0 +1,68 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tocsin.dev/journal"
+)
+
+// maxBytes is the most that the bodies of a run may take, but for its last item.
+const maxBytes = 16 << 20
+
+// finding is what the journal's reader found: an entry, or an error.
+type finding struct {
+	entry journal.Entry
+	err   error
+}
+
+var errEnded = errors.New("the journal ended")
+
+// pump reads the journal behind from into found, and closes it at the end.
+func (s *stint) pump(ctx context.Context, from journal.Position, found chan<- finding) {
+	defer close(found)
+	for entry, err := range s.Journal.Read(ctx, s.partition, from) {
+		select {
+		case found <- finding{entry, err}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// gather waits for an item and takes those that come within MaxTime of it, up to MaxRun; an error ends the run early.
+func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal.Entry, last error) {
+	var late <-chan time.Time
+	for size := 0; len(run) < s.MaxRun && size < maxBytes; {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-late:
+			return run, nil
+		case f, more := <-found:
+			if !more {
+				return run, errEnded
+			}
+			if f.err != nil {
+				return run, f.err
+			}
+			run, size = append(run, f.entry), size+len(f.entry.Body)
+			if len(run) == 1 {
+				timer := time.NewTimer(s.MaxTime)
+				defer timer.Stop()
+				late = timer.C
+			}
+		}
+	}
+	return run, nil
+}
+
+// end deals with what ended a run: nothing, a gap, which is passed on, or the end of reading.
+func (s *stint) end(ctx context.Context, err error) error {
+	var gap *journal.Gap
+	if !errors.As(err, &gap) {
+		return err
+	}
+	return s.pass(ctx, gap)
+}
