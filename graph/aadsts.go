@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"encoding/json"
+	"regexp"
+	"strconv"
+)
+
+// signIn is what a code of Microsoft's sign-in means for an app, and what mends it.
+type signIn struct {
+	code     int
+	what, do string
+}
+
+// signIns are the codes that an app can meet. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+var signIns = []signIn{
+	{7000215, "The client secret is wrong.",
+		"Enter the secret's value, not its id; if it is lost, make a new one under Certificates & secrets."},
+	{7000222, "The client secret has expired.",
+		"Make a new one under Certificates & secrets of the app registration and enter its value."},
+	{7000218, "The app registration wants a secret or a certificate, and none was sent.",
+		"Enter one on the connection."},
+	{700016, "The app is not in this tenant: the client id is wrong, or the app was deleted or never consented to.",
+		"Compare the application (client) id, and give administrator consent in this tenant."},
+	{7000229, "The app has no enterprise application in this tenant.",
+		"Give administrator consent in this tenant; that makes it."},
+	{7000112, "The app is disabled in this tenant.",
+		"Enable sign-in under Enterprise applications → the app → Properties."},
+	{7000113, "The app is not allowed to sign in by itself.",
+		"Register it as a confidential client with a secret or a certificate."},
+	{90002, "The tenant does not exist.",
+		"Compare the tenant id, and the cloud it lives in."},
+	{900023, "The tenant id is neither an id nor a domain.",
+		"Enter the tenant (directory) id from the tenant's overview page."},
+	{900382, "The tenant belongs to another Microsoft cloud.",
+		"Choose the tenant's cloud on the connection."},
+	{900432, "The app registration and the tenant are in different Microsoft clouds.",
+		"Choose the tenant's cloud on the connection."},
+	{700027, "The certificate is not the app registration's, has expired, or this server's clock is wrong.",
+		"Upload the certificate to the app registration, and compare this server's time."},
+	{700024, "The proof by certificate is out of its time: this server's clock is wrong.",
+		"Set the clock by NTP."},
+	{700030, "The certificate's subject or issuer is not what the app registration allows.",
+		"Upload this certificate to the app registration."},
+	{500011, "Microsoft Graph is not known in this tenant under this cloud's address.",
+		"Choose the tenant's cloud on the connection; in a new tenant, sign in to it once with a browser."},
+	{500014, "Microsoft Graph is disabled in this tenant.",
+		"Enable its service principal in the tenant."},
+	{65001, "Nobody has consented to the app in this tenant.",
+		"Give administrator consent."},
+	{53003, "Conditional Access blocks the app.",
+		"Look in the tenant's service principal sign-ins for the policy, and exclude the app or allow this server's address."},
+	{53000, "Conditional Access asks for a compliant device, which an app does not have.",
+		"Exclude the app from that policy."},
+	{530035, "Security defaults block the app's sign-in.",
+		"Look in the tenant's service principal sign-ins for the reason."},
+	{50034, "The account does not exist in this tenant.",
+		"Compare the account and the tenant."},
+	{50057, "The account is disabled.",
+		"Enable it, or connect with another."},
+	{50105, "The app is limited to assigned users, and this one is not.",
+		"Assign it under Enterprise applications → the app → Users and groups."},
+	{50020, "The account is from another tenant and is not a guest here.",
+		"Sign in with an account of this tenant."},
+	{70001, "The app is disabled or not known in this tenant.",
+		"Compare the client id, and give administrator consent."},
+	{1002012, "The scope asked for does not fit a sign-in without a person.",
+		"Choose the tenant's cloud on the connection."},
+}
+
+// passing are the codes of faults that pass by themselves.
+var passing = map[int]bool{90033: true, 90055: true, 90006: true, 90012: true, 50196: true, 50087: true, 90051: true}
+
+var aadsts = regexp.MustCompile(`AADSTS(\d{4,8})`)
+
+// signInCode is the code in an error body of the sign-in service, 0 when there is none.
+func signInCode(body []byte) (code int, kind string) {
+	var e struct {
+		Error       any    `json:"error"`
+		Description string `json:"error_description"`
+		Codes       []int  `json:"error_codes"`
+	}
+	_ = json.Unmarshal(body, &e) // what could be read is used; the rest stays zero
+	kind, _ = e.Error.(string)
+	if len(e.Codes) > 0 {
+		return e.Codes[0], clip(kind, 60)
+	}
+	if m := aadsts.FindStringSubmatch(e.Description); m != nil {
+		code, _ = strconv.Atoi(m[1])
+	}
+	return code, clip(kind, 60)
+}
+
+// refused is the error for a code that does not pass by itself.
+func refused(code int, kind string) *Revoked {
+	for _, s := range signIns {
+		if s.code == code {
+			return &Revoked{Code: "AADSTS" + strconv.Itoa(code), What: s.what, Do: s.do}
+		}
+	}
+	name := "AADSTS" + strconv.Itoa(code)
+	if code == 0 {
+		name = or(kind, "unknown")
+	}
+	return &Revoked{
+		Code: name,
+		What: "Microsoft refuses the app's sign-in (" + or(kind, name) + ").",
+		Do:   "Look the code up at https://login.microsoftonline.com/error, and in the tenant's service principal sign-ins.",
+	}
+}

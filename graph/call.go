@@ -1,0 +1,67 @@
+package graph
+
+import "fmt"
+
+// Kind says whose limits a call falls under.
+type Kind int
+
+// The kinds of calls.
+const (
+	Other      Kind = iota // only the limit of the whole app
+	Mailbox                // the mailbox's own: requests in ten minutes, and at once
+	Directory              // resource units of the tenant
+	Report                 // sign-ins, directory audits: 5 in 10 seconds
+	Protection             // Identity Protection and Conditional Access: 1 a second for all apps
+)
+
+func (k Kind) String() string {
+	return [...]string{"other", "mailbox", "directory", "reports", "protection"}[k]
+}
+
+// Call is one request Tocsin can make.
+type Call struct {
+	Name        string
+	Method      string
+	Path        string   // after /v1.0, with {placeholders}; {user} is the mailbox whose limits count
+	Permissions []string // application permissions, any one of which is enough, the least first
+	Docs        string   // Microsoft's page
+	Select      []string // the only fields ever asked for
+	Expand      string
+	Options     []string // query options that a caller may set, besides those set here
+	Top         int      // $top: elements on a page
+	PageSize    int      // Prefer: odata.maxpagesize, where $top would end a delta round early
+	Beta        bool
+	Kind        Kind
+	Cost        int    // resource units before $select takes one off, for Directory; 0 is 1
+	Why         string // what we want with it
+}
+
+// Units is what the call costs of the tenant's resource units.
+// https://learn.microsoft.com/graph/throttling-limits: $select takes one off, $expand adds one, at least one.
+func (c Call) Units() int {
+	n := max(c.Cost, 1)
+	if len(c.Select) > 0 {
+		n--
+	}
+	if c.Expand != "" {
+		n++
+	}
+	return max(n, 1)
+}
+
+// Find is the call of that name. It panics when there is none: names are written in code, and each is in [Calls].
+func Find(name string) Call {
+	c, ok := byName[name]
+	if !ok {
+		panic(fmt.Sprintf("graph: no call is named %q: see graph/calls.go", name))
+	}
+	return c
+}
+
+var byName = func() map[string]Call {
+	m := make(map[string]Call, len(Calls))
+	for _, c := range Calls {
+		m[c.Name] = c
+	}
+	return m
+}()

@@ -1,0 +1,182 @@
+package graph
+
+// Calls is every request Tocsin can make to a tenant. The consent page, the permissions table and the simulator read it too.
+// Permissions are from Microsoft's own map (microsoft-graph-devx-content, permissions.json), those that suffice for the
+// fields selected here; costs from https://learn.microsoft.com/graph/throttling-limits.
+var Calls = []Call{
+	{
+		Name: "organization.list", Method: "GET", Path: "/organization", Kind: Directory,
+		Permissions: []string{"Organization.Read.All", "User.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/organization-list",
+		Select:      []string{"id", "displayName", "verifiedDomains", "assignedPlans", "countryLetterCode", "createdDateTime", "onPremisesSyncEnabled", "tenantType"},
+		Why:         "The tenant's name, its verified domains (what is inside and what outside), and the plans that decide what can be watched.",
+	},
+	{
+		Name: "domains.list", Method: "GET", Path: "/domains", Kind: Directory,
+		Permissions: []string{"Domain.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/domain-list",
+		Select:      []string{"id", "isVerified", "isDefault", "isInitial", "authenticationType", "supportedServices"},
+		Why:         "Which domains are verified and take mail, so that an address outside is known as such.",
+	},
+	{
+		Name: "subscribedSkus.list", Method: "GET", Path: "/subscribedSkus", Kind: Directory, Cost: 3,
+		Permissions: []string{"LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/subscribedsku-list",
+		Select:      []string{"id", "skuId", "skuPartNumber", "capabilityStatus", "consumedUnits", "servicePlans"},
+		Why:         "The licences the tenant holds: sign-ins need Entra P1, risk needs P2.",
+	},
+
+	{
+		Name: "users.delta", Method: "GET", Path: "/users/delta", Kind: Directory,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-delta",
+		Select:      userFields, Options: []string{"$deltatoken"},
+		Why: "Who is in the tenant, their addresses and licences, and what changed since the last look.",
+	},
+	{
+		Name: "users.list", Method: "GET", Path: "/users", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list",
+		Select:      userFields, Options: []string{"$filter", "$top"},
+		Why: "The same where delta is refused, and one person by an address.",
+	},
+	{
+		Name: "users.get", Method: "GET", Path: "/users/{user}", Kind: Directory, Cost: 1,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-get",
+		Select:      userFields,
+		Why:         "One person as they are now.",
+	},
+
+	{
+		Name: "groups.delta", Method: "GET", Path: "/groups/delta", Kind: Directory,
+		Permissions: []string{"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/group-delta",
+		Select:      groupFields, Options: []string{"$deltatoken"},
+		Why: "Groups that have an address: mail forwarded to one goes to all its members.",
+	},
+	{
+		Name: "groups.transitiveMembers", Method: "GET", Path: "/groups/{group}/transitiveMembers", Kind: Directory, Cost: 5, Top: 999,
+		Permissions: []string{"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/group-list-transitivemembers",
+		Select:      []string{"id", "displayName", "mail", "userPrincipalName", "userType", "proxyAddresses"},
+		Why:         "Whether a group to which mail is forwarded has members outside.",
+	},
+
+	{
+		Name: "directoryRoles.list", Method: "GET", Path: "/directoryRoles", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/directoryrole-list",
+		Select:      []string{"id", "displayName", "roleTemplateId"},
+		Why:         "Which directory roles are in use.",
+	},
+	{
+		Name: "directoryRoles.delta", Method: "GET", Path: "/directoryRoles/delta", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/directoryrole-delta",
+		Select:      []string{"id", "displayName", "roleTemplateId"}, Options: []string{"$deltatoken"},
+		Why: "Roles that came into use since the last look.",
+	},
+	{
+		Name: "directoryRoles.members", Method: "GET", Path: "/directoryRoles/{role}/members", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/directoryrole-list-members",
+		Select:      []string{"id", "displayName", "userPrincipalName", "mail", "accountEnabled"},
+		Why:         "Who is an administrator: what happens in their mailbox weighs more.",
+	},
+
+	{
+		Name: "mailboxSettings.get", Method: "GET", Path: "/users/{user}/mailboxSettings", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.Read", "MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-get-mailboxsettings",
+		Select:      []string{"automaticRepliesSetting", "timeZone", "language", "userPurpose", "workingHours", "archiveFolder"},
+		Why:         "Whether the mailbox is a person's, shared, a room or equipment; automatic replies; the person's hours.",
+	},
+	{
+		Name: "messageRules.list", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messageRules", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.Read"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-list-messagerules",
+		Why:         "Inbox rules that forward, hide or delete mail: the mark of a mailbox taken over. The folder is inbox.",
+	},
+	{
+		Name: "mailFolders.get", Method: "GET", Path: "/users/{user}/mailFolders/{folder}", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-get",
+		Select:      []string{"id", "displayName", "parentFolderId"},
+		Why:         "The name of the folder to which a rule moves mail, and which folder is the deleted items. The folder is an id or a well-known name.",
+	},
+	{
+		Name: "mailFolders.list", Method: "GET", Path: "/users/{user}/mailFolders", Kind: Mailbox, Top: 250,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list-mailfolders",
+		Select:      folderFields, Options: []string{"includeHiddenFolders"},
+		Why: "The folders of a mailbox, hidden ones among them.",
+	},
+	{
+		Name: "mailFolders.delta", Method: "GET", Path: "/users/{user}/mailFolders/delta", Kind: Mailbox, PageSize: 200,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-delta",
+		Select:      folderFields,
+		Why:         "Folders made, renamed, moved and deleted since the last look.",
+	},
+	{
+		Name: "messages.list", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 200,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",
+		Select:      messageFields, Options: []string{"$filter", "$orderby", "$top"},
+		Why: "Who wrote to whom and when; never what was written. Closes a gap by time.",
+	},
+	{
+		Name: "messages.get", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-get",
+		Select:      messageFields,
+		Why:         "The same of one message, after Graph said that it changed.",
+	},
+	{
+		// Delta of messages is by folder. The metadata also has /users/{id}/messages/delta, which the documentation does not support.
+		Name: "messages.delta", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messages/delta", Kind: Mailbox, PageSize: 200,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-delta",
+		Select:      messageFields, Options: []string{"$filter", "changeType"},
+		Why: "What changed in a folder since the last look, removals too.",
+	},
+
+	{
+		Name: "servicePrincipals.byAppId", Method: "GET", Path: "/servicePrincipals(appId='{appId}')", Kind: Directory,
+		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-get",
+		Select:      []string{"id", "appId", "displayName", "accountEnabled", "appOwnerOrganizationId", "servicePrincipalType", "appRoles"},
+		Why:         "Tocsin's own app in the tenant, to see that it is there and enabled; and Microsoft Graph's, for the names of its permissions.",
+	},
+	{
+		Name: "servicePrincipals.appRoleAssignments", Method: "GET", Path: "/servicePrincipals/{principal}/appRoleAssignments", Kind: Directory, Cost: 2,
+		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignments",
+		Select:      []string{"id", "appRoleId", "principalId", "principalType", "principalDisplayName", "resourceId", "resourceDisplayName", "createdDateTime"},
+		Why:         "Which permissions Tocsin was granted, as the tenant has it and not as a token of an hour ago says.",
+	},
+
+	{
+		// Carries up to twenty of the calls above; needs no permission of its own.
+		Name: "batch", Method: "POST", Path: "/$batch", Kind: Other,
+		Docs: "https://learn.microsoft.com/graph/json-batching",
+		Why:  "Twenty of the calls above in one request.",
+	},
+}
+
+var userFields = []string{
+	"id", "displayName", "userPrincipalName", "mail", "proxyAddresses", "otherMails", "userType", "accountEnabled",
+	"onPremisesSyncEnabled", "assignedPlans", "assignedLicenses", "department", "jobTitle", "createdDateTime",
+}
+
+var groupFields = []string{"id", "displayName", "mail", "mailEnabled", "securityEnabled", "groupTypes", "proxyAddresses"}
+
+var folderFields = []string{"id", "displayName", "parentFolderId", "isHidden", "childFolderCount", "totalItemCount"}
+
+// messageFields are what Mail.ReadBasic.All gives, less the subject.
+var messageFields = []string{
+	"id", "changeKey", "conversationId", "internetMessageId", "parentFolderId", "from", "sender", "toRecipients", "ccRecipients",
+	"bccRecipients", "replyTo", "hasAttachments", "importance", "isRead", "isDraft", "flag", "categories",
+	"createdDateTime", "lastModifiedDateTime", "receivedDateTime", "sentDateTime",
+}

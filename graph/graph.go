@@ -1,0 +1,200 @@
+// Package graph speaks to Microsoft Graph: calls, tokens, limits, pages, delta, batch.
+//
+// [Calls] is every request it can make, with the permission and the documentation of each; nothing else is ever sent.
+// A [Client] is one app registration in one tenant. It signs in by itself, keeps Microsoft's published limits before
+// it is told to, waits where it is told to, and tries again what is safe to try again. What remains is an error of a
+// type that says what to do: [Throttled], [Gone], [Denied], [NoMailbox], [NotFound], [Revoked], [Challenge],
+// [Unauthorized], [Unavailable], [Failed], [ForeignLink], or [ErrPaused].
+//
+//	me, err := graph.New(graph.Config{Cloud: graph.Global, Tenant: …, Client: …, Secret: …})
+//	for user, err := range graph.Pages[graph.User](ctx, me, "users.list", nil) { … }
+//
+// Metadata only: no call's $select names a subject, body, preview or attachment, and a caller cannot widen it.
+// The package keeps no state but limits and the current token; delta tokens are the caller's to store.
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Cloud is one of Microsoft's clouds, or one that stands in for it. Both are https addresses.
+type Cloud struct {
+	Authority string // where one signs in, without the tenant
+	Graph     string // without /v1.0
+}
+
+// Microsoft's clouds: https://learn.microsoft.com/graph/deployments
+var (
+	Global = Cloud{"https://login.microsoftonline.com", "https://graph.microsoft.com"}
+	USGov  = Cloud{"https://login.microsoftonline.us", "https://graph.microsoft.us"}
+	USDoD  = Cloud{"https://login.microsoftonline.us", "https://dod-graph.microsoft.us"}
+	China  = Cloud{"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"}
+)
+
+// Config is what a client needs to know. Cloud, Tenant, Client and one credential must be set; the rest has defaults.
+type Config struct {
+	Cloud  Cloud  // the zero value is Global
+	Tenant string // the tenant's id; a domain works too
+	Client string // the app registration's id
+
+	Secret      string // one of Secret, Certificate or Tokens
+	Certificate []byte // PEM; may hold the key too
+	Key         []byte // PEM, PKCS #8 or PKCS #1, RSA, not encrypted
+
+	// Tokens gives tokens made elsewhere, for a person signed in. fresh asks for one that is not from a cache.
+	Tokens func(ctx context.Context, fresh bool) (token string, expires time.Time, err error)
+
+	HTTP      *http.Client     // the zero value is a client of our own
+	Now       func() time.Time // by which limits are kept; the zero value is time.Now
+	Limits    Limits
+	Shared    *Shared // the limit of the app over all its tenants; the zero value is this client's own
+	Log       *slog.Logger
+	UserAgent string
+
+	Paused  func() bool   // asked before every single request; true stops them all with ErrPaused
+	Timeout time.Duration // of one attempt, its body included; the zero value is a minute
+	Backoff time.Duration // the first wait before trying again; the zero value is half a second
+	Tries   int           // attempts at a safe call that fails by itself (not by throttling); the zero value is 4
+	MaxBody int64         // bytes of one answer; the zero value is 64 MiB
+	Batches int           // batch requests at a time; the zero value is 16
+}
+
+// Client makes the calls. It is safe for use by many at once.
+type Client struct {
+	cfg    Config
+	base   *url.URL // of Graph, without a version
+	http   *http.Client
+	log    *slog.Logger
+	tokens *tokens
+	limits *limiter
+}
+
+// New makes a client. Nothing is sent: a wrong secret shows at the first call, a key that does not fit its certificate now.
+func New(cfg Config) (*Client, error) {
+	cfg.defaults()
+	base, err := address("graph", cfg.Cloud.Graph)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := address("authority", cfg.Cloud.Authority); err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, base: base, log: cfg.Log, limits: newLimiter(cfg.Limits, cfg.Shared, cfg.Now)}
+	own := *cfg.HTTP
+	own.CheckRedirect = c.mayRedirect
+	c.http = &own
+	if c.tokens, err = c.newTokens(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (cfg *Config) defaults() {
+	if cfg.Cloud == (Cloud{}) {
+		cfg.Cloud = Global
+	}
+	if cfg.HTTP == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.MaxIdleConnsPerHost = 64 // many batches at once go to one host
+		cfg.HTTP = &http.Client{Transport: t}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "graph-go/1.0"
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = time.Minute
+	}
+	if cfg.Backoff <= 0 {
+		cfg.Backoff = 500 * time.Millisecond
+	}
+	if cfg.Tries <= 0 {
+		cfg.Tries = 4
+	}
+	if cfg.Batches <= 0 {
+		cfg.Batches = 16
+	}
+	if cfg.MaxBody <= 0 {
+		cfg.MaxBody = 64 << 20
+	}
+}
+
+func address(what, s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(s, "/"))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("the %s address of the cloud is not an address: %q", what, s)
+	}
+	if u.Scheme != "https" {
+		return nil, fmt.Errorf("the %s address of the cloud must begin with https, or tokens travel in the open: %q", what, s)
+	}
+	return u, nil
+}
+
+// Get makes a call and decodes its answer into into, which may be a *json.RawMessage, or nil.
+// P gives the placeholders of the call's path by name, and the query options that the call allows by theirs ("$filter").
+// A list that may have several pages is for [Pages].
+func (c *Client) Get(ctx context.Context, call string, p P, into any) error {
+	r, err := c.request(call, p)
+	if err != nil {
+		return err
+	}
+	rep, err := c.do(ctx, r)
+	if err != nil {
+		return err
+	}
+	return rep.decode(r.call, into)
+}
+
+// Paused is [Config.Paused]'s answer.
+func (c *Client) paused() bool { return c.cfg.Paused != nil && c.cfg.Paused() }
+
+// ErrPaused says that no call was made, because calls are stopped.
+var ErrPaused = errors.New("calls to Microsoft Graph are stopped, because the connection is disabled")
+
+// decode puts the body of a good answer into into.
+func (rep *reply) decode(call Call, into any) error {
+	switch into := into.(type) {
+	case nil:
+		return nil
+	case *json.RawMessage:
+		*into = rep.body
+		return nil
+	}
+	if len(rep.body) == 0 {
+		return &Unavailable{Where: rep.where(call), What: "the answer is empty"}
+	}
+	if err := json.Unmarshal(rep.body, into); err != nil {
+		return &Unavailable{Where: rep.where(call), What: "the answer does not read as expected: " + jsonFault(err)}
+	}
+	return nil
+}
+
+// jsonFault is what is wrong with JSON, without quoting any of it.
+func jsonFault(err error) string {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%s holds a JSON %s", strings.TrimPrefix(e.Struct+"."+e.Field, "."), kindOf(e.Value))
+	}
+	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Sprintf("not JSON at byte %d", e.Offset)
+	}
+	return "not the JSON that was expected"
+}
+
+// kindOf is the kind of JSON value alone: "number 12" is a number.
+func kindOf(value string) string {
+	kind, _, _ := strings.Cut(value, " ")
+	return kind
+}

@@ -1,0 +1,161 @@
+package graph
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// mailbox is the limits of one mailbox, in 80 bytes: a tenant may have 100,000.
+type mailbox struct {
+	window
+	blocked   int64 // until when a 429 told us to keep off, Unix ns
+	high, low uint8 // calls under way
+	queue     *queue
+}
+
+// queue is who waits to enter a mailbox; there is one only while somebody does.
+type queue struct{ high, low []chan struct{} }
+
+// wait is how long until one more request fits.
+func (b *mailbox) wait(l *limiter, high bool, now int64) time.Duration {
+	b.roll(now, l.boxWidth)
+	return max(time.Duration(b.blocked-now), b.window.wait(1, share(l.lim.MailboxRequests, high), now, l.boxWidth))
+}
+
+// room says whether one more call fits beside those under way.
+func (b *mailbox) room(l Limits, high bool) bool {
+	if int(b.high)+int(b.low) >= l.MailboxConcurrent {
+		return false
+	}
+	return high || int(b.low) < l.MailboxBackground
+}
+
+// mayEnter is room, with nobody passed who came before.
+func (b *mailbox) mayEnter(l Limits, high bool) bool {
+	if b.queue != nil && (len(b.queue.high) > 0 || !high && len(b.queue.low) > 0) {
+		return false
+	}
+	return b.room(l, high)
+}
+
+func (b *mailbox) enter(high bool) {
+	if high {
+		b.high++
+	} else {
+		b.low++
+	}
+}
+
+// mailbox is the one of that key. mu is held.
+func (l *limiter) mailbox(key uint64) *mailbox {
+	b, ok := l.boxes[key]
+	if !ok {
+		b = &mailbox{}
+		l.boxes[key] = b
+	}
+	return b
+}
+
+// enter waits for a place among the calls to a mailbox: in order, those for whom a person waits first.
+func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
+	l.mu.Lock()
+	b := l.mailbox(a.box)
+	if b.mayEnter(l.lim, a.high) {
+		b.enter(a.high)
+		l.mu.Unlock()
+		return b, nil
+	}
+	turn := make(chan struct{})
+	if b.queue == nil {
+		b.queue = &queue{}
+	}
+	line := b.queue.line(a.high)
+	*line = append(*line, turn)
+	l.boxTally.waits++
+	l.mu.Unlock()
+
+	began := time.Now()
+	var err error
+	select {
+	case <-turn:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.boxTally.waited += time.Since(began)
+	if err == nil {
+		return b, nil
+	}
+	if i := slices.Index(*line, turn); i >= 0 {
+		*line = slices.Delete(*line, i, i+1)
+		b.settle(l.lim)
+	} else {
+		b.exit(l.lim, a.high) // the turn came together with the end of ctx
+	}
+	return nil, err
+}
+
+func (q *queue) line(high bool) *[]chan struct{} {
+	if high {
+		return &q.high
+	}
+	return &q.low
+}
+
+// leave gives back the place in the mailbox.
+func (t *ticket) leave() {
+	if t.box == nil {
+		return
+	}
+	t.l.mu.Lock()
+	t.box.exit(t.l.lim, t.high)
+	t.l.mu.Unlock()
+}
+
+func (b *mailbox) exit(l Limits, high bool) {
+	if high {
+		b.high--
+	} else {
+		b.low--
+	}
+	b.settle(l)
+}
+
+// settle hands free places to those who wait.
+func (b *mailbox) settle(l Limits) {
+	for b.queue != nil {
+		high := len(b.queue.high) > 0
+		line := b.queue.line(high)
+		if len(*line) == 0 {
+			b.queue = nil
+			return
+		}
+		if !b.room(l, high) {
+			return
+		}
+		b.enter(high)
+		close((*line)[0])
+		*line = (*line)[1:]
+	}
+}
+
+// idle says that forgetting the mailbox changes nothing.
+func (b *mailbox) idle(now, width int64) bool {
+	b.roll(now, width)
+	return b.high == 0 && b.low == 0 && b.queue == nil && b.blocked <= now && b.sum() == 0
+}
+
+// sweep forgets idle mailboxes, once a window. mu is held.
+func (l *limiter) sweep(now int64) {
+	if now < l.sweepAt {
+		return
+	}
+	l.sweepAt = now + slots*l.boxWidth
+	for k, b := range l.boxes {
+		if b.idle(now, l.boxWidth) {
+			delete(l.boxes, k)
+		}
+	}
+}
