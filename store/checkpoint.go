@@ -52,8 +52,13 @@ func (tx *Tx) Cursor(ctx context.Context, name string, lane int) (int64, error) 
 // MoveCursor moves the follower name from one number to another, or fails with ErrLost when it does not stand there:
 // two that follow under one name would both deal with the same facts, and one of them must lose.
 func (tx *Tx) MoveCursor(ctx context.Context, name string, lane int, from, to int64) error {
-	n, err := tx.Exec(ctx, `insert into cursor (name, lane, n) values ($1, $2, $3)
-		on conflict (name, lane) do update set n = excluded.n where cursor.n = $4`, name, lane, to, from)
+	q, args := `update cursor set n = $3 where name = $1 and lane = $2 and n = $4`, []any{name, lane, to, from}
+	if from == 0 { // where a new follower stands
+		q = `insert into cursor (name, lane, n) values ($1, $2, $3)
+			on conflict (name, lane) do update set n = excluded.n where cursor.n = 0`
+		args = args[:3]
+	}
+	n, err := tx.Exec(ctx, q, args...)
 	if err == nil && n == 0 {
 		return tx.failed(fmt.Errorf("cursor %s of lane %d is not at %d: %w", name, lane, from, ErrLost))
 	}

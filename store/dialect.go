@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,6 +40,14 @@ func (d dialect) forShare() string {
 		return " for share"
 	}
 	return ""
+}
+
+// placeholders are those of In, for statements with thousands: SQLite looks each $n up among all before it.
+func (d dialect) placeholders(n, from int) string {
+	if d == sqlite && n > 0 {
+		return strings.Repeat("?,", n-1) + "?"
+	}
+	return In(n, from)
 }
 
 // variables is how many arguments a statement may have, well below either engine's limit (SQLite 32,766, PostgreSQL 65,535).

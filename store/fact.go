@@ -20,7 +20,7 @@ const Lanes = 16
 func Lane(tenant tocsin.TenantID) int {
 	h := fnv.New32a()
 	h.Write([]byte(tenant))
-	return int(h.Sum32() % Lanes)
+	return int(h.Sum32() >> 16 % Lanes) // the low bits of FNV mix badly
 }
 
 // Fact is a change of the tables that somebody may follow. Its place is (Lane, N); N grows without order of time but

@@ -24,6 +24,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	news    chan struct{} // closed and replaced when facts were committed
+	told    time.Time     // when that was last
 	looked  time.Time     // PostgreSQL: when the counters were last asked about other replicas' facts
 	counted int64         // … and their sum then
 }

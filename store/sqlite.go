@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -79,8 +79,8 @@ func makeFile(path string) error {
 
 func fileProblem(err error, what string, args ...any) error {
 	do := "Choose another place for the data, or let Tocsin's user write there."
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		what += ": " + pe.Err.Error()
+	if cause, ok := errors.AsType[syscall.Errno](err); ok {
+		what += ": " + cause.Error()
 	}
 	p := tocsin.Problemf(tocsin.Unavailable, do, what+".", args...)
 	p.Err = err

@@ -123,7 +123,9 @@ func namesTenant(q string) bool {
 	return word && first
 }
 
-func letter(c byte) bool { return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80 }
+func letter(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
 
 // after is the place behind the next end in q from i on.
 func after(q string, i int, end string) int {

@@ -154,6 +154,7 @@ func cleanText(s string) string {
 }
 
 // In is n placeholders from $from on, for a list: In(3, 4) is "$4,$5,$6". For none it is "null", which is in no list.
+// Keep to some hundreds: SQLite's time for them grows with the square.
 func In(n, from int) string {
 	if n <= 0 {
 		return "null"

@@ -1,0 +1,47 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+
+	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
+)
+
+func TestInsert(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		ctx := t.Context()
+		into := store.Into{Table: "mail_rule", Key: []string{"person", "id"}, Keep: []string{"first_seen"},
+			Columns: []string{"person", "id", "name", "enabled", "body", "raw", "first_seen", "changed", "seen"}}
+		rows := func(seen int) [][]any {
+			out := make([][]any, 1203)
+			for i := range out {
+				out[i] = []any{"p", fmt.Sprint(i), fmt.Sprint("rule ", i), i%2 == 0, "{}", "{}", seen, seen, seen}
+			}
+			return append(out, []any{"p", "7", "renamed", false, "{}", "{}", seen, seen, seen}) // again: the later counts
+		}
+		for _, seen := range []int{1, 2} {
+			do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error { return tn.Insert(ctx, into, rows(seen)) }))
+		}
+		do(t, st.UpdateTenant(ctx, fabrikam, func(tn *store.Tenant) error { return tn.Insert(ctx, into, rows(3)[:1]) }))
+		do(t, st.ViewTenant(ctx, contoso, func(tn *store.Tenant) error {
+			var n, first, last int
+			var name string
+			do(t, tn.QueryRow(ctx, `select count(*), max(first_seen), min(seen) from mail_rule where tenant = $1`).Scan(&n, &first, &last))
+			do(t, tn.QueryRow(ctx, `select name from mail_rule where tenant = $1 and id = $2`, "7").Scan(&name))
+			if n != 1203 || first != 1 || last != 2 || name != "renamed" {
+				t.Errorf("%d rows, first seen %d, seen %d, name %s; want 1203, 1, 2, renamed", n, first, last, name)
+			}
+			return nil
+		}))
+		keyOnly := store.Into{Table: "person_address", Columns: []string{"address", "person"}, Key: []string{"address", "person"}}
+		for range 2 {
+			do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error { return tn.Insert(ctx, keyOnly, [][]any{{"a@x", "p"}}) }))
+		}
+		keyOnly.Key = nil
+		if err := st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error { return tn.Insert(ctx, keyOnly, [][]any{{"a@x", "p"}}) }); !store.Duplicate(err) {
+			t.Errorf("error %v; want a duplicate", err)
+		}
+		do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error { return tn.Insert(ctx, keyOnly, nil) }))
+	})
+}

@@ -1,0 +1,415 @@
+-- Everything Tocsin keeps. Written by go test ./store -run TestSchema -update from store/migrations; do not edit.
+
+-- One text for SQLite and PostgreSQL. Times are Unix milliseconds (0: never), JSON is text. Every table that holds a
+-- tenant's data begins with the column tenant, and its key begins with it.
+
+-- What belongs to the installation, whoever its tenants are.
+create table installation (
+	key text primary key,
+	value text not null
+);
+
+create table lease (
+	name text primary key,
+	owner text not null,
+	epoch bigint not null,
+	expires bigint not null
+);
+
+create table checkpoint (
+	name text not null,
+	lane bigint not null,
+	stream text not null,
+	seq bigint not null,
+	idx bigint not null,
+	epoch bigint not null,
+	primary key (name, lane)
+);
+
+create table fact_counter (
+	lane bigint primary key,
+	n bigint not null
+);
+
+create table cursor (
+	name text not null,
+	lane bigint not null,
+	n bigint not null,
+	primary key (name, lane)
+);
+
+create table account (
+	id text primary key,
+	email text not null unique,
+	name text not null,
+	password text not null,
+	totp text not null default '',
+	disabled boolean not null default false,
+	created bigint not null,
+	seen bigint not null default 0
+);
+
+-- tenant is a tenant's id, or * for all of them; role is owner, admin, analyst, agent or viewer.
+create table role_grant (
+	account text not null,
+	tenant text not null,
+	role text not null,
+	primary key (account, tenant)
+);
+
+create table api_token (
+	id text primary key,
+	account text not null,
+	name text not null,
+	hash text not null unique,
+	role text not null,
+	tenant text not null,
+	created bigint not null,
+	expires bigint not null,
+	used bigint not null default 0
+);
+
+create table session (
+	token text primary key,
+	data bytea not null,
+	expiry bigint not null
+);
+
+create table setup_link (
+	hash text primary key,
+	expires bigint not null
+);
+
+create table login_attempt (
+	key text primary key,
+	count bigint not null,
+	since bigint not null
+);
+
+-- A tenant, and the way to it.
+create table tenant (
+	tenant text primary key,
+	name text not null,
+	initial_domain text not null default '',
+	created bigint not null
+);
+
+create table connection (
+	tenant text not null,
+	id text not null,
+	name text not null,
+	cloud text not null,
+	client_id text not null,
+	method text not null,
+	sealed bytea not null,
+	state text not null,
+	because text not null default '',
+	mend text not null default '',
+	settings text not null default '{}',
+	created bigint not null,
+	proven bigint not null default 0,
+	version bigint not null default 1,
+	primary key (tenant, id)
+);
+
+create table capability (
+	tenant text not null,
+	connection text not null,
+	name text not null,
+	state text not null,
+	because text not null,
+	mend text not null,
+	checked bigint not null,
+	primary key (tenant, connection, name)
+);
+
+-- How fresh each source is, and what it answered last; a sync is a source.
+create table source (
+	tenant text not null,
+	name text not null,
+	token text not null default '',
+	started bigint not null default 0,
+	succeeded bigint not null default 0,
+	failed bigint not null default 0,
+	because text not null default '',
+	mend text not null default '',
+	due bigint not null default 0,
+	done bigint not null default 0,
+	total bigint not null default 0,
+	primary key (tenant, name)
+);
+
+create table domain (
+	tenant text not null,
+	name text not null,
+	is_default boolean not null default false,
+	is_verified boolean not null default true,
+	authentication text not null default '',
+	seen bigint not null,
+	primary key (tenant, name)
+);
+
+create table partner (
+	tenant text not null,
+	domain text not null,
+	owner text not null,
+	reason text not null,
+	expires bigint not null,
+	created bigint not null,
+	primary key (tenant, domain)
+);
+
+-- The directory. object_id is the source's own id of the person.
+create table person (
+	tenant text not null,
+	person text not null,
+	object_id text not null,
+	name text not null,
+	upn text not null,
+	mail text not null,
+	kind text not null,
+	enabled boolean,
+	synced boolean,
+	licensed boolean,
+	department text not null default '',
+	title text not null default '',
+	addresses text not null default '[]',
+	created bigint not null default 0,
+	deleted bigint not null default 0,
+	mailbox text not null default 'unknown',
+	mailbox_because text not null default '',
+	mailbox_asked bigint not null default 0,
+	hash text not null default '',
+	seen bigint not null,
+	changed bigint not null,
+	primary key (tenant, person)
+);
+create index person_mailbox on person (tenant, mailbox);
+create index person_upn on person (tenant, upn);
+
+create table person_address (
+	tenant text not null,
+	address text not null,
+	person text not null,
+	primary key (tenant, address, person)
+);
+
+create table directory_role (
+	tenant text not null,
+	id text not null,
+	name text not null,
+	template text not null,
+	seen bigint not null,
+	primary key (tenant, id)
+);
+
+create table role_member (
+	tenant text not null,
+	role text not null,
+	object_id text not null,
+	person text not null,
+	name text not null,
+	seen bigint not null,
+	primary key (tenant, role, object_id)
+);
+create index role_member_person on role_member (tenant, person);
+
+-- outside is the addresses of members outside the organisation; null-like '' where it was not asked yet.
+create table mail_group (
+	tenant text not null,
+	id text not null,
+	name text not null,
+	mail text not null,
+	kind text not null,
+	addresses text not null default '[]',
+	outside text not null default '',
+	members_seen bigint not null default 0,
+	hash text not null default '',
+	seen bigint not null,
+	deleted bigint not null default 0,
+	primary key (tenant, id)
+);
+
+create table group_address (
+	tenant text not null,
+	address text not null,
+	group_id text not null,
+	primary key (tenant, address, group_id)
+);
+
+-- Mailboxes and their rules: the last state seen. body is our form of a rule, raw what Graph gave.
+create table mailbox (
+	tenant text not null,
+	person text not null,
+	purpose text not null default '',
+	timezone text not null default '',
+	language text not null default '',
+	auto_reply text not null default '',
+	folders text not null default '{}',
+	rules_hash text not null default '',
+	rules_seen bigint not null default 0,
+	rules_count bigint not null default 0,
+	settings_hash text not null default '',
+	settings_seen bigint not null default 0,
+	primary key (tenant, person)
+);
+create index mailbox_rules_seen on mailbox (tenant, rules_seen);
+
+create table mail_rule (
+	tenant text not null,
+	person text not null,
+	id text not null,
+	name text not null,
+	enabled boolean not null,
+	body text not null,
+	raw text not null,
+	targets bigint not null default 0,
+	outside boolean not null default false,
+	risk bigint not null default 0,
+	first_seen bigint not null,
+	changed bigint not null,
+	seen bigint not null,
+	deleted bigint not null default 0,
+	primary key (tenant, person, id)
+);
+create index mail_rule_risk on mail_rule (tenant, deleted, risk);
+create index mail_rule_targets on mail_rule (tenant, deleted, targets);
+
+create table rule_target (
+	tenant text not null,
+	address text not null,
+	person text not null,
+	rule text not null,
+	verb text not null,
+	outside boolean not null,
+	primary key (tenant, address, person, rule, verb)
+);
+
+create table rule_change (
+	tenant text not null,
+	person text not null,
+	rule text not null,
+	at bigint not null,
+	id text not null,
+	change text not null,
+	before text not null,
+	after text not null,
+	primary key (tenant, person, rule, at, id)
+);
+
+create table event (
+	tenant text not null,
+	id text not null,
+	at bigint not null,
+	type text not null,
+	action text not null,
+	person text not null,
+	body text not null,
+	primary key (tenant, id)
+);
+create index event_at on event (tenant, at);
+create index event_person on event (tenant, person, at);
+
+-- Judgement.
+create table finding (
+	tenant text not null,
+	id text not null,
+	rule text not null,
+	title text not null,
+	severity text not null,
+	severity_rank bigint not null,
+	risk bigint not null,
+	person text not null,
+	who text not null,
+	subject text not null,
+	cause text not null,
+	why text not null,
+	stage text not null,
+	body text not null,
+	status text not null,
+	owner text not null default '',
+	reason text not null default '',
+	accepted_until bigint not null default 0,
+	first_seen bigint not null,
+	last_seen bigint not null,
+	count bigint not null default 1,
+	version bigint not null default 1,
+	primary key (tenant, id)
+);
+create index finding_list on finding (tenant, status, severity_rank, last_seen);
+create index finding_person on finding (tenant, person);
+create index finding_subject on finding (tenant, subject);
+
+create table finding_change (
+	tenant text not null,
+	finding text not null,
+	id text not null,
+	at bigint not null,
+	who text not null,
+	change text not null,
+	note text not null default '',
+	primary key (tenant, finding, id)
+);
+
+-- An exception silences rule (or *) for a person, an address or a domain (or *), until expires.
+create table exception (
+	tenant text not null,
+	id text not null,
+	rule text not null,
+	scope text not null,
+	value text not null,
+	owner text not null,
+	reason text not null,
+	expires bigint not null,
+	created bigint not null,
+	created_by text not null,
+	primary key (tenant, id)
+);
+
+-- What could not be folded: parked (waits for something) and dead (poison, kept for replay).
+create table parked (
+	tenant text not null,
+	id text not null,
+	kind text not null,
+	subject text not null,
+	body bytea not null,
+	because text not null,
+	at bigint not null,
+	retry bigint not null,
+	primary key (tenant, id)
+);
+
+create table dead_letter (
+	tenant text not null,
+	id text not null,
+	kind text not null,
+	subject text not null,
+	body bytea not null,
+	because text not null,
+	at bigint not null,
+	primary key (tenant, id)
+);
+
+-- What changed, in order: every change of the tables above that anybody follows, written in its transaction.
+create table fact (
+	tenant text not null,
+	lane bigint not null,
+	n bigint not null,
+	at bigint not null,
+	kind text not null,
+	subject text not null,
+	person text not null,
+	actor text not null,
+	body text not null,
+	primary key (lane, n)
+);
+create index fact_tenant on fact (tenant, lane, n);
+
+create table request_key (
+	tenant text not null,
+	key text not null,
+	account text not null,
+	answer text not null,
+	at bigint not null,
+	primary key (tenant, key, account)
+);
