@@ -22,12 +22,14 @@ type Exception struct {
 // Scope says what an exception's value names.
 type Scope string
 
-// The scopes. An address or a domain excuses a destination: a rule that also sends elsewhere is still judged for that.
+// The scopes. An address or a domain excuses the person who has it; and as a destination: a rule that also sends
+// elsewhere is still judged for that.
 const (
 	ScopePerson  Scope = "person"  // the person's id or address
-	ScopeAddress Scope = "address" // a destination
-	ScopeDomain  Scope = "domain"  // a destination's domain
+	ScopeAddress Scope = "address" // a destination, or a person's address
+	ScopeDomain  Scope = "domain"  // of a destination, or of a person
 	ScopeSubject Scope = "subject" // the id of the thing judged, such as one inbox rule
+	ScopeAll     Scope = "*"       // everything the rule finds
 )
 
 func (e *Exception) covers(m *Meta, now time.Time) bool {
@@ -69,17 +71,30 @@ func (o *Org) copyPartners() *Org {
 	return &c
 }
 
-// Excused gives the exception that excuses the finding f of rule m for its person or its subject, or nil.
+// Excused gives the exception that excuses the finding f of rule m for its person, their domain or its subject, or nil.
 func (o *Org) Excused(m *Meta, f *tocsin.Finding) *Exception {
 	for i := range o.Exceptions {
-		e := &o.Exceptions[i]
-		person := e.Scope == ScopePerson && (e.means(string(f.Person)) || e.means(f.Who))
-		subject := e.Scope == ScopeSubject && e.means(f.Subject)
-		if (person || subject) && e.covers(m, o.Now) {
+		if e := &o.Exceptions[i]; e.excuses(f) && e.covers(m, o.Now) {
 			return e
 		}
 	}
 	return nil
+}
+
+func (e *Exception) excuses(f *tocsin.Finding) bool {
+	switch e.Scope {
+	case ScopePerson:
+		return e.means(string(f.Person)) || e.means(f.Who)
+	case ScopeSubject:
+		return e.means(f.Subject)
+	case ScopeAddress:
+		return e.means(f.Who)
+	case ScopeDomain:
+		return e.means(tocsin.Address{Address: f.Who}.Domain())
+	case ScopeAll:
+		return true
+	}
+	return false
 }
 
 // Unexcused is fs without what is excused from m.

@@ -21,7 +21,9 @@ func Grade(risk int) tocsin.Severity {
 type Terms []tocsin.RiskTerm
 
 // Add adds points, which may be negative, because of why.
-func (t *Terms) Add(points int, why string) { *t = append(*t, tocsin.RiskTerm{Points: points, Why: why}) }
+func (t *Terms) Add(points int, why string) {
+	*t = append(*t, tocsin.RiskTerm{Points: points, Why: why})
+}
 
 // Score sets the terms of f, its risk (their sum, held to 0..100) and, unless the rule has fixed it, the severity
 // that goes with it.
