@@ -53,7 +53,7 @@ type item struct {
 	rel       string // its address as $batch wants it
 	tries     int
 	notBefore time.Time
-	alone     bool // Graph would not take the request it was in: made by itself
+	alone     bool              // Graph would not take the request it was in: made by itself
 	pages     bool              // next pages are followed
 	list      []json.RawMessage // of the pages before
 	seen      map[uint64]bool   // their links

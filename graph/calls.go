@@ -2,7 +2,7 @@ package graph
 
 // Calls is every request Tocsin can make to a tenant. The consent page, the permissions table and the simulator read it too.
 // Permissions are from Microsoft's own map (microsoft-graph-devx-content, permissions.json), those that suffice for the
-// fields selected here; costs from https://learn.microsoft.com/graph/throttling-limits.
+// fields selected here, and those to read and write where the map has the one to read; costs from https://learn.microsoft.com/graph/throttling-limits.
 var Calls = []Call{
 	{
 		Name: "organization.list", Method: "GET", Path: "/organization", Kind: Directory,
@@ -20,7 +20,7 @@ var Calls = []Call{
 	},
 	{
 		Name: "subscribedSkus.list", Method: "GET", Path: "/subscribedSkus", Kind: Directory, Cost: 3,
-		Permissions: []string{"LicenseAssignment.Read.All", "Organization.Read.All", "Directory.Read.All"},
+		Permissions: []string{"Organization.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/subscribedsku-list",
 		Select:      []string{"id", "skuId", "skuPartNumber", "capabilityStatus", "consumedUnits", "servicePlans"},
 		Why:         "The licences the tenant holds: sign-ins need Entra P1, risk needs P2.",
@@ -94,7 +94,7 @@ var Calls = []Call{
 	},
 	{
 		Name: "messageRules.list", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messageRules", Kind: Mailbox,
-		Permissions: []string{"MailboxSettings.Read"},
+		Permissions: []string{"MailboxSettings.Read", "MailboxSettings.ReadWrite"},
 		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-list-messagerules",
 		Why:         "Inbox rules that forward, hide or delete mail: the mark of a mailbox taken over. The folder is inbox.",
 	},

@@ -178,30 +178,51 @@ func (f fields) predicates(raw json.RawMessage) []Predicate {
 
 // predicateValues are a predicate's values as text; false when their form is not one of the documented.
 func predicateValues(raw json.RawMessage) ([]string, bool) {
-	var words []string
-	if s := string(raw); s == "null" || s == "false" || json.Unmarshal(raw, &words) == nil && !slices.Contains(words, "") {
-		return words, true
-	} else if s == "true" {
+	switch s := string(raw); s {
+	case "null", "false":
+		return nil, true
+	case "true":
 		return []string{s}, true
 	}
-	if s, ok := asString(raw); ok {
-		return []string{s}, true
-	}
-	if people, ok := addresses(raw); ok {
-		return people, true
-	}
-	var size struct{ MinimumSize, MaximumSize *int64 }
-	if json.Unmarshal(raw, &size) == nil && (size.MinimumSize != nil || size.MaximumSize != nil) {
-		var out []string
-		if size.MinimumSize != nil {
-			out = append(out, "minimumSize="+strconv.FormatInt(*size.MinimumSize, 10))
+	for _, form := range []func(json.RawMessage) ([]string, bool){words, one, addresses, size} {
+		if values, ok := form(raw); ok {
+			return values, true
 		}
-		if size.MaximumSize != nil {
-			out = append(out, "maximumSize="+strconv.FormatInt(*size.MaximumSize, 10))
-		}
-		return out, true
 	}
 	return []string{string(raw)}, false
+}
+
+// words reads a list of strings.
+func words(raw json.RawMessage) ([]string, bool) {
+	var list []*string
+	if json.Unmarshal(raw, &list) != nil || slices.Contains(list, nil) {
+		return nil, false
+	}
+	out := make([]string, 0, len(list))
+	for _, w := range list {
+		out = append(out, *w)
+	}
+	return out, true
+}
+
+func one(raw json.RawMessage) ([]string, bool) {
+	s, ok := asString(raw)
+	return []string{s}, ok
+}
+
+// size reads a range of sizes, in kilobytes.
+func size(raw json.RawMessage) (out []string, ok bool) {
+	var r struct{ MinimumSize, MaximumSize *int64 }
+	if json.Unmarshal(raw, &r) != nil {
+		return nil, false
+	}
+	if r.MinimumSize != nil {
+		out = append(out, "minimumSize="+strconv.FormatInt(*r.MinimumSize, 10))
+	}
+	if r.MaximumSize != nil {
+		out = append(out, "maximumSize="+strconv.FormatInt(*r.MaximumSize, 10))
+	}
+	return out, len(out) > 0
 }
 
 // addresses reads a list of recipients: the address of each, or the name where there is no address.

@@ -1,0 +1,186 @@
+package graph
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+func TestCallsAreWellFormed(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Calls {
+		if seen[c.Name] {
+			t.Errorf("%s is there twice", c.Name)
+		}
+		seen[c.Name] = true
+		if Find(c.Name).Path != c.Path {
+			t.Errorf("%s is not found by its name", c.Name)
+		}
+		if c.Why == "" || !strings.HasSuffix(c.Why, ".") || !strings.HasPrefix(c.Docs, "https://learn.microsoft.com/graph/") {
+			t.Errorf("%s has no reason or no page", c.Name)
+		}
+		if c.Name != "batch" && len(c.Permissions) == 0 {
+			t.Errorf("%s has no permission", c.Name)
+		}
+		if c.Name != "messageRules.list" && c.Name != "batch" && len(c.Select) == 0 {
+			t.Errorf("%s asks for all fields", c.Name)
+		}
+		if (c.Kind == Mailbox) != (strings.HasPrefix(c.Path, "/users/{user}/m")) {
+			t.Errorf("%s is of kind %s", c.Name, c.Kind)
+		}
+		if c.Units() < 1 {
+			t.Errorf("%s costs %d", c.Name, c.Units())
+		}
+	}
+	if got := Find("groups.transitiveMembers").Units(); got != 4 {
+		t.Errorf("transitiveMembers costs %d, want 5 less one for $select", got)
+	}
+}
+
+// What the activity stream and the posture never ask for.
+func TestMetadataOnly(t *testing.T) {
+	content := regexp.MustCompile(`(?i)subject|body|preview|^attachments|password|contacts|calendar|internetMessageHeaders`)
+	for _, c := range Calls {
+		for _, f := range append(slices.Clone(c.Select), strings.Split(c.Expand, ",")...) {
+			if content.MatchString(f) {
+				t.Errorf("%s asks for %s", c.Name, f)
+			}
+		}
+		if slices.Contains(c.Options, "$select") || slices.Contains(c.Options, "$expand") {
+			t.Errorf("%s lets its caller choose fields", c.Name)
+		}
+		if strings.Contains(c.Path, "attachments") || strings.HasSuffix(c.Path, "$value") {
+			t.Errorf("%s reads content", c.Name)
+		}
+	}
+}
+
+// published is a call's path as Microsoft's description writes it.
+func published(c Call) string {
+	p := strings.NewReplacer("(appId='{appId}')", "/{servicePrincipal-id}", "{user}", "{user-id}", "{group}", "{group-id}", "{role}", "{directoryRole-id}",
+		"{folder}", "{mailFolder-id}", "{message}", "{message-id}", "{principal}", "{servicePrincipal-id}").Replace(c.Path)
+	if strings.HasSuffix(p, "/delta") {
+		p += "()"
+	}
+	return p
+}
+
+func TestPermissionsAreOfMicrosoftsMap(t *testing.T) {
+	raw, err := os.ReadFile(shared(t, "graph/permissions.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Operations map[string]struct {
+			Application *struct{ Least, Higher []string }
+		}
+		IDs map[string]any
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Calls {
+		if c.Name == "batch" {
+			continue
+		}
+		op, ok := file.Operations[c.Method+" "+published(c)]
+		if !ok || op.Application == nil {
+			t.Errorf("%s: %s is not in the map for applications", c.Name, published(c))
+			continue
+		}
+		for _, p := range c.Permissions {
+			// The map does not always repeat a ReadWrite beside its Read, which it holds within it.
+			read := strings.Replace(p, ".ReadWrite", ".Read", 1)
+			if all := append(op.Application.Least, op.Application.Higher...); !slices.Contains(all, p) && !slices.Contains(all, read) {
+				t.Errorf("%s: %s does not suffice by the map", c.Name, p)
+			}
+			if _, ok := file.IDs["Application "+p]; !ok {
+				t.Errorf("%s: %s has no id", c.Name, p)
+			}
+		}
+	}
+}
+
+func TestCallsAreOfMicrosoftsDescription(t *testing.T) {
+	file := shared(t, "graph/openapi.yaml")
+	loader := openapi3.NewLoader()
+	doc, err := loader.LoadFromFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range Calls {
+		if c.Name == "batch" {
+			continue
+		}
+		path := doc.Paths.Value(published(c))
+		if path == nil || path.GetOperation(c.Method) == nil {
+			t.Errorf("%s: %s %s is not there", c.Name, c.Method, published(c))
+			continue
+		}
+		op := path.GetOperation(c.Method)
+		known := map[string]bool{"$deltatoken": strings.HasSuffix(c.Path, "/delta") && c.Kind == Directory} // documented in prose only
+		for _, p := range append(slices.Clone(op.Parameters), path.Parameters...) {
+			known[p.Value.Name] = true
+		}
+		options := slices.Clone(c.Options)
+		if len(c.Select) > 0 {
+			options = append(options, "$select")
+		}
+		if c.Top > 0 {
+			options = append(options, "$top")
+		}
+		if c.Expand != "" {
+			options = append(options, "$expand")
+		}
+		for _, o := range options {
+			if !known[o] {
+				t.Errorf("%s: %s is not an option of it", c.Name, o)
+			}
+		}
+		fields := members(t, op)
+		for _, f := range c.Select {
+			if !fields[f] && !memberOfMember(c, f) {
+				t.Errorf("%s: there is no field %s", c.Name, f)
+			}
+		}
+	}
+}
+
+// memberOfMember: members of groups and roles are directoryObjects, whose fields are those of users.
+func memberOfMember(c Call, f string) bool {
+	return strings.HasSuffix(strings.ToLower(c.Path), "members") && slices.Contains(append(userFields, "id"), f)
+}
+
+// members are the properties of what an operation answers, or of its elements.
+func members(t *testing.T, op *openapi3.Operation) map[string]bool {
+	out := map[string]bool{}
+	res := op.Responses.Value("2XX")
+	if res == nil {
+		res = op.Responses.Status(200)
+	}
+	if res == nil {
+		t.Fatalf("%s has no answer", op.OperationID)
+	}
+	gather(res.Value.Content.Get("application/json").Schema, out)
+	return out
+}
+
+func gather(s *openapi3.SchemaRef, out map[string]bool) {
+	if s == nil || s.Value == nil {
+		return
+	}
+	for _, part := range append(slices.Clone(s.Value.AllOf), s.Value.AnyOf...) {
+		gather(part, out)
+	}
+	if v, ok := s.Value.Properties["value"]; ok && v.Value.Items != nil {
+		gather(v.Value.Items, out)
+	}
+	for name := range s.Value.Properties {
+		out[name] = true
+	}
+}

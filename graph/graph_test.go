@@ -1,0 +1,135 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fake is a Graph of the test's own.
+type fake struct {
+	*httptest.Server
+	mu   sync.Mutex
+	seen []*http.Request
+	body []string
+}
+
+func (f *fake) requests() []*http.Request {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append([]*http.Request(nil), f.seen...)
+}
+
+// serve starts one over TLS and gives a client for it, with a token that says nothing and short waits.
+func serve(t testing.TB, h http.HandlerFunc, change ...func(*Config)) (*Client, *fake) {
+	t.Helper()
+	f := &fake{}
+	f.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(strings.NewReader(string(b)))
+		f.mu.Lock()
+		f.seen, f.body = append(f.seen, r), append(f.body, string(b))
+		f.mu.Unlock()
+		h(w, r)
+	}))
+	f.Server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	f.StartTLS()
+	t.Cleanup(f.Close)
+	cfg := Config{
+		Cloud: Cloud{Authority: f.URL, Graph: f.URL}, Tenant: "contoso.example", Client: "app",
+		Tokens: func(context.Context, bool) (string, time.Time, error) {
+			return "opaque-token", time.Now().Add(time.Hour), nil
+		},
+		HTTP:    f.Client(),
+		Backoff: time.Millisecond,
+		Timeout: 10 * time.Second,
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, f
+}
+
+func ctxFor(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func reply200(w http.ResponseWriter, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprint(w, body)
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error":{"code":%q,"message":"a message","innerError":{"date":"2025-02-13T10:17:05","request-id":"r-1"}}}`, code)
+}
+
+// as fails the test unless err is of type E.
+func as[E error](t testing.TB, err error) E {
+	t.Helper()
+	e, ok := errors.AsType[E](err)
+	if !ok {
+		t.Fatalf("got error %v (%T), want a %T", err, err, e)
+	}
+	return e
+}
+
+// shared is a file of the folder that lies beside the repository, or is named by the environment.
+func shared(t testing.TB, name string) string {
+	t.Helper()
+	tried := []string{os.Getenv("TOCSIN_SHARED")}
+	if tried[0] == "" {
+		tried = nil
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			tried = append(tried, filepath.Join(filepath.Dir(dir), "shared"))
+		}
+	}
+	for _, dir := range tried {
+		if p := filepath.Join(dir, name); exists(p) {
+			return p
+		}
+	}
+	t.Skipf("../shared/%s is not there: what is checked against Microsoft's own data was SKIPPED", name)
+	return ""
+}
+
+func exists(p string) bool {
+	_, err := os.Stat(p)
+	return err == nil
+}
+
+func sameJSON(t testing.TB, got, want []byte) bool {
+	t.Helper()
+	var g, w any
+	if err := json.Unmarshal(got, &g); err != nil {
+		t.Fatalf("got %s: %v", got, err)
+	}
+	if err := json.Unmarshal(want, &w); err != nil {
+		t.Fatal(err)
+	}
+	gb, _ := json.Marshal(g)
+	wb, _ := json.Marshal(w)
+	return string(gb) == string(wb)
+}
