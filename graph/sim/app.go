@@ -1,0 +1,145 @@
+package sim
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+)
+
+// app is the registered application and its service principal in the tenant.
+type app struct {
+	mu         sync.Mutex
+	id         string
+	objectID   string // of the service principal
+	name       string
+	secret     string
+	secretEnds time.Time // zero: never
+	certs      []*x509.Certificate
+	roles      []string
+	consented  time.Time
+	content    bool // subjects and bodies may be asked for
+	disabled   bool
+	removed    bool
+}
+
+func newApp(s seed, cfg Config) *app {
+	a := &app{id: cfg.ClientID, objectID: s.guid(askApp, 3), name: "Tocsin", secret: cfg.Secret, roles: slices.Clone(cfg.Roles),
+		content: cfg.Content, consented: time.Now().UTC().Truncate(time.Second)}
+	if a.id == "" {
+		a.id = s.guid(askApp, 2)
+	}
+	if a.secret == "" {
+		a.secret = fmt.Sprintf("sim8Q~%016x%016x", s.at(askApp, 4), s.at(askApp, 5))
+	}
+	return a
+}
+
+// certificate is the registered one that a JWT's header names. The caller holds mu.
+func (a *app) certificate(header map[string]any) (*x509.Certificate, error) {
+	for _, c := range a.certs {
+		if namesKey(header, c) {
+			return c, nil
+		}
+	}
+	return nil, errors.New("the key was not found")
+}
+
+func (a *app) granted() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.roles)
+}
+
+// Consent sets the application permissions that an administrator has granted; tokens made before keep what they had.
+func (s *Sim) Consent(roles ...string) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.roles = slices.Clone(roles)
+	s.app.consented = s.clock.Now().Truncate(time.Second)
+}
+
+// Disable switches the service principal off or on; Remove takes it out of the tenant or puts it back.
+func (s *Sim) Disable(off bool) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.disabled = off
+}
+
+// Remove takes the service principal out of the tenant, or puts it back.
+func (s *Sim) Remove(gone bool) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.removed = gone
+}
+
+// ReplaceSecret gives the application another secret, which ends at a time (zero: never); the old one is refused at once.
+func (s *Sim) ReplaceSecret(secret string, ends time.Time) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.secret, s.app.secretEnds = secret, ends
+}
+
+// AllowContent says whether the connection may ask for subjects and bodies.
+func (s *Sim) AllowContent(yes bool) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.content = yes
+}
+
+// Register adds a certificate (PEM) to the application.
+func (s *Sim) Register(certificate []byte) error {
+	block, _ := pem.Decode(certificate)
+	if block == nil {
+		return errors.New("sim: no certificate in the PEM text")
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return fmt.Errorf("sim: register a certificate: %w", err)
+	}
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.certs = append(s.app.certs, c)
+	return nil
+}
+
+// Certificate is the application's own: certificate and key as PEM, made and registered when first asked for.
+func (s *Sim) Certificate() (string, error) {
+	s.clientOnce.Do(func() { s.clientPEM, s.clientErr = s.makeCertificate() })
+	return s.clientPEM, s.clientErr
+}
+
+func (s *Sim) makeCertificate() (string, error) {
+	text, err := NewCertificate("Tocsin", time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0))
+	if err != nil {
+		return "", err
+	}
+	return text, s.Register([]byte(text))
+}
+
+// NewCertificate makes a self-signed certificate with an RSA key of 2,048 bits, both as PEM. It is not registered.
+func NewCertificate(name string, from, to time.Time) (string, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return "", fmt.Errorf("sim: make a key: %w", err)
+	}
+	t := &x509.Certificate{SerialNumber: big.NewInt(from.UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to,
+		KeyUsage: x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, t, t, &key.PublicKey, key)
+	if err != nil {
+		return "", fmt.Errorf("sim: make a certificate: %w", err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return "", fmt.Errorf("sim: write a key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})), nil
+}

@@ -1,0 +1,158 @@
+package sim
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/story"
+)
+
+// Control serves what tests and people do to the simulator:
+//
+//	POST /story     a story as text; ?mode=now (all at once, the default), clock (as its time comes) or live&over=5m
+//	POST /fault     a Fault as JSON; DELETE ends all
+//	POST /clock     {"advance":"24h"}
+//	POST /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
+//	POST /forget    all delta tokens are unknown from now on
+//	GET  /truth     JSON lines; GET /requests; GET /digest; GET /clock
+func (s *Sim) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /story", s.controlStory)
+	mux.HandleFunc("POST /fault", s.controlFault)
+	mux.HandleFunc("DELETE /fault", func(w http.ResponseWriter, _ *http.Request) { s.Heal(); w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("POST /clock", s.controlClock)
+	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) { s.showClock(w) })
+	mux.HandleFunc("POST /consent", s.controlConsent)
+	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) { s.ForgetDeltas(); w.WriteHeader(http.StatusNoContent) })
+	mux.HandleFunc("GET /truth", s.controlTruth)
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Requests()) })
+	mux.HandleFunc("GET /digest", func(w http.ResponseWriter, _ *http.Request) { s.catchUp(); writeJSON(w, http.StatusOK, s.Digest()) })
+	return mux
+}
+
+// wrong answers with a problem.
+func wrong(w http.ResponseWriter, err error) {
+	p, ok := errors.AsType[*tocsin.Problem](err)
+	if !ok {
+		p = tocsin.Problemf(tocsin.Invalid, "Send what the control listener's documentation says.", "%v", err)
+	}
+	writeJSON(w, http.StatusBadRequest, p)
+}
+
+func (s *Sim) controlStory(w http.ResponseWriter, r *http.Request) {
+	st, err := story.Parse("control", http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		wrong(w, err)
+		return
+	}
+	switch r.URL.Query().Get("mode") {
+	case "", "now":
+		err = s.Play(st)
+	case "clock":
+		if err = s.schedule(st, week(s.clock.Now())); err == nil {
+			s.catchUp()
+		}
+	case "live":
+		over, bad := time.ParseDuration(r.URL.Query().Get("over"))
+		if err = bad; err == nil {
+			err = s.Live(st, over)
+		}
+	default:
+		err = errors.New("the mode of a story is now, clock or live")
+	}
+	if err != nil {
+		wrong(w, err)
+		return
+	}
+	if failed := s.Failed(); len(failed) > 0 {
+		writeJSON(w, http.StatusConflict, map[string]any{"failed": failed})
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// strict reads one JSON object; an unknown member refuses.
+func strict(w http.ResponseWriter, r *http.Request, into any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		wrong(w, err)
+		return false
+	}
+	return true
+}
+
+func (s *Sim) controlFault(w http.ResponseWriter, r *http.Request) {
+	var f Fault
+	if !strict(w, r, &f) {
+		return
+	}
+	if err := s.Fault(f); err != nil {
+		wrong(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) controlClock(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Advance Duration `json:"advance"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	if in.Advance < 0 {
+		wrong(w, errors.New("the clock goes ahead only"))
+		return
+	}
+	s.Advance(time.Duration(in.Advance))
+	s.showClock(w)
+}
+
+func (s *Sim) showClock(w http.ResponseWriter) {
+	writeJSON(w, http.StatusOK, map[string]any{"now": s.clock.Now()})
+}
+
+func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Roles    *[]string `json:"roles"`
+		Content  *bool     `json:"content"`
+		Disabled *bool     `json:"disabled"`
+		Removed  *bool     `json:"removed"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	if in.Roles != nil {
+		s.Consent(*in.Roles...)
+	}
+	if in.Content != nil {
+		s.AllowContent(*in.Content)
+	}
+	if in.Disabled != nil {
+		s.Disable(*in.Disabled)
+	}
+	if in.Removed != nil {
+		s.Remove(*in.Removed)
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) controlTruth(w http.ResponseWriter, _ *http.Request) {
+	s.catchUp()
+	all, err := s.Truth()
+	if err != nil {
+		wrong(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	e := json.NewEncoder(w)
+	for i := range all {
+		if e.Encode(all[i]) != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// FaultKind is what goes wrong.
+type FaultKind string
+
+// The kinds of faults.
+const (
+	Throttle     FaultKind = "throttle"     // 429, with Retry-After as in After (a fraction of a second counts)
+	Broken       FaultKind = "broken"       // a status of 500 or more: Status, else 503
+	Slow         FaultKind = "slow"         // the answer comes Delay later
+	Cut          FaultKind = "cut"          // the call is done, and the connection breaks in the middle of the answer
+	Garbage      FaultKind = "garbage"      // the call is done, and the answer is not JSON
+	Gone         FaultKind = "gone"         // 410 with syncStateNotFound: a delta token expired
+	Denied       FaultKind = "denied"       // 403
+	OutOfScope   FaultKind = "out_of_scope" // 403 as for a mailbox that an access policy keeps out of
+	Unauthorized FaultKind = "unauthorized" // 401 InvalidAuthenticationToken
+	Challenge    FaultKind = "challenge"    // 401 with a claims challenge
+	Missing      FaultKind = "missing"      // 404
+	SignIn       FaultKind = "sign_in"      // the sign-in service refuses with AADSTS and Code
+	Clock        FaultKind = "clock"        // everything the service says of the time is wrong by Delay, until cleared
+)
+
+// Fault is something that goes wrong with calls.
+type Fault struct {
+	Path   string    `json:"path"`             // of the calls: with or without the version; * any part or several; "": all
+	Method string    `json:"method,omitempty"` // "": any
+	Kind   FaultKind `json:"kind"`
+	Times  int       `json:"times,omitempty"`  // how often; 0: until cleared
+	Skip   int       `json:"skip,omitempty"`   // so many matching calls go well first
+	Every  int       `json:"every,omitempty"`  // only each so-manieth matching call
+	Chance float64   `json:"chance,omitempty"` // 0..1; 0: always
+	Status int       `json:"status,omitempty"` // of Broken
+	Code   int       `json:"code,omitempty"`   // of SignIn
+	After  string    `json:"after,omitempty"`  // Retry-After, as it shall stand in the header; "none": no header
+	Delay  Duration  `json:"delay,omitempty"`  // of Slow and Clock
+}
+
+// Duration is a time.Duration that stands in JSON as Go writes it: "1m30s".
+type Duration time.Duration
+
+// MarshalText writes the duration.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads the duration.
+func (d *Duration) UnmarshalText(b []byte) error {
+	v, err := time.ParseDuration(string(b))
+	*d = Duration(v)
+	return err
+}
+
+// faults are those that were given and not used up.
+type faults struct {
+	mu     sync.Mutex
+	active []*activeFault
+}
+
+type activeFault struct {
+	Fault
+	seen, used int
+}
+
+var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock}
+
+// Fault makes things go wrong from now on.
+func (s *Sim) Fault(f Fault) error {
+	if !slices.Contains(faultKinds, f.Kind) {
+		return fmt.Errorf("sim: unknown kind of fault %q: the kinds are %v", f.Kind, faultKinds)
+	}
+	if f.Status != 0 && (f.Status < 400 || f.Status > 599) {
+		return errors.New("sim: the status of a fault is between 400 and 599")
+	}
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.active = append(s.faults.active, &activeFault{Fault: f})
+	return nil
+}
+
+// Heal ends all faults.
+func (s *Sim) Heal() {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	s.faults.active = nil
+}
+
+// hit is the fault that strikes a call; nil for none.
+func (fs *faults) hit(method, path string) *Fault {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for _, f := range fs.active {
+		if f.Kind == Clock || f.Method != "" && !strings.EqualFold(f.Method, method) || !f.matches(path) || f.Times > 0 && f.used >= f.Times {
+			continue
+		}
+		f.seen++
+		if f.seen <= f.Skip || f.Every > 1 && (f.seen-f.Skip)%f.Every != 0 || f.Chance > 0 && rand.Float64() >= f.Chance {
+			continue
+		}
+		f.used++
+		return &f.Fault
+	}
+	return nil
+}
+
+// matches says whether the path is meant: each * stands for one part, a * at the end for all that follow.
+func (f *Fault) matches(call string) bool {
+	if f.Path == "" || f.Path == "*" {
+		return true
+	}
+	call = strings.TrimPrefix(call, "/")
+	want := strings.TrimPrefix(f.Path, "/")
+	if first, rest, ok := strings.Cut(call, "/"); ok && (first == "v1.0" || first == "beta") && !strings.HasPrefix(want, first) {
+		call = rest
+	}
+	if head, ok := strings.CutSuffix(want, "*"); ok && strings.Count(call, "/") > strings.Count(want, "/") {
+		parts := strings.SplitAfter(call, "/")
+		call = strings.Join(parts[:strings.Count(want, "/")+1], "")
+		call = strings.TrimSuffix(call, "/")
+		want = head + "*"
+	}
+	ok, err := path.Match(strings.ToLower(want), strings.ToLower(call))
+	return ok && err == nil
+}
+
+// skew is how wrong the service's clock is.
+func (fs *faults) skew() time.Duration {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for _, f := range fs.active {
+		if f.Kind == Clock {
+			return time.Duration(f.Delay)
+		}
+	}
+	return 0
+}
+
+// suffer answers with the fault; true where the call goes on in spite of it.
+func (s *Sim) suffer(w http.ResponseWriter, r *http.Request, req *request, f *Fault) bool {
+	switch {
+	case f == nil || f.Kind == Cut || f.Kind == Garbage:
+		return true
+	case f.Kind == Slow:
+		return pause(r, time.Duration(f.Delay))
+	case f.Kind == SignIn:
+		s.refuseLogin(w, r, aad(http.StatusUnauthorized, f.Code, "invalid_client", "The sign-in service refused (fault of the simulator)."))
+		return false
+	}
+	s.counted(req, s.struck(req, f)).write(w, req, time.Now().Add(s.faults.skew()))
+	return false
+}
+
+// struck is the fault's answer.
+func (s *Sim) struck(r *request, f *Fault) reply {
+	switch f.Kind {
+	case Throttle:
+		after := f.After
+		if after == "" {
+			after = "1"
+		}
+		return s.throttled(r, "TooManyRequests", strings.TrimPrefix(after, "none"))
+	case Gone:
+		return s.refuse(r, http.StatusGone, "syncStateNotFound", "The sync state generation is not found; the delta token has expired.").
+			with("Location", r.base+"/"+r.path)
+	case Denied:
+		return s.refuse(r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+	case OutOfScope:
+		return s.refuse(r, http.StatusForbidden, "ErrorAccessDenied", "Access to OData is disabled.")
+	case Unauthorized:
+		return s.refuse(r, http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token has been revoked.")
+	case Challenge:
+		claims := base64.StdEncoding.EncodeToString([]byte(`{"access_token":{"nbf":{"essential":true,"value":"` + strconv.FormatInt(time.Now().Unix(), 10) + `"}}}`))
+		return s.refuse(r, http.StatusUnauthorized, "InvalidAuthenticationToken", "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp").
+			with("WWW-Authenticate", `Bearer realm="", authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="`+claims+`"`)
+	case Missing:
+		return s.refuse(r, http.StatusNotFound, "Request_ResourceNotFound", "Resource does not exist or one of its queried reference-property objects are not present.")
+	}
+	status := f.Status
+	if status == 0 {
+		status = http.StatusServiceUnavailable
+	}
+	out := s.refuse(r, status, "UnknownError", "")
+	if f.After != "" && f.After != "none" {
+		out = out.with("Retry-After", f.After)
+	}
+	return out
+}

@@ -1,0 +1,125 @@
+package sim
+
+import (
+	"strings"
+	"time"
+)
+
+// roleID is the id of an application permission; one that is not in the table gets an id of its own, always the same.
+func roleID(name string) string {
+	for _, r := range appRoles {
+		if r.name == name {
+			return r.id
+		}
+	}
+	h := seed(0)
+	for _, c := range name {
+		h = seed(mix(uint64(h) + uint64(c)))
+	}
+	return h.guid(askApp, 7)
+}
+
+type appRole struct{ name, id string }
+
+func (s *Sim) graphPrincipal() obj {
+	var roles []any
+	for _, r := range appRoles {
+		roles = append(roles, obj{{"allowedMemberTypes", []string{"Application"}}, {"description", r.name}, {"displayName", r.name},
+			{"id", r.id}, {"isEnabled", true}, {"origin", "Application"}, {"value", r.name}})
+	}
+	return s.principalObject(s.world.seed.guid(askApp, 6), graphID, "Microsoft Graph", "f8cdef31-a31e-4b4a-93e4-5f571e91255a", true, roles)
+}
+
+func (s *Sim) ownPrincipal() (o obj, gone bool) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	return s.principalObject(s.app.objectID, s.app.id, s.app.name, s.cfg.Tenant, !s.app.disabled, []any{}), s.app.removed
+}
+
+func (s *Sim) principalObject(id, appID, name, owner string, enabled bool, roles []any) obj {
+	return obj{{"id", id}, {"deletedDateTime", nil}, {"accountEnabled", enabled}, {"alternativeNames", []any{}}, {"appDescription", nil},
+		{"appDisplayName", name}, {"appId", appID}, {"applicationTemplateId", nil}, {"appOwnerOrganizationId", owner},
+		{"appRoleAssignmentRequired", false}, {"description", nil}, {"disabledByMicrosoftStatus", nil}, {"displayName", name},
+		{"homepage", nil}, {"loginUrl", nil}, {"logoutUrl", nil}, {"notes", nil}, {"notificationEmailAddresses", []any{}},
+		{"preferredSingleSignOnMode", nil}, {"preferredTokenSigningKeyThumbprint", nil}, {"replyUrls", []any{}},
+		{"servicePrincipalNames", []string{appID}}, {"servicePrincipalType", "Application"}, {"signInAudience", "AzureADMyOrg"},
+		{"tags", []any{}}, {"tokenEncryptionKeyId", nil}, {"samlSingleSignOnSettings", nil}, {"addIns", []any{}}, {"appRoles", roles},
+		{"info", nil}, {"keyCredentials", []any{}}, {"oauth2PermissionScopes", []any{}}, {"passwordCredentials", []any{}},
+		{"resourceSpecificApplicationPermissions", []any{}}, {"verifiedPublisher", nil}}
+}
+
+func (s *Sim) allPrincipals() []obj {
+	all := []obj{s.graphPrincipal()}
+	if own, gone := s.ownPrincipal(); !gone {
+		all = append(all, own)
+	}
+	return all
+}
+
+func (s *Sim) principals(r *request) reply {
+	all := s.allPrincipals()
+	return s.list(r, list{context: "servicePrincipals", props: principalProperties, total: len(all), page: 100, max: 999,
+		at: func(i int) (item, bool) { return whole(all[i]), true }})
+}
+
+// principal is the one a path names by its id or as appId='…'; nil where there is none.
+func (s *Sim) principal(key string) obj {
+	for _, o := range s.allPrincipals() {
+		appID, named := cutFold(key, "appId=")
+		if !named && strings.EqualFold(o.text("id"), key) || named && strings.EqualFold(o.text("appId"), strings.Trim(appID, "'")) {
+			return o
+		}
+	}
+	return nil
+}
+
+func cutFold(s, prefix string) (string, bool) {
+	if len(s) < len(prefix) || !strings.EqualFold(s[:len(prefix)], prefix) {
+		return s, false
+	}
+	return s[len(prefix):], true
+}
+
+func (s *Sim) onePrincipal(r *request) reply {
+	o := s.principal(r.vars[0])
+	if o == nil {
+		return s.notFound(r, r.vars[0])
+	}
+	return s.object(r, "servicePrincipals", principalProperties, nil, whole(o))
+}
+
+// granted are the application permissions consented to our application, as assignments.
+func (s *Sim) grantedAssignments() []obj {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	var out []obj
+	for _, name := range s.app.roles {
+		id := roleID(name)
+		out = append(out, obj{{"id", strings.ReplaceAll(id, "-", "")[:22] + "-A"}, {"deletedDateTime", nil}, {"appRoleId", id},
+			{"createdDateTime", s.app.consented.Format(time.RFC3339Nano)}, {"principalDisplayName", s.app.name}, {"principalId", s.app.objectID},
+			{"principalType", "ServicePrincipal"}, {"resourceDisplayName", "Microsoft Graph"}, {"resourceId", s.world.seed.guid(askApp, 6)}})
+	}
+	return out
+}
+
+func (s *Sim) assignmentsOf(r *request, appID string) reply {
+	o := s.principal(r.vars[0])
+	if o == nil {
+		return s.notFound(r, r.vars[0])
+	}
+	var all []obj
+	if o.text("appId") == appID {
+		all = s.grantedAssignments()
+	}
+	return s.list(r, list{context: "appRoleAssignments", props: assignmentProperties, total: len(all), page: 100, max: 999,
+		at: func(i int) (item, bool) { return whole(all[i]), true }})
+}
+
+func (s *Sim) assignments(r *request) reply { return s.assignmentsOf(r, s.app.id) }
+
+func (s *Sim) assignedTo(r *request) reply { return s.assignmentsOf(r, graphID) }
+
+// grants are the delegated permissions that people consented to: none of ours.
+func (s *Sim) grants(r *request) reply {
+	return s.list(r, list{context: "oauth2PermissionGrants", props: grantProperties, page: 100, max: 999})
+}

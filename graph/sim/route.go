@@ -1,0 +1,197 @@
+package sim
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// route is a path that the simulator serves: what opens it, what it costs, what may be asked of it.
+type route struct {
+	method, path string
+	roles        []string // any of these application permissions
+	outlook      bool     // served by Exchange: other errors, other limits
+	cost         int      // of the directory's resource units
+	query        []string // names of the query that it takes; others are refused
+	serve        func(*Sim, *request) reply
+	parts        []string
+	seen         *tally
+}
+
+// Accepted permissions by resource, from Microsoft's own map (least first).
+var (
+	forUsers    = strings.Fields("User.ReadBasic.All User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	forUserLog  = strings.Fields("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	forUserEdit = strings.Fields("User.ReadWrite.All Directory.ReadWrite.All User.EnableDisableAccount.All User-PasswordProfile.ReadWrite.All")
+	forMemberOf = strings.Fields("Directory.Read.All Directory.ReadWrite.All Group.ReadBasic.All GroupMember.ReadBasic.All GroupMember.Read.All User.Read.All")
+	forGroups   = strings.Fields("Group.ReadBasic.All GroupMember.Read.All Group.Read.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	forMembers  = strings.Fields("GroupMember.ReadBasic.All GroupMember.Read.All GroupMember.ReadWrite.All Group.ReadBasic.All Group.Read.All Group.ReadWrite.All Directory.Read.All")
+	forContacts = strings.Fields("OrgContact.Read.All Directory.Read.All Directory.ReadWrite.All")
+	forRoles    = strings.Fields("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All")
+	forOrg      = strings.Fields("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All DeviceManagementServiceConfig.Read.All")
+	forDomains  = strings.Fields("Domain.Read.All Domain.ReadWrite.All Directory.Read.All")
+	forSkus     = strings.Fields("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	forApps     = strings.Fields("Application.Read.All Application.ReadWrite.OwnedBy Application.ReadWrite.All Directory.Read.All")
+	forGrants   = strings.Fields("Directory.Read.All DelegatedPermissionGrant.ReadWrite.All Directory.ReadWrite.All")
+	forSettings = strings.Fields("MailboxSettings.Read MailboxSettings.ReadWrite")
+	forRuleEdit = strings.Fields("MailboxSettings.ReadWrite")
+	forMail     = strings.Fields("Mail.ReadBasic.All Mail.Read Mail.ReadWrite")
+	forMailEdit = strings.Fields("Mail.ReadWrite")
+)
+
+// What may be asked of a path.
+var (
+	one       = strings.Fields("$select $expand")
+	plainList = strings.Fields("$select $filter $top $count $orderby $expand $search $skiptoken")
+	bareList  = strings.Fields("$select $filter $top $skiptoken $count")
+	deltaList = strings.Fields("$select $filter $top $expand $skiptoken $deltatoken")
+	boxList   = strings.Fields("$select $filter $top $skip $count $orderby $expand includeHiddenFolders")
+	ruleList  = strings.Fields("$select $filter $top $skip $count $orderby")
+	mailList  = strings.Fields("$select $filter $top $skip $count $orderby $expand $search")
+	mailDelta = strings.Fields("$select $filter $top $expand $orderby $skiptoken $deltatoken changeType")
+)
+
+// paths is everything that is served.
+func paths() []*route {
+	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	const (
+		user   = "users/{user-id}"
+		folder = user + "/mailFolders/{mailFolder-id}"
+		sp     = "servicePrincipals/{servicePrincipal-id}"
+	)
+	return []*route{
+		{method: get, path: "organization", roles: forOrg, cost: 1, query: bareList, serve: (*Sim).organizations},
+		{method: get, path: "organization/{organization-id}", roles: forOrg, cost: 1, query: one, serve: (*Sim).organization},
+		{method: get, path: "domains", roles: forDomains, cost: 1, query: bareList, serve: (*Sim).domains},
+		{method: get, path: "subscribedSkus", roles: forSkus, cost: 3, query: bareList, serve: (*Sim).skus},
+
+		{method: get, path: "users", roles: forUsers, cost: 2, query: plainList, serve: (*Sim).users},
+		{method: get, path: "users/$count", roles: forUsers, cost: 1, query: []string{"$filter", "$search"}, serve: (*Sim).usersCount},
+		{method: get, path: "users/delta", roles: forUserLog, cost: 2, query: deltaList, serve: (*Sim).usersDelta},
+		{method: get, path: user, roles: forUsers, cost: 1, query: one, serve: (*Sim).oneUser},
+		{method: patch, path: user, roles: forUserEdit, cost: 1, serve: (*Sim).patchUser},
+		{method: get, path: user + "/manager", roles: forUserLog, cost: 1, query: one, serve: (*Sim).manager},
+		{method: get, path: user + "/memberOf", roles: forMemberOf, cost: 2, query: plainList, serve: (*Sim).memberOf},
+		{method: get, path: user + "/transitiveMemberOf", roles: forMemberOf, cost: 2, query: plainList, serve: (*Sim).memberOf},
+
+		{method: get, path: "groups", roles: forGroups, cost: 2, query: plainList, serve: (*Sim).groupList},
+		{method: get, path: "groups/delta", roles: forGroups, cost: 2, query: deltaList, serve: (*Sim).groupsDelta},
+		{method: get, path: "groups/{group-id}", roles: forGroups, cost: 1, query: one, serve: (*Sim).oneGroup},
+		{method: get, path: "groups/{group-id}/members", roles: forMembers, cost: 3, query: plainList, serve: (*Sim).groupMembers},
+		{method: get, path: "groups/{group-id}/transitiveMembers", roles: forMembers, cost: 5, query: plainList, serve: (*Sim).groupTransitive},
+		{method: get, path: "contacts", roles: forContacts, cost: 1, query: plainList, serve: (*Sim).contacts},
+		{method: get, path: "contacts/{orgContact-id}", roles: forContacts, cost: 1, query: one, serve: (*Sim).oneContact},
+		{method: get, path: "contacts/delta", roles: forContacts, cost: 1, query: deltaList, serve: (*Sim).contactsDelta},
+
+		{method: get, path: "directoryRoles", roles: forRoles, cost: 1, query: []string{"$select", "$filter", "$expand"}, serve: (*Sim).roleList},
+		{method: get, path: "directoryRoles/delta", roles: forRoles, cost: 1, query: deltaList, serve: (*Sim).rolesDelta},
+		{method: get, path: "directoryRoles/{directoryRole-id}", roles: forRoles, cost: 1, query: one, serve: (*Sim).oneRole},
+		{method: get, path: "directoryRoles/{directoryRole-id}/members", roles: forRoles, cost: 1, query: bareList, serve: (*Sim).roleMembers},
+
+		{method: get, path: "servicePrincipals", roles: forApps, cost: 1, query: plainList, serve: (*Sim).principals},
+		{method: get, path: sp, roles: forApps, cost: 1, query: one, serve: (*Sim).onePrincipal},
+		{method: get, path: sp + "/appRoleAssignments", roles: forApps, cost: 2, query: bareList, serve: (*Sim).assignments},
+		{method: get, path: sp + "/appRoleAssignedTo", roles: forApps, cost: 2, query: bareList, serve: (*Sim).assignedTo},
+		{method: get, path: sp + "/oauth2PermissionGrants", roles: forGrants, cost: 2, query: bareList, serve: (*Sim).grants},
+		{method: get, path: "oauth2PermissionGrants", roles: forGrants, cost: 2, query: bareList, serve: (*Sim).grants},
+
+		{method: get, path: user + "/mailboxSettings", roles: forSettings, outlook: true, query: one, serve: (*Sim).getSettings},
+		{method: patch, path: user + "/mailboxSettings", roles: forRuleEdit, outlook: true, serve: (*Sim).patchSettings},
+		{method: get, path: user + "/mailFolders", roles: forMail, outlook: true, query: boxList, serve: (*Sim).folders},
+		{method: get, path: user + "/mailFolders/delta", roles: forMail, outlook: true, query: mailDelta, serve: (*Sim).foldersDelta},
+		{method: get, path: folder, roles: forMail, outlook: true, query: one, serve: (*Sim).oneFolder},
+		{method: get, path: folder + "/childFolders", roles: forMail, outlook: true, query: boxList, serve: (*Sim).childFolders},
+		{method: get, path: folder + "/messageRules", roles: forSettings, outlook: true, query: ruleList, serve: (*Sim).rules},
+		{method: post, path: folder + "/messageRules", roles: forRuleEdit, outlook: true, serve: (*Sim).postRule},
+		{method: get, path: folder + "/messageRules/{messageRule-id}", roles: forSettings, outlook: true, query: one, serve: (*Sim).oneRule},
+		{method: patch, path: folder + "/messageRules/{messageRule-id}", roles: forRuleEdit, outlook: true, serve: (*Sim).patchRule},
+		{method: del, path: folder + "/messageRules/{messageRule-id}", roles: forRuleEdit, outlook: true, serve: (*Sim).deleteRule},
+		{method: get, path: folder + "/messages", roles: forMail, outlook: true, query: mailList, serve: (*Sim).messages},
+		{method: get, path: folder + "/messages/$count", roles: forMail, outlook: true, query: []string{"$filter"}, serve: (*Sim).messagesCount},
+		{method: get, path: folder + "/messages/delta", roles: forMail, outlook: true, query: mailDelta, serve: (*Sim).messagesDelta},
+		{method: get, path: folder + "/messages/{message-id}", roles: forMail, outlook: true, query: one, serve: (*Sim).oneMessage},
+		{method: post, path: folder + "/messages/{message-id}/move", roles: forMailEdit, outlook: true, serve: (*Sim).moveMessage},
+		{method: get, path: user + "/messages", roles: forMail, outlook: true, query: mailList, serve: (*Sim).messages},
+		{method: get, path: user + "/messages/$count", roles: forMail, outlook: true, query: []string{"$filter"}, serve: (*Sim).messagesCount},
+		{method: get, path: user + "/messages/{message-id}", roles: forMail, outlook: true, query: one, serve: (*Sim).oneMessage},
+		{method: post, path: user + "/messages/{message-id}/move", roles: forMailEdit, outlook: true, serve: (*Sim).moveMessage},
+	}
+}
+
+// table finds routes by their number of parts.
+type table [8][]*route
+
+func newTable() *table {
+	t := &table{}
+	for _, r := range paths() {
+		r.parts = strings.Split(r.path, "/")
+		r.seen = &tally{}
+		t[len(r.parts)] = append(t[len(r.parts)], r)
+	}
+	for _, list := range t { // words before variables: users/delta is no user's id
+		slices.SortStableFunc(list, func(a, b *route) int { return a.wild() - b.wild() })
+	}
+	return t
+}
+
+func (r *route) wild() int { return strings.Count(r.path, "{") }
+
+// split cuts a path into parts; users('x') is users/x, delta() is delta. ok is false where a part cannot be unescaped.
+func split(path string, parts []string) ([]string, bool) {
+	for path != "" {
+		var p string
+		p, path, _ = strings.Cut(path, "/")
+		if p == "" {
+			continue
+		}
+		if strings.IndexByte(p, '%') >= 0 {
+			var err error
+			if p, err = url.PathUnescape(p); err != nil {
+				return nil, false
+			}
+		}
+		p = strings.TrimSuffix(strings.TrimPrefix(p, "microsoft.graph."), "()")
+		if name, key, ok := strings.Cut(p, "("); ok && name != "" && strings.HasSuffix(key, ")") {
+			parts = append(parts, name, strings.Trim(strings.TrimSuffix(key, ")"), "'"))
+			continue
+		}
+		parts = append(parts, p)
+	}
+	return parts, true
+}
+
+// find gives the route of a request and sets its variables; known says whether the path is served by any method.
+func (t *table) find(r *request) (found *route, known bool) {
+	var buf [8]string
+	parts, ok := split(r.path, buf[:0])
+	if !ok || len(parts) >= len(t) {
+		return nil, false
+	}
+	for _, c := range t[len(parts)] {
+		if !c.matches(parts) {
+			continue
+		}
+		if known = true; c.method != r.method {
+			continue
+		}
+		n := 0
+		for i, p := range c.parts {
+			if p[0] == '{' {
+				r.vars[n] = parts[i]
+				n++
+			}
+		}
+		return c, true
+	}
+	return nil, known
+}
+
+func (c *route) matches(parts []string) bool {
+	for i, p := range c.parts {
+		if p[0] != '{' && !strings.EqualFold(p, parts[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,123 @@
+package sim
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/story"
+)
+
+// Config says what tenant there shall be. The zero value is a world of 250 users, with the read tier consented.
+type Config struct {
+	Users     int // of the directory, mailboxes and others; 0: 250
+	Seed      int64
+	Tenant    string    // id; "": from the seed
+	ClientID  string    // of the registered application; "": from the seed
+	Secret    string    // "": from the seed
+	Start     time.Time // Monday 00:00 of the stories' first week; zero: the latest week in which all their acts are past
+	Stories   []*story.Story
+	TruthPath string        // file of JSON lines; "": kept in memory only
+	Latency   time.Duration // of every answer
+	Roles     []string      // application permissions consented; nil: ReadTier
+	Content   bool          // the connection may read subjects and bodies; otherwise asking for them is a violation
+	Limits    Limits        // zero fields: as published
+	Quiet     bool          // no log
+	Log       *slog.Logger
+}
+
+// ReadTier is what the first connection asks for.
+var ReadTier = []string{"User.Read.All", "Directory.Read.All", "AuditLog.Read.All", "Application.Read.All", "Policy.Read.All",
+	"Mail.Read", "MailboxSettings.Read"}
+
+// Sim is a simulated tenant. Make it with New; it is safe for use by several goroutines.
+type Sim struct {
+	cfg    Config
+	clock  tocsin.Clock
+	log    *slog.Logger
+	table  *table
+	limits *limits
+	faults faults
+	counts counts
+
+	mu        sync.RWMutex // guards world, queue and truth
+	world     *world
+	queue     []scheduled
+	forgotten atomic.Int64 // Unix seconds before which delta tokens are unknown
+	due       atomic.Int64 // Unix nanoseconds of the first act in the queue; 0: none
+	truth     truth
+	app       *app
+	keys      keyring
+	tokens    sync.Map // token → *claims, those whose signature was found right
+
+	clientOnce sync.Once
+
+	clientPEM string
+	clientErr error
+}
+
+// New makes a tenant. Stories that are past by the clock have happened when it returns.
+func New(cfg Config) (*Sim, error) {
+	if cfg.Users == 0 {
+		cfg.Users = 250
+	}
+	if cfg.Users < 0 {
+		return nil, errors.New("sim: the number of users is negative")
+	}
+	if cfg.Roles == nil {
+		cfg.Roles = ReadTier
+	}
+	if cfg.Log == nil || cfg.Quiet {
+		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	s := &Sim{cfg: cfg, log: cfg.Log, table: newTable()}
+	ids := seed(mix(uint64(cfg.Seed)))
+	if s.cfg.Tenant == "" {
+		s.cfg.Tenant = ids.guid(askApp, 1)
+	}
+	s.world = newWorld(cfg.Seed, cfg.Users, s.cfg.Tenant, time.Now().UTC().Truncate(time.Hour))
+	s.app = newApp(s.world.seed, cfg)
+	s.limits = newLimits(cfg.Limits, cfg.Users)
+	if err := s.truth.open(cfg.TruthPath); err != nil {
+		return nil, err
+	}
+	for _, st := range cfg.Stories {
+		if err := s.schedule(st, s.anchor(st)); err != nil {
+			return nil, err
+		}
+	}
+	s.catchUp()
+	return s, nil
+}
+
+// Clock is the simulator's time; Advance of it is as good as the Sim's own.
+func (s *Sim) Clock() *tocsin.Clock { return &s.clock }
+
+// Advance moves the clock ahead; what was due until then has happened when it returns.
+func (s *Sim) Advance(d time.Duration) {
+	s.clock.Advance(d)
+	s.catchUp()
+}
+
+// Tenant is the tenant's id, ClientID the application's, Secret its secret.
+func (s *Sim) Tenant() string { return s.cfg.Tenant }
+
+// ClientID is the id of the registered application.
+func (s *Sim) ClientID() string { return s.app.id }
+
+// Secret is the application's client secret.
+func (s *Sim) Secret() string {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	return s.app.secret
+}
+
+// Domain is the tenant's default domain.
+func (s *Sim) Domain() string { return s.world.domain }
+
+// Close closes the truth's file.
+func (s *Sim) Close() error { return s.truth.close() }

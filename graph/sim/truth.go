@@ -1,0 +1,157 @@
+package sim
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Truth is one thing that the simulator did. It is written before its effect can be seen.
+type Truth struct {
+	N       int             `json:"n"`
+	Time    time.Time       `json:"time"`
+	Change  string          `json:"change"` // rule.created, rule.updated, rule.deleted, settings.updated, user.updated, message.created …
+	Mailbox string          `json:"mailbox,omitempty"`
+	Person  string          `json:"person,omitempty"` // Entra object id
+	ID      string          `json:"id,omitempty"`     // of what changed
+	By      string          `json:"by"`               // graph, or the story with its line
+	Detail  json.RawMessage `json:"detail,omitempty"` // the new state, in Graph's form
+}
+
+type truth struct {
+	mu    sync.Mutex
+	file  *os.File
+	lines []Truth // where there is no file
+	n     int
+	path  string
+}
+
+// open continues a file that is there: a simulator that was killed goes on counting.
+func (t *truth) open(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("sim: open the truth: %w", err)
+	}
+	end, n, err := wholeLines(f)
+	if err == nil {
+		err = f.Truncate(end) // a line that a kill cut off had no effect yet
+	}
+	if err == nil {
+		_, err = f.Seek(end, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("sim: read the truth: %w", err)
+	}
+	t.file, t.path, t.n = f, path, n
+	return nil
+}
+
+func wholeLines(r io.Reader) (end int64, n int, err error) {
+	b := bufio.NewReader(r)
+	for {
+		line, err := b.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return end, n, nil
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		end += int64(len(line))
+		n++
+	}
+}
+
+func (t *truth) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.file == nil {
+		return nil
+	}
+	err := t.file.Close()
+	t.file = nil
+	return err
+}
+
+// tell writes what is about to happen.
+func (s *Sim) tell(line Truth) error {
+	t := &s.truth
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	line.N = t.n + 1
+	if line.Time.IsZero() {
+		line.Time = s.clock.Now()
+	}
+	if t.path == "" {
+		t.lines = append(t.lines, line)
+	} else {
+		b, err := json.Marshal(line)
+		if err == nil {
+			_, err = t.file.Write(append(b, '\n'))
+		}
+		if err != nil {
+			return fmt.Errorf("sim: write the truth: %w", err)
+		}
+	}
+	t.n++
+	return nil
+}
+
+// Truth is everything that the simulator did, in order.
+func (s *Sim) Truth() ([]Truth, error) {
+	s.truth.mu.Lock()
+	defer s.truth.mu.Unlock()
+	if s.truth.path == "" {
+		return append([]Truth{}, s.truth.lines...), nil
+	}
+	b, err := os.ReadFile(s.truth.path)
+	if err != nil {
+		return nil, fmt.Errorf("sim: read the truth: %w", err)
+	}
+	var out []Truth
+	for line := range bytes.Lines(b) {
+		var t Truth
+		if err := json.Unmarshal(line, &t); err != nil {
+			return nil, fmt.Errorf("sim: read the truth: %w", err)
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// Digest is a hash of every mailbox's rules and settings, by address, so that two states can be compared.
+func (s *Sim) Digest() map[string]string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := map[string]string{}
+	for i := range s.world.count() {
+		p := s.world.person(i)
+		if p == nil || !p.hasBox() {
+			continue
+		}
+		h := sha256.New()
+		b := s.world.look(p)
+		h.Write(b.encoded)
+		h.Write(appendObject(nil, s.world.settings(p)))
+		for _, m := range b.messages {
+			if !m.gone {
+				io.WriteString(h, s.world.messageID(p.i, m, true)+strconv.Itoa(m.folder)+strconv.FormatBool(m.read))
+			}
+		}
+		out[strings.ToLower(p.mail)] = hex.EncodeToString(h.Sum(nil)[:16])
+	}
+	return out
+}
