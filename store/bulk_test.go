@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"tocsin.dev/store"
@@ -18,7 +19,8 @@ func TestInsert(t *testing.T) {
 			for i := range out {
 				out[i] = []any{"p", fmt.Sprint(i), fmt.Sprint("rule ", i), i%2 == 0, "{}", "{}", seen, seen, seen}
 			}
-			return append(out, []any{"p", "7", "renamed", false, "{}", "{}", seen, seen, seen}) // again: the later counts
+			again := []any{"p", "7", "renamed", false, "{}", "{}", seen, seen, seen} // the later counts
+			return slices.Insert(out, 9, again)
 		}
 		for _, seen := range []int{1, 2} {
 			do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error { return tn.Insert(ctx, into, rows(seen)) }))

@@ -71,6 +71,15 @@ func Duplicate(err error) bool {
 	return false
 }
 
+// refusedWrite says whether err is that nothing can be written here.
+func refusedWrite(err error) bool {
+	if pe, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pe.Code == "25006"
+	}
+	se, ok := errors.AsType[*driver.Error](err)
+	return ok && se.Code()&0xff == code.SQLITE_READONLY
+}
+
 // explain gives an error of the engine that a person can do something about as a Problem, and every other as it is.
 func (s *Store) explain(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
@@ -104,7 +113,7 @@ func explainSQLite(err error) *tocsin.Problem {
 	case code.SQLITE_BUSY, code.SQLITE_LOCKED:
 		return tocsin.Problemf(tocsin.Unavailable, "End the other program (a second Tocsin, a backup, an sqlite3 shell) that has it open.",
 			"Another program holds the database file locked.")
-	case code.SQLITE_IOERR, code.SQLITE_CANTOPEN, code.SQLITE_PERM:
+	case code.SQLITE_IOERR, code.SQLITE_CANTOPEN, code.SQLITE_PERM, code.SQLITE_READONLY:
 		return tocsin.Problemf(tocsin.Unavailable, "Look at the disk and at the rights of the data directory; the log has the cause.",
 			"The database file cannot be read or written.")
 	case code.SQLITE_NOTADB:

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"strconv"
@@ -31,7 +32,11 @@ func (s *Store) View(ctx context.Context, do func(*Tx) error) error {
 		return s.explain(err)
 	}
 	defer tx.Rollback() // nothing was written
-	return s.explain(do(&Tx{store: s, tx: tx}))
+	err = do(&Tx{store: s, tx: tx})
+	if refusedWrite(err) { // our mistake, nothing that a person could mend
+		return fmt.Errorf("write in a View: %w", err)
+	}
+	return s.explain(err)
 }
 
 // Update runs do in a transaction and commits it when do returns nil and none of its statements failed. On PostgreSQL
