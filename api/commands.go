@@ -1,0 +1,284 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"tocsin.dev"
+)
+
+// Commands makes `tocsin <noun> <verb>` from the table. What stands in the path of the route are arguments, the tenant
+// excepted, which is --tenant and may be left away where there is only one; everything else are flags. Answers are a
+// table, or with --json an object a line. connect is called when a command runs.
+func Commands(connect func() (*Client, error)) []*cobra.Command {
+	var nouns []*cobra.Command
+	by := map[string]*cobra.Command{}
+	for _, o := range Ops(nil) {
+		if !o.command {
+			continue
+		}
+		noun, verb, _ := strings.Cut(o.Name, " ")
+		parent := by[noun]
+		if parent == nil {
+			parent = &cobra.Command{Use: noun, Short: nounHelp(noun)}
+			by[noun] = parent
+			nouns = append(nouns, parent)
+		}
+		parent.AddCommand(command(o, verb, connect))
+	}
+	return nouns
+}
+
+// nounHelp is the help of the first operation of a noun.
+func nounHelp(noun string) string {
+	for _, o := range Ops(nil) {
+		if strings.HasPrefix(o.Name, noun+" ") && (strings.HasSuffix(o.Name, " list") || strings.HasSuffix(o.Name, " get")) {
+			return o.Help
+		}
+	}
+	return strings.ToUpper(noun[:1]) + noun[1:]
+}
+
+// run is one call of a command.
+type run struct {
+	cmd    *cobra.Command
+	o      Op
+	in     reflect.Value // of the input, addressable
+	client *Client
+	json   bool
+	all    bool
+	from   string
+	wait   bool
+}
+
+func command(o Op, verb string, connect func() (*Client, error)) *cobra.Command {
+	in := reflect.New(o.in)
+	r := &run{o: o, in: in.Elem()}
+	var names []string
+	cmd := &cobra.Command{Use: verb, Short: o.Help, Long: o.Help + ".\n\n" + needs(o)}
+	r.cmd = cmd
+	positional(o, &names)
+	for _, n := range names {
+		cmd.Use += " " + strings.ToUpper(n)
+	}
+	cmd.Args = cobra.ExactArgs(len(names))
+	cmd.Flags().BoolVar(&r.json, "json", false, "print one JSON object a line")
+	flags(cmd, r.in)
+	if isPage(o.out) {
+		cmd.Flags().BoolVar(&r.all, "all-pages", false, "go on until the end of the list")
+	}
+	if o.Name == "connections create" {
+		cmd.Flags().StringVar(&r.from, "from", "", "a file with what tocsin sim printed; - for standard input")
+		cmd.Flags().BoolVar(&r.wait, "wait", false, "end when the first sync has")
+	}
+	cmd.SilenceUsage = true
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		if r.client, err = connect(); err != nil {
+			return err
+		}
+		for i, n := range names {
+			set(r.in, n, args[i])
+		}
+		return r.do()
+	}
+	return cmd
+}
+
+// positional are the names in the route's path besides the tenant, in their order.
+func positional(o Op, names *[]string) {
+	for part := range strings.SplitSeq(o.Path, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok && name != "tenant}" {
+			*names = append(*names, strings.TrimSuffix(name, "}"))
+		}
+	}
+}
+
+// set sets the field of the path with this name.
+func set(v reflect.Value, name, text string) bool {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Anonymous && set(v.Field(i), name, text) {
+			return true
+		}
+		if f.Tag.Get("path") == name {
+			v.Field(i).SetString(text)
+			return true
+		}
+	}
+	return false
+}
+
+// flags makes a flag of every field that stands in no path, and of the tenant.
+func flags(cmd *cobra.Command, v reflect.Value) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		switch {
+		case f.Anonymous || f.Name == "Body":
+			flags(cmd, v.Field(i))
+		case f.Tag.Get("path") != "" && f.Tag.Get("path") != "tenant":
+		case f.Tag.Get("json") == "-":
+		default:
+			name := strings.ToLower(strings.ReplaceAll(fieldName(f), "_", "-"))
+			help := f.Tag.Get("doc")
+			if e := f.Tag.Get("enum"); e != "" {
+				help += " (" + strings.ReplaceAll(e, ",", ", ") + ")"
+			}
+			if cmd.Flags().Lookup(name) == nil {
+				cmd.Flags().Var(&value{v.Field(i)}, name, help)
+				if f.Type.Kind() == reflect.Bool {
+					cmd.Flags().Lookup(name).NoOptDefVal = "true"
+				}
+			}
+		}
+	}
+}
+
+// value is a field of an input as a flag.
+type value struct{ v reflect.Value }
+
+// String is the flag's present value; the empty one is not shown in the help.
+func (f *value) String() string {
+	if !f.v.IsValid() || f.v.IsZero() {
+		return ""
+	}
+	if f.v.Kind() == reflect.Pointer {
+		return textOf(f.v.Elem())
+	}
+	return textOf(f.v)
+}
+
+// Type is what the help calls it.
+func (f *value) Type() string {
+	switch f.v.Kind() {
+	case reflect.Bool:
+		return ""
+	case reflect.Int, reflect.Int64:
+		return "number"
+	case reflect.Slice:
+		return "list"
+	case reflect.Struct:
+		return "time"
+	}
+	return "text"
+}
+
+// Set reads the flag. A time may be a date or a span from now, such as 90d.
+func (f *value) Set(s string) error {
+	switch f.v.Kind() {
+	case reflect.Pointer:
+		p := reflect.New(f.v.Type().Elem())
+		f.v.Set(p)
+		return (&value{p.Elem()}).Set(s)
+	case reflect.Bool:
+		f.v.SetBool(s == "true" || s == "yes" || s == "1")
+	case reflect.Int, reflect.Int64:
+		var n int64
+		if err := json.Unmarshal([]byte(s), &n); err != nil {
+			return fmt.Errorf("%q is not a number", s)
+		}
+		f.v.SetInt(n)
+	case reflect.Slice:
+		f.v.SetZero()
+		for part := range strings.SplitSeq(s, ",") {
+			f.v.Set(reflect.Append(f.v, reflect.ValueOf(strings.TrimSpace(part)).Convert(f.v.Type().Elem())))
+		}
+	case reflect.Struct:
+		t, err := parseTime(s, time.Now())
+		if err != nil {
+			return err
+		}
+		f.v.Set(reflect.ValueOf(t))
+	default:
+		f.v.SetString(s)
+	}
+	return nil
+}
+
+// parseTime reads a time, a date, or a span from now.
+func parseTime(s string, now time.Time) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t.UTC(), nil
+	}
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, nil
+	}
+	if n, ok := strings.CutSuffix(s, "d"); ok {
+		var days int
+		if json.Unmarshal([]byte(n), &days) == nil {
+			return now.UTC().AddDate(0, 0, days), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is not a time such as 2026-12-31, 2026-12-31T12:00:00Z or 90d", s)
+}
+
+// do calls the operation and prints its answer.
+func (r *run) do() error {
+	ctx := r.cmd.Context()
+	if r.from != "" {
+		if err := r.read(); err != nil {
+			return err
+		}
+	}
+	if err := r.whichTenant(ctx); err != nil {
+		return err
+	}
+	if err := valid(r.in.Interface()); err != nil {
+		return err
+	}
+	if r.o.stream {
+		for f, err := range r.client.Follow(ctx, r.o.Name, r.in.Interface()) {
+			if err != nil {
+				return err
+			}
+			if err := r.print(reflect.ValueOf(f)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for {
+		out := reflect.New(r.o.out)
+		if err := r.client.Do(ctx, r.o.Name, r.in.Interface(), out.Interface()); err != nil {
+			return err
+		}
+		if err := r.print(out.Elem()); err != nil {
+			return err
+		}
+		next := ""
+		if isPage(r.o.out) {
+			next = out.Elem().FieldByName("Next").String()
+		}
+		if next == "" || !r.all {
+			r.more(next)
+			if r.wait {
+				return r.waitFor(ctx, out.Interface().(*Connection))
+			}
+			return nil
+		}
+		r.in.FieldByName("After").SetString(next)
+	}
+}
+
+// more says that a list goes on.
+func (r *run) more(next string) {
+	if next != "" {
+		fmt.Fprintf(r.cmd.ErrOrStderr(), "There is more: --after %s, or --all-pages.\n", next)
+	}
+}
+
+func isPage(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Page[")
+}
+
+// Complain is an error as the command line says it: one sentence, or two with what to do.
+func Complain(err error) string {
+	p := tocsin.AsProblem(err)
+	if p.Code == tocsin.Internal && p.Err == err {
+		return err.Error() // a command's own error: a flag that is not one
+	}
+	return p.Error()
+}

@@ -1,0 +1,303 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// allStatuses and allSeverities in the order of lists.
+var (
+	openStatuses  = []tocsin.Status{tocsin.Open, tocsin.InWork}
+	allStatuses   = []tocsin.Status{tocsin.Open, tocsin.InWork, tocsin.Fixed, tocsin.Accepted, tocsin.FalseAlarm}
+	allSeverities = []tocsin.Severity{tocsin.Critical, tocsin.High, tocsin.Medium, tocsin.Low, tocsin.Info}
+)
+
+const findingColumns = `id, rule, title, severity, severity_rank, risk, person, who, subject, why, stage, status, owner, reason, accepted_until, first_seen, last_seen, count, version`
+
+type findingRow struct {
+	Finding
+	rank               int64
+	until, first, last int64
+}
+
+func (r *findingRow) fields() []any {
+	return []any{&r.ID, &r.Rule, &r.Title, &r.Severity, &r.rank, &r.Risk, &r.Person, &r.Who, &r.Subject, &r.Why, &r.Stage, &r.Status, &r.Owner, &r.Reason,
+		&r.until, &r.first, &r.last, &r.Count, &r.Version}
+}
+
+func (r *findingRow) view() Finding {
+	r.AcceptedUntil, r.FirstSeen, r.LastSeen = tocsin.FromMillis(r.until), tocsin.FromMillis(r.first), tocsin.FromMillis(r.last)
+	return r.Finding
+}
+
+func findingViews(rows []findingRow) []Finding {
+	out := make([]Finding, len(rows))
+	for i := range rows {
+		out[i] = rows[i].view()
+	}
+	return out
+}
+
+// ListFindings lists findings. Each order walks the index (tenant, status, severity_rank, last_seen) from a key: for
+// every status and, where the newest come first, every severity, as many as a piece has; the pieces are merged.
+func (s *Service) ListFindings(ctx context.Context, in FindingsIn) (Page[Finding], error) {
+	return view(ctx, s, "findings list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Finding], error) {
+		return listFindings(ctx, t, in)
+	})
+}
+
+func listFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (Page[Finding], error) {
+	var p Page[Finding]
+	o, err := orderOf(in)
+	if err != nil {
+		return p, err
+	}
+	n := in.limit()
+	q := &query{}
+	q.add("select " + findingColumns + " from (")
+	for i, b := range branches(in, o) {
+		if i > 0 {
+			q.add(" union all ")
+		}
+		q.add("select * from (select "+findingColumns+" from finding where tenant = $1 and status = ?", b.status)
+		if b.severity != "" {
+			q.add(" and severity_rank = ?", b.severity.Rank())
+		}
+		findingFilters(q, in)
+		o.from(q)
+		q.add(" order by "+o.by+" limit ?) b"+fmt.Sprint(i), n+1)
+	}
+	q.add(") merged order by "+o.by+" limit ?", n+1)
+	rows, err := find(ctx, t, q, (*findingRow).fields)
+	if err != nil {
+		return p, err
+	}
+	pieces := paged(rows, n, func(r findingRow) string { return cursor(o.name, o.key(r)...) })
+	p = Page[Finding]{Items: findingViews(pieces.Items), Next: pieces.Next}
+	if in.After == "" {
+		p.Total, p.TotalIsMore, err = countFindings(ctx, t, in)
+	}
+	return p, err
+}
+
+// order is one of the orders of findings, and from where on.
+type order struct {
+	name, by string
+	after    place
+	cond     string // with a ? for each value of the key
+	key      func(findingRow) []any
+	split    bool // the index gives it only within one severity
+}
+
+func orderOf(in FindingsIn) (order, error) {
+	o := order{name: "findings/severity", by: "severity_rank desc, last_seen desc, id desc", cond: " and (severity_rank, last_seen, id) < (?, ?, ?)",
+		key: func(r findingRow) []any { return []any{r.rank, r.last, r.ID} }}
+	switch in.Sort {
+	case "newest":
+		o = order{name: "findings/newest", by: "last_seen desc, id desc", cond: " and (last_seen, id) < (?, ?)", split: true,
+			key: func(r findingRow) []any { return []any{r.last, r.ID} }}
+	case "risk":
+		o = order{name: "findings/risk", by: "risk desc, last_seen desc, id desc", cond: " and (risk, last_seen, id) < (?, ?, ?)",
+			key: func(r findingRow) []any { return []any{int64(r.Risk), r.last, r.ID} }}
+	}
+	var err error
+	o.after, err = parseCursor(in.After, o.name, strings.Count(o.cond, "?"))
+	if err == nil && !o.after.begins() {
+		last := len(o.after.values) - 1
+		for i, v := range o.after.values {
+			if _, text := v.(string); text != (i == last) {
+				return o, badCursor
+			}
+		}
+	}
+	return o, err
+}
+
+func (o order) from(q *query) {
+	if !o.after.begins() {
+		q.add(o.cond, o.after.values...)
+	}
+}
+
+type branch struct {
+	status   tocsin.Status
+	severity tocsin.Severity // empty: all
+}
+
+func branches(in FindingsIn, o order) []branch {
+	statuses := in.Status
+	if len(statuses) == 0 {
+		statuses = openStatuses
+	}
+	if slices.Contains(statuses, "all") {
+		statuses = allStatuses
+	}
+	severities := in.Severity
+	if len(severities) == 0 && o.split {
+		severities = allSeverities
+	}
+	if len(severities) == 0 {
+		severities = []tocsin.Severity{""}
+	}
+	var out []branch
+	for _, st := range statuses {
+		for _, sev := range severities {
+			if b := (branch{st, sev}); !slices.Contains(out, b) {
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// findingFilters adds what the index does not have.
+func findingFilters(q *query, in FindingsIn) {
+	if in.Rule != "" {
+		q.add(" and rule = ?", in.Rule)
+	}
+	if in.Person != "" {
+		q.add(" and person = ?", in.Person)
+	}
+	switch in.Owner {
+	case "":
+	case "none":
+		q.add(" and owner = ''")
+	default:
+		q.add(" and owner = ?", in.Owner)
+	}
+	if strings.TrimSpace(in.Q) != "" {
+		like := q.arg(contains(in.Q))
+		q.add(` and (lower(who) like ` + like + ` escape '\' or lower(title) like ` + like + ` escape '\' or lower(why) like ` + like + ` escape '\')`)
+	}
+}
+
+// countFindings counts the whole list: exactly from the index where it has all that is filtered by, else up to countTo.
+func countFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (int, bool, error) {
+	var statuses, severities []any
+	for _, b := range branches(in, order{split: true}) {
+		if !slices.Contains(statuses, any(string(b.status))) {
+			statuses = append(statuses, string(b.status))
+		}
+		if !slices.Contains(severities, any(b.severity.Rank())) {
+			severities = append(severities, b.severity.Rank())
+		}
+	}
+	q := &query{}
+	q.add("finding where tenant = $1 and status in (" + q.in(statuses...) + ") and severity_rank in (" + q.in(severities...) + ")")
+	if in.Rule == "" && in.Person == "" && in.Owner == "" && strings.TrimSpace(in.Q) == "" {
+		exact := &query{args: q.args}
+		exact.add("select count(*) from " + q.text.String())
+		n, err := number(ctx, t, exact)
+		return n, false, err
+	}
+	findingFilters(q, in)
+	return counted(ctx, t, q)
+}
+
+// findingsOf are the findings of a person, the open before the others, the worst first; at most limit.
+func findingsOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, limit int) ([]Finding, error) {
+	if person == "" {
+		return []Finding{}, nil
+	}
+	q := (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and person = ?", person).
+		add(" order by case when status in ('open', 'in_work') then 0 else 1 end, severity_rank desc, last_seen desc, id desc limit ?", limit)
+	rows, err := find(ctx, t, q, (*findingRow).fields)
+	return findingViews(rows), err
+}
+
+// GetFinding is a finding with all that explains it.
+func (s *Service) GetFinding(ctx context.Context, in ByID) (FindingDetail, error) {
+	return view(ctx, s, "findings get", in, func(ctx context.Context, t *store.Tenant, _ Caller) (FindingDetail, error) {
+		return getFinding(ctx, t, in.ID)
+	})
+}
+
+func getFinding(ctx context.Context, t *store.Tenant, id string) (FindingDetail, error) {
+	var r findingRow
+	var d FindingDetail
+	var body string
+	err := t.QueryRow(ctx, `select `+findingColumns+`, cause, body from finding where tenant = $1 and id = $2`, id).Scan(append(r.fields(), &d.Cause, &body)...)
+	if errors.Is(err, store.ErrNone) {
+		return d, notFound("finding")
+	}
+	if err != nil {
+		return d, err
+	}
+	var f tocsin.Finding
+	if err := json.Unmarshal([]byte(body), &f); err != nil {
+		return d, fmt.Errorf("finding %s: %w", id, err)
+	}
+	d.Finding = r.view()
+	d.Terms, d.Attack, d.Actions, d.Evidence = orNone(f.Terms), orNone(f.Attack), orNone(f.Actions), orNone(f.Evidence)
+	d.Detector = detector(r.Rule)
+	if d.History, err = findingHistory(ctx, t, id); err != nil {
+		return d, err
+	}
+	return d, around(ctx, t, &d)
+}
+
+// around adds whom and what a finding is about.
+func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
+	d.Related, d.RelatedRules = []Finding{}, []MailRule{}
+	if d.Person == "" {
+		rules, err := rulesTo(ctx, t, d.Subject, 100)
+		d.RelatedRules = rules
+		return err
+	}
+	who, err := identities(ctx, t, d.Person)
+	if err != nil {
+		return err
+	}
+	if len(who) > 0 {
+		d.Identity = &who[0]
+	}
+	all, err := findingsOf(ctx, t, d.Person, 50)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if f.ID != d.ID {
+			d.Related = append(d.Related, f)
+		}
+	}
+	rule, err := ruleDetail(ctx, t, d.Person, d.Subject)
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.NotFound {
+		return nil // the subject is no rule
+	}
+	if err == nil {
+		d.MailRule = &rule
+	}
+	return err
+}
+
+func findingHistory(ctx context.Context, t *store.Tenant, id string) ([]FindingChange, error) {
+	type row struct {
+		FindingChange
+		at int64
+	}
+	rows, err := find(ctx, t, (&query{}).add("select id, at, who, change, note from finding_change where tenant = $1 and finding = ? order by at desc, id desc limit 200", id),
+		func(r *row) []any { return []any{&r.ID, &r.at, &r.Who, &r.Change, &r.Note} })
+	out := make([]FindingChange, len(rows))
+	for i, r := range rows {
+		r.At = tocsin.FromMillis(r.at)
+		if r.Who == "" {
+			r.Who = "tocsin"
+		}
+		out[i] = r.FindingChange
+	}
+	return out, err
+}
+
+func orNone[T any](in []T) []T {
+	if in == nil {
+		return []T{}
+	}
+	return in
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"context"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"tocsin.dev"
+)
+
+// Op is a line of the table of operations.
+type Op struct {
+	Name   string // noun verb
+	Method string
+	Path   string
+	Role   Role // the least
+	Help   string
+	Status int // of success in REST
+
+	command  bool // there is a command for it
+	tenanted bool // its input names a tenant
+	stream   bool
+	in, out  reflect.Type
+	register func(huma.API, Op)
+	call     func(ctx context.Context, in any) (any, error) // in is a pointer to the input
+}
+
+type option func(*Op)
+
+// status is what REST answers when all is well, in place of 200.
+func status(code int) option { return func(o *Op) { o.Status = code } }
+
+// noCommand is for what makes no sense on a command line: a browser's session.
+func noCommand(o *Op) { o.command = false }
+
+// inBody says that the tenant asked for stands in the body.
+func inBody(o *Op) { o.tenanted = true }
+
+// answer is an operation's output as huma wants it.
+type answer[O any] struct{ Body O }
+
+// op makes a line of the table from a name, a route, a role, a line of help and the method that does it.
+func op[I, O any](name, route string, least Role, help string, do func(context.Context, I) (O, error), options ...option) Op {
+	method, path, _ := strings.Cut(route, " ")
+	o := Op{Name: name, Method: method, Path: path, Role: least, Help: help, Status: 200, command: true,
+		tenanted: strings.Contains(path, "{tenant}"), in: reflect.TypeFor[I](), out: reflect.TypeFor[O]()}
+	for _, set := range options {
+		set(&o)
+	}
+	o.call = func(ctx context.Context, in any) (any, error) { return do(ctx, *in.(*I)) }
+	o.register = func(api huma.API, o Op) {
+		huma.Register(api, describe(o), func(ctx context.Context, in *I) (*answer[O], error) {
+			out, err := do(ctx, *in)
+			if err != nil {
+				return nil, restError(err)
+			}
+			return &answer[O]{Body: out}, nil
+		})
+	}
+	return o
+}
+
+// describe is an operation's entry in the OpenAPI document.
+func describe(o Op) huma.Operation {
+	noun, _, _ := strings.Cut(o.Name, " ")
+	d := huma.Operation{
+		OperationID: strings.ReplaceAll(o.Name, " ", "-"), Method: o.Method, Path: o.Path, DefaultStatus: o.Status,
+		Summary: o.Help, Description: needs(o), Tags: []string{noun},
+		SkipValidateParams: true, SkipValidateBody: true, // valid() does it, for every face alike
+		MaxBodyBytes: 256 << 10,
+		Responses:    map[string]*huma.Response{"default": {Ref: "#/components/responses/Problem"}},
+	}
+	if o.Role != Stranger {
+		d.Security = []map[string][]string{{"token": {}}, {"session": {}}}
+	}
+	return d
+}
+
+// needs says in a sentence who may.
+func needs(o Op) string {
+	switch {
+	case o.Role == Stranger:
+		return "Anybody may."
+	case o.Role == Self:
+		return "Whoever is signed in may."
+	case o.tenanted || o.stream:
+		return "Needs the role " + string(o.Role) + " in the tenant."
+	}
+	return "Needs the role " + string(o.Role) + " on the installation (a grant on *)."
+}
+
+// tenantOf is the tenant that an input names, in its path, query or body.
+func tenantOf(in any) tocsin.TenantID {
+	v := reflect.Indirect(reflect.ValueOf(in))
+	if f := v.FieldByName("Tenant"); f.IsValid() && f.Kind() == reflect.String {
+		return tocsin.TenantID(strings.ToLower(strings.TrimSpace(f.String())))
+	}
+	if b := v.FieldByName("Body"); b.IsValid() && b.Kind() == reflect.Struct {
+		return tenantOf(b.Interface())
+	}
+	return ""
+}

@@ -1,0 +1,69 @@
+package api
+
+import "net/http"
+
+// Ops is every operation: its name, its route, who may, what it does, and what does it. A line of it is the REST route
+// with its OpenAPI entry, the Go client's call, the command `tocsin <noun> <verb>` and the role that [Service.allow]
+// looks for. Where the route names a tenant the role is needed there; otherwise on the installation (a grant on *).
+// A nil service gives the table for those who only call: clients and commands.
+func Ops(s *Service) []Op {
+	return []Op{
+		op("overview get", "GET /api/v1/tenants/{tenant}/overview", Viewer, "A tenant at a glance", s.Overview),
+		op("tenants list", "GET /api/v1/tenants", Self, "The tenants you may see", s.ListTenants),
+
+		op("connections list", "GET /api/v1/tenants/{tenant}/connections", Viewer, "The ways to a tenant, and what each allows", s.ListConnections),
+		op("connections get", "GET /api/v1/tenants/{tenant}/connections/{id}", Viewer, "One connection", s.GetConnection),
+		op("connections create", "POST /api/v1/connections", Admin, "Connect a tenant with API credentials", s.CreateConnection, status(http.StatusCreated), inBody),
+		op("connections test", "POST /api/v1/tenants/{tenant}/connections/{id}/test", Admin, "Try the credentials, and look again at what is granted", s.TestConnection),
+		op("connections pause", "POST /api/v1/tenants/{tenant}/connections/{id}/pause", Admin, "Stop every call to Microsoft at once", s.PauseConnection),
+		op("connections resume", "POST /api/v1/tenants/{tenant}/connections/{id}/resume", Admin, "Go on after a pause", s.ResumeConnection),
+		op("connections delete", "DELETE /api/v1/tenants/{tenant}/connections/{id}", Admin, "Forget a connection and its credentials", s.DeleteConnection),
+		op("capabilities list", "GET /api/v1/tenants/{tenant}/capabilities", Viewer, "What the connections allow, and what is off and why", s.ListCapabilities),
+		op("sources list", "GET /api/v1/tenants/{tenant}/sources", Viewer, "What is read, and how fresh it is", s.ListSources),
+
+		op("findings list", "GET /api/v1/tenants/{tenant}/findings", Viewer, "What is dangerous", s.ListFindings),
+		op("findings get", "GET /api/v1/tenants/{tenant}/findings/{id}", Viewer, "A finding with why, evidence and history", s.GetFinding),
+		op("findings decide", "POST /api/v1/tenants/{tenant}/findings/{id}/decide", Analyst, "Decide a finding: open, in work, fixed, accepted until, false alarm", s.DecideFinding),
+		op("findings assign", "POST /api/v1/tenants/{tenant}/findings/{id}/assign", Analyst, "Say who looks after a finding", s.AssignFinding),
+		op("detections list", "GET /api/v1/tenants/{tenant}/detections", Viewer, "What is looked for: the catalogue", s.ListDetections),
+
+		op("rules list", "GET /api/v1/tenants/{tenant}/rules", Viewer, "Mailbox rules and forwarding", s.ListRules),
+		op("rules get", "GET /api/v1/tenants/{tenant}/rules/{person}/{id}", Viewer, "A mailbox rule with its history", s.GetRule),
+		op("mailboxes list", "GET /api/v1/tenants/{tenant}/mailboxes", Viewer, "Mailboxes: which are read, and which are not, because", s.ListMailboxes),
+		op("mailboxes get", "GET /api/v1/tenants/{tenant}/mailboxes/{person}", Viewer, "A mailbox with its rules and findings", s.GetMailbox),
+		op("identities list", "GET /api/v1/tenants/{tenant}/identities", Viewer, "The people of the directory", s.ListIdentities),
+		op("identities get", "GET /api/v1/tenants/{tenant}/identities/{person}", Viewer, "A person: roles, mailbox, rules, findings, timeline", s.GetIdentity),
+		op("groups list", "GET /api/v1/tenants/{tenant}/groups", Viewer, "Mail groups, and their members outside", s.ListGroups),
+		op("events list", "GET /api/v1/tenants/{tenant}/events", Viewer, "What happened, newest first", s.ListEvents),
+
+		op("exceptions list", "GET /api/v1/tenants/{tenant}/exceptions", Viewer, "What is excused, by whom, until when", s.ListExceptions),
+		op("exceptions create", "POST /api/v1/tenants/{tenant}/exceptions", Analyst, "Excuse something from a detection, until a date", s.CreateException, status(http.StatusCreated)),
+		op("exceptions delete", "DELETE /api/v1/tenants/{tenant}/exceptions/{id}", Analyst, "End an exception", s.DeleteException),
+		op("partners list", "GET /api/v1/tenants/{tenant}/partners", Viewer, "Domains outside that are trusted", s.ListPartners),
+		op("partners create", "POST /api/v1/tenants/{tenant}/partners", Admin, "Trust a domain outside, until a date", s.CreatePartner, status(http.StatusCreated)),
+		op("partners delete", "DELETE /api/v1/tenants/{tenant}/partners/{domain}", Admin, "Trust a domain no longer", s.DeletePartner),
+
+		follow("facts stream", "GET /api/v1/facts", Viewer, "What changes, as it changes (server-sent events)", s),
+
+		op("accounts list", "GET /api/v1/accounts", Owner, "Who may sign in", s.ListAccounts),
+		op("accounts create", "POST /api/v1/accounts", Owner, "Let somebody sign in", s.CreateAccount, status(http.StatusCreated)),
+		op("accounts grant", "POST /api/v1/accounts/{id}/grants", Owner, "Give an account a role in a tenant, or in all (*)", s.Grant),
+		op("accounts revoke", "DELETE /api/v1/accounts/{id}/grants/{on}", Owner, "Take a role away", s.Revoke),
+		op("accounts disable", "POST /api/v1/accounts/{id}/disable", Owner, "Shut an account out, with its sessions and tokens", s.DisableAccount),
+		op("accounts enable", "POST /api/v1/accounts/{id}/enable", Owner, "Let an account in again", s.EnableAccount),
+		op("accounts reset", "POST /api/v1/accounts/{id}/reset", Owner, "Give an account another password, and no second factor", s.ResetAccount),
+		op("tokens list", "GET /api/v1/tokens", Self, "Your API tokens", s.ListTokens),
+		op("tokens create", "POST /api/v1/tokens", Self, "Make an API token; it is shown once", s.CreateToken, status(http.StatusCreated)),
+		op("tokens revoke", "DELETE /api/v1/tokens/{id}", Self, "End an API token", s.RevokeToken),
+
+		op("me get", "GET /api/v1/me", Self, "Who you are here", s.Me),
+		op("me password", "POST /api/v1/me/password", Self, "Change your password", s.ChangePassword, noCommand),
+		op("me enrol", "POST /api/v1/me/totp", Self, "Begin a second factor", s.EnrolTOTP, noCommand),
+		op("me confirm", "POST /api/v1/me/totp/confirm", Self, "Confirm the second factor with a first code", s.ConfirmTOTP, noCommand),
+		op("me unenrol", "POST /api/v1/me/totp/remove", Self, "Remove the second factor", s.RemoveTOTP, noCommand),
+		op("session open", "POST /api/v1/session", Stranger, "Sign in", s.SignIn, noCommand),
+		op("session close", "DELETE /api/v1/session", Self, "Sign out", s.SignOut, noCommand),
+		op("setup get", "GET /api/v1/setup", Stranger, "Whether the server waits to be claimed", s.GetSetup, noCommand),
+		op("setup claim", "POST /api/v1/setup", Stranger, "Claim a new server with its one-time link", s.ClaimSetup, status(http.StatusCreated), noCommand),
+	}
+}

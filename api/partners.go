@@ -1,0 +1,111 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// ListPartners lists the domains outside that are trusted, by name.
+func (s *Service) ListPartners(ctx context.Context, in ListIn) (Page[Partner], error) {
+	return view(ctx, s, "partners list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Partner], error) {
+		var p Page[Partner]
+		after, err := parseCursor(in.After, "partners", 1)
+		if err != nil {
+			return p, err
+		}
+		n := in.limit()
+		q := (&query{}).add("select domain, owner, reason, expires, created from partner where tenant = $1 and domain > ? order by domain limit ?", after.text(0), n+1)
+		rows, err := find(ctx, t, q, (*partnerRow).fields)
+		if err != nil {
+			return p, err
+		}
+		list := make([]Partner, len(rows))
+		for i := range rows {
+			list[i] = rows[i].view(s)
+		}
+		p = paged(list, n, func(v Partner) string { return cursor("partners", v.Domain) })
+		if in.After == "" {
+			p.Total, p.TotalIsMore, err = counted(ctx, t, (&query{}).add("partner where tenant = $1"))
+		}
+		return p, err
+	})
+}
+
+type partnerRow struct {
+	Partner
+	expires, created int64
+}
+
+func (r *partnerRow) fields() []any {
+	return []any{&r.Domain, &r.Owner, &r.Reason, &r.expires, &r.created}
+}
+
+func (r *partnerRow) view(s *Service) Partner {
+	r.Expires, r.Created = tocsin.FromMillis(r.expires), tocsin.FromMillis(r.created)
+	r.Expired = !r.Expires.After(s.now())
+	return r.Partner
+}
+
+// CreatePartner trusts a domain outside until a date, or renews that.
+func (s *Service) CreatePartner(ctx context.Context, in CreatePartnerIn) (Partner, error) {
+	return act(ctx, s, "partners create", in, func(ctx context.Context, t *store.Tenant, c Caller) (Partner, error) {
+		b := in.Body
+		domain, err := domainName(b.Domain)
+		if err != nil {
+			return Partner{}, err
+		}
+		if err := ends(b.Expires, s.now()); err != nil {
+			return Partner{}, err
+		}
+		owner, reason := strings.TrimSpace(b.Owner), strings.TrimSpace(b.Reason)
+		if owner == "" || reason == "" {
+			return Partner{}, invalid("Say who answers for it, and why it is trusted.", "The owner or the reason is missing.")
+		}
+		if publicMail[domain] {
+			return Partner{}, invalid("Excuse single addresses with an exception instead.", "%s gives addresses to anybody, so it cannot be trusted as a whole.", domain)
+		}
+		r := partnerRow{Partner: Partner{Domain: domain, Owner: owner, Reason: reason}, expires: tocsin.Millis(b.Expires), created: tocsin.Millis(s.now())}
+		err = t.QueryRow(ctx, `insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, $3, $4, $5, $6)
+			on conflict (tenant, domain) do update set owner = excluded.owner, reason = excluded.reason, expires = excluded.expires returning created`,
+			domain, owner, reason, r.expires, r.created).Scan(&r.created)
+		if err != nil {
+			return Partner{}, err
+		}
+		return r.view(s), settingsFact(ctx, t, "settings.changed", domain, c.Email, "partner trusted")
+	})
+}
+
+// publicMail are some domains at which anybody can have an address.
+var publicMail = map[string]bool{"gmail.com": true, "googlemail.com": true, "outlook.com": true, "hotmail.com": true, "live.com": true, "msn.com": true, "yahoo.com": true,
+	"icloud.com": true, "me.com": true, "aol.com": true, "gmx.de": true, "gmx.net": true, "gmx.com": true, "web.de": true, "proton.me": true, "protonmail.com": true,
+	"mail.ru": true, "yandex.ru": true, "yandex.com": true, "qq.com": true, "163.com": true, "tutanota.com": true, "zoho.com": true, "mail.com": true}
+
+// domainName is a domain in the form in which it is compared: lower case, punycode.
+func domainName(s string) (string, error) {
+	s = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(strings.TrimSpace(s)), "."), "@")
+	d, err := idna.Lookup.ToASCII(s)
+	if err != nil || !strings.Contains(d, ".") || strings.ContainsAny(d, "/: *") {
+		return "", invalid("Give a domain such as partner.example.", "%q is not a domain.", s)
+	}
+	return d, nil
+}
+
+// DeletePartner trusts a domain no longer: what goes there is judged again.
+func (s *Service) DeletePartner(ctx context.Context, in PartnerIn) (None, error) {
+	return act(ctx, s, "partners delete", in, func(ctx context.Context, t *store.Tenant, c Caller) (None, error) {
+		var domain string
+		err := t.QueryRow(ctx, `delete from partner where tenant = $1 and domain = $2 returning domain`, strings.ToLower(in.Domain)).Scan(&domain)
+		if errors.Is(err, store.ErrNone) {
+			return None{}, notFound("partner")
+		}
+		if err != nil {
+			return None{}, err
+		}
+		return None{}, settingsFact(ctx, t, "settings.changed", domain, c.Email, "partner no longer trusted")
+	})
+}

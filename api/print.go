@@ -1,0 +1,191 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// print prints an answer: the items of a list in rows, anything else a line per member; with --json an object a line.
+func (r *run) print(v reflect.Value) error {
+	w := r.cmd.OutOrStdout()
+	if r.o.out == reflect.TypeFor[None]() {
+		return nil
+	}
+	items := []reflect.Value{v}
+	if isPage(v.Type()) {
+		items = items[:0]
+		list := v.FieldByName("Items")
+		for i := range list.Len() {
+			items = append(items, list.Index(i))
+		}
+	}
+	if r.json || r.o.stream {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		for _, i := range items {
+			if err := e.Encode(i.Interface()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if isPage(v.Type()) {
+		return printRows(w, items)
+	}
+	return printLines(w, v, "")
+}
+
+// columns are the members of a list's items that a row shows; other members are in --json.
+var columns = map[string][]string{
+	"Finding":    {"severity", "risk", "status", "title", "who", "last_seen", "id"},
+	"MailRule":   {"risk", "who", "summary", "outside", "hides", "changed", "id"},
+	"Mailbox":    {"address", "state", "purpose", "rules_count", "rules_seen", "because"},
+	"Identity":   {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},
+	"Event":      {"at", "who", "what", "id"},
+	"Detection":  {"name", "severity", "open", "title"},
+	"Connection": {"id", "name", "tenant", "state", "method", "because"},
+	"Capability": {"name", "state", "because", "mend"},
+	"Source":     {"name", "state", "succeeded", "done", "total", "because"},
+	"Tenant":     {"id", "name", "initial_domain", "role", "connections", "open_findings"},
+	"Account":    {"email", "name", "totp", "disabled", "seen", "grants"},
+	"Token":      {"id", "name", "account", "role", "tenant", "expires", "used"},
+	"Exception":  {"id", "rule", "scope", "value", "owner", "expires", "reason"},
+	"Partner":    {"domain", "owner", "expires", "reason"},
+	"Group":      {"name", "mail", "kind", "outside"},
+}
+
+func printRows(w io.Writer, items []reflect.Value) error {
+	if len(items) == 0 {
+		return nil
+	}
+	show := columns[items[0].Type().Name()]
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ToUpper(strings.ReplaceAll(strings.Join(show, "\t"), "_", " ")))
+	for _, item := range items {
+		by := map[string]reflect.Value{}
+		members(item, func(name string, v reflect.Value) { by[name] = v })
+		cells := make([]string, len(show))
+		for i, name := range show {
+			cells[i] = cell(by[name], 60)
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	}
+	return t.Flush()
+}
+
+// printLines prints a member a line, and what has members itself below it.
+func printLines(w io.Writer, v reflect.Value, indent string) error {
+	var err error
+	members(v, func(name string, x reflect.Value) {
+		for x.Kind() == reflect.Pointer && !x.IsNil() {
+			x = x.Elem()
+		}
+		label := indent + strings.ReplaceAll(name, "_", " ") + ":"
+		switch {
+		case err != nil || x.IsZero() && x.Kind() != reflect.Int && x.Kind() != reflect.Bool:
+		case x.Kind() == reflect.Struct && x.Type() != reflect.TypeFor[time.Time]():
+			fmt.Fprintln(w, label)
+			err = printLines(w, x, indent+"  ")
+		case x.Kind() == reflect.Slice && x.Type() != reflect.TypeFor[json.RawMessage]() && x.Len() > 0 && x.Index(0).Kind() == reflect.Struct:
+			fmt.Fprintln(w, label)
+			for i := range x.Len() {
+				if _, flat := columns[x.Index(i).Type().Name()]; flat {
+					continue
+				}
+				fmt.Fprintln(w, indent+"  - "+oneLine(x.Index(i)))
+			}
+			if _, flat := columns[x.Index(0).Type().Name()]; flat {
+				list := make([]reflect.Value, x.Len())
+				for i := range list {
+					list[i] = x.Index(i)
+				}
+				err = printRows(w, list)
+			}
+		default:
+			_, err = fmt.Fprintln(w, label, cell(x, 2000))
+		}
+	})
+	return err
+}
+
+func oneLine(v reflect.Value) string {
+	var parts []string
+	members(v, func(name string, x reflect.Value) {
+		if c := cell(x, 200); c != "" {
+			parts = append(parts, name+" "+c)
+		}
+	})
+	return strings.Join(parts, ", ")
+}
+
+// members goes over what JSON would show of a struct.
+func members(v reflect.Value, do func(name string, v reflect.Value)) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Anonymous {
+			members(v.Field(i), do)
+			continue
+		}
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			do(name, v.Field(i))
+		}
+	}
+}
+
+// cell is a value in few words. What comes from a tenant may hold control characters, which a terminal would obey.
+func cell(v reflect.Value, most int) string {
+	for v.IsValid() && v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return "?"
+		}
+		v = v.Elem()
+	}
+	if !v.IsValid() {
+		return ""
+	}
+	switch x := v.Interface().(type) {
+	case time.Time:
+		if x.IsZero() {
+			return ""
+		}
+		return x.Local().Format("2006-01-02 15:04")
+	case json.RawMessage:
+		return short(string(x), most)
+	case Grant:
+		return string(x.Role) + "@" + x.Tenant
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		return map[bool]string{true: "yes", false: ""}[v.Bool()]
+	case reflect.Slice:
+		parts := make([]string, v.Len())
+		for i := range parts {
+			parts[i] = cell(v.Index(i), most)
+		}
+		return short(strings.Join(parts, ", "), most)
+	case reflect.Map, reflect.Struct:
+		b, _ := json.Marshal(v.Interface()) // views always are JSON
+		return short(string(b), most)
+	}
+	return short(fmt.Sprint(v.Interface()), most)
+}
+
+func short(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return '␣'
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) > most {
+		return string([]rune(s)[:most-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,312 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+	"tocsin.dev/store"
+)
+
+const ruleColumns = `person, id, body, outside, risk, first_seen, changed, seen, deleted`
+
+type ruleRow struct {
+	MailRule
+	body                          string
+	first, changed, seen, deleted int64
+}
+
+func (r *ruleRow) fields() []any {
+	return []any{&r.Person, &r.ID, &r.body, &r.Outside, &r.Risk, &r.first, &r.changed, &r.seen, &r.deleted}
+}
+
+func (r *ruleRow) view() (MailRule, error) {
+	if err := json.Unmarshal([]byte(r.body), &r.Rule); err != nil {
+		return MailRule{}, fmt.Errorf("rule %s of %s: %w", r.ID, r.Person, err)
+	}
+	r.Hides, r.Summary = r.Rule.Hides(), summary(r.Rule)
+	if r.Risk > 0 {
+		r.Severity = detect.Grade(r.Risk)
+	}
+	r.FirstSeen, r.Changed, r.Seen, r.Deleted = tocsin.FromMillis(r.first), tocsin.FromMillis(r.changed), tocsin.FromMillis(r.seen), tocsin.FromMillis(r.deleted)
+	return r.MailRule, nil
+}
+
+// ListRules lists mailbox rules: those that are there by risk, the highest first, or those that were deleted, the last
+// first. Most rules have no risk: these are read by the table's key, the few others by the index on risk, and merged.
+func (s *Service) ListRules(ctx context.Context, in RulesIn) (Page[MailRule], error) {
+	return view(ctx, s, "rules list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[MailRule], error) {
+		return listRules(ctx, t, in)
+	})
+}
+
+func listRules(ctx context.Context, t *store.Tenant, in RulesIn) (Page[MailRule], error) {
+	var p Page[MailRule]
+	name := "rules"
+	if in.Deleted {
+		name = "rules/deleted"
+	}
+	after, err := parseCursor(in.After, name, 3)
+	if err != nil {
+		return p, err
+	}
+	n := in.limit()
+	q := presentRules(in, after, n+1)
+	if in.Deleted {
+		q = deletedRules(in, after, n+1)
+	}
+	rows, err := find(ctx, t, q, (*ruleRow).fields)
+	if err != nil {
+		return p, err
+	}
+	pieces := paged(rows, n, func(r ruleRow) string {
+		first := int64(r.Risk)
+		if in.Deleted {
+			first = r.deleted
+		}
+		return cursor(name, first, string(r.Person), r.ID)
+	})
+	p.Next = pieces.Next
+	if p.Items, err = ruleViews(ctx, t, pieces.Items); err != nil {
+		return p, err
+	}
+	if in.After == "" {
+		p.Total, p.TotalIsMore, err = countRules(ctx, t, in)
+	}
+	return p, err
+}
+
+func presentRules(in RulesIn, after place, n int) *query {
+	q := &query{}
+	q.add("select " + ruleColumns + " from (")
+	if after.begins() || after.number(0) > 0 {
+		q.add("select * from (select " + ruleColumns + " from mail_rule where tenant = $1 and deleted = 0 and risk > 0")
+		ruleFilters(q, in)
+		if !after.begins() {
+			q.add(" and (risk < ? or (risk = ? and (person, id) > (?, ?)))", after.number(0), after.number(0), after.text(1), after.text(2))
+		}
+		q.add(" order by risk desc, person, id limit ?) risky union all ", n)
+	}
+	// A plus before a column keeps the index on it from being used.
+	q.add("select * from (select " + ruleColumns + " from mail_rule where tenant = $1 and ")
+	by := "person, id"
+	if in.Sends || in.Outside {
+		q.add("deleted = 0 and +risk = 0")
+		by = "person || '', id"
+	} else {
+		q.add("+deleted = 0 and +risk = 0")
+	}
+	ruleFilters(q, in)
+	if !after.begins() && after.number(0) == 0 {
+		q.add(" and (person, id) > (?, ?)", after.text(1), after.text(2))
+	}
+	return q.add(" order by "+by+" limit ?) calm) merged order by risk desc, person, id limit ?", n, n)
+}
+
+func deletedRules(in RulesIn, after place, n int) *query {
+	q := &query{}
+	q.add("select " + ruleColumns + " from mail_rule where tenant = $1 and deleted > 0")
+	ruleFilters(q, in)
+	if !after.begins() {
+		q.add(" and deleted <= ? and (deleted < ? or (person, id) > (?, ?))", after.number(0), after.number(0), after.text(1), after.text(2))
+	}
+	return q.add(" order by deleted desc, person, id limit ?", n)
+}
+
+// ruleFilters adds what is asked for. The body is JSON of our own making: a member's name in quotes with a colon cannot
+// stand within one of its texts, where quotes are escaped.
+func ruleFilters(q *query, in RulesIn) {
+	if in.Sends || in.Outside {
+		q.add(" and targets > 0")
+	}
+	if in.Outside {
+		q.add(" and outside")
+	}
+	if in.Hides {
+		q.add(` and (body like '%"delete":%' or body like '%"permanent_delete":%' or body like '%"move_to":%' or body like '%"mark_as_read":%')`)
+	}
+	if in.Person != "" {
+		q.add(" and person = ?", in.Person)
+	}
+	if in.Destination != "" {
+		q.add(" and (person, id) in (select person, rule from rule_target where tenant = $1 and address = ?)", tocsin.CanonicalAddress(in.Destination))
+	}
+	if strings.TrimSpace(in.Q) != "" {
+		like := q.arg(contains(in.Q))
+		q.add(` and (lower(body) like ` + like + ` escape '\' or person in (select person from person where tenant = $1 and
+			(lower(name) like ` + like + ` escape '\' or lower(upn) like ` + like + ` escape '\' or lower(mail) like ` + like + ` escape '\')))`)
+	}
+}
+
+func countRules(ctx context.Context, t *store.Tenant, in RulesIn) (int, bool, error) {
+	q := (&query{}).add("mail_rule where tenant = $1 and deleted = 0")
+	if in.Deleted {
+		q = (&query{}).add("mail_rule where tenant = $1 and deleted > 0")
+	}
+	if !in.Hides && in.Person == "" && in.Destination == "" && strings.TrimSpace(in.Q) == "" && !in.Outside {
+		if in.Sends {
+			q.add(" and targets > 0")
+		}
+		exact := (&query{args: q.args}).add("select count(*) from " + q.text.String())
+		n, err := number(ctx, t, exact)
+		return n, false, err
+	}
+	ruleFilters(q, in)
+	return counted(ctx, t, q)
+}
+
+// ruleViews adds to rules whose they are and where they send.
+func ruleViews(ctx context.Context, t *store.Tenant, rows []ruleRow) ([]MailRule, error) {
+	out := make([]MailRule, 0, len(rows))
+	people := map[tocsin.PersonID]bool{}
+	for i := range rows {
+		v, err := rows[i].view()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+		people[v.Person] = true
+	}
+	names, err := namesOf(ctx, t, people)
+	if err != nil {
+		return nil, err
+	}
+	outside, err := outsideTargets(ctx, t, people)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out {
+		r := &out[i]
+		r.Who, r.Name = names[r.Person].address, names[r.Person].name
+		r.Targets = targetsOf(r, outside)
+	}
+	return out, nil
+}
+
+type targetKey struct {
+	person        tocsin.PersonID
+	rule, address string
+}
+
+// outsideTargets are the targets of people's rules that lead outside, as the last judgement saw it.
+func outsideTargets(ctx context.Context, t *store.Tenant, people map[tocsin.PersonID]bool) (map[targetKey]bool, error) {
+	q := &query{}
+	q.add("select person, rule, address from rule_target where tenant = $1 and outside and person in (" + q.in(keys(people)...) + ")")
+	found, err := find(ctx, t, q, func(k *targetKey) []any { return []any{&k.person, &k.rule, &k.address} })
+	out := map[targetKey]bool{}
+	for _, k := range found {
+		out[k] = true
+	}
+	return out, err
+}
+
+// targetsOf are a rule's targets. A deleted rule has no rows of targets any more: what it had outside is not known then.
+func targetsOf(r *MailRule, outside map[targetKey]bool) []Target {
+	out := []Target{}
+	for _, list := range []struct {
+		verb string
+		to   []tocsin.Address
+	}{{"forward", r.Rule.Forward}, {"redirect", r.Rule.Redirect}, {"attach", r.Rule.Attach}} {
+		for _, a := range list.to {
+			out = append(out, Target{Address: a.Address, Name: a.Name, Verb: list.verb, Outside: outside[targetKey{r.Person, r.ID, a.Canonical()}]})
+		}
+	}
+	return out
+}
+
+// rulesOf are the rules of a mailbox, there or deleted, the riskiest or last deleted first.
+func rulesOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, deleted bool) ([]MailRule, error) {
+	p, err := listRules(ctx, t, RulesIn{Person: person, Deleted: deleted, Paging: Paging{Limit: 200}})
+	return orNone(p.Items), err
+}
+
+// rulesTo are the rules that send to an address.
+func rulesTo(ctx context.Context, t *store.Tenant, address string, limit int) ([]MailRule, error) {
+	if !strings.Contains(address, "@") {
+		return []MailRule{}, nil
+	}
+	p, err := listRules(ctx, t, RulesIn{Destination: address, Paging: Paging{Limit: limit}})
+	return orNone(p.Items), err
+}
+
+// GetRule is a rule with its history and its findings.
+func (s *Service) GetRule(ctx context.Context, in RuleIn) (MailRuleDetail, error) {
+	return view(ctx, s, "rules get", in, func(ctx context.Context, t *store.Tenant, _ Caller) (MailRuleDetail, error) {
+		person, err := personNamed(ctx, t, in.Person)
+		if err != nil {
+			return MailRuleDetail{}, err
+		}
+		d, err := ruleDetail(ctx, t, person, in.ID)
+		if err != nil {
+			return d, err
+		}
+		rows, err := find(ctx, t, (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and subject = ? and person = ? order by severity_rank desc, last_seen desc, id limit 100", in.ID, person), (*findingRow).fields)
+		d.Findings = findingViews(rows)
+		return d, err
+	})
+}
+
+func ruleDetail(ctx context.Context, t *store.Tenant, person tocsin.PersonID, id string) (MailRuleDetail, error) {
+	d := MailRuleDetail{Findings: []Finding{}}
+	var r ruleRow
+	var raw string
+	err := t.QueryRow(ctx, `select `+ruleColumns+`, raw from mail_rule where tenant = $1 and person = $2 and id = $3`, person, id).Scan(append(r.fields(), &raw)...)
+	if errors.Is(err, store.ErrNone) {
+		return d, notFound("rule")
+	}
+	if err != nil {
+		return d, err
+	}
+	views, err := ruleViews(ctx, t, []ruleRow{r})
+	if err != nil {
+		return d, err
+	}
+	d.MailRule, d.Lines = views[0], linesOf(views[0].Rule)
+	d.Raw = rawJSON(raw)
+	d.History, err = ruleHistory(ctx, t, person, id)
+	return d, err
+}
+
+// rawJSON is JSON as it was kept; what is none, or nothing, is null.
+func rawJSON(s string) json.RawMessage {
+	if !json.Valid([]byte(s)) {
+		return json.RawMessage("null")
+	}
+	return json.RawMessage(s)
+}
+
+func ruleHistory(ctx context.Context, t *store.Tenant, person tocsin.PersonID, rule string) ([]RuleChange, error) {
+	type row struct {
+		RuleChange
+		at            int64
+		before, after string
+	}
+	rows, err := find(ctx, t, (&query{}).add("select id, at, change, before, after from rule_change where tenant = $1 and person = ? and rule = ? order by at desc, id desc limit 200", person, rule),
+		func(r *row) []any { return []any{&r.ID, &r.at, &r.Change, &r.before, &r.after} })
+	if err != nil {
+		return nil, err
+	}
+	out := make([]RuleChange, len(rows))
+	for i, r := range rows {
+		before, err1 := ruleThen(r.before)
+		after, err2 := ruleThen(r.after)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, fmt.Errorf("history of rule %s: %w", rule, err)
+		}
+		r.At, r.Diff = tocsin.FromMillis(r.at), diff(before, after)
+		out[i] = r.RuleChange
+	}
+	return out, nil
+}
+
+func ruleThen(body string) (*tocsin.MailRule, error) {
+	if body == "" || body == "null" {
+		return nil, nil
+	}
+	var r tocsin.MailRule
+	return &r, json.Unmarshal([]byte(body), &r)
+}

@@ -1,0 +1,190 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// Options is what a service is given besides its store.
+type Options struct {
+	Connect Connect
+	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.
+	Seal   func(plain []byte, about string) ([]byte, error)
+	Unseal func(sealed []byte, about string) ([]byte, error)
+	// TLS says that pages are reached over TLS, by us or by a proxy before us: cookies are then marked secure.
+	TLS bool
+	// Origin is where browsers reach the pages (https://tocsin.example), where a proxy hides it from us; else empty.
+	Origin string
+	// Proxies are those whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
+	Version string
+	Log     *slog.Logger
+}
+
+// Connect is what is done to connections, by package connect. Each is called after the caller's role was checked; actor
+// is who asks.
+type Connect struct {
+	Create func(ctx context.Context, actor string, c ConnectionNew) (tocsin.TenantID, string, error) // the new connection's tenant and id
+	Test   func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
+	Pause  func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
+	Resume func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
+	Delete func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
+}
+
+// Service does the operations. Its methods check the caller's role and tenant themselves.
+type Service struct {
+	st        *store.Store
+	clock     *tocsin.Clock
+	o         Options
+	log       *slog.Logger
+	sessions  *scs.SessionManager
+	origins   *http.CrossOriginProtection
+	ops       map[string]Op
+	handler   http.Handler
+	heartbeat time.Duration
+	hashing   chan struct{} // argon2id takes 19 MiB a piece: so many at once
+}
+
+// New makes the service.
+func New(st *store.Store, o Options) *Service {
+	s := &Service{st: st, clock: st.Clock(), o: o, log: o.Log, hashing: make(chan struct{}, 4), heartbeat: heartbeat}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.sessions = newSessions(st, o.TLS)
+	s.origins = newOrigins(o.Origin)
+	s.ops = map[string]Op{}
+	for _, o := range Ops(s) {
+		s.ops[o.Name] = o
+	}
+	s.handler = s.routes()
+	return s
+}
+
+// table is the operations by name, without a service.
+var table = sync.OnceValue(func() map[string]Op {
+	m := map[string]Op{}
+	for _, o := range Ops(nil) {
+		m[o.Name] = o
+	}
+	return m
+})
+
+// allow is the one place where it is decided who may: it gives the caller, or the problem. The tenant is the one that
+// is asked for, or [Everywhere]. Where the caller has no grant, the tenant does not exist for them.
+func (s *Service) allow(ctx context.Context, name string, tenant tocsin.TenantID) (Caller, error) {
+	o, ok := s.ops[name]
+	if !ok {
+		panic("api: no operation is called " + name) // a method that names itself wrong; every test of it would meet this
+	}
+	c, known := CallerOf(ctx)
+	switch {
+	case o.Role == Stranger:
+		return c, nil
+	case !known:
+		return c, stranger
+	case o.Role == Self:
+		return c, nil
+	}
+	has := c.Role(tenant)
+	switch {
+	case has == "" && tenant != Everywhere:
+		return c, notFound("tenant")
+	case has.Includes(o.Role):
+		return c, nil
+	}
+	return c, denied(o, has)
+}
+
+func denied(o Op, has Role) *tocsin.Problem {
+	if has == "" {
+		return tocsin.Problemf(tocsin.Denied, "Ask an owner of this installation.", "%s is for the role %s on the installation.", sentence(o.Help), o.Role)
+	}
+	return tocsin.Problemf(tocsin.Denied, "Ask an owner for the role "+string(o.Role)+".", "%s needs the role %s; yours is %s.", sentence(o.Help), o.Role, has)
+}
+
+func sentence(help string) string { return "“" + help + "”" }
+
+// view runs a reading operation on a tenant, after its input and the caller's role were checked.
+func view[O any](ctx context.Context, s *Service, name string, in any, do func(context.Context, *store.Tenant, Caller) (O, error)) (O, error) {
+	var out O
+	tenant := tenantOf(in)
+	c, err := s.allow(ctx, name, tenant)
+	if err != nil {
+		return out, err
+	}
+	if err := valid(in); err != nil {
+		return out, err
+	}
+	err = s.st.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		if err := exists(ctx, t); err != nil {
+			return err
+		}
+		out, err = do(ctx, t, c)
+		return err
+	})
+	return out, err
+}
+
+// act runs a changing operation on a tenant, after its input and the caller's role were checked. What it changes, the
+// facts it appends and the answer kept under an idempotency key are one transaction.
+func act[O any](ctx context.Context, s *Service, name string, in any, do func(context.Context, *store.Tenant, Caller) (O, error)) (O, error) {
+	var out O
+	tenant := tenantOf(in)
+	c, err := s.allow(ctx, name, tenant)
+	if err != nil {
+		return out, err
+	}
+	if err := valid(in); err != nil {
+		return out, err
+	}
+	err = s.st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+		if err := exists(ctx, t); err != nil {
+			return err
+		}
+		return s.once(ctx, t, name, c, in, &out, func() (err error) {
+			out, err = do(ctx, t, c)
+			return err
+		})
+	})
+	return out, err
+}
+
+// exists is not found unless the tenant is there.
+func exists(ctx context.Context, t *store.Tenant) error {
+	var one int
+	err := t.QueryRow(ctx, `select 1 from tenant where tenant = $1`).Scan(&one)
+	if errors.Is(err, store.ErrNone) {
+		return notFound("tenant")
+	}
+	return err
+}
+
+// install runs an operation of the installation, changing or reading, after its input and the caller's role were checked.
+func install[O any](ctx context.Context, s *Service, name string, in any, run func(context.Context, func(*store.Tx) error) error,
+	do func(context.Context, *store.Tx, Caller) (O, error)) (O, error) {
+	var out O
+	c, err := s.allow(ctx, name, Everywhere)
+	if err != nil {
+		return out, err
+	}
+	if err := valid(in); err != nil {
+		return out, err
+	}
+	err = run(ctx, func(tx *store.Tx) (err error) {
+		out, err = do(ctx, tx, c)
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) now() time.Time { return s.clock.Now() }

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// ListSources lists what is read of a tenant, and how fresh it is.
+func (s *Service) ListSources(ctx context.Context, in ListIn) (Page[Source], error) {
+	return view(ctx, s, "sources list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Source], error) {
+		return slice("sources", in.Paging, func() ([]Source, error) { return sourcesOf(ctx, t, s.now()) }, func(v Source) string { return v.Name })
+	})
+}
+
+// slice is a piece of a short list that is read whole, in the order of its unique key.
+func slice[T any](name string, in Paging, all func() ([]T, error), key func(T) string) (Page[T], error) {
+	after, err := parseCursor(in.After, name, 1)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	list, err := all()
+	if err != nil {
+		return Page[T]{}, err
+	}
+	n := in.limit()
+	rest := []T{}
+	for _, v := range list {
+		if key(v) > after.text(0) && len(rest) <= n {
+			rest = append(rest, v)
+		}
+	}
+	p := paged(rest, n, func(v T) string { return cursor(name, key(v)) })
+	if in.After == "" {
+		p.Total = len(list)
+	}
+	return p, nil
+}
+
+func sourcesOf(ctx context.Context, t *store.Tenant, now time.Time) ([]Source, error) {
+	type row struct {
+		Source
+		started, succeeded, failed, due int64
+	}
+	q := (&query{}).add("select name, started, succeeded, failed, because, mend, due, done, total from source where tenant = $1 order by name")
+	rows, err := find(ctx, t, q, func(r *row) []any {
+		return []any{&r.Name, &r.started, &r.succeeded, &r.failed, &r.Because, &r.Mend, &r.due, &r.Done, &r.Total}
+	})
+	out := make([]Source, len(rows))
+	for i, r := range rows {
+		r.Started, r.Succeeded, r.Failed, r.Due = tocsin.FromMillis(r.started), tocsin.FromMillis(r.succeeded), tocsin.FromMillis(r.failed), tocsin.FromMillis(r.due)
+		r.State = freshness(r.Source, now)
+		out[i] = r.Source
+	}
+	return out, err
+}
+
+// freshness is the state of a source.
+func freshness(s Source, now time.Time) string {
+	switch {
+	case s.Started.IsZero():
+		return "waiting"
+	case !s.Failed.IsZero() && s.Failed.After(s.Succeeded):
+		return "failed"
+	case s.Succeeded.Before(s.Started) && (s.Succeeded.IsZero() || s.Due.IsZero() || now.Sub(s.Due) < 15*time.Minute):
+		return "reading"
+	case !s.Due.IsZero() && now.Sub(s.Due) > 5*time.Minute:
+		return "late"
+	}
+	return "fresh"
+}
+
+// ListCapabilities lists what a tenant's connections allow.
+func (s *Service) ListCapabilities(ctx context.Context, in ListIn) (Page[Capability], error) {
+	return view(ctx, s, "capabilities list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Capability], error) {
+		return slice("capabilities", in.Paging, func() ([]Capability, error) { return capabilitiesOf(ctx, t) }, func(c Capability) string { return c.Connection + "\n" + c.Name })
+	})
+}
+
+func capabilitiesOf(ctx context.Context, t *store.Tenant) ([]Capability, error) {
+	type row struct {
+		Capability
+		checked int64
+	}
+	rows, err := find(ctx, t, (&query{}).add("select connection, name, state, because, mend, checked from capability where tenant = $1 order by connection, name"),
+		func(r *row) []any { return []any{&r.Connection, &r.Name, &r.State, &r.Because, &r.Mend, &r.checked} })
+	out := make([]Capability, len(rows))
+	for i, r := range rows {
+		r.Checked = tocsin.FromMillis(r.checked)
+		out[i] = r.Capability
+	}
+	return out, err
+}

@@ -1,0 +1,213 @@
+package api
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"tocsin.dev"
+)
+
+// linesOf says what a rule is and does, a line per property, always in this order.
+func linesOf(r tocsin.MailRule) []Line {
+	var out []Line
+	add := func(label, value string) {
+		if value != "" {
+			out = append(out, Line{label, value})
+		}
+	}
+	add("Name", visible(r.Name))
+	add("State", map[bool]string{true: "on", false: "off"}[r.Enabled])
+	for _, t := range r.Conditions {
+		add("If "+phrase(t.Name), words(t.Values))
+	}
+	for _, t := range r.Exceptions {
+		add("Unless "+phrase(t.Name), words(t.Values))
+	}
+	add("Forward to", addressesOf(r.Forward))
+	add("Redirect to", addressesOf(r.Redirect))
+	add("Forward as attachment to", addressesOf(r.Attach))
+	add("Move to", folderOf(r.MoveTo))
+	add("Copy to", folderOf(r.CopyTo))
+	add("Delete", yes(r.Delete))
+	add("Delete for good", yes(r.Purge))
+	add("Mark as read", yes(r.MarkRead))
+	add("Mark importance", r.Importance)
+	add("Categories", strings.Join(r.Categories, ", "))
+	add("Stop further rules", yes(r.Stop))
+	add("Read-only", yes(r.ReadOnly))
+	add("In error", yes(r.HasError))
+	add("Not known to us", strings.Join(r.Unknown, ", "))
+	return out
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return ""
+}
+
+// visible is a text with what cannot be seen in it made visible, since that is how rules hide.
+func visible(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return "(no name)"
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) {
+			b.WriteString("␣")
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func phrase(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+func words(values []string) string {
+	if len(values) == 1 && values[0] == "true" {
+		return "yes"
+	}
+	quoted := make([]string, len(values))
+	for i, v := range values {
+		quoted[i] = "“" + v + "”"
+	}
+	return strings.Join(quoted, ", ")
+}
+
+func addressesOf(list []tocsin.Address) string {
+	out := make([]string, len(list))
+	for i, a := range list {
+		out[i] = a.Address
+		if a.Address == "" {
+			out[i] = a.Name
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func folderOf(f *tocsin.Folder) string {
+	switch {
+	case f == nil:
+		return ""
+	case f.Name != "":
+		return f.Name
+	case f.WellKnown != "" && f.WellKnown != "none":
+		return f.WellKnown
+	case f.ID != "":
+		return "a folder whose name is not known"
+	}
+	return "a folder"
+}
+
+// summary says what a rule does in a sentence.
+func summary(r tocsin.MailRule) string {
+	var does []string
+	add := func(verb, object string) {
+		if object != "" {
+			does = append(does, strings.TrimSpace(verb+" "+object))
+		}
+	}
+	add("forwarded to", addressesOf(r.Forward))
+	add("redirected to", addressesOf(r.Redirect))
+	add("forwarded as an attachment to", addressesOf(r.Attach))
+	add("copied to", folderOf(r.CopyTo))
+	add("moved to", folderOf(r.MoveTo))
+	if r.MarkRead {
+		does = append(does, "marked as read")
+	}
+	if r.Delete {
+		does = append(does, "deleted")
+	}
+	if r.Purge {
+		does = append(does, "deleted for good")
+	}
+	if r.Importance != "" {
+		does = append(does, "marked as of "+r.Importance+" importance")
+	}
+	add("put into the categories", strings.Join(r.Categories, ", "))
+	if len(r.Unknown) > 0 {
+		does = append(does, "treated in a way we do not know ("+strings.Join(r.Unknown, ", ")+")")
+	}
+	if len(does) == 0 {
+		does = []string{"left as it is"}
+	}
+	text := which(r) + " is " + joined(does) + "."
+	if !r.Enabled {
+		text += " The rule is off."
+	}
+	return text
+}
+
+// which says what mail a rule is about.
+func which(r tocsin.MailRule) string {
+	if len(r.Conditions) == 0 && len(r.Exceptions) == 0 {
+		return "All mail"
+	}
+	if len(r.Conditions) == 0 {
+		return "All mail, with exceptions,"
+	}
+	var parts []string
+	for _, t := range r.Conditions {
+		values := t.Values
+		more := ""
+		if len(values) > 3 {
+			values, more = values[:3], " …"
+		}
+		if w := words(values); w == "yes" || w == "" {
+			parts = append(parts, phrase(t.Name))
+		} else {
+			parts = append(parts, phrase(t.Name)+" "+w+more)
+		}
+	}
+	return "Mail where " + strings.Join(parts, " and ")
+}
+
+func joined(list []string) string {
+	if len(list) < 2 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:len(list)-1], ", ") + " and " + list[len(list)-1]
+}
+
+// diff sets what a rule said before beside what it says after; nil is that it was not there.
+func diff(before, after *tocsin.MailRule) []DiffLine {
+	var was, is []Line
+	if before != nil {
+		was = linesOf(*before)
+	}
+	if after != nil {
+		is = linesOf(*after)
+	}
+	out := []DiffLine{}
+	for _, l := range was {
+		d := DiffLine{Label: l.Label, Before: l.Value, Mark: "removed"}
+		if i := slices.IndexFunc(is, func(x Line) bool { return x.Label == l.Label }); i >= 0 {
+			d.After, d.Mark = is[i].Value, "changed"
+			if d.After == d.Before {
+				d.Mark = "same"
+			}
+		}
+		out = append(out, d)
+	}
+	for _, l := range is {
+		if !slices.ContainsFunc(was, func(x Line) bool { return x.Label == l.Label }) {
+			out = append(out, DiffLine{Label: l.Label, After: l.Value, Mark: "added"})
+		}
+	}
+	return out
+}
+
+// eventWords says what happened in a phrase.
+func eventWords(action string) string {
+	if w, ok := map[string]string{"rule_created": "Mailbox rule made", "rule_updated": "Mailbox rule changed", "rule_deleted": "Mailbox rule deleted"}[action]; ok {
+		return w
+	}
+	if action == "" {
+		return "Something happened"
+	}
+	w := phrase(action)
+	return strings.ToUpper(w[:1]) + w[1:]
+}
