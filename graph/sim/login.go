@@ -187,7 +187,7 @@ func (s *Sim) grant(r *http.Request, tenant string, now time.Time) (string, *aad
 	if err := s.known(f.Get("client_id")); err != nil {
 		return "", err
 	}
-	if err := scoped(f.Get("scope")); err != nil {
+	if err := scoped(r, f.Get("scope")); err != nil {
 		return "", err
 	}
 	if err := s.prove(r, tenant, now); err != nil {
@@ -211,15 +211,14 @@ func (s *Sim) known(id string) *aadError {
 	return nil
 }
 
-func scoped(scope string) *aadError {
+func scoped(r *http.Request, scope string) *aadError {
 	want := audience + "/.default"
 	for _, p := range strings.Fields(scope) {
 		base, ok := strings.CutSuffix(p, "/.default")
 		if !ok {
 			return aad(http.StatusBadRequest, 1002012, "invalid_scope", "The provided value for scope %s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).", scope)
 		}
-		local := strings.HasPrefix(base, "https://localhost") || strings.HasPrefix(base, "https://127.0.0.1")
-		if p != want && base != graphID && !local {
+		if own := scheme(r) + "://" + r.Host; p != want && base != graphID && base != own {
 			return aad(http.StatusBadRequest, 70011, "invalid_scope", "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope %s is not valid.", scope)
 		}
 	}

@@ -75,18 +75,28 @@ func (s *Sim) Live(st *story.Story, over time.Duration) error {
 
 // schedule makes the story's people and puts its acts into the queue.
 func (s *Sim) schedule(st *story.Story, monday time.Time) error {
+	if err := s.people(st); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range st.World {
-		if err := s.declare(st, &st.World[i]); err != nil {
-			return err
-		}
-	}
 	for _, a := range st.Acts {
 		s.queue = append(s.queue, scheduled{at: monday.Add(a.At), story: st, act: a})
 	}
 	slices.SortStableFunc(s.queue, func(a, b scheduled) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
 	s.nextDue()
+	return nil
+}
+
+// people makes what the story declares.
+func (s *Sim) people(st *story.Story) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range st.World {
+		if err := s.declare(&st.World[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -119,7 +129,7 @@ func (s *Sim) catchUp() {
 }
 
 // declare makes what a story says is there. The caller holds mu.
-func (s *Sim) declare(st *story.Story, d *story.Decl) error {
+func (s *Sim) declare(d *story.Decl) error {
 	w, now := s.world, s.clock.Now().Truncate(time.Second)
 	switch d.Kind {
 	case story.Domain:
@@ -331,13 +341,15 @@ func (s *Sim) actMail(n scheduled, p *person) error {
 }
 
 // put delivers a copy of the message to a mailbox.
-func (s *Sim) put(n scheduled, p *person, m message) error {
+func (s *Sim) put(n scheduled, p *person, m message) error { return s.place(n.by(), n.at, p, m) }
+
+func (s *Sim) place(by string, at time.Time, p *person, m message) error {
 	if !p.hasBox() {
 		return fmt.Errorf("%s has no mailbox", p.upn())
 	}
 	b := s.world.open(p)
 	m.serial = b.serial + 1
-	if err := s.tell(Truth{Change: "message.created", Mailbox: p.mail, Person: p.id, ID: s.world.messageID(p.i, &m, true), By: n.by(), Time: n.at}); err != nil {
+	if err := s.tell(Truth{Change: "message.created", Mailbox: p.mail, Person: p.id, ID: s.world.messageID(p.i, &m, true), By: by, Time: at}); err != nil {
 		return err
 	}
 	s.world.deliver(b, &m)

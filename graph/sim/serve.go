@@ -66,7 +66,20 @@ func (s *Sim) Serve(ctx context.Context, listen, control string) (*Running, erro
 	run.serve(ctx, front, &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second,
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}})
 	run.serve(ctx, back, &http.Server{Handler: s.Control(), ReadHeaderTimeout: 10 * time.Second})
+	run.done.Go(func() {
+		if err := s.Run(ctx); err != nil {
+			run.fail(err)
+		}
+	})
 	return run, nil
+}
+
+// fail ends the serving with an error.
+func (run *Running) fail(err error) {
+	run.mu.Lock()
+	run.err = err
+	run.mu.Unlock()
+	run.stop()
 }
 
 func (run *Running) serve(ctx context.Context, l net.Listener, srv *http.Server) {
@@ -76,10 +89,7 @@ func (run *Running) serve(ctx context.Context, l net.Listener, srv *http.Server)
 			serve = func(l net.Listener) error { return srv.ServeTLS(l, "", "") }
 		}
 		if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
-			run.mu.Lock()
-			run.err = err
-			run.mu.Unlock()
-			run.stop()
+			run.fail(err)
 		}
 	})
 	run.done.Go(func() {

@@ -21,6 +21,9 @@ type Config struct {
 	Secret    string    // "": from the seed
 	Start     time.Time // Monday 00:00 of the stories' first week; zero: the latest week in which all their acts are past
 	Stories   []*story.Story
+	Live      bool          // the stories begin when Run does, and are compressed into Over
+	Over      time.Duration // of a living story; 0: three minutes
+	Rate      float64       // of everyday mail in Run, a second
 	TruthPath string        // file of JSON lines; "": kept in memory only
 	Latency   time.Duration // of every answer
 	Roles     []string      // application permissions consented; nil: ReadTier
@@ -47,6 +50,7 @@ type Sim struct {
 	mu        sync.RWMutex // guards world, queue and truth
 	world     *world
 	queue     []scheduled
+	began     atomic.Bool  // the living stories
 	forgotten atomic.Int64 // Unix seconds before which delta tokens are unknown
 	due       atomic.Int64 // Unix nanoseconds of the first act in the queue; 0: none
 	truth     truth
@@ -85,7 +89,16 @@ func New(cfg Config) (*Sim, error) {
 	if err := s.truth.open(cfg.TruthPath); err != nil {
 		return nil, err
 	}
+	if s.cfg.Over == 0 {
+		s.cfg.Over = 3 * time.Minute
+	}
 	for _, st := range cfg.Stories {
+		if cfg.Live {
+			if err := s.people(st); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if err := s.schedule(st, s.anchor(st)); err != nil {
 			return nil, err
 		}
