@@ -1,0 +1,38 @@
+# make demo runs the product; make test is everything that must pass before a change lands; make alone lists the rest.
+SHELL := /bin/bash
+export CGO_ENABLED ?= 0
+RACE := CGO_ENABLED=1 go test -race -timeout 20m
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## run the whole product against a simulated tenant with an attack in it
+	go run ./cmd/tocsin demo
+
+build: ## the binary, ./tocsin
+	go build -trimpath -ldflags '-s -w' -o tocsin ./cmd/tocsin
+
+test: setup lint ## every test, on SQLite and PostgreSQL and in headless Chromium, with the race detector
+	$(RACE) ./...
+
+lint: ## formatting, vet, generated code
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these: $$unformatted"; exit 1; }
+	go vet ./...
+	.ci/generated
+
+setup: ## install what the tests need and is missing (Debian packages)
+	.ci/setup
+
+generate: ## write what is generated anew
+	go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
+	go test ./store ./api -run 'Schema|OpenAPI' -update
+
+bench: ## the measured promises, as ratios within one run
+	go test -run '^$$' -bench . -benchtime 2s ./...
+	go test ./server -run TestFullSync -sync.users 100000 -v -timeout 60m
+
+prove: setup ## the long proofs: 50 kills, fuzzing
+	$(RACE) ./server -run Kill -kills 50 -v
+	.ci/fuzz 60s
+
+.PHONY: help demo build test lint setup generate bench prove

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"tocsin.dev"
+	"tocsin.dev/connect"
+	"tocsin.dev/graph/sim"
+	"tocsin.dev/server"
+	"tocsin.dev/story"
+)
+
+// The demo's world has two stories: what had happened before one looks, and the attack that happens while one does.
+var (
+	//go:embed demo-usual.story
+	usual string
+	//go:embed demo.story
+	attack string
+)
+
+func demo() *cobra.Command {
+	var users int
+	var seed int64
+	var listen, data string
+	var over time.Duration
+	c := &cobra.Command{
+		Use: "demo", Short: "Run the whole product against a simulated tenant with an attack in it", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			world, err := stage(users, seed, over)
+			if err != nil {
+				return err
+			}
+			defer world.Close()
+			conf := server.Defaults()
+			conf.Listen, conf.Data = listen, data
+			conf.Every.Rules, conf.Every.Directory, conf.Every.Settings = 10*time.Second, 20*time.Second, time.Minute
+			conf.Every.Members = 20 * time.Second
+			if data == "" {
+				if conf.Data, err = os.MkdirTemp("", "tocsin-demo-"); err != nil {
+					return err
+				}
+				defer os.RemoveAll(conf.Data)
+			}
+			return runDemo(cmd, conf, world)
+		},
+	}
+	c.Flags().IntVar(&users, "users", 200, "how many people the tenant has")
+	c.Flags().Int64Var(&seed, "seed", 1, "the world is made from it")
+	c.Flags().StringVar(&listen, "listen", server.Defaults().Listen, "address of the pages")
+	c.Flags().StringVar(&data, "data", "", "directory to keep the demo in; forgotten where none is named")
+	c.Flags().DurationVar(&over, "over", 2*time.Minute, "how long the attack takes")
+	return c
+}
+
+// stage makes the simulated tenant.
+func stage(users int, seed int64, over time.Duration) (*sim.Sim, error) {
+	before, err := story.Parse("demo-usual.story", strings.NewReader(usual))
+	if err != nil {
+		return nil, err
+	}
+	plot, err := story.Parse("demo.story", strings.NewReader(attack))
+	if err != nil {
+		return nil, err
+	}
+	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true})
+	if err != nil {
+		return nil, err
+	}
+	return world, world.Live(plot, over)
+}
+
+func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
+	ctx := cmd.Context()
+	s, err := server.New(ctx, conf, server.Options{Log: logger(cmd.ErrOrStderr(), "warn", "text"), HTTP: world.Client(), Version: version()})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	l, err := conf.Open()
+	if err != nil {
+		return err
+	}
+	password, err := claim(cmd, s)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.Serve(ctx, l) })
+	const host = "https://graph.sim.invalid" // in process: no socket, no name
+	_, err = s.Connections.Create(ctx, demoOwner, connect.New{Tenant: world.Tenant(), Client: world.ClientID(), Secret: world.Secret(),
+		Cloud: "own", Own: connect.Own{Authority: host, Graph: host}})
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
+		err = nil // --data of an earlier demo
+	}
+	if err != nil {
+		return err
+	}
+	invite(cmd.OutOrStdout(), conf.Address(l), password)
+	return g.Wait()
+}
+
+const demoOwner = "demo@tocsin.example"
+
+// claim makes the demo's owner, unless a kept demo has one.
+func claim(cmd *cobra.Command, s *server.Server) (password string, err error) {
+	link, err := s.API.SetupLink(cmd.Context())
+	if err != nil || link == "" {
+		return "", err
+	}
+	password = strings.ToLower(rand.Text()[:16])
+	return password, s.Claim(cmd.Context(), link, demoOwner, "Demo", password)
+}
+
+func invite(w io.Writer, address, password string) {
+	fmt.Fprintf(w, "\n  Tocsin watches a simulated Microsoft 365 tenant with an attack in it.\n\n  Open      %s\n  Sign in   %s\n", address, demoOwner)
+	if password != "" {
+		fmt.Fprintf(w, "  Password  %s\n\n", password)
+	} else {
+		fmt.Fprint(w, "  Password  as when this demo was first run\n\n")
+	}
+}

@@ -1,0 +1,23 @@
+# A payment fraud in the making: the finance team's mailboxes are taken over, one after another.
+domain fabrikamfreight.com
+partner contoso-logistics.example
+
+person amy   "Amy Okafor"     amy.okafor@fabrikamfreight.com
+person bruno "Bruno Lindqvist" bruno.lindqvist@fabrikamfreight.com
+person clara "Clara Moreau"   clara.moreau@fabrikamfreight.com
+person dmitri "Dmitri Volkov" dmitri.volkov@fabrikamfreight.com
+person ines  "Inês Carvalho"  ines.carvalho@fabrikamfreight.com
+person ap    "Accounts Payable" accounts.payable@fabrikamfreight.com shared
+person helpdesk "Help Desk"   helpdesk@fabrikamfreight.com shared blocked
+group  payments@fabrikamfreight.com "Payments" with amy, bruno, "j.harlow@harlow-consulting.example"
+
+mon 09:02 amy signs in from 185.220.101.7/RO app "Office 365 Exchange Online"
+mon 09:03 amy makes rule "." when subject_contains "invoice", "payment", "iban", "wire" forward to a.okafor.fabrikam@outlook-mail.example and mark read and move to conversationhistory
+mon 09:05 amy makes rule ".." when body_or_subject_contains "hacked", "phishing", "suspicious", "security alert", "helpdesk" delete and mark read and stop
+mon 09:11 bruno makes rule "Bruno\u200b" redirect to a.okafor.fabrikam@outlook-mail.example
+mon 09:14 ap sets automatic reply "Our bank details have changed. Please write to billing@fabrlkamfreight.example from now on."
+mon 09:16 clara makes rule "Tenders" when subject_contains "tender" forward to bruno.lindqvist@fabrikamfreight.com
+mon 09:18 dmitri makes rule "Statements" when subject_contains "statement" forward to payments@fabrikamfreight.com
+mon 09:21 ines makes rule "Ínvoices" when subject_contains "invoice" and has_attachments move to junkemail and mark read
+mon 09:24 ines changes rule "Ínvoices" when subject_contains "invoice" and has_attachments forward to drop@inv0ices.example and move to junkemail and mark read
+mon 09:30 ines deletes rule "Ínvoices"

@@ -1,0 +1,197 @@
+// Package collect brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings.
+//
+// It has two halves that meet only in the journal. The asking half ([Collector]) calls Graph, translates each object
+// into our words once, and appends it as an observed item:
+//
+//	person, group, members, role, domains     the directory, by delta and by poll
+//	settings, rules                           a mailbox's settings and its inbox rules, by poll
+//	judge                                     nothing new: look at a mailbox again, since what it is judged by has changed
+//
+// The folding half ([Fold.Step]) reads the items in order and, in one transaction with the reader's checkpoint, compares
+// each with the state held and writes state, history, events, findings and facts. Events are the differences between two
+// looks; a first look makes state. What needs more than one mailbox to see is a sweep ([Fold.Sweep]).
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/journal"
+	"tocsin.dev/store"
+)
+
+// Intervals are how often each source is asked; zero is the default.
+type Intervals struct {
+	Directory time.Duration // users and groups by delta; 5 minutes
+	Roles     time.Duration // directory roles and their members; 10 minutes
+	Domains   time.Duration // accepted domains; 1 hour
+	Settings  time.Duration // every mailbox's settings; 6 hours
+	Rules     time.Duration // every mailbox's inbox rules; 5 minutes
+	Members   time.Duration // members of groups that a rule sends mail to; 1 hour
+	Absent    time.Duration // people without a mailbox, asked again; 24 hours
+}
+
+// OrDefault is i with the defaults where it is zero.
+func (i Intervals) OrDefault() Intervals {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&i.Directory, 5*time.Minute)
+	set(&i.Roles, 10*time.Minute)
+	set(&i.Domains, time.Hour)
+	set(&i.Settings, 6*time.Hour)
+	set(&i.Rules, 5*time.Minute)
+	set(&i.Members, time.Hour)
+	set(&i.Absent, 24*time.Hour)
+	return i
+}
+
+// Collector asks one tenant's Graph. Exactly one runs for a tenant at a time: its caller holds the tenant's lease.
+type Collector struct {
+	Tenant  tocsin.TenantID
+	Graph   *graph.Client
+	Store   *store.Store
+	Journal *journal.Journal
+	Every   Intervals
+	Batches int // mailbox batches under way at once; 0 is 16
+	Log     *slog.Logger
+	// Refused is told when Graph or the sign-in refused, so that the connection can say so.
+	Refused func(context.Context, error) error
+
+	noFolders atomic.Int64 // until when folders are not asked for, since that is not granted: Unix milliseconds
+}
+
+// source is one thing that is asked again and again.
+type source struct {
+	name  string
+	every time.Duration
+	ask   func(context.Context) error
+}
+
+// Run asks each source when it is due, until ctx ends. A source that fails is said on the source's row, with what to
+// do, and asked again later; it never stops the others. The directory's first round comes before the mailboxes'.
+func (c *Collector) Run(ctx context.Context) error {
+	every := c.Every.OrDefault()
+	directory := []source{
+		{"domains", every.Domains, c.askDomains},
+		{"users", every.Directory, c.askUsers},
+		{"groups", every.Directory, c.askGroups},
+		{"roles", every.Roles, c.askRoles},
+	}
+	for _, s := range directory {
+		if err := c.first(ctx, s); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range append(directory,
+		source{"rules", every.Rules, c.askRules},
+		source{"settings", every.Settings, c.askSettings},
+		source{"members", every.Members, c.askMembers},
+	) {
+		g.Go(func() error { return c.again(ctx, s) })
+	}
+	return g.Wait()
+}
+
+// first asks s once, if it never succeeded.
+func (c *Collector) first(ctx context.Context, s source) error {
+	row, err := c.row(ctx, s.name)
+	if err != nil || row.Succeeded > 0 {
+		return err
+	}
+	_, err = c.round(ctx, s)
+	return err
+}
+
+// again asks s whenever it is due.
+func (c *Collector) again(ctx context.Context, s source) error {
+	for {
+		row, err := c.row(ctx, s.name)
+		if err != nil {
+			return err
+		}
+		if err := c.Store.Clock().Until(ctx, tocsin.FromMillis(row.Due)); err != nil {
+			return err
+		}
+		next, err := c.round(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := c.Store.Clock().Until(ctx, next); err != nil {
+			return err
+		}
+	}
+}
+
+// round asks s once, and notes how it went. The error is the store's or ctx's, never Graph's.
+func (c *Collector) round(ctx context.Context, s source) (next time.Time, err error) {
+	began := c.Store.Clock().Now()
+	if err := c.began(ctx, s.name, began); err != nil {
+		return began, err
+	}
+	failed := s.ask(ctx)
+	if ctx.Err() != nil {
+		return began, ctx.Err()
+	}
+	next = began.Add(s.every)
+	if failed != nil {
+		next = c.Store.Clock().Now().Add(retryAfter(failed, s.every))
+		c.Log.Warn("a source was not read", "tenant", c.Tenant, "source", s.name, "error", failed)
+		if c.Refused != nil {
+			if err := c.Refused(ctx, failed); err != nil {
+				return next, err
+			}
+		}
+	}
+	return next, c.ended(ctx, s.name, failed, next)
+}
+
+// retryAfter is how long to leave a source alone after it failed: what Graph said, else half a minute, at most the interval.
+func retryAfter(err error, every time.Duration) time.Duration {
+	wait := 30 * time.Second
+	if t, ok := errors.AsType[*graph.Throttled](err); ok {
+		wait = max(t.After, time.Second)
+	} else if _, ok := errors.AsType[*graph.Denied](err); ok {
+		wait = every // a permission is not granted in half a minute
+	}
+	return min(wait, every)
+}
+
+// append puts items into the journal, waiting out a journal that cannot take them now.
+func (c *Collector) append(ctx context.Context, items []journal.Item) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := c.Journal.Append(ctx, items...)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if p, ok := errors.AsType[*tocsin.Problem](err); !ok || p.Code != tocsin.Unavailable {
+			return fmt.Errorf("append to the journal: %w", err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// item makes an observed item of the tenant.
+func (c *Collector) item(kind string, person tocsin.PersonID, body any) (journal.Item, error) {
+	raw, err := encode(body)
+	if err != nil {
+		return journal.Item{}, fmt.Errorf("%s of %s: %w", kind, person, err)
+	}
+	return journal.Item{Tenant: c.Tenant, Person: person, Kind: kind, At: tocsin.Millis(c.Store.Clock().Now()), Body: raw}, nil
+}

@@ -1,0 +1,137 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// filing puts findings into the table: the same cause is one finding that grows, one that is gone is fixed, one that
+// comes back is opened again, and one that was accepted is silent until the acceptance ends.
+type filing struct {
+	t     *store.Tenant
+	now   time.Time
+	rules map[string]bool // the rules that were asked: what they no longer find is fixed
+}
+
+type filed struct {
+	id, rule, body, status string
+	until, first           int64
+}
+
+// file files what was found among all that is there where the condition holds; its arguments begin at $2.
+func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string, args ...any) error {
+	had := map[string]filed{}
+	err := each(ctx, f.t, func(scan func(...any) error) error {
+		var h filed
+		if err := scan(&h.id, &h.rule, &h.body, &h.status, &h.until, &h.first); err != nil {
+			return err
+		}
+		if f.rules[h.rule] {
+			had[h.id] = h
+		}
+		return nil
+	}, `select id, rule, body, status, accepted_until, first_seen from finding where tenant = $1 and `+where, args...)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		x := &found[i]
+		x.ID = tocsin.NewFindingID(f.t.ID(), x.Rule, string(x.Person)+"\n"+x.Subject, x.Cause)
+		h, known := had[x.ID]
+		delete(had, x.ID)
+		if known {
+			err = f.again(ctx, x, h)
+		} else {
+			err = f.raise(ctx, x)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range sortedKeys(had) {
+		if h := had[id]; h.status == string(tocsin.Open) || h.status == string(tocsin.InWork) {
+			if err := f.gone(ctx, h); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *filing) raise(ctx context.Context, x *tocsin.Finding) error {
+	if x.Time.IsZero() {
+		x.Time = f.now
+	}
+	body, err := encode(x)
+	if err != nil {
+		return err
+	}
+	now := tocsin.Millis(f.now)
+	if _, err := f.t.Exec(ctx, `insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+		x.ID, x.Rule, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, string(x.Person), x.Who, x.Subject, x.Cause, x.Why, x.Stage,
+		string(body), string(tocsin.Open), tocsin.Millis(x.Time), now); err != nil {
+		return err
+	}
+	return f.note(ctx, x.ID, string(x.Person), "raised", x.Why)
+}
+
+// again meets a finding that is there already.
+func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
+	var old tocsin.Finding
+	if err := json.Unmarshal([]byte(h.body), &old); err != nil {
+		return err
+	}
+	if x.Time.IsZero() || !old.Time.IsZero() && old.Time.Before(x.Time) {
+		x.Time = old.Time
+	}
+	body, err := encode(x)
+	if err != nil {
+		return err
+	}
+	ended := h.status == string(tocsin.Accepted) && h.until > 0 && h.until <= tocsin.Millis(f.now)
+	back := h.status == string(tocsin.Fixed) || ended
+	if string(body) == h.body && !back {
+		return nil
+	}
+	status, count := h.status, 0
+	if back {
+		status, count = string(tocsin.Open), 1
+	}
+	if _, err := f.t.Exec(ctx, `update finding set title = $3, severity = $4, severity_rank = $5, risk = $6, who = $7, why = $8, stage = $9, body = $10,
+		status = $11, last_seen = $12, count = count + $13, version = version + 1 where tenant = $1 and id = $2`,
+		x.ID, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, x.Who, x.Why, x.Stage, string(body), status, tocsin.Millis(f.now), count); err != nil {
+		return err
+	}
+	what := "updated"
+	if back {
+		what = "reopened"
+	}
+	return f.note(ctx, x.ID, string(x.Person), what, x.Why)
+}
+
+// gone marks a finding whose cause is gone as fixed.
+func (f *filing) gone(ctx context.Context, h filed) error {
+	if _, err := f.t.Exec(ctx, `update finding set status = $3, version = version + 1 where tenant = $1 and id = $2`, h.id, string(tocsin.Fixed)); err != nil {
+		return err
+	}
+	var old tocsin.Finding
+	if err := json.Unmarshal([]byte(h.body), &old); err != nil {
+		return err
+	}
+	return f.note(ctx, h.id, string(old.Person), "fixed", "The cause is gone.")
+}
+
+// note writes a finding's history and tells it as a fact.
+func (f *filing) note(ctx context.Context, id, person, what, note string) error {
+	if _, err := f.t.Exec(ctx, `insert into finding_change (tenant, finding, id, at, who, change, note) values ($1, $2, $3, $4, '', $5, $6)`,
+		id, tocsin.NewID(), tocsin.Millis(f.now), what, note); err != nil {
+		return err
+	}
+	kind := map[string]string{"raised": "finding.raised", "reopened": "finding.raised", "updated": "finding.updated", "fixed": "finding.fixed"}[what]
+	return f.t.Append(ctx, store.Fact{Kind: kind, Subject: id, Person: person})
+}

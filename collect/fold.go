@@ -1,0 +1,178 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"tocsin.dev"
+	"tocsin.dev/journal"
+	"tocsin.dev/store"
+	"tocsin.dev/stream"
+)
+
+// Fold turns observed items into state, events, findings and facts.
+type Fold struct {
+	Log *slog.Logger
+}
+
+// Step folds a run of items, each tenant's in their order, inside the reader's transaction.
+// An item that cannot be read at all is a [stream.Poison].
+func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) error {
+	runs := map[tocsin.TenantID]*run{}
+	for i := range items {
+		it := &items[i]
+		r := runs[it.Tenant]
+		if r == nil {
+			r = newRun(tx.Tenant(it.Tenant))
+			runs[it.Tenant] = r
+		}
+		if err := r.add(ctx, it); err != nil {
+			if _, ok := err.(*json.SyntaxError); ok || isShape(err) {
+				return &stream.Poison{Item: i, Err: err}
+			}
+			return fmt.Errorf("fold %s of %s: %w", it.Kind, it.Person, err)
+		}
+	}
+	for _, r := range runs {
+		if err := r.finish(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run is what a run of one tenant's items needs and gathers. Items of one kind in a row are folded together, since
+// a row a statement is what a first sync of 100,000 mailboxes cannot pay for; a change of kind flushes.
+type run struct {
+	t       *store.Tenant
+	kind    string
+	people  []pending[personSeen]
+	rules   []pending[rulesSeen]
+	setting []pending[settingsSeen]
+	judges  []pending[struct{}]
+	touched map[string]int // kind of fact → how many first looks, told as one fact
+	org     *organisation
+}
+
+// pending is an item decoded and not yet folded.
+type pending[T any] struct {
+	person tocsin.PersonID
+	at     int64
+	body   T
+}
+
+func newRun(t *store.Tenant) *run { return &run{t: t, touched: map[string]int{}} }
+
+// add takes an item in; what it displaces is folded first.
+func (r *run) add(ctx context.Context, it *journal.Item) error {
+	if it.Kind != r.kind {
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+		r.kind = it.Kind
+	}
+	switch it.Kind {
+	case kindPerson:
+		return take(it, &r.people)
+	case kindRules:
+		return take(it, &r.rules)
+	case kindSettings:
+		return take(it, &r.setting)
+	case kindJudge:
+		return take(it, &r.judges)
+	case kindGroup:
+		return one(ctx, it, r.foldGroup)
+	case kindMembers:
+		return one(ctx, it, r.foldMembers)
+	case kindRole:
+		return one(ctx, it, r.foldRole)
+	case kindDomains:
+		return one(ctx, it, r.foldDomains)
+	}
+	return shapeError{fmt.Errorf("no item is of kind %q", it.Kind)}
+}
+
+// flush folds what was gathered. A person who is there twice is folded in order: the batches end before a repeat.
+func (r *run) flush(ctx context.Context) error {
+	if err := batches(ctx, r.people, r.foldPeople); err != nil {
+		return err
+	}
+	if err := batches(ctx, r.rules, r.foldRules); err != nil {
+		return err
+	}
+	if err := batches(ctx, r.setting, r.foldSettings); err != nil {
+		return err
+	}
+	if err := batches(ctx, r.judges, r.foldJudge); err != nil {
+		return err
+	}
+	r.people, r.rules, r.setting, r.judges = r.people[:0], r.rules[:0], r.setting[:0], r.judges[:0]
+	return nil
+}
+
+// finish folds the rest and tells the first looks.
+func (r *run) finish(ctx context.Context) error {
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	for _, kind := range sortedKeys(r.touched) {
+		body, err := encode(map[string]int{"count": r.touched[kind]})
+		if err != nil {
+			return err
+		}
+		if err := r.t.Append(ctx, store.Fact{Kind: kind, Body: body}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shapeError is what an item's own form is to blame for.
+type shapeError struct{ error }
+
+func isShape(err error) bool {
+	switch err.(type) {
+	case shapeError, *json.UnmarshalTypeError:
+		return true
+	}
+	return false
+}
+
+func take[T any](it *journal.Item, into *[]pending[T]) error {
+	p := pending[T]{person: it.Person, at: it.At}
+	if err := json.Unmarshal(it.Body, &p.body); err != nil {
+		return err
+	}
+	*into = append(*into, p)
+	return nil
+}
+
+func one[T any](ctx context.Context, it *journal.Item, fold func(context.Context, int64, T) error) error {
+	var body T
+	if err := json.Unmarshal(it.Body, &body); err != nil {
+		return err
+	}
+	return fold(ctx, it.At, body)
+}
+
+// batches calls fold with runs of at most 400 in which no person is twice.
+func batches[T any](ctx context.Context, all []pending[T], fold func(context.Context, []pending[T]) error) error {
+	seen := map[tocsin.PersonID]bool{}
+	from := 0
+	for i := range all {
+		if seen[all[i].person] || i-from == 400 {
+			if err := fold(ctx, all[from:i]); err != nil {
+				return err
+			}
+			from = i
+			clear(seen)
+		}
+		seen[all[i].person] = true
+	}
+	if from < len(all) {
+		return fold(ctx, all[from:])
+	}
+	return nil
+}

@@ -1,0 +1,273 @@
+package collect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// fingerprint tells two states apart.
+func fingerprint(v any) (string, error) {
+	raw, err := encode(v)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// held is what the table holds of a person.
+type held struct {
+	hash    string
+	deleted int64
+}
+
+var personColumns = []string{"person", "object_id", "name", "upn", "mail", "kind", "enabled", "synced", "licensed",
+	"department", "title", "addresses", "created", "deleted", "hash", "seen", "changed"}
+
+// foldPeople writes the people that differ from what is held. A first look is told as one fact for all, a change as
+// one fact each, and a change of what a mailbox is judged by has the mailbox judged.
+func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error {
+	had, err := r.heldPeople(ctx, batch)
+	if err != nil {
+		return err
+	}
+	var list, reach [][]any
+	var removed, changed []pending[personSeen]
+	for _, p := range batch {
+		old, known := had[p.person]
+		if p.body.Removed {
+			if known && old.deleted == 0 {
+				removed = append(removed, p)
+			}
+			continue
+		}
+		hash, err := fingerprint(p.body)
+		if err != nil {
+			return err
+		}
+		if known && old.hash == hash && old.deleted == 0 {
+			continue
+		}
+		b := p.body
+		addresses, err := encode(b.Addresses)
+		if err != nil {
+			return err
+		}
+		list = append(list, []any{string(p.person), b.Object, b.Name, b.UPN, b.Mail, b.Kind, b.Enabled, b.Synced, b.Licensed,
+			b.Department, b.Title, string(addresses), b.Created, 0, hash, p.at, p.at})
+		if known {
+			changed = append(changed, p)
+		} else {
+			r.touched["person.changed"]++
+		}
+		if known {
+			if _, err := r.t.Exec(ctx, `delete from person_address where tenant = $1 and person = $2`, string(p.person)); err != nil {
+				return err
+			}
+		}
+		for _, a := range canonical(append([]string{b.UPN, b.Mail}, b.Addresses...)) {
+			reach = append(reach, []any{a, string(p.person)})
+		}
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "person", Columns: personColumns, Key: personColumns[:1]}, list); err != nil {
+		return err
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "person_address", Columns: []string{"address", "person"}, Key: []string{"address", "person"}}, reach); err != nil {
+		return err
+	}
+	for _, p := range removed {
+		if _, err := r.t.Exec(ctx, `update person set deleted = $3, hash = '' where tenant = $1 and person = $2`, string(p.person), p.at); err != nil {
+			return err
+		}
+	}
+	for _, p := range append(changed, removed...) {
+		if err := r.t.Append(ctx, store.Fact{Kind: "person.changed", Subject: string(p.person), Person: string(p.person)}); err != nil {
+			return err
+		}
+	}
+	return r.judge(ctx, changed2ids(changed))
+}
+
+func changed2ids(batch []pending[personSeen]) []tocsin.PersonID {
+	out := make([]tocsin.PersonID, len(batch))
+	for i := range batch {
+		out[i] = batch[i].person
+	}
+	return out
+}
+
+func (r *run) heldPeople(ctx context.Context, batch []pending[personSeen]) (map[tocsin.PersonID]held, error) {
+	q, err := r.t.Query(ctx, `select person, hash, deleted from person where tenant = $1 and person in (`+store.In(len(batch), 2)+`)`, ids(batch)...)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	had := map[tocsin.PersonID]held{}
+	for q.Next() {
+		var id tocsin.PersonID
+		var h held
+		if err := q.Scan(&id, &h.hash, &h.deleted); err != nil {
+			return nil, err
+		}
+		had[id] = h
+	}
+	return had, q.Err()
+}
+
+// canonical is the distinct mail addresses of list, for comparing; what is no mail address (X500:, SIP:) is left out.
+func canonical(list []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, s := range list {
+		if scheme, _, ok := strings.Cut(s, ":"); ok && !strings.EqualFold(scheme, "smtp") {
+			continue
+		}
+		a := tocsin.CanonicalAddress(s)
+		if strings.Contains(a, "@") && !seen[a] {
+			seen[a] = true
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func (r *run) foldGroup(ctx context.Context, at int64, g groupSeen) error {
+	if g.Removed {
+		n, err := r.t.Exec(ctx, `update mail_group set deleted = $3, hash = '' where tenant = $1 and id = $2 and deleted = 0`, g.ID, at)
+		if err != nil || n == 0 {
+			return err
+		}
+		return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: g.ID})
+	}
+	hash, err := fingerprint(g)
+	if err != nil {
+		return err
+	}
+	var had string
+	err = r.t.QueryRow(ctx, `select hash from mail_group where tenant = $1 and id = $2`, g.ID).Scan(&had)
+	if known := err == nil; err != nil && !errors.Is(err, store.ErrNone) {
+		return err
+	} else if known && had == hash {
+		return nil
+	}
+	addresses, err := encode(g.Addresses)
+	if err != nil {
+		return err
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "mail_group", Columns: []string{"id", "name", "mail", "kind", "addresses", "hash", "seen", "deleted"}, Key: []string{"id"}},
+		[][]any{{g.ID, g.Name, g.Mail, g.Kind, string(addresses), hash, at, 0}}); err != nil {
+		return err
+	}
+	if _, err := r.t.Exec(ctx, `delete from group_address where tenant = $1 and group_id = $2`, g.ID); err != nil {
+		return err
+	}
+	var reach [][]any
+	for _, a := range canonical(append([]string{g.Mail}, g.Addresses...)) {
+		reach = append(reach, []any{a, g.ID})
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "group_address", Columns: []string{"address", "group_id"}, Key: []string{"address", "group_id"}}, reach); err != nil {
+		return err
+	}
+	return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: g.ID})
+}
+
+func (r *run) foldMembers(ctx context.Context, at int64, m membersSeen) error {
+	outside, err := encode(m.Outside)
+	if err != nil {
+		return err
+	}
+	var had string
+	err = r.t.QueryRow(ctx, `select outside from mail_group where tenant = $1 and id = $2`, m.Group).Scan(&had)
+	if errors.Is(err, store.ErrNone) {
+		return nil // the group went meanwhile
+	} else if err != nil {
+		return err
+	}
+	if _, err := r.t.Exec(ctx, `update mail_group set outside = $3, members_seen = $4 where tenant = $1 and id = $2`, m.Group, string(outside), at); err != nil {
+		return err
+	}
+	if had == string(outside) {
+		return nil
+	}
+	return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: m.Group})
+}
+
+func (r *run) foldRole(ctx context.Context, at int64, role roleSeen) error {
+	if err := r.t.Insert(ctx, store.Into{Table: "directory_role", Columns: []string{"id", "name", "template", "seen"}, Key: []string{"id"}},
+		[][]any{{role.ID, role.Name, role.Template, at}}); err != nil {
+		return err
+	}
+	var list [][]any
+	now := map[string]bool{}
+	for _, m := range role.Members {
+		now[m.Object] = true
+		list = append(list, []any{role.ID, m.Object, string(m.Person), m.Name, at})
+	}
+	changed, err := r.replace(ctx, now, `select object_id from role_member where tenant = $1 and role = $2`,
+		`delete from role_member where tenant = $1 and role = $2 and object_id = $3`, role.ID)
+	if err != nil {
+		return err
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "role_member", Columns: []string{"role", "object_id", "person", "name", "seen"}, Key: []string{"role", "object_id"}}, list); err != nil || !changed {
+		return err
+	}
+	return r.t.Append(ctx, store.Fact{Kind: "role.changed", Subject: role.ID})
+}
+
+func (r *run) foldDomains(ctx context.Context, at int64, d domainsSeen) error {
+	if d.Tenant != "" {
+		if _, err := r.t.Exec(ctx, `update tenant set name = $2 where tenant = $1`, d.Tenant); err != nil {
+			return err
+		}
+	}
+	var list [][]any
+	now := map[string]bool{}
+	for _, n := range d.Domains {
+		name := strings.ToLower(n.Name)
+		now[name] = true
+		list = append(list, []any{name, n.Default, true, n.Authentication, at})
+	}
+	changed, err := r.replace(ctx, now, `select name from domain where tenant = $1`, `delete from domain where tenant = $1 and name = $2`)
+	if err != nil {
+		return err
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "domain", Columns: []string{"name", "is_default", "is_verified", "authentication", "seen"}, Key: []string{"name"}}, list); err != nil || !changed {
+		return err
+	}
+	r.org = nil
+	return r.t.Append(ctx, store.Fact{Kind: "settings.changed", Subject: "domains"})
+}
+
+// replace deletes what is held and not in now, and says whether the two differ. The key of what is deleted is its last argument.
+func (r *run) replace(ctx context.Context, now map[string]bool, held, remove string, args ...any) (changed bool, err error) {
+	had := map[string]bool{}
+	err = each(ctx, r.t, func(scan func(...any) error) error {
+		var key string
+		err := scan(&key)
+		had[key] = true
+		return err
+	}, held, args...)
+	if err != nil {
+		return false, err
+	}
+	for key := range now {
+		changed = changed || !had[key]
+	}
+	for _, key := range sortedKeys(had) {
+		if now[key] {
+			continue
+		}
+		changed = true
+		if _, err := r.t.Exec(ctx, remove, append(slices.Clone(args), key)...); err != nil {
+			return false, err
+		}
+	}
+	return changed, nil
+}

@@ -1,0 +1,206 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// box is what the tables hold of a mailbox before an item is folded.
+type box struct {
+	exists                  bool
+	rulesHash, settingsHash string
+	rulesSeen               int64
+	folders                 string
+}
+
+func boxes[T any](ctx context.Context, t *store.Tenant, batch []pending[T]) (map[tocsin.PersonID]box, error) {
+	q, err := t.Query(ctx, `select person, rules_hash, settings_hash, rules_seen, folders from mailbox
+		where tenant = $1 and person in (`+store.In(len(batch), 2)+`)`, ids(batch)...)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	had := map[tocsin.PersonID]box{}
+	for q.Next() {
+		var id tocsin.PersonID
+		b := box{exists: true}
+		if err := q.Scan(&id, &b.rulesHash, &b.settingsHash, &b.rulesSeen, &b.folders); err != nil {
+			return nil, err
+		}
+		had[id] = b
+	}
+	return had, q.Err()
+}
+
+// absence notes of a mailbox that it could not be read at a time, and why; or, as read and without a time, that it could.
+type absence struct {
+	person         tocsin.PersonID
+	state, because string
+	at             int64
+}
+
+// note writes person.mailbox for those of whom it is not what is held.
+func (r *run) note(ctx context.Context, list []absence) error {
+	by := map[absence][]tocsin.PersonID{}
+	for _, a := range list {
+		key := absence{state: a.state, because: a.because, at: a.at}
+		by[key] = append(by[key], a.person)
+	}
+	for key, people := range by {
+		in := anys(people)
+		n, err := r.t.Exec(ctx, `update person set mailbox = $2, mailbox_because = $3
+			where tenant = $1 and person in (`+store.In(len(people), 4)+`) and (mailbox <> $2 or mailbox_because <> $3)`,
+			append([]any{key.state, key.because}, in...)...)
+		if err == nil && key.at > 0 {
+			_, err = r.t.Exec(ctx, `update person set mailbox_asked = $2 where tenant = $1 and person in (`+store.In(len(people), 3)+`)`, append([]any{key.at}, in...)...)
+		}
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			r.touched["mailbox.changed"] += int(n)
+		}
+	}
+	return nil
+}
+
+// foldSettings keeps the mailboxes' settings and judges those whose settings differ from what is held.
+func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) error {
+	had, err := boxes(ctx, r.t, batch)
+	if err != nil {
+		return err
+	}
+	columns := []string{"person", "purpose", "timezone", "language", "auto_reply", "settings_hash", "settings_seen"}
+	var list [][]any
+	var states []absence
+	var same []tocsin.PersonID
+	var judge []tocsin.PersonID
+	for _, p := range batch {
+		if p.body.State != "" {
+			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
+			continue
+		}
+		states = append(states, absence{p.person, "read", "", 0})
+		hash, err := fingerprint(p.body)
+		if err != nil {
+			return err
+		}
+		if b := had[p.person]; b.settingsHash == hash {
+			same = append(same, p.person)
+			continue
+		}
+		reply := ""
+		if p.body.AutoReply != nil {
+			raw, err := encode(p.body.AutoReply)
+			if err != nil {
+				return err
+			}
+			reply = string(raw)
+		}
+		list = append(list, []any{string(p.person), p.body.Purpose, p.body.TimeZone, p.body.Language, reply, hash, p.at})
+		r.touched["mailbox.changed"]++
+		// A mailbox without rules, replies or a special purpose has nothing to be judged by.
+		if had[p.person].settingsHash != "" || p.body.Purpose != "user" || p.body.AutoReply != nil && p.body.AutoReply.Status != "disabled" {
+			judge = append(judge, p.person)
+		}
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "mailbox", Columns: columns, Key: columns[:1]}, list); err != nil {
+		return err
+	}
+	if len(same) > 0 {
+		args := append([]any{batch[len(batch)-1].at}, anys(same)...)
+		if _, err := r.t.Exec(ctx, `update mailbox set settings_seen = $2 where tenant = $1 and person in (`+store.In(len(same), 3)+`)`, args...); err != nil {
+			return err
+		}
+	}
+	if err := r.note(ctx, states); err != nil {
+		return err
+	}
+	return r.judge(ctx, judge)
+}
+
+// foldRules compares each mailbox's list of rules with the one held. Most are the same: only the time is noted then.
+func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
+	had, err := boxes(ctx, r.t, batch)
+	if err != nil {
+		return err
+	}
+	columns := []string{"person", "folders", "rules_hash", "rules_seen", "rules_count"}
+	var list [][]any
+	var states []absence
+	var same, judge []tocsin.PersonID
+	for _, p := range batch {
+		if p.body.State != "" {
+			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
+			continue
+		}
+		b := had[p.person]
+		if b.rulesSeen == 0 {
+			states = append(states, absence{p.person, "read", "", 0})
+		}
+		hash, err := fingerprint(p.body.Rules)
+		if err != nil {
+			return err
+		}
+		if b.rulesHash == hash && len(p.body.Folders) == 0 {
+			same = append(same, p.person)
+			continue
+		}
+		folders, err := merged(b.folders, p.body.Folders)
+		if err != nil {
+			return err
+		}
+		list = append(list, []any{string(p.person), folders, hash, p.at, len(p.body.Rules)})
+		if b.rulesSeen == 0 && len(p.body.Rules) == 0 {
+			r.touched["mailbox.changed"]++
+			continue
+		}
+		if err := r.diff(ctx, p, b.rulesSeen == 0); err != nil {
+			return err
+		}
+		judge = append(judge, p.person)
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "mailbox", Columns: columns, Key: columns[:1]}, list); err != nil {
+		return err
+	}
+	if len(same) > 0 {
+		args := append([]any{batch[len(batch)-1].at}, anys(same)...)
+		if _, err := r.t.Exec(ctx, `update mailbox set rules_seen = $2 where tenant = $1 and person in (`+store.In(len(same), 3)+`)`, args...); err != nil {
+			return err
+		}
+	}
+	if err := r.note(ctx, states); err != nil {
+		return err
+	}
+	return r.judge(ctx, judge)
+}
+
+// merged is the folders held, with what was newly resolved.
+func merged(had string, more map[string]tocsin.Folder) (string, error) {
+	if had == "" {
+		had = "{}"
+	}
+	if len(more) == 0 {
+		return had, nil
+	}
+	all := map[string]tocsin.Folder{}
+	if err := json.Unmarshal([]byte(had), &all); err != nil {
+		return "", err
+	}
+	for id, f := range more {
+		all[id] = f
+	}
+	raw, err := encode(all)
+	return string(raw), err
+}
+
+func (r *run) foldJudge(ctx context.Context, batch []pending[struct{}]) error {
+	people := make([]tocsin.PersonID, len(batch))
+	for i := range batch {
+		people[i] = batch[i].person
+	}
+	return r.judge(ctx, people)
+}

@@ -1,0 +1,175 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+	"tocsin.dev/detect/rule"
+	"tocsin.dev/store"
+)
+
+// remembered is how long a deleted rule is still judged: what was made, used and deleted is a finding of its own.
+const remembered = 30 * 24 * time.Hour
+
+// judge looks at mailboxes by the checks of one mailbox's state, and files what they find.
+func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
+	if len(people) == 0 {
+		return nil
+	}
+	org, err := r.organisation(ctx)
+	if err != nil {
+		return err
+	}
+	for len(people) > 0 {
+		n := min(len(people), 400)
+		list, err := mailboxes(ctx, r.t, people[:n], org.Now)
+		if err != nil {
+			return err
+		}
+		people = people[n:]
+		for _, m := range list {
+			found := rule.Mailbox(&org.Org, m)
+			if org.err != nil {
+				return org.err
+			}
+			if err := r.risks(ctx, m, found); err != nil {
+				return err
+			}
+			f := filing{t: r.t, now: org.Now, rules: checkNames}
+			if err := f.file(ctx, found, `person = $2`, string(m.Person)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var checkNames = func() map[string]bool {
+	names := map[string]bool{}
+	for _, c := range rule.Checks {
+		names[c.Name] = true
+	}
+	return names
+}()
+
+// risks keeps on each rule's row its highest risk and whether it leads outside, so that lists can be sorted by them.
+func (r *run) risks(ctx context.Context, m *detect.Mailbox, found []tocsin.Finding) error {
+	highest := map[string]int{}
+	for _, f := range found {
+		highest[f.Subject] = max(highest[f.Subject], f.Risk)
+	}
+	for i := range m.Rules {
+		d := &m.Rules[i]
+		outside := slices.ContainsFunc(d.Targets(), r.org.Outside)
+		if _, err := r.t.Exec(ctx, `update mail_rule set risk = $4, outside = $5 where tenant = $1 and person = $2 and id = $3 and (risk <> $4 or outside <> $5)`,
+			string(m.Person), d.ID, highest[d.ID], outside); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mailboxes gives the people's mailboxes as rules see them, in the order of people; who has none is left out.
+func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, now time.Time) ([]*detect.Mailbox, error) {
+	in := store.In(len(people), 2)
+	by := map[tocsin.PersonID]*detect.Mailbox{}
+	err := each(ctx, t, func(scan func(...any) error) error {
+		m := &detect.Mailbox{}
+		var upn, reply string
+		if err := scan(&m.Person, &m.Address, &upn, &m.Name, &m.SignIn, &m.Purpose, &reply); err != nil {
+			return err
+		}
+		if m.Address == "" {
+			m.Address = upn
+		}
+		if reply != "" {
+			if err := json.Unmarshal([]byte(reply), &m.AutoReply); err != nil {
+				return err
+			}
+		}
+		by[m.Person] = m
+		return nil
+	}, `select p.person, p.mail, p.upn, p.name, p.enabled, m.purpose, m.auto_reply from person p
+		join mailbox m on m.tenant = p.tenant and m.person = p.person
+		where p.tenant = $1 and p.deleted = 0 and p.person in (`+in+`)`, anys(people)...)
+	if err != nil {
+		return nil, err
+	}
+	if err := rulesOf(ctx, t, people, by, now); err != nil {
+		return nil, err
+	}
+	var out []*detect.Mailbox
+	for _, id := range people {
+		if m := by[id]; m != nil {
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// rulesOf puts the rules into their mailboxes: those that exist, those deleted not long ago, each with its history.
+func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by map[tocsin.PersonID]*detect.Mailbox, now time.Time) error {
+	since := tocsin.Millis(now.Add(-remembered))
+	type key struct {
+		person tocsin.PersonID
+		rule   string
+	}
+	where := map[key]int{}
+	args := append([]any{since}, anys(people)...)
+	in := store.In(len(people), 3)
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var id, body string
+		var changed, deleted int64
+		if err := scan(&person, &id, &body, &changed, &deleted); err != nil {
+			return err
+		}
+		m := by[person]
+		if m == nil {
+			return nil
+		}
+		d := detect.Rule{Changed: tocsin.FromMillis(changed), DeletedAt: tocsin.FromMillis(deleted)}
+		if err := json.Unmarshal([]byte(body), &d.MailRule); err != nil {
+			return err
+		}
+		d.ID = id
+		where[key{person, id}] = len(m.Rules)
+		m.Rules = append(m.Rules, d)
+		return nil
+	}, `select person, id, body, changed, deleted from mail_rule where tenant = $1 and (deleted = 0 or deleted > $2) and person in (`+in+`) order by person, id`, args...)
+	if err != nil || len(where) == 0 {
+		return err
+	}
+	return each(ctx, t, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var id, what, before string
+		var at int64
+		if err := scan(&person, &id, &at, &what, &before); err != nil {
+			return err
+		}
+		i, ok := where[key{person, id}]
+		if !ok {
+			return nil
+		}
+		d := &by[person].Rules[i]
+		switch what {
+		case "found":
+			d.FirstSeen = time.Time{} // it was there when we first looked
+		case "created":
+			d.FirstSeen, d.Before = tocsin.FromMillis(at), nil
+		case "updated":
+			var b tocsin.MailRule
+			if err := json.Unmarshal([]byte(before), &b); err != nil {
+				return err
+			}
+			if at >= since {
+				d.Before = &b
+			}
+		}
+		return nil
+	}, `select person, rule, at, change, before from rule_change where tenant = $1 and $2 >= 0 and person in (`+in+`) order by person, rule, at, id`, args...)
+}

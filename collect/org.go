@@ -1,0 +1,144 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+	"tocsin.dev/store"
+)
+
+// organisation is what the tables tell a rule of the organisation. A look-up that the store refuses is kept in err,
+// since rules are pure and cannot be told.
+type organisation struct {
+	detect.Org
+	err error
+}
+
+// organisation gives the organisation as of this transaction.
+func (r *run) organisation(ctx context.Context) (*organisation, error) {
+	if r.org != nil {
+		return r.org, nil
+	}
+	o, err := loadOrg(ctx, r.t)
+	if err == nil {
+		r.org = o
+	}
+	return o, err
+}
+
+func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
+	now := t.Tx().Clock().Now()
+	o := &organisation{Org: detect.Org{Tenant: t.ID(), Domains: map[string]bool{}, Partners: map[string]bool{}, Now: now}}
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var name string
+		if err := scan(&name); err != nil {
+			return err
+		}
+		o.Domains[strings.ToLower(name)] = true
+		return nil
+	}, `select name from domain where tenant = $1 and is_verified`)
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, t, func(scan func(...any) error) error {
+		var name string
+		if err := scan(&name); err != nil {
+			return err
+		}
+		o.Partners[strings.ToLower(name)] = true
+		return nil
+	}, `select domain from partner where tenant = $1 and (expires = 0 or expires > $2)`, tocsin.Millis(now))
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, t, func(scan func(...any) error) error {
+		var e detect.Exception
+		var expires int64
+		if err := scan(&e.ID, &e.Rule, &e.Scope, &e.Value, &e.Owner, &e.Reason, &expires); err != nil {
+			return err
+		}
+		e.Expires = tocsin.FromMillis(expires)
+		o.Exceptions = append(o.Exceptions, e)
+		return nil
+	}, `select id, rule, scope, value, owner, reason, expires from exception where tenant = $1`)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]detect.Known{}
+	o.Lookup = func(addr string) detect.Known {
+		k, ok := known[addr]
+		if !ok {
+			var err error
+			if k, err = lookup(ctx, t, addr); err != nil && o.err == nil {
+				o.err = err
+			}
+			known[addr] = k
+		}
+		return k
+	}
+	return o, nil
+}
+
+// lookup finds what stands behind an address: a person, or a group with its members outside.
+func lookup(ctx context.Context, t *store.Tenant, addr string) (detect.Known, error) {
+	var k detect.Known
+	var kind string
+	var enabled *bool
+	var created int64
+	err := t.QueryRow(ctx, `select p.person, p.kind, p.mail, p.name, p.enabled, p.created from person_address a
+		join person p on p.tenant = a.tenant and p.person = a.person where a.tenant = $1 and a.address = $2 and p.deleted = 0`, addr).
+		Scan(&k.Person, &kind, &k.Address, &k.Name, &enabled, &created)
+	if err == nil {
+		k.Kind = detect.Person
+		if kind == "guest" {
+			k.Kind = detect.Guest
+			k.Outside = []string{k.Address}
+		}
+		k.Blocked = enabled != nil && !*enabled
+		k.Created = tocsin.FromMillis(created)
+		return k, nil
+	} else if !errors.Is(err, store.ErrNone) {
+		return k, err
+	}
+	var outside string
+	err = t.QueryRow(ctx, `select g.mail, g.name, g.outside from group_address a
+		join mail_group g on g.tenant = a.tenant and g.id = a.group_id where a.tenant = $1 and a.address = $2 and g.deleted = 0`, addr).
+		Scan(&k.Address, &k.Name, &outside)
+	if errors.Is(err, store.ErrNone) {
+		return detect.Known{}, nil
+	} else if err != nil {
+		return k, err
+	}
+	k.Kind = detect.Group
+	if outside == "" {
+		k.Partial = true
+		return k, nil
+	}
+	var members []tocsin.Address
+	if err := json.Unmarshal([]byte(outside), &members); err != nil {
+		return k, err
+	}
+	for _, m := range members {
+		k.Outside = append(k.Outside, m.Canonical())
+	}
+	return k, nil
+}
+
+// each calls row with the scanner of every row that the query gives.
+func each(ctx context.Context, t *store.Tenant, row func(scan func(...any) error) error, query string, args ...any) error {
+	q, err := t.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	for q.Next() {
+		if err := row(q.Scan); err != nil {
+			return err
+		}
+	}
+	return q.Err()
+}

@@ -1,0 +1,24 @@
+package collect
+
+import (
+	"maps"
+	"slices"
+)
+
+func anys[T ~string](in []T) []any {
+	out := make([]any, len(in))
+	for i, v := range in {
+		out[i] = string(v)
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func ids[T any](batch []pending[T]) []any {
+	out := make([]any, len(batch))
+	for i := range batch {
+		out[i] = string(batch[i].person)
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package collect
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+	"tocsin.dev/detect/rule"
+	"tocsin.dev/journal"
+	"tocsin.dev/store"
+)
+
+// Sweep is a step over facts: where rules, groups, people or what is trusted has changed, it judges what only shows
+// across a tenant's mailboxes. It is given to stream.Fold, which runs it once for each fact.
+func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
+	tenants := map[string]bool{}
+	for _, f := range facts {
+		if moves(f.Kind) {
+			tenants[string(f.Tenant)] = true
+		}
+	}
+	for _, id := range sortedKeys(tenants) {
+		if err := sweep(ctx, tx.Tenant(tocsin.TenantID(id))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moves says whether a fact can change what a sweep finds.
+func moves(kind string) bool {
+	switch kind {
+	case "group.changed", "settings.changed", "exception.changed":
+		return true
+	}
+	return strings.HasPrefix(kind, "rule.")
+}
+
+func sweep(ctx context.Context, t *store.Tenant) error {
+	org, err := loadOrg(ctx, t)
+	if err != nil {
+		return err
+	}
+	var people []tocsin.PersonID
+	err = each(ctx, t, func(scan func(...any) error) error {
+		var p tocsin.PersonID
+		err := scan(&p)
+		people = append(people, p)
+		return err
+	}, `select distinct person from rule_target where tenant = $1 order by person`)
+	if err != nil {
+		return err
+	}
+	var all []*detect.Mailbox
+	for chunk := range slices.Chunk(people, 400) {
+		some, err := mailboxes(ctx, t, chunk, org.Now)
+		if err != nil {
+			return err
+		}
+		all = append(all, some...)
+	}
+	found := rule.Across(&org.Org, all)
+	if org.err != nil {
+		return org.err
+	}
+	names := map[string]bool{}
+	args := []any{}
+	for _, s := range rule.Sweeps {
+		names[s.Name] = true
+		args = append(args, s.Name)
+	}
+	f := filing{t: t, now: org.Now, rules: names}
+	return f.file(ctx, found, `rule in (`+store.In(len(args), 2)+`)`, args...)
+}
+
+// Judge is an act for each fact: where what mailboxes are judged by has changed (accepted domains, partners,
+// exceptions, a group's members), the mailboxes it touches are put into the journal to be judged again.
+func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact) error {
+	return func(ctx context.Context, f store.Fact) error {
+		var query string
+		args := []any{}
+		switch f.Kind {
+		case "settings.changed", "exception.changed":
+			query = `select person from mailbox where tenant = $1 and (rules_count > 0 or auto_reply <> '' or purpose <> 'user')`
+		case "group.changed":
+			query = `select distinct r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
+				where r.tenant = $1 and a.group_id = $2`
+			args = append(args, f.Subject)
+		default:
+			return nil
+		}
+		var items []journal.Item
+		err := st.ViewTenant(ctx, f.Tenant, func(t *store.Tenant) error {
+			items = items[:0]
+			return each(ctx, t, func(scan func(...any) error) error {
+				it := journal.Item{Tenant: f.Tenant, Kind: kindJudge, At: tocsin.Millis(st.Clock().Now()), Body: []byte("{}")}
+				err := scan(&it.Person)
+				items = append(items, it)
+				return err
+			}, query, args...)
+		})
+		for err == nil && len(items) > 0 {
+			n := min(len(items), 500)
+			err = j.Append(ctx, items[:n]...)
+			items = items[n:]
+		}
+		return err
+	}
+}

@@ -1,0 +1,142 @@
+package connect
+
+import (
+	"slices"
+	"strings"
+
+	"tocsin.dev/graph"
+)
+
+// State is how well a capability works.
+type State string
+
+// The states. Degraded works in part and says what is lacking; off does nothing and says why.
+const (
+	Works    State = "works"
+	Degraded State = "degraded"
+	Off      State = "off"
+)
+
+// Capability is something a connection makes possible, by the calls it needs.
+type Capability struct {
+	Name  string
+	Title string
+	Needs []string // calls of graph.Calls without which it is off
+	Helps []string // calls without which it is degraded
+	Lost  string   // what is lost without Helps, a phrase
+	Cost  string   // what cannot be seen without it, a sentence
+	// Not says why it can never be had from Graph, and Instead what to do.
+	Not, Instead string
+}
+
+// Capabilities is all that a connection may make possible, in the order pages show it.
+var Capabilities = []Capability{
+	{Name: "directory", Title: "People and groups", Needs: []string{"users.delta"}, Helps: []string{"groups.delta", "groups.transitiveMembers"},
+		Lost: "groups and their members cannot be looked into, so a rule that forwards to a group with an outside member is not seen",
+		Cost: "Nobody's mailbox can be found, so nothing else works."},
+	{Name: "domains", Title: "Accepted domains", Needs: []string{"organization.list"}, Helps: []string{"domains.list"},
+		Lost: "only the domains named with the organisation are known",
+		Cost: "Inside and outside are told apart by the addresses of your people alone."},
+	{Name: "roles", Title: "Directory roles", Needs: []string{"directoryRoles.list", "directoryRoles.members"},
+		Cost: "Who is an administrator is not known, so findings about administrators are not raised in rank."},
+	{Name: "mailbox-rules", Title: "Inbox rules", Needs: []string{"messageRules.list"}, Helps: []string{"mailFolders.get"},
+		Lost: "the folders that rules move mail to are known by id only, so a folder nobody opens is not recognised",
+		Cost: "Forwarding, hiding and deleting by inbox rules is not seen."},
+	{Name: "mailbox-settings", Title: "Mailbox settings and purpose", Needs: []string{"mailboxSettings.get"},
+		Cost: "Shared mailboxes, automatic replies and time zones are not known."},
+	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules",
+		Not:     "Microsoft Graph does not tell of them.",
+		Instead: "Export the unified audit log from Purview and run `tocsin analyze` on it.",
+		Cost:    "Forwarding set on the mailbox itself, delegation and transport rules are not seen here."},
+}
+
+// Verdict is a capability as it stands.
+type Verdict struct {
+	Capability
+	State   State
+	Because string
+	Mend    string
+}
+
+// Judge says how each capability stands under the granted permissions (the roles in an app-only token). A refusal that
+// was met in practice, by call, outweighs what was granted.
+func Judge(granted []string, refused map[string]string) []Verdict {
+	out := make([]Verdict, 0, len(Capabilities))
+	for _, c := range Capabilities {
+		out = append(out, judge(c, granted, refused))
+	}
+	return out
+}
+
+func judge(c Capability, granted []string, refused map[string]string) Verdict {
+	v := Verdict{Capability: c, State: Works}
+	if c.Not != "" {
+		v.State, v.Because, v.Mend = Off, c.Not+" "+c.Cost, c.Instead
+		return v
+	}
+	if lacking, why := missing(c.Needs, granted, refused); len(lacking) > 0 {
+		v.State, v.Because, v.Mend = Off, why+" "+c.Cost, grant(lacking)
+		return v
+	}
+	if lacking, why := missing(c.Helps, granted, refused); len(lacking) > 0 {
+		v.State, v.Because, v.Mend = Degraded, strings.TrimSuffix(why, ".")+": "+c.Lost+".", grant(lacking)
+	}
+	return v
+}
+
+// missing gives for each call that cannot be made the least permission that would allow it, and why in a sentence.
+func missing(calls, granted []string, refused map[string]string) (lacking []string, why string) {
+	for _, name := range calls {
+		call := graph.Find(name)
+		allowed := slices.ContainsFunc(call.Permissions, func(p string) bool { return slices.Contains(granted, p) })
+		if allowed && refused[name] == "" {
+			continue
+		}
+		if allowed {
+			why = refused[name]
+		}
+		if len(call.Permissions) > 0 && !slices.Contains(lacking, call.Permissions[0]) {
+			lacking = append(lacking, call.Permissions[0])
+		}
+	}
+	if why == "" && len(lacking) > 0 {
+		why = strings.Join(lacking, " and ") + " is not granted."
+		if len(lacking) > 1 {
+			why = strings.Join(lacking, " and ") + " are not granted."
+		}
+	}
+	return lacking, why
+}
+
+func grant(lacking []string) string {
+	return "In Entra, open the app registration → API permissions → Microsoft Graph → Application permissions, add " +
+		strings.Join(lacking, ", ") + ", grant administrator consent, wait a few minutes, then test the connection."
+}
+
+// Permissions are the least permissions for all that Tocsin can read, each with why.
+func Permissions() []Permission {
+	var out []Permission
+	for _, c := range Capabilities {
+		for _, name := range append(slices.Clone(c.Needs), c.Helps...) {
+			call := graph.Find(name)
+			if len(call.Permissions) == 0 {
+				continue
+			}
+			p := call.Permissions[0]
+			if i := slices.IndexFunc(out, func(x Permission) bool { return x.Name == p }); i >= 0 {
+				if !slices.Contains(out[i].For, c.Title) {
+					out[i].For = append(out[i].For, c.Title)
+				}
+				continue
+			}
+			out = append(out, Permission{Name: p, For: []string{c.Title}})
+		}
+	}
+	return out
+}
+
+// Permission is an application permission and the capabilities it serves.
+type Permission struct {
+	Name string
+	For  []string
+}

@@ -1,0 +1,94 @@
+package connect
+
+import (
+	"strings"
+	"testing"
+
+	"tocsin.dev/graph"
+)
+
+// TestCapabilities: known small sets of permissions work whole, or degrade with the reason (DESIGN.md part 4).
+func TestCapabilities(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		granted string
+		want    map[string]State
+	}{
+		{"everything that is read", "User.Read.All GroupMember.Read.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory MailboxSettings.Read Mail.ReadBasic.All",
+			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Works, "mailbox-settings": Works, "mailbox-forwarding": Off}},
+		{"the stream", "Mail.Read MailboxSettings.Read User.Read.All",
+			map[string]State{"directory": Degraded, "domains": Degraded, "roles": Off, "mailbox-rules": Works, "mailbox-settings": Works}},
+		{"Entra by API credentials", "Directory.Read.All AuditLog.Read.All",
+			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Off, "mailbox-settings": Off}},
+		{"investigations", "Directory.Read.All Mail.ReadWrite MailboxSettings.ReadWrite User.Read.All",
+			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Works, "mailbox-settings": Works}},
+		{"nothing", "", map[string]State{"directory": Off, "domains": Off, "roles": Off, "mailbox-rules": Off, "mailbox-settings": Off, "mailbox-forwarding": Off}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, v := range Judge(strings.Fields(c.granted), nil) {
+				if want, ok := c.want[v.Name]; ok && v.State != want {
+					t.Errorf("%s is %s (%s), want %s", v.Name, v.State, v.Because, want)
+				}
+				if v.State != Works && (v.Because == "" || v.Mend == "") {
+					t.Errorf("%s is %s without a reason or a way to mend it: %+v", v.Name, v.State, v)
+				}
+			}
+		})
+	}
+}
+
+// TestRefusalOutweighsGrant: what Graph refuses in practice is off, whatever the token says.
+func TestRefusalOutweighsGrant(t *testing.T) {
+	granted := strings.Fields("User.Read.All MailboxSettings.Read")
+	for _, v := range Judge(granted, map[string]string{"messageRules.list": "The permission MailboxSettings.Read is not granted."}) {
+		if v.Name == "mailbox-rules" && (v.State != Off || !strings.Contains(v.Because, "MailboxSettings.Read")) {
+			t.Errorf("a refused capability is %s, because %q", v.State, v.Because)
+		}
+	}
+}
+
+// TestCapabilitiesNameCalls: every call a capability names is in the table of calls.
+func TestCapabilitiesNameCalls(t *testing.T) {
+	known := map[string]bool{}
+	for _, c := range graph.Calls {
+		known[c.Name] = true
+	}
+	for _, c := range Capabilities {
+		for _, name := range append(append([]string{}, c.Needs...), c.Helps...) {
+			if !known[name] {
+				t.Errorf("%s needs the call %s, which is in no table", c.Name, name)
+			}
+		}
+		if c.Cost == "" || (len(c.Helps) > 0) != (c.Lost != "") {
+			t.Errorf("%s does not say what is lost without it", c.Name)
+		}
+	}
+	if len(Permissions()) < 5 {
+		t.Errorf("permissions: %v", Permissions())
+	}
+}
+
+func TestCheck(t *testing.T) {
+	const id = "11111111-2222-4333-8444-555555555555"
+	for _, c := range []struct {
+		name string
+		n    New
+		says string
+	}{
+		{"no tenant id", New{Tenant: "contoso", Client: id, Secret: "s"}, "is not a tenant id"},
+		{"no client id", New{Tenant: id, Client: "app", Secret: "s"}, "is not an application id"},
+		{"no credential", New{Tenant: id, Client: id}, "exactly one credential"},
+		{"two credentials", New{Tenant: id, Client: id, Secret: "s", Certificate: "c"}, "exactly one credential"},
+		{"the secret's id", New{Tenant: id, Client: id, Secret: id}, "a secret's id, not its value"},
+		{"no such cloud", New{Tenant: id, Client: id, Secret: "s", Cloud: "mars"}, `No cloud is called "mars"`},
+		{"own cloud without TLS", New{Tenant: id, Client: id, Secret: "s", Own: Own{Graph: "http://x", Authority: "https://y"}}, "addresses of Graph"},
+	} {
+		if err := c.n.check(); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.says)
+		}
+	}
+	good := New{Tenant: " " + strings.ToUpper(id) + " ", Client: id, Secret: "s"}
+	if err := good.check(); err != nil || good.Cloud != "global" || good.Tenant != id {
+		t.Errorf("a good one: %v, %+v", err, good)
+	}
+}

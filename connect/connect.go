@@ -1,0 +1,230 @@
+package connect
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/secret"
+	"tocsin.dev/store"
+)
+
+// New is what makes a connection: a secret, or a certificate with its key as PEM.
+type New struct {
+	Name, Tenant, Client string
+	Secret               string
+	Certificate          string
+	Cloud                string // global, usgov, dod, china; or own, with the three below
+	Own                  Own
+}
+
+// Own is a cloud of one's own: a simulator, or a proxy.
+type Own struct {
+	Authority string `json:"authority,omitempty"`
+	Graph     string `json:"graph,omitempty"`
+	CA        string `json:"ca,omitempty"` // PEM
+}
+
+// States of a connection.
+const (
+	On     = "on"
+	Paused = "paused"
+	Broken = "broken" // its credentials no longer work; because and mend say why
+)
+
+// Connection is a way to a tenant.
+type Connection struct {
+	Tenant                  tocsin.TenantID
+	ID, Name, Cloud, Client string
+	Method, State           string
+	Because, Mend           string
+	Created, Proven         time.Time
+	Version                 int64
+}
+
+// Connections keeps the connections and hands out their Graph clients.
+type Connections struct {
+	Store  *store.Store
+	Keeper *secret.Keeper
+	Limits graph.Limits
+	Log    *slog.Logger
+	// HTTP is used in place of a client of our own, in tests and the demo with the simulator in process.
+	HTTP *http.Client
+
+	mu      sync.Mutex
+	clients map[string]*client // by tenant/connection
+}
+
+// client is a Graph client in use, and the switch that stops it.
+type client struct {
+	graph   *graph.Client
+	version int64
+	paused  atomic.Bool
+}
+
+// clouds are Microsoft's, by the name settings use.
+var clouds = map[string]graph.Cloud{"global": graph.Global, "usgov": graph.USGov, "dod": graph.USDoD, "china": graph.China}
+
+// check says what cannot be right about n before anything is sent.
+func (n *New) check() error {
+	if n.Cloud == "" {
+		n.Cloud = "global"
+		if n.Own.Graph != "" {
+			n.Cloud = "own"
+		}
+	}
+	n.Tenant = strings.ToLower(strings.TrimSpace(n.Tenant))
+	n.Client = strings.TrimSpace(n.Client)
+	switch _, err := uuid.Parse(n.Tenant); {
+	case err != nil:
+		return tocsin.Problemf(tocsin.Invalid, "Copy the tenant ID from Entra → Overview; it looks like 1b2c3d4e-0000-4000-8000-1234567890ab.", "%q is not a tenant id.", n.Tenant)
+	}
+	if _, err := uuid.Parse(n.Client); err != nil {
+		return tocsin.Problemf(tocsin.Invalid, "Copy the Application (client) ID from the app registration's overview.", "%q is not an application id.", n.Client)
+	}
+	if (n.Secret == "") == (n.Certificate == "") {
+		return tocsin.Problemf(tocsin.Invalid, "Give either a client secret's value or a certificate with its private key.", "A connection needs exactly one credential.")
+	}
+	if _, err := uuid.Parse(n.Secret); err == nil {
+		return tocsin.Problemf(tocsin.Invalid, "Copy the column Value of the client secret, not the Secret ID; it is shown only once, so make a new secret if it is gone.", "That is a secret's id, not its value.")
+	}
+	if _, ok := clouds[n.Cloud]; !ok && n.Cloud != "own" {
+		return tocsin.Problemf(tocsin.Invalid, "Use global, usgov, dod or china, or give the addresses of a cloud of your own.", "No cloud is called %q.", n.Cloud)
+	}
+	if n.Cloud == "own" && (!strings.HasPrefix(n.Own.Graph, "https://") || !strings.HasPrefix(n.Own.Authority, "https://")) {
+		return tocsin.Problemf(tocsin.Invalid, "Give both as https:// addresses.", "A cloud of one's own needs the addresses of Graph and of its sign-in.")
+	}
+	return nil
+}
+
+// Create makes a connection once it has proven itself, and judges its capabilities. The actor is who asked for it.
+func (s *Connections) Create(ctx context.Context, actor string, n New) (Connection, error) {
+	if err := n.check(); err != nil {
+		return Connection{}, err
+	}
+	gc, err := s.open(n, nil)
+	if err != nil {
+		return Connection{}, err
+	}
+	org, err := prove(ctx, gc, tocsin.TenantID(n.Tenant))
+	if err != nil {
+		return Connection{}, err
+	}
+	c := Connection{Tenant: tocsin.TenantID(n.Tenant), ID: tocsin.NewID(), Name: n.Name, Cloud: n.Cloud, Client: n.Client,
+		Method: method(n), State: On, Created: s.Store.Clock().Now(), Version: 1}
+	c.Proven = c.Created
+	if c.Name == "" {
+		c.Name = org.name
+	}
+	sealed, err := s.Keeper.Seal([]byte(n.Secret+n.Certificate), about(c.Tenant, c.ID))
+	if err != nil {
+		return Connection{}, fmt.Errorf("seal the credential: %w", err)
+	}
+	settings, err := json.Marshal(n.Own)
+	if err != nil {
+		return Connection{}, err
+	}
+	err = s.Store.Update(ctx, func(tx *store.Tx) error {
+		t := tx.Tenant(c.Tenant)
+		if _, err := t.Exec(ctx, `insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, $4) on conflict (tenant) do update set name = excluded.name, initial_domain = excluded.initial_domain`,
+			org.name, org.domain, tocsin.Millis(c.Created)); err != nil {
+			return err
+		}
+		var other string
+		switch err := t.QueryRow(ctx, `select id from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&other); {
+		case err == nil:
+			return tocsin.Problemf(tocsin.Conflict, "Open that connection instead, or delete it first.", "This tenant is connected by this app already.")
+		case !errors.Is(err, store.ErrNone):
+			return err
+		}
+		if _, err := t.Exec(ctx, `insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, settings, created, proven) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`,
+			c.ID, c.Name, c.Cloud, c.Client, c.Method, sealed, c.State, string(settings), tocsin.Millis(c.Created)); err != nil {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
+	})
+	if err != nil {
+		return Connection{}, err
+	}
+	if _, err := s.capabilities(ctx, c, gc); err != nil {
+		return Connection{}, err
+	}
+	return c, nil
+}
+
+func method(n New) string {
+	if n.Certificate != "" {
+		return "certificate"
+	}
+	return "secret"
+}
+
+// about binds a sealed credential to its connection.
+func about(t tocsin.TenantID, id string) string { return string(t) + "|" + id + "|credential" }
+
+// open makes a Graph client; paused, where given, stops every call of it.
+func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
+	cloud := clouds[n.Cloud]
+	hc := s.HTTP
+	if n.Cloud == "own" {
+		cloud = graph.Cloud{Authority: strings.TrimRight(n.Own.Authority, "/"), Graph: strings.TrimRight(n.Own.Graph, "/")}
+		if hc == nil && n.Own.CA != "" {
+			pool := x509.NewCertPool()
+			if !pool.AppendCertsFromPEM([]byte(n.Own.CA)) {
+				return nil, tocsin.Problemf(tocsin.Invalid, "Give the certificate authority as PEM (-----BEGIN CERTIFICATE-----).", "The certificate authority cannot be read.")
+			}
+			t := http.DefaultTransport.(*http.Transport).Clone()
+			t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+			t.MaxIdleConnsPerHost = 64
+			hc = &http.Client{Transport: t}
+		}
+	}
+	gc, err := graph.New(graph.Config{Cloud: cloud, Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
+		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Limits: s.Limits, Log: s.Log, Paused: paused})
+	if err != nil {
+		return nil, asProblem(err)
+	}
+	return gc, nil
+}
+
+// organisation is what a token proves the tenant to be.
+type organisation struct{ name, domain string }
+
+// prove fetches a token and reads the organisation it belongs to, which must be the tenant that was named.
+func prove(ctx context.Context, gc *graph.Client, tenant tocsin.TenantID) (organisation, error) {
+	if _, err := gc.Roles(ctx); err != nil {
+		return organisation{}, asProblem(err)
+	}
+	var org organisation
+	for o, err := range graph.Pages[graph.Organization](ctx, gc, "organization.list", nil) {
+		if _, ok := errors.AsType[*graph.Denied](err); ok {
+			return organisation{name: string(tenant)}, nil // the token names the tenant; its name is a convenience
+		}
+		if err != nil {
+			return org, asProblem(err)
+		}
+		if !strings.EqualFold(o.ID, string(tenant)) {
+			return org, tocsin.Problemf(tocsin.Invalid, "Give the tenant id that the app registration belongs to, or was consented in.", "These credentials open the tenant %s, not %s.", o.ID, tenant)
+		}
+		org.name = o.DisplayName
+		for _, d := range o.VerifiedDomains {
+			if d.IsInitial {
+				org.domain = d.Name
+			}
+		}
+	}
+	return org, nil
+}

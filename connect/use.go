@@ -1,0 +1,297 @@
+package connect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/store"
+)
+
+// List gives every connection of every tenant, for the server to run.
+func (s *Connections) List(ctx context.Context) ([]Connection, error) {
+	var ids []tocsin.TenantID
+	var out []Connection
+	err := s.Store.View(ctx, func(tx *store.Tx) error {
+		q, err := tx.Query(ctx, `select tenant from tenant order by tenant`)
+		if err != nil {
+			return err
+		}
+		defer q.Close()
+		for q.Next() {
+			var id tocsin.TenantID
+			if err := q.Scan(&id); err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		if err := q.Err(); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			some, err := list(ctx, tx.Tenant(id), "")
+			if err != nil {
+				return err
+			}
+			out = append(out, some...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// list gives a tenant's connections, or the one named.
+func list(ctx context.Context, t *store.Tenant, id string) ([]Connection, error) {
+	q, err := t.Query(ctx, `select id, name, cloud, client_id, method, state, because, mend, created, proven, version from connection
+		where tenant = $1 and ($2 = '' or id = $2) order by created`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	var out []Connection
+	for q.Next() {
+		c := Connection{Tenant: t.ID()}
+		var created, proven int64
+		if err := q.Scan(&c.ID, &c.Name, &c.Cloud, &c.Client, &c.Method, &c.State, &c.Because, &c.Mend, &created, &proven, &c.Version); err != nil {
+			return nil, err
+		}
+		c.Created, c.Proven = tocsin.FromMillis(created), tocsin.FromMillis(proven)
+		out = append(out, c)
+	}
+	return out, q.Err()
+}
+
+// Get gives a connection.
+func (s *Connections) Get(ctx context.Context, tenant tocsin.TenantID, id string) (c Connection, err error) {
+	err = s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		found, err := list(ctx, t, id)
+		if err != nil {
+			return err
+		}
+		if len(found) != 1 || id == "" {
+			return tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
+		}
+		c = found[0]
+		return nil
+	})
+	return c, err
+}
+
+// Client gives the connection's Graph client; the same one as long as the connection is not changed, since the
+// client remembers what it has used of each limit.
+func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, error) {
+	key := string(c.Tenant) + "/" + c.ID
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if had := s.clients[key]; had != nil && had.version == c.Version {
+		return had.graph, nil
+	}
+	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: c.Cloud}
+	var sealed []byte
+	var settings string
+	err := s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select sealed, settings from connection where tenant = $1 and id = $2`, c.ID).Scan(&sealed, &settings)
+	})
+	if errors.Is(err, store.ErrNone) {
+		return nil, tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
+	} else if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(settings), &n.Own); err != nil {
+		return nil, fmt.Errorf("settings of connection %s: %w", c.ID, err)
+	}
+	plain, err := s.Keeper.Open(sealed, about(c.Tenant, c.ID))
+	if err != nil {
+		return nil, err
+	}
+	if c.Method == "certificate" {
+		n.Certificate = string(plain)
+	} else {
+		n.Secret = string(plain)
+	}
+	made := &client{version: c.Version}
+	if made.graph, err = s.open(n, made.paused.Load); err != nil {
+		return nil, err
+	}
+	made.paused.Store(c.State == Paused)
+	if s.clients == nil {
+		s.clients = map[string]*client{}
+	}
+	s.clients[key] = made
+	return made.graph, nil
+}
+
+// Test asks for a fresh token and judges the capabilities by what it grants. A fresh grant takes Entra some minutes.
+func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id string) ([]Verdict, error) {
+	c, err := s.Get(ctx, tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.State == Paused {
+		return nil, tocsin.Problemf(tocsin.Conflict, "Resume it first.", "The connection is paused: nothing is asked of Graph.")
+	}
+	s.forget(c)
+	gc, err := s.Client(ctx, c)
+	if err == nil {
+		_, err = prove(ctx, gc, tenant)
+	}
+	if err != nil {
+		if note := s.broken(ctx, c, err); note != nil {
+			return nil, note
+		}
+		return nil, asProblem(err)
+	}
+	if err := s.set(ctx, "", c, On, "", ""); err != nil {
+		return nil, err
+	}
+	return s.capabilities(ctx, c, gc)
+}
+
+func (s *Connections) forget(c Connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, string(c.Tenant)+"/"+c.ID)
+}
+
+// Refused notes on the connection that its credentials no longer work, when err says so; it does nothing otherwise.
+func (s *Connections) Refused(ctx context.Context, c Connection, err error) error {
+	if _, ok := errors.AsType[*graph.Revoked](err); !ok {
+		return nil
+	}
+	return s.broken(ctx, c, err)
+}
+
+func (s *Connections) broken(ctx context.Context, c Connection, cause error) error {
+	if _, ok := errors.AsType[*graph.Revoked](cause); !ok {
+		return nil // unreachable is not broken
+	}
+	p := asProblem(cause)
+	return s.set(ctx, "", c, Broken, p.What, p.Do)
+}
+
+// Pause stops every call of the connection at once; Resume lets it go on.
+func (s *Connections) Pause(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	return s.turn(ctx, actor, tenant, id, Paused)
+}
+
+// Resume lets a paused connection go on.
+func (s *Connections) Resume(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	return s.turn(ctx, actor, tenant, id, On)
+}
+
+func (s *Connections) turn(ctx context.Context, actor string, tenant tocsin.TenantID, id, state string) error {
+	c, err := s.Get(ctx, tenant, id)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if had := s.clients[string(tenant)+"/"+id]; had != nil {
+		had.paused.Store(state == Paused)
+	}
+	s.mu.Unlock()
+	return s.set(ctx, actor, c, state, "", "")
+}
+
+func (s *Connections) set(ctx context.Context, actor string, c Connection, state, because, mend string) error {
+	return s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		proven := int64(0)
+		if state == On {
+			proven = tocsin.Millis(s.Store.Clock().Now())
+		}
+		n, err := t.Exec(ctx, `update connection set state = $3, because = $4, mend = $5, proven = case when $6 > 0 then $6 else proven end
+			where tenant = $1 and id = $2 and (state <> $3 or because <> $4 or $6 > 0)`, c.ID, state, because, mend, proven)
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
+	})
+}
+
+// Delete ends a connection: every call stops at once and the credential is erased. What was collected stays.
+func (s *Connections) Delete(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	if err := s.turn(ctx, actor, tenant, id, Paused); err != nil {
+		return err
+	}
+	err := s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+		if _, err := t.Exec(ctx, `delete from capability where tenant = $1 and connection = $2`, id); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `delete from connection where tenant = $1 and id = $2`, id); err != nil {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: id, Actor: actor})
+	})
+	s.forget(Connection{Tenant: tenant, ID: id})
+	return err
+}
+
+// capabilities judges and stores how each capability stands.
+func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.Client) ([]Verdict, error) {
+	granted, err := gc.Roles(ctx)
+	if err != nil {
+		return nil, asProblem(err)
+	}
+	refused, err := s.refused(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	list := Judge(granted, refused)
+	now := tocsin.Millis(s.Store.Clock().Now())
+	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		for _, v := range list {
+			if _, err := t.Exec(ctx, `insert into capability (tenant, connection, name, state, because, mend, checked) values ($1, $2, $3, $4, $5, $6, $7)
+				on conflict (tenant, connection, name) do update set state = excluded.state, because = excluded.because, mend = excluded.mend, checked = excluded.checked`,
+				c.ID, v.Name, string(v.State), v.Because, v.Mend, now); err != nil {
+				return err
+			}
+		}
+		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID})
+	})
+}
+
+// sources are the calls whose refusal a source's row tells of.
+var sources = map[string]string{"users": "users.delta", "groups": "groups.delta", "roles": "directoryRoles.list", "rules": "messageRules.list",
+	"settings": "mailboxSettings.get"}
+
+// refused gives the live refusals, by call, from how the sources were last answered.
+func (s *Connections) refused(ctx context.Context, tenant tocsin.TenantID) (map[string]string, error) {
+	out := map[string]string{}
+	err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		q, err := t.Query(ctx, `select name, because from source where tenant = $1 and failed > succeeded and because like '%not granted%'`)
+		if err != nil {
+			return err
+		}
+		defer q.Close()
+		for q.Next() {
+			var name, because string
+			if err := q.Scan(&name, &because); err != nil {
+				return err
+			}
+			if call := sources[name]; call != "" {
+				out[call] = because
+			}
+		}
+		return q.Err()
+	})
+	return out, err
+}
+
+// asProblem is a refusal of Graph or of the sign-in as a person may read it.
+func asProblem(err error) *tocsin.Problem {
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok {
+		return p
+	}
+	if e, ok := errors.AsType[*graph.Revoked](err); ok {
+		return &tocsin.Problem{Code: tocsin.Denied, What: e.What, Do: e.Do, Err: err}
+	}
+	code, do := tocsin.Unavailable, "Try again; if it stays, look at the network between Tocsin and Microsoft."
+	if _, ok := errors.AsType[*graph.Denied](err); ok {
+		code, do = tocsin.Denied, "Grant the permission to the app registration in Entra, give administrator consent, and wait a few minutes."
+	} else if _, ok := errors.AsType[*graph.Throttled](err); ok {
+		code, do = tocsin.Throttled, "Wait a little and try again."
+	}
+	return &tocsin.Problem{Code: code, What: err.Error(), Do: do, Err: err}
+}

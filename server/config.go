@@ -1,0 +1,291 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/structs"
+	"github.com/knadh/koanf/v2"
+
+	"tocsin.dev"
+	"tocsin.dev/collect"
+	"tocsin.dev/graph"
+)
+
+// Config is every setting. The path a.b in the YAML file is TOCSIN_A_B in the environment and --a.b on the command
+// line; a later one of these wins. An unknown one is refused. The zero value of a limit is Microsoft's published one.
+type Config struct {
+	Data     string `koanf:"data"`     // directory for the journal and, unless database says otherwise, the tables
+	Listen   string `koanf:"listen"`   // address of the pages and the API
+	URL      string `koanf:"url"`      // where browsers reach the pages, if a proxy stands before them
+	Database string `koanf:"database"` // empty: SQLite in data; or postgres://…
+	TLS      struct {
+		Certificate string `koanf:"certificate"` // PEM files; both empty: plain HTTP, for loopback or behind a proxy
+		Key         string `koanf:"key"`
+	} `koanf:"tls"`
+	Journal struct {
+		URL        string `koanf:"url"`        // empty: embedded in data; or nats://…
+		Partitions int    `koanf:"partitions"` // fixed when the journal is made; 0: 1 embedded, 16 in a cluster
+	} `koanf:"journal"`
+	Key struct {
+		Value string `koanf:"value"` // the key that seals credentials
+		File  string `koanf:"file"`  // or a file that holds it; made where absent. Empty: tocsin.key in data, which is warned of
+	} `koanf:"key"`
+	Owner struct {
+		Email string `koanf:"email"` // with token: the first account and an API token of it, made at start
+		Token string `koanf:"token"`
+	} `koanf:"owner"`
+	Log struct {
+		Level  string `koanf:"level"`  // debug, info, warn, error
+		Format string `koanf:"format"` // text, json
+	} `koanf:"log"`
+	Every   Every  `koanf:"every"`
+	Batches int    `koanf:"batches"` // batches of 20 mailboxes asked at once, per tenant
+	Limits  Limits `koanf:"limits"`
+}
+
+// Every is how often each source is asked.
+type Every struct {
+	Directory time.Duration `koanf:"directory"`
+	Roles     time.Duration `koanf:"roles"`
+	Domains   time.Duration `koanf:"domains"`
+	Settings  time.Duration `koanf:"settings"`
+	Rules     time.Duration `koanf:"rules"`
+	Members   time.Duration `koanf:"members"`
+	Absent    time.Duration `koanf:"absent"`
+}
+
+// Limits are Microsoft Graph's, each to be set where Microsoft changes one; see graph.Limits.
+type Limits struct {
+	Requests          int           `koanf:"requests"`
+	Window            time.Duration `koanf:"window"`
+	MailboxRequests   int           `koanf:"mailboxrequests"`
+	MailboxWindow     time.Duration `koanf:"mailboxwindow"`
+	MailboxConcurrent int           `koanf:"mailboxconcurrent"`
+	MailboxBackground int           `koanf:"mailboxbackground"`
+	DirectoryUnits    int           `koanf:"directoryunits"`
+	DirectoryWindow   time.Duration `koanf:"directorywindow"`
+	Reports           int           `koanf:"reports"`
+	ReportsWindow     time.Duration `koanf:"reportswindow"`
+	Protection        int           `koanf:"protection"`
+	ProtectionWindow  time.Duration `koanf:"protectionwindow"`
+	MaxWait           time.Duration `koanf:"maxwait"`
+}
+
+// the struct conversions hold the two lists of settings to those that they stand for.
+func (l Limits) graph() graph.Limits         { return graph.Limits(l) }
+func (e Every) intervals() collect.Intervals { return collect.Intervals(e) }
+
+// Defaults are the settings that nobody gave.
+func Defaults() Config {
+	c := Config{Data: "tocsin-data", Listen: "127.0.0.1:8420", Batches: 16}
+	c.Log.Level, c.Log.Format = "info", "text"
+	c.Every = Every(collect.Intervals{}.OrDefault())
+	return c
+}
+
+// Load reads the settings: the defaults, then the file (where one is named), then the environment (a list as os.Environ
+// gives it), then the flags by path. What cannot be right is a problem that names the setting.
+func Load(path string, environ []string, flags map[string]string) (Config, error) {
+	k := koanf.New(".")
+	if err := k.Load(structs.Provider(Defaults(), "koanf"), nil); err != nil {
+		return Config{}, err
+	}
+	known := map[string]bool{}
+	for _, key := range k.Keys() {
+		known[key] = true
+	}
+	if path != "" {
+		if err := loadFile(k, path, known); err != nil {
+			return Config{}, err
+		}
+	}
+	given, err := fromEnvironment(environ, known)
+	if err != nil {
+		return Config{}, err
+	}
+	maps.Copy(given, flags)
+	values := map[string]any{}
+	for key, v := range given {
+		if !known[key] {
+			return Config{}, unknown(key, "on the command line", known)
+		}
+		values[key] = v
+	}
+	if err := k.Load(confmap.Provider(values, "."), nil); err != nil {
+		return Config{}, err
+	}
+	var c Config
+	if err := k.Unmarshal("", &c); err != nil {
+		return c, tocsin.Problemf(tocsin.Invalid, "Durations look like 5m or 90s, numbers like 16.", "A setting has the wrong form: %s.", firstLine(err))
+	}
+	return c, c.check()
+}
+
+func loadFile(k *koanf.Koanf, path string, known map[string]bool) error {
+	f := koanf.New(".")
+	if err := f.Load(file.Provider(path), yaml.Parser()); errors.Is(err, fs.ErrNotExist) {
+		return tocsin.Problemf(tocsin.Invalid, "Name the file that holds the settings, or leave out --config.", "There is no file %s.", path)
+	} else if err != nil {
+		return tocsin.Problemf(tocsin.Invalid, "It must be YAML, such as:  listen: 127.0.0.1:8420", "%s cannot be read: %s.", path, firstLine(err))
+	}
+	for _, key := range f.Keys() {
+		if !known[key] {
+			return unknown(key, "in "+path, known)
+		}
+	}
+	return k.Merge(f)
+}
+
+// fromEnvironment gives the settings of the environment by path. TOCSIN_TEST_… is the tests' own.
+func fromEnvironment(environ []string, known map[string]bool) (map[string]string, error) {
+	names := map[string]string{}
+	for key := range known {
+		names["TOCSIN_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = key
+	}
+	out := map[string]string{}
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if !strings.HasPrefix(name, "TOCSIN_") || strings.HasPrefix(name, "TOCSIN_TEST_") || slices.Contains(clientNames, name) {
+			continue
+		}
+		key, ok := names[name]
+		if !ok {
+			return nil, tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for every setting; nearest: "+nearest(name, slices.Collect(maps.Keys(names)))+".",
+				"No setting is called %s in the environment.", name)
+		}
+		out[key] = value
+	}
+	return out, nil
+}
+
+// clientNames are the environment's words for the command's client half, and are no settings of the server.
+var clientNames = []string{"TOCSIN_SERVER", "TOCSIN_TOKEN", "TOCSIN_TENANT", "TOCSIN_CA", "TOCSIN_SHARED"}
+
+func unknown(key, where string, known map[string]bool) error {
+	return tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for every setting; nearest: "+nearest(key, slices.Collect(maps.Keys(known)))+".",
+		"No setting is called %s (%s).", key, where)
+}
+
+// nearest is the name that shares most with what was written.
+func nearest(s string, names []string) string {
+	slices.Sort(names)
+	best, most := "", -1
+	for _, n := range names {
+		if c := common(s, n); c > most {
+			best, most = n, c
+		}
+	}
+	return best
+}
+
+// common counts the letters that a and b share at the beginning and at the end.
+func common(a, b string) int {
+	a, b = strings.ToLower(a), strings.ToLower(b)
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	m := 0
+	for m < len(a)-n && m < len(b)-n && a[len(a)-1-m] == b[len(b)-1-m] {
+		m++
+	}
+	return n + m
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(err.Error()), "\n")
+	return strings.TrimSuffix(line, ".")
+}
+
+func (c *Config) check() error {
+	switch {
+	case c.Data == "" && (c.Database == "" || c.Journal.URL == ""):
+		return tocsin.Problemf(tocsin.Invalid, "Name a directory that only this server uses.", "The setting data is empty.")
+	case (c.TLS.Certificate == "") != (c.TLS.Key == ""):
+		return tocsin.Problemf(tocsin.Invalid, "Give both tls.certificate and tls.key, or neither.", "TLS needs a certificate and its key.")
+	case c.Journal.URL != "" && !strings.HasPrefix(c.Database, "postgres"):
+		return tocsin.Problemf(tocsin.Invalid, "Set database to a postgres:// address as well.", "Several replicas share their tables: a journal at journal.url needs PostgreSQL.")
+	case (c.Owner.Email == "") != (c.Owner.Token == ""):
+		return tocsin.Problemf(tocsin.Invalid, "Give both owner.email and owner.token, or neither.", "The first account needs an e-mail address and a token.")
+	case !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level):
+		return tocsin.Problemf(tocsin.Invalid, "Use debug, info, warn or error.", "No log.level is called %q.", c.Log.Level)
+	case !slices.Contains([]string{"text", "json"}, c.Log.Format):
+		return tocsin.Problemf(tocsin.Invalid, "Use text or json.", "No log.format is called %q.", c.Log.Format)
+	case c.Batches < 1:
+		return tocsin.Problemf(tocsin.Invalid, "Use a number from 1.", "The setting batches is %d.", c.Batches)
+	}
+	if c.URL != "" {
+		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			return tocsin.Problemf(tocsin.Invalid, "Write it as https://tocsin.example.", "The setting url is %q, which is no address.", c.URL)
+		}
+	}
+	return nil
+}
+
+// Sheet is the settings as YAML, without secrets: what --check prints.
+func (c Config) Sheet() string {
+	hide(&c.Key.Value)
+	hide(&c.Owner.Token)
+	if u, err := url.Parse(c.Database); err == nil && u.User != nil {
+		u.User = url.User(u.User.Username())
+		c.Database = u.String()
+	}
+	if u, err := url.Parse(c.Journal.URL); err == nil && u.User != nil {
+		u.User = url.User(u.User.Username())
+		c.Journal.URL = u.String()
+	}
+	k := koanf.New(".")
+	if err := k.Load(structs.Provider(c, "koanf"), nil); err != nil {
+		return err.Error() // a struct of our own
+	}
+	var b strings.Builder
+	for _, key := range k.Keys() {
+		fmt.Fprintf(&b, "%s: %v\n", key, k.Get(key))
+	}
+	return b.String()
+}
+
+func hide(s *string) {
+	if *s != "" {
+		*s = "(set)"
+	}
+}
+
+// database is the store's address.
+func (c Config) database() string {
+	if c.Database != "" {
+		return c.Database
+	}
+	return "sqlite:" + filepath.Join(c.Data, "tocsin.db")
+}
+
+// keyFile is where the sealing key lies, when it is not given as a value.
+func (c Config) keyFile() string {
+	if c.Key.File != "" {
+		return c.Key.File
+	}
+	return filepath.Join(c.Data, "tocsin.key")
+}
+
+// prepare makes the data directory.
+func (c Config) prepare() error {
+	if c.Data == "" {
+		return nil
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return tocsin.Problemf(tocsin.Invalid, "Name a directory in the setting data that this user may write.", "The directory %s cannot be made.", c.Data)
+	}
+	return nil
+}

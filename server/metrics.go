@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tocsin.dev/store"
+)
+
+// metrics is what /metrics tells. No series names a person or an address.
+type metrics struct {
+	server   *Server
+	registry *prometheus.Registry
+	lag      *prometheus.Desc
+	open     *prometheus.Desc
+	fresh    *prometheus.Desc
+	state    *prometheus.Desc
+}
+
+func newMetrics(s *Server) *metrics {
+	m := &metrics{server: s, registry: prometheus.NewRegistry(),
+		lag:   prometheus.NewDesc("tocsin_journal_lag_messages", "Messages in the journal that are not folded yet.", nil, nil),
+		open:  prometheus.NewDesc("tocsin_findings_open", "Findings that are open or in work.", []string{"tenant", "severity"}, nil),
+		fresh: prometheus.NewDesc("tocsin_source_succeeded_timestamp_seconds", "When a source was last read whole.", []string{"tenant", "source"}, nil),
+		state: prometheus.NewDesc("tocsin_connection_on", "1 while the connection is on.", []string{"tenant", "connection"}, nil),
+	}
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
+	return m
+}
+
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Describe is for prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	ch <- m.lag
+	ch <- m.open
+	ch <- m.fresh
+	ch <- m.state
+}
+
+// Collect is for prometheus.Collector: it reads the tables when it is asked.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if lag, err := m.server.reader.Lag(ctx); err == nil {
+		ch <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, float64(lag))
+	}
+	list, err := m.server.Connections.List(ctx)
+	if err != nil {
+		m.server.log.Warn("metrics were not read", "error", err)
+		return
+	}
+	told := map[string]bool{}
+	for _, c := range list {
+		on := 0.0
+		if c.State == "on" {
+			on = 1
+		}
+		ch <- prometheus.MustNewConstMetric(m.state, prometheus.GaugeValue, on, string(c.Tenant), c.ID)
+		if told[string(c.Tenant)] {
+			continue
+		}
+		told[string(c.Tenant)] = true
+		if err := m.server.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error { return m.tenant(ctx, t, ch) }); err != nil {
+			m.server.log.Warn("metrics were not read", "error", err)
+		}
+	}
+}
+
+func (m *metrics) tenant(ctx context.Context, t *store.Tenant, ch chan<- prometheus.Metric) error {
+	counted := func(d *prometheus.Desc, scale float64, query string) error {
+		q, err := t.Query(ctx, query)
+		if err != nil {
+			return err
+		}
+		defer q.Close()
+		for q.Next() {
+			var label string
+			var n int64
+			if err := q.Scan(&label, &n); err != nil {
+				return err
+			}
+			ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n)*scale, string(t.ID()), label)
+		}
+		return q.Err()
+	}
+	if err := counted(m.open, 1, `select severity, count(*) from finding where tenant = $1 and status in ('open', 'in_work') group by severity`); err != nil {
+		return err
+	}
+	return counted(m.fresh, 0.001, `select name, succeeded from source where tenant = $1`)
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/connect"
+)
+
+// Listen opens the address of the pages.
+func (c Config) Open() (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Stop what listens there, or name another address in the setting listen, such as 127.0.0.1:0.", "The address %s cannot be listened on: %v.", c.Listen, unwrapped(err))
+	}
+	return l, nil
+}
+
+func unwrapped(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Err
+	}
+	return err
+}
+
+// Serve runs the server and answers on l until ctx ends; requests under way are given ten seconds to end.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
+	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error {
+		var err error
+		if s.Config.TLS.Certificate != "" {
+			err = hs.ServeTLS(l, s.Config.TLS.Certificate, s.Config.TLS.Key)
+		} else {
+			err = hs.Serve(l)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return hs.Shutdown(stop)
+	})
+	return g.Wait()
+}
+
+// Ready says whether the server can do its work: the tables, the journal and the leases answer.
+func (s *Server) Ready(ctx context.Context) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	check := func(err error) string {
+		if err != nil {
+			return tocsin.AsProblem(err).What
+		}
+		return "ok"
+	}
+	return map[string]string{"store": check(s.Store.Ping(ctx)), "journal": check(s.Journal.Ready(ctx)), "leases": check(s.leases(ctx))}
+}
+
+// leases says whether leases can be read: without them nothing is folded.
+func (s *Server) leases(ctx context.Context) error {
+	_, err := s.Store.Leases(ctx)
+	return err
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	state := s.Ready(r.Context())
+	status := http.StatusOK
+	for _, v := range state {
+		if v != "ok" {
+			status = http.StatusServiceUnavailable
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(state)
+}
+
+// connect is package connect as the operations need it.
+func (s *Server) connect() api.Connect {
+	return api.Connect{
+		Create: func(ctx context.Context, actor string, n api.ConnectionNew) (tocsin.TenantID, string, error) {
+			c, err := s.Connections.Create(ctx, actor, connect.New{Name: n.Name, Tenant: n.Tenant, Client: n.ClientID, Secret: n.Secret, Certificate: n.Certificate,
+				Cloud: n.Cloud, Own: connect.Own{Authority: n.Authority, Graph: n.Graph, CA: n.CA}})
+			return c.Tenant, c.ID, err
+		},
+		Test: func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+			_, err := s.Connections.Test(ctx, tenant, id)
+			return err
+		},
+		Pause:  s.Connections.Pause,
+		Resume: s.Connections.Resume,
+		Delete: s.Connections.Delete,
+	}
+}
+
+// testClock moves the clock ahead: {"advance":"24h"}.
+func (s *Server) testClock(w http.ResponseWriter, r *http.Request) {
+	refuse := func(p *tocsin.Problem, status int) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(p)
+	}
+	c, ok := api.CallerOf(r.Context())
+	if !ok || c.Installation() != api.Owner {
+		refuse(tocsin.Problemf(tocsin.Denied, "Use an owner's token.", "The clock is an owner's to move."), http.StatusForbidden)
+		return
+	}
+	list, err := s.Connections.List(r.Context())
+	if err != nil {
+		refuse(tocsin.AsProblem(err), http.StatusInternalServerError)
+		return
+	}
+	for _, c := range list {
+		if c.Cloud != "own" {
+			refuse(tocsin.Problemf(tocsin.Denied, "Use a server that is connected to a simulated tenant only.", "A real tenant is connected."), http.StatusForbidden)
+			return
+		}
+	}
+	var in struct {
+		Advance string `json:"advance"`
+	}
+	err = json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&in)
+	d, derr := time.ParseDuration(in.Advance)
+	if err != nil || derr != nil || d < 0 {
+		refuse(tocsin.Problemf(tocsin.Invalid, `Send {"advance":"24h"}.`, "That is no time to move ahead by."), http.StatusUnprocessableEntity)
+		return
+	}
+	s.Clock.Advance(d)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// Address is where browsers reach what listens at l.
+func (c Config) Address(l net.Listener) string {
+	if c.URL != "" {
+		return strings.TrimRight(c.URL, "/")
+	}
+	scheme := "http"
+	if c.TLS.Certificate != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return scheme + "://" + l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// Claim makes the first owner by a one-time link, as the set-up page does.
+func (s *Server) Claim(ctx context.Context, link, email, name, password string) error {
+	_, err := s.API.ClaimSetup(ctx, api.SetupIn{Body: api.Setup{Token: link, Email: email, Name: name, Password: password}})
+	return err
+}

@@ -1,0 +1,149 @@
+// Package server is all wiring, for the command, the demo and the tests: every constructor, once, in order.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/collect"
+	"tocsin.dev/connect"
+	"tocsin.dev/journal"
+	"tocsin.dev/secret"
+	"tocsin.dev/store"
+	"tocsin.dev/stream"
+	"tocsin.dev/web"
+)
+
+// Options are what only a program can give.
+type Options struct {
+	Log     *slog.Logger
+	Clock   *tocsin.Clock // the system's where nil
+	HTTP    *http.Client  // to Graph, in place of one of our own: a simulator in process
+	Version string
+	// TestClock offers POST /test/clock, which moves the clock ahead. It is refused once a real cloud is connected.
+	TestClock bool
+}
+
+// Server is Tocsin, made and not yet running.
+type Server struct {
+	Config      Config
+	Clock       *tocsin.Clock
+	Store       *store.Store
+	Journal     *journal.Journal
+	Connections *connect.Connections
+	API         *api.Service
+	reader      *stream.Reader
+	owner       string // of leases: this process
+	log         *slog.Logger
+	options     Options
+	handler     http.Handler
+	metrics     *metrics
+}
+
+// New makes a server. What stands in its way is a tocsin.Problem. Close it when it no longer runs.
+func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if err := c.prepare(); err != nil {
+		return nil, err
+	}
+	s = &Server{Config: c, Clock: o.Clock, owner: tocsin.NewID(), log: o.Log, options: o}
+	if s.Clock == nil {
+		s.Clock = &tocsin.Clock{}
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	keeper, err := secret.Open(secret.Source{Value: c.Key.Value, File: c.keyFile(), Data: c.Data})
+	if err != nil {
+		return s, err
+	}
+	if w := keeper.Warn(); w != "" {
+		s.log.Warn(w)
+	}
+	// The journal before the tables: it refuses a directory that another server uses.
+	if s.Journal, err = journal.Open(ctx, journal.Config{Dir: filepath.Join(c.Data, "journal"), URL: c.Journal.URL, Partitions: c.Journal.Partitions, Log: s.log}); err != nil {
+		return s, err
+	}
+	if s.Store, err = store.Open(ctx, c.database(), s.Clock); err != nil {
+		return s, err
+	}
+	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: c.Limits.graph(), Log: s.log, HTTP: o.HTTP}
+	fold := &collect.Fold{Log: s.log}
+	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: "collect", Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
+	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Seal: keeper.Seal, Unseal: keeper.Open,
+		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Version: o.Version, Log: s.log})
+	s.metrics = newMetrics(s)
+	s.handler = s.routes()
+	if c.Owner.Email != "" {
+		err = s.API.EnsureOwner(ctx, c.Owner.Email, c.Owner.Token)
+	}
+	return s, err
+}
+
+// routes is every address the server answers.
+func (s *Server) routes() http.Handler {
+	c := s.Config
+	mux := http.NewServeMux()
+	mux.Handle("/api/", s.API)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.Handle("GET /metrics", s.metrics.handler())
+	if s.options.TestClock {
+		mux.Handle("POST /test/clock", s.API.Authenticate(http.HandlerFunc(s.testClock)))
+	}
+	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))
+	return mux
+}
+
+// Handler answers the pages, the API and the probes.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run does the server's work until ctx ends: it folds what the journal holds, sweeps, and collects from every
+// connected tenant. It does not listen; see [Server.Serve].
+func (s *Server) Run(ctx context.Context) error {
+	ctx = store.Patient(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.reader.Run(ctx) })
+	g.Go(func() error { return s.follow(ctx, "sweep", s.sweep) })
+	g.Go(func() error { return s.follow(ctx, "judge", s.judge) })
+	g.Go(func() error { return s.collect(ctx) })
+	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// reborn is called when the journal is another than the one the checkpoint is in: what was in it is lost. State is
+// asked for again by the next polls; only that it happened must be said.
+func (s *Server) reborn(ctx context.Context, tx *store.Tx, old, now journal.Position) error {
+	s.log.Error("the journal is a new one: what the old one held and was not folded is gone; every source is read again", "old", old.Stream, "new", now.Stream)
+	return collect.AskAll(ctx, tx)
+}
+
+// Close lets go of all that New opened.
+func (s *Server) Close() {
+	if s.Store != nil {
+		if err := s.Store.Close(); err != nil {
+			s.log.Error("the tables did not close", "error", err)
+		}
+	}
+	if s.Journal != nil {
+		s.Journal.Close()
+	}
+}

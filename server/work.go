@@ -1,0 +1,155 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"tocsin.dev/collect"
+	"tocsin.dev/connect"
+	"tocsin.dev/store"
+	"tocsin.dev/stream"
+)
+
+const leaseFor = 15 * time.Second
+
+// hold runs work while this process holds the lease, again and again until ctx ends. Work must end when its ctx does.
+func (s *Server) hold(ctx context.Context, lease string, work func(context.Context) error) error {
+	for ctx.Err() == nil {
+		_, ok, err := s.Store.Lease(ctx, lease, s.owner, leaseFor)
+		if err != nil || !ok {
+			if err != nil {
+				s.log.Warn("a lease was not taken", "lease", lease, "error", err)
+			}
+			if !pause(ctx, leaseFor/5) {
+				break
+			}
+			continue
+		}
+		if err := s.holding(ctx, lease, work); err != nil && ctx.Err() == nil {
+			s.log.Error("work stopped and begins again", "lease", lease, "error", err)
+			pause(ctx, time.Second)
+		}
+	}
+	return ctx.Err()
+}
+
+// holding runs work and renews the lease beside it; when that fails, work is stopped.
+func (s *Server) holding(ctx context.Context, lease string, work func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	var renewing sync.WaitGroup
+	renewing.Go(func() {
+		defer stop()
+		for pause(ctx, leaseFor/5) {
+			if _, ok, err := s.Store.Lease(ctx, lease, s.owner, leaseFor); err != nil || !ok {
+				return
+			}
+		}
+	})
+	err := work(ctx)
+	stop()
+	renewing.Wait()
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return errors.Join(err, s.Store.Release(release, lease, s.owner))
+}
+
+// pause waits by the system's clock; false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// follow runs round over every lane of facts whenever there are new ones, under a lease of its own.
+func (s *Server) follow(ctx context.Context, name string, round func(ctx context.Context, lane int) error) error {
+	return s.hold(ctx, "facts/"+name, func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			for lane := range store.Lanes {
+				if err := round(ctx, lane); err != nil {
+					return err
+				}
+			}
+			s.Store.Wait(ctx)
+		}
+		return nil
+	})
+}
+
+func (s *Server) sweep(ctx context.Context, lane int) error {
+	return stream.Fold(ctx, s.Store, "sweep", lane, collect.Sweep)
+}
+
+func (s *Server) judge(ctx context.Context, lane int) error {
+	return stream.Each(ctx, s.Store, "judge", lane, collect.Judge(s.Store, s.Journal))
+}
+
+// collect keeps a collector running for every connection that is on. A tenant is collected from by the first of its
+// connections, and by one replica at a time.
+func (s *Server) collect(ctx context.Context) error {
+	running := map[string]context.CancelFunc{} // by tenant, connection, version and state
+	var all sync.WaitGroup
+	defer all.Wait()
+	for ctx.Err() == nil {
+		list, err := s.Connections.List(ctx)
+		if err != nil {
+			s.log.Warn("the connections were not read", "error", err)
+			pause(ctx, time.Second)
+			continue
+		}
+		wanted := map[string]connect.Connection{}
+		taken := map[string]bool{}
+		for _, c := range list {
+			if c.State == connect.On && !taken[string(c.Tenant)] {
+				taken[string(c.Tenant)] = true
+				wanted[string(c.Tenant)+"/"+c.ID] = c
+			}
+		}
+		for key, stop := range running {
+			if _, ok := wanted[key]; !ok {
+				stop()
+				delete(running, key)
+			}
+		}
+		for key, c := range wanted {
+			if running[key] == nil {
+				var own context.Context
+				own, running[key] = context.WithCancel(ctx)
+				all.Go(func() {
+					_ = s.hold(own, "tenant/"+string(c.Tenant), func(ctx context.Context) error { return s.tenant(ctx, c) })
+				})
+			}
+		}
+		s.waitForConnections(ctx)
+	}
+	return ctx.Err()
+}
+
+// waitForConnections returns when a connection may have changed.
+func (s *Server) waitForConnections(ctx context.Context) {
+	appended := s.Store.Appended()
+	select {
+	case <-ctx.Done():
+	case <-appended:
+		pause(ctx, 200*time.Millisecond)
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// tenant collects from a tenant until ctx ends.
+func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
+	client, err := s.Connections.Client(ctx, c)
+	if err != nil {
+		return err
+	}
+	collector := &collect.Collector{Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
+		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log,
+		Refused: func(ctx context.Context, err error) error { return s.Connections.Refused(ctx, c, err) }}
+	return collector.Run(ctx)
+}
