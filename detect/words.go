@@ -10,6 +10,7 @@ import (
 type Lexicon struct {
 	whole   map[string]bool       // words
 	stems   map[string]bool       // beginnings of words
+	starts  map[string]bool       // beginnings of stems, of five bytes or more
 	phrases map[string][][]string // several words in a row, by the first
 	inside  []string              // of scripts that do not part words
 	longest int                   // of the stems, in bytes
@@ -17,7 +18,7 @@ type Lexicon struct {
 
 // lexicon makes one of lines such as "invoice* · wire transfer · 发票"; * stands at the end of a beginning.
 func lexicon(lines ...string) *Lexicon {
-	l := &Lexicon{whole: map[string]bool{}, stems: map[string]bool{}, phrases: map[string][][]string{}}
+	l := &Lexicon{whole: map[string]bool{}, stems: map[string]bool{}, starts: map[string]bool{}, phrases: map[string][][]string{}}
 	for _, line := range lines {
 		for entry := range strings.SplitSeq(line, "·") {
 			l.add(Fold(strings.TrimSpace(entry)))
@@ -38,6 +39,9 @@ func (l *Lexicon) add(entry string) {
 	case isStem:
 		l.stems[stem] = true
 		l.longest = max(l.longest, len(stem))
+		for n := 5; n <= len(stem); n++ {
+			l.starts[stem[:n]] = true
+		}
 	default:
 		l.whole[stem] = true
 	}
@@ -72,7 +76,7 @@ func (l *Lexicon) find(folded string) (string, bool) {
 			}
 		}
 	}
-	if len(words) == 1 && len(words[0]) >= 5 && l.completes(words[0]) {
+	if len(words) == 1 && l.starts[words[0]] {
 		return words[0], true
 	}
 	if ascii(folded) {
@@ -90,16 +94,6 @@ func (l *Lexicon) find(folded string) (string, bool) {
 func (l *Lexicon) begins(w string) bool {
 	for n := min(len(w), l.longest); n > 2; n-- {
 		if l.stems[w[:n]] {
-			return true
-		}
-	}
-	return false
-}
-
-// completes says whether w is the beginning of a stem.
-func (l *Lexicon) completes(w string) bool {
-	for s := range l.stems {
-		if strings.HasPrefix(s, w) {
 			return true
 		}
 	}

@@ -1,0 +1,93 @@
+// Package rule is the detections, by family. Three lists are all of them: Checks judge the state of one mailbox, Sweeps
+// what shows only across mailboxes, Events the records of the audit log. A rule is a Meta and a pure function; its test
+// is a story in testdata that must make it speak and one that must not.
+package rule
+
+import (
+	"tocsin.dev"
+	"tocsin.dev/detect"
+)
+
+// Checks are the rules that judge one mailbox's state.
+var Checks = []detect.Check{
+	{Meta: forwardEverything, Judge: perRule(judgeForwardEverything)},
+	{Meta: forwardOutside, Judge: perRule(judgeForwardOutside)},
+	{Meta: forwardThrough, Judge: perRule(judgeForwardThrough)},
+	{Meta: turnedOutward, Judge: perRule(judgeTurnedOutward)},
+	{Meta: hiddenFolder, Judge: perRule(judgeHiddenFolder)},
+	{Meta: hidesNotices, Judge: perRule(judgeHidesNotices)},
+	{Meta: hidesMoney, Judge: perRule(judgeHidesMoney)},
+	{Meta: deletesAll, Judge: perRule(judgeDeletesAll)},
+	{Meta: obfuscatedName, Judge: perRule(judgeObfuscatedName)},
+	{Meta: evasionTricks, Judge: perRule(judgeEvasionTricks)},
+	{Meta: opaqueRule, Judge: perRule(judgeOpaqueRule)},
+	{Meta: shortLived, Judge: judgeShortLived},
+	{Meta: autoReply, Judge: judgeAutoReply},
+	{Meta: sharedSignIn, Judge: judgeSharedSignIn},
+}
+
+// Sweeps are the rules that judge across mailboxes.
+var Sweeps = []detect.Sweep{
+	{Meta: sharedDestination, Judge: judgeSharedDestination},
+	{Meta: forwardChain, Judge: judgeForwardChain},
+}
+
+// Mailbox judges the state of one mailbox by every check; what is excepted is left out.
+func Mailbox(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
+	var out []tocsin.Finding
+	for i := range Checks {
+		c := &Checks[i]
+		out = append(out, o.Unexcused(&c.Meta, c.Judge(o.For(&c.Meta), m))...)
+	}
+	return out
+}
+
+// Across judges mailboxes together by every sweep. Only mailboxes with rules that send mail on matter to it.
+func Across(o *detect.Org, ms []*detect.Mailbox) []tocsin.Finding {
+	var out []tocsin.Finding
+	for i := range Sweeps {
+		s := &Sweeps[i]
+		out = append(out, o.Unexcused(&s.Meta, s.Judge(o.For(&s.Meta), ms))...)
+	}
+	return out
+}
+
+// Record judges one audit record by every event rule. Records come in the order of time, and mem is the same for all.
+func Record(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Finding {
+	var out []tocsin.Finding
+	for i := range Events {
+		e := &Events[i]
+		out = append(out, o.Unexcused(&e.Meta, e.Judge(o.For(&e.Meta), mem, r))...)
+	}
+	return out
+}
+
+// All is the catalogue: what every rule says of itself, in the order of the lists.
+func All() []detect.Meta {
+	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events))
+	for i := range Checks {
+		out = append(out, Checks[i].Meta)
+	}
+	for i := range Sweeps {
+		out = append(out, Sweeps[i].Meta)
+	}
+	for i := range Events {
+		out = append(out, Events[i].Meta)
+	}
+	return out
+}
+
+// perRule judges each rule of a mailbox that exists.
+func perRule(judge func(*detect.Org, *detect.Mailbox, *detect.Rule) *tocsin.Finding) func(*detect.Org, *detect.Mailbox) []tocsin.Finding {
+	return func(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
+		var out []tocsin.Finding
+		for i := range m.Rules {
+			if r := &m.Rules[i]; !r.Deleted() {
+				if f := judge(o, m, r); f != nil {
+					out = append(out, *f)
+				}
+			}
+		}
+		return out
+	}
+}
