@@ -1,0 +1,109 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/a-h/templ"
+	"tocsin.dev"
+	"tocsin.dev/api"
+)
+
+func (w *web) connections(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	in := api.ListIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: 200}}
+	cs, err := w.svc.ListConnections(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := w.svc.ListSources(r.Context(), in)
+	if err != nil {
+		return nil, err
+	}
+	return connectionsPage(p, cs.Items, sources.Items), nil
+}
+
+func (w *web) connection(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	c, err := w.svc.GetConnection(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: r.PathValue("id")})
+	if err != nil {
+		return nil, err
+	}
+	p.Title = c.Name
+	return connectionPage(p, c), nil
+}
+
+// connectionDo tests, pauses, resumes or forgets a connection.
+func (w *web) connectionDo(r *http.Request) (string, *notice, error) {
+	tenant, id := tocsin.TenantID(r.PathValue("tenant")), r.PathValue("id")
+	in := api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: tenant}, ID: id}}
+	to := tenantAt(tenant, "connections", id)
+	switch r.PathValue("do") {
+	case "test":
+		c, err := w.svc.TestConnection(r.Context(), in)
+		if err != nil {
+			return to, nil, err
+		}
+		return to, tested(c), nil
+	case "pause":
+		_, err := w.svc.PauseConnection(r.Context(), in)
+		return to, &notice{Kind: "good", What: "Paused: no call is made to Microsoft."}, err
+	case "resume":
+		_, err := w.svc.ResumeConnection(r.Context(), in)
+		return to, &notice{Kind: "good", What: "It goes on."}, err
+	case "delete":
+		if r.PostFormValue("sure") != "yes" {
+			return to, nil, tocsin.Problemf(tocsin.Invalid, "Tick “I mean it” and send again.", "Nothing was forgotten.")
+		}
+		_, err := w.svc.DeleteConnection(r.Context(), in)
+		if err != nil {
+			return to, nil, err
+		}
+		return tenantAt(tenant, "connections"), &notice{Kind: "good", What: "The connection and its credentials are forgotten."}, nil
+	}
+	return to, nil, tocsin.Problemf(tocsin.NotFound, "Use the buttons of the page.", "There is nothing of that name to do.")
+}
+
+// tested says how a test went.
+func tested(c api.Connection) *notice {
+	if c.State == "failed" || c.State == "broken" {
+		return &notice{Kind: "bad", What: nameOr(c.Because, "The credentials do not work."), Do: c.Mend}
+	}
+	lacking := 0
+	for _, k := range c.Capabilities {
+		if k.State != "works" && k.State != "on" {
+			lacking++
+		}
+	}
+	if lacking > 0 {
+		return &notice{Kind: "good", What: "The credentials work.", Do: plural(lacking, "capability is", "capabilities are") + " not whole; each says why below."}
+	}
+	return &notice{Kind: "good", What: "The credentials work, and all that is asked for is granted."}
+}
+
+func (w *web) connect(_ http.ResponseWriter, _ *http.Request, p *page) (templ.Component, error) {
+	return connectPage(p, api.ConnectionNew{Cloud: "global"}, "secret", nil), nil
+}
+
+// connectDo makes a connection; what is refused is shown with what was typed, but for secrets.
+func (w *web) connectDo(rw http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	r.Body = http.MaxBytesReader(rw, r.Body, 256<<10)
+	f := r.FormValue
+	in := api.ConnectionNew{Name: f("name"), Tenant: trim(f("tenant")), ClientID: trim(f("client_id")), Cloud: f("cloud")}
+	if f("method") == "certificate" {
+		in.Certificate = f("certificate")
+	} else {
+		in.Secret = trim(f("client_secret"))
+	}
+	if in.Cloud == "own" {
+		in.Authority, in.Graph, in.CA = trim(f("authority")), trim(f("graph")), f("ca")
+	}
+	c, err := w.svc.CreateConnection(r.Context(), api.CreateConnectionIn{Body: in})
+	if err != nil {
+		w.note(r, err)
+		problem := tocsin.AsProblem(err)
+		in.Secret, in.Certificate = "", ""
+		w.render(rw, r, api.StatusOf(err), connectPage(p, in, f("method"), &notice{Kind: "bad", What: problem.What, Do: problem.Do}))
+		return nil, nil
+	}
+	w.leaveNotice(rw, &notice{Kind: "good", What: "Connected. The first reading begins now.", Do: "Findings appear as mailboxes are read; nothing need be reloaded."})
+	http.Redirect(rw, r, tenantAt(c.Tenant, "connections", c.ID), http.StatusSeeOther)
+	return nil, nil
+}

@@ -1,0 +1,90 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+)
+
+// decisions are what a person can decide, with what each means.
+var decisions = []struct {
+	Status      tocsin.Status
+	Name, Means string
+}{
+	{tocsin.Open, "Open", "Nobody has looked at it yet"},
+	{tocsin.InWork, "In work", "Somebody is on it"},
+	{tocsin.Fixed, "Fixed", "The cause is gone; it opens again if it returns"},
+	{tocsin.Accepted, "Accepted until", "Known and borne until a date, then it opens again"},
+	{tocsin.FalseAlarm, "False alarm", "The detection was wrong here"},
+}
+
+func changeWord(c string) string {
+	if w, ok := map[string]string{
+		"raised": "Raised", "updated": "Seen anew", "fixed": "Fixed", "reopened": "Opened again", "open": "Set to open",
+		"in_work": "Taken into work", "accepted": "Accepted", "false_alarm": "Declared a false alarm", "assigned": "Assigned",
+	}[c]; ok {
+		return w
+	}
+	return sentence(c)
+}
+
+func changeKnot(c string) string {
+	switch c {
+	case "raised", "reopened":
+		return "k-high"
+	case "fixed":
+		return "k-ok"
+	case "in_work", "accepted", "false_alarm", "assigned", "open":
+		return "k-accent"
+	}
+	return ""
+}
+
+func termSum(ts []tocsin.RiskTerm) int {
+	sum := 0
+	for _, t := range ts {
+		sum += t.Points
+	}
+	return sum
+}
+
+func termClass(t tocsin.RiskTerm, s tocsin.Severity) string {
+	if t.Points < 0 {
+		return "f-ok"
+	}
+	return "f-" + string(s)
+}
+
+func signed(n int) string {
+	if n < 0 {
+		return fmt.Sprintf("−%d", -n)
+	}
+	return fmt.Sprintf("+%d", n)
+}
+
+func abs(n int) int { return max(n, -n) }
+
+func has[T comparable](s []T, v T) bool { return slices.Contains(s, v) }
+
+// inDays is the date n days from now, as a date input holds it.
+func inDays(ctx context.Context, n int) string {
+	l := lookOf(ctx)
+	return l.now.In(l.zone).AddDate(0, 0, n).Format(time.DateOnly)
+}
+
+// jobOf is a person's title and department in a phrase.
+func jobOf(i api.Identity) string {
+	switch {
+	case i.Title != "" && i.Department != "":
+		return i.Title + ", " + i.Department
+	case i.Title != "":
+		return i.Title
+	case i.Department != "":
+		return i.Department
+	}
+	return sentence(i.Kind)
+}

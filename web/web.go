@@ -1,0 +1,136 @@
+// Package web is the pages: server-rendered, live, usable without scripts.
+//
+// A file is named for its page, the handler in x.go beside its components in x.templ; what they have in common is in
+// parts.templ and layout.templ. Pages call the operations of package api as whoever is signed in, so what a page shows
+// is what that person may see. No page holds a script or a style of its own: the content security policy refuses both.
+//
+// How the pages speak: a problem says what and what to do. Nothing there, nothing yet, nothing fits, and not all was
+// looked at are four different things and read so. What strangers wrote (rules' names, addresses) is shown by the
+// component said, which marks what cannot be seen. A time is relative, with the exact one on hover.
+package web
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+	"tocsin.dev"
+	"tocsin.dev/api"
+)
+
+// Options is what the pages are given besides the service.
+type Options struct {
+	Clock *tocsin.Clock // the server's
+	TLS   bool          // pages are reached over TLS: cookies are marked secure, and browsers told to stay with it
+	Log   *slog.Logger
+}
+
+type web struct {
+	svc *api.Service
+	o   Options
+	log *slog.Logger
+}
+
+// New is the handler of all pages, from / on.
+func New(svc *api.Service, opts Options) http.Handler {
+	w := &web{svc: svc, o: opts, log: opts.Log}
+	if w.log == nil {
+		w.log = slog.New(slog.DiscardHandler)
+	}
+	if w.o.Clock == nil {
+		w.o.Clock = &tocsin.Clock{}
+	}
+	pages := http.NewServeMux()
+	w.routes(pages)
+	all := http.NewServeMux()
+	all.HandleFunc("GET /static/{file}", serveAsset)
+	all.Handle("/", svc.Authenticate(w.look(pages)))
+	return w.guard(all)
+}
+
+// routes is every page and every form, in the order of the navigation.
+func (w *web) routes(m *http.ServeMux) {
+	m.HandleFunc("GET /{$}", w.inside("", "Welcome", w.start))
+	m.HandleFunc("GET /sign-in", w.signIn)
+	m.HandleFunc("POST /sign-in", w.signInDo)
+	m.HandleFunc("POST /sign-out", w.signOut)
+	m.HandleFunc("GET /setup", w.setup)
+	m.HandleFunc("POST /setup", w.setupDo)
+	m.HandleFunc("POST /theme", w.theme)
+	m.HandleFunc("GET /live", w.live)
+
+	t := func(section, title string, h handler) http.HandlerFunc { return w.inTenant(section, title, h) }
+	m.HandleFunc("GET /t/{tenant}/{$}", t("overview", "Overview", w.overview))
+	m.HandleFunc("GET /t/{tenant}/overview", t("overview", "Overview", w.overview))
+	m.HandleFunc("GET /t/{tenant}/findings", t("findings", "Findings", w.findings))
+	m.HandleFunc("GET /t/{tenant}/findings.csv", w.csv(w.findingsCSV))
+	m.HandleFunc("POST /t/{tenant}/findings/decide", w.act(w.decideMany))
+	m.HandleFunc("GET /t/{tenant}/findings/{id}", t("findings", "Finding", w.finding))
+	m.HandleFunc("POST /t/{tenant}/findings/{id}/decide", w.act(w.decide))
+	m.HandleFunc("GET /t/{tenant}/rules", t("rules", "Rules and forwarding", w.rules))
+	m.HandleFunc("GET /t/{tenant}/rules.csv", w.csv(w.rulesCSV))
+	m.HandleFunc("GET /t/{tenant}/rules/{person}/{id}", t("rules", "Rule", w.rule))
+	m.HandleFunc("GET /t/{tenant}/mailboxes", t("mailboxes", "Mailboxes", w.mailboxes))
+	m.HandleFunc("GET /t/{tenant}/mailboxes.csv", w.csv(w.mailboxesCSV))
+	m.HandleFunc("GET /t/{tenant}/mailboxes/{person}", t("mailboxes", "Mailbox", w.mailbox))
+	m.HandleFunc("GET /t/{tenant}/identities", t("identities", "Identities", w.identities))
+	m.HandleFunc("GET /t/{tenant}/identities.csv", w.csv(w.identitiesCSV))
+	m.HandleFunc("GET /t/{tenant}/identities/{person}", t("identities", "Identity", w.identity))
+	m.HandleFunc("GET /t/{tenant}/detections", t("detections", "Detections", w.detections))
+	m.HandleFunc("GET /t/{tenant}/connections", t("connections", "Connections", w.connections))
+	m.HandleFunc("GET /t/{tenant}/connections/{id}", t("connections", "Connection", w.connection))
+	m.HandleFunc("POST /t/{tenant}/connections/{id}/{do}", w.act(w.connectionDo))
+	m.HandleFunc("GET /connect", w.inside("connections", "Connect a tenant", w.connect))
+	m.HandleFunc("POST /connect", w.inside("connections", "Connect a tenant", w.connectDo))
+
+	m.HandleFunc("GET /settings", w.inside("settings", "Settings", w.settings))
+	m.HandleFunc("GET /t/{tenant}/settings/organisation", t("settings", "Organisation", w.organisation))
+	m.HandleFunc("POST /t/{tenant}/settings/partners", w.act(w.partnerAdd))
+	m.HandleFunc("POST /t/{tenant}/settings/partners/delete", w.act(w.partnerDelete))
+	m.HandleFunc("GET /t/{tenant}/settings/exceptions", t("settings", "Exceptions", w.exceptions))
+	m.HandleFunc("POST /t/{tenant}/settings/exceptions", w.act(w.exceptionAdd))
+	m.HandleFunc("POST /t/{tenant}/settings/exceptions/delete", w.act(w.exceptionDelete))
+	m.HandleFunc("GET /settings/accounts", w.inside("settings", "Accounts", w.accounts))
+	m.HandleFunc("POST /settings/accounts", w.act(w.accountAdd))
+	m.HandleFunc("POST /settings/accounts/{do}", w.act(w.accountDo))
+	m.HandleFunc("GET /settings/tokens", w.inside("settings", "API tokens", w.tokens))
+	m.HandleFunc("POST /settings/tokens", w.inside("settings", "API tokens", w.tokenAdd))
+	m.HandleFunc("POST /settings/tokens/revoke", w.act(w.tokenRevoke))
+	m.HandleFunc("GET /settings/you", w.inside("settings", "You", w.you))
+	m.HandleFunc("POST /settings/you/password", w.act(w.password))
+	m.HandleFunc("POST /settings/you/factor", w.inside("settings", "You", w.factorBegin))
+	m.HandleFunc("POST /settings/you/factor/{do}", w.act(w.factorDo))
+	m.HandleFunc("/", w.inside("", "Not found", w.lost))
+}
+
+// render answers with a component, whole or not at all.
+func (w *web) render(rw http.ResponseWriter, r *http.Request, status int, c templ.Component) {
+	var b bytes.Buffer
+	if err := c.Render(r.Context(), &b); err != nil {
+		w.log.Error("page", "path", r.URL.Path, "error", err)
+		http.Error(rw, "The page could not be made.", http.StatusInternalServerError)
+		return
+	}
+	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
+	rw.Header().Set("Cache-Control", "no-store")
+	rw.WriteHeader(status)
+	_, _ = rw.Write(b.Bytes()) // who has gone away needs no page
+}
+
+// look puts into the context how the viewer wishes to see things: theme and time zone, from cookies.
+func (w *web) look(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		l := &look{now: w.o.Clock.Now(), zone: time.UTC}
+		if c, err := r.Cookie("theme"); err == nil && (c.Value == "light" || c.Value == "dark") {
+			l.theme = c.Value
+		}
+		if c, err := r.Cookie("zone"); err == nil && len(c.Value) < 64 {
+			if z, err := time.LoadLocation(c.Value); err == nil && c.Value != "Local" {
+				l.zone = z
+			}
+		}
+		next.ServeHTTP(rw, r.WithContext(withLook(r.Context(), l)))
+	})
+}
