@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -25,6 +28,27 @@ type Client struct {
 	Token string       // an API token
 	HTTP  *http.Client // http.DefaultClient where nil
 	Agent string       // user agent
+}
+
+// NewClient makes a client of the server at address with an API token. ca is a file with the certificate authority (PEM)
+// where the system does not know it, else empty.
+func NewClient(address, token, ca string) (*Client, error) {
+	c := &Client{URL: address, Token: token, Agent: "tocsin"}
+	if ca == "" {
+		return c, nil
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Give the file that holds it.", "The certificate authority cannot be read: %v.", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Give it as PEM (-----BEGIN CERTIFICATE-----).", "%s is no certificate authority.", ca)
+	}
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	c.HTTP = &http.Client{Transport: t}
+	return c, nil
 }
 
 // Do calls the operation name ("findings list") with its input, and reads its answer into out, a pointer, unless it is

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"tocsin.dev"
 )
 
 // Commands makes `tocsin <noun> <verb>` from the table. What stands in the path of the route are arguments, the tenant
@@ -272,13 +271,4 @@ func (r *run) more(next string) {
 
 func isPage(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Page[")
-}
-
-// Complain is an error as the command line says it: one sentence, or two with what to do.
-func Complain(err error) string {
-	p := tocsin.AsProblem(err)
-	if p.Code == tocsin.Internal && p.Err == err {
-		return err.Error() // a command's own error: a flag that is not one
-	}
-	return p.Error()
 }
