@@ -24,12 +24,14 @@ var (
 	forUsers    = strings.Fields("User.ReadBasic.All User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	forUserLog  = strings.Fields("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	forUserEdit = strings.Fields("User.ReadWrite.All Directory.ReadWrite.All User.EnableDisableAccount.All User-PasswordProfile.ReadWrite.All")
-	forMemberOf = strings.Fields("Directory.Read.All Directory.ReadWrite.All Group.ReadBasic.All GroupMember.ReadBasic.All GroupMember.Read.All User.Read.All")
+	forMemberOf = strings.Fields("Directory.Read.All Directory.ReadWrite.All Group.ReadBasic.All GroupMember.ReadBasic.All")
+	forAllOf    = strings.Fields("User.Read.All Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadBasic.All GroupMember.Read.All GroupMember.ReadBasic.All")
 	forGroups   = strings.Fields("Group.ReadBasic.All GroupMember.Read.All Group.Read.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	forMembers  = strings.Fields("GroupMember.ReadBasic.All GroupMember.Read.All GroupMember.ReadWrite.All Group.ReadBasic.All Group.Read.All Group.ReadWrite.All Directory.Read.All")
 	forContacts = strings.Fields("OrgContact.Read.All Directory.Read.All Directory.ReadWrite.All")
 	forRoles    = strings.Fields("RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory Directory.Read.All Directory.ReadWrite.All")
 	forOrg      = strings.Fields("Organization.Read.All Organization.ReadWrite.All User.Read.All Directory.Read.All Directory.ReadWrite.All DeviceManagementServiceConfig.Read.All")
+	forOneOrg   = strings.Fields("DeviceManagementServiceConfig.Read.All User.Read.All")
 	forDomains  = strings.Fields("Domain.Read.All Domain.ReadWrite.All Directory.Read.All")
 	forSkus     = strings.Fields("LicenseAssignment.Read.All Organization.Read.All Organization.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	forApps     = strings.Fields("Application.Read.All Application.ReadWrite.OwnedBy Application.ReadWrite.All Directory.Read.All")
@@ -62,7 +64,7 @@ func paths() []*route {
 	)
 	return []*route{
 		{method: get, path: "organization", roles: forOrg, cost: 1, query: bareList, serve: (*Sim).organizations},
-		{method: get, path: "organization/{organization-id}", roles: forOrg, cost: 1, query: one, serve: (*Sim).organization},
+		{method: get, path: "organization/{organization-id}", roles: forOneOrg, cost: 1, query: one, serve: (*Sim).organization},
 		{method: get, path: "domains", roles: forDomains, cost: 1, query: bareList, serve: (*Sim).domains},
 		{method: get, path: "subscribedSkus", roles: forSkus, cost: 3, query: bareList, serve: (*Sim).skus},
 
@@ -73,7 +75,7 @@ func paths() []*route {
 		{method: patch, path: user, roles: forUserEdit, cost: 1, serve: (*Sim).patchUser},
 		{method: get, path: user + "/manager", roles: forUserLog, cost: 1, query: one, serve: (*Sim).manager},
 		{method: get, path: user + "/memberOf", roles: forMemberOf, cost: 2, query: plainList, serve: (*Sim).memberOf},
-		{method: get, path: user + "/transitiveMemberOf", roles: forMemberOf, cost: 2, query: plainList, serve: (*Sim).memberOf},
+		{method: get, path: user + "/transitiveMemberOf", roles: forAllOf, cost: 2, query: plainList, serve: (*Sim).memberOf},
 
 		{method: get, path: "groups", roles: forGroups, cost: 2, query: plainList, serve: (*Sim).groupList},
 		{method: get, path: "groups/delta", roles: forGroups, cost: 2, query: deltaList, serve: (*Sim).groupsDelta},

@@ -147,6 +147,8 @@ func (w *world) userState(p *person, name string) (any, bool) {
 			return "Invitation", true
 		}
 		return nil, true
+	case "birthday", "hireDate": // kept by SharePoint, which has no null
+		return time.Time{}, true
 	case "signInActivity":
 		return w.lastSignIn(p), true
 	}

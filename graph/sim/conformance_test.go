@@ -1,0 +1,466 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// sharedFile is a file of Microsoft's own that the tests are held against; where it is not there the test says what it skips.
+func sharedFile(t *testing.T, name string) string {
+	t.Helper()
+	dir := os.Getenv("TOCSIN_SHARED")
+	for at, _ := os.Getwd(); dir == "" && at != "/"; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "shared", "graph")); err == nil {
+			dir = filepath.Join(at, "shared")
+		}
+	}
+	file := filepath.Join(dir, name)
+	if _, err := os.Stat(file); dir == "" || err != nil {
+		t.Skipf("%s is not there: the simulator's answers were not held against Microsoft's description", name)
+	}
+	return file
+}
+
+var readDescription = sync.OnceValues(func() (*openapi3.T, error) {
+	return openapi3.NewLoader().LoadFromFile(os.Getenv("TOCSIN_TEST_OPENAPI"))
+})
+
+// description is Microsoft's OpenAPI of the paths served. Error dates have no zone on the wire, whatever it says.
+func description(t *testing.T) *openapi3.T {
+	t.Helper()
+	t.Setenv("TOCSIN_TEST_OPENAPI", sharedFile(t, "graph/openapi.yaml"))
+	doc, err := readDescription()
+	if err != nil {
+		t.Fatal(err)
+	}
+	date := doc.Components.Schemas["microsoft.graph.ODataErrors.InnerError"].Value.Properties["date"].Value
+	date.Pattern, date.Format = "", ""
+	return doc
+}
+
+// undescribed are the paths that the description lacks; they are held against the schema named.
+var undescribed = map[string]string{
+	"contacts": "", "contacts/{orgContact-id}": "", "contacts/delta": "", // organisational contacts are not in the slice
+	"users/$count": "", "users/{user-id}/mailFolders/{mailFolder-id}/messages/$count": "", // plain numbers
+}
+
+// fits checks a body against a schema, and that it has no names the schema has not.
+func fits(doc *openapi3.T, schema *openapi3.SchemaRef, body any) error {
+	if err := schema.Value.VisitJSON(body, openapi3.MultiErrors()); err != nil {
+		return err
+	}
+	return onlyKnown(doc, schema, body, "")
+}
+
+// members are the properties that a schema has with all it is made of.
+func members(s *openapi3.SchemaRef, into map[string]*openapi3.SchemaRef) {
+	if s == nil || s.Value == nil {
+		return
+	}
+	for n, p := range s.Value.Properties {
+		into[n] = p
+	}
+	for _, list := range []openapi3.SchemaRefs{s.Value.AllOf, s.Value.AnyOf, s.Value.OneOf} {
+		for _, inner := range list {
+			members(inner, into)
+		}
+	}
+}
+
+func itemsOf(s *openapi3.SchemaRef) *openapi3.SchemaRef {
+	if s.Value.Items != nil {
+		return s.Value.Items
+	}
+	for _, list := range []openapi3.SchemaRefs{s.Value.AllOf, s.Value.AnyOf, s.Value.OneOf} {
+		for _, inner := range list {
+			if found := itemsOf(inner); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+func onlyKnown(doc *openapi3.T, s *openapi3.SchemaRef, body any, at string) error {
+	switch v := body.(type) {
+	case []any:
+		inner := itemsOf(s)
+		if inner == nil {
+			return fmt.Errorf("%s: a list where the description has none", at)
+		}
+		for i, e := range v {
+			if err := onlyKnown(doc, inner, e, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		if kind, ok := v["@odata.type"].(string); ok { // a list of several types: each is held against its own
+			own := doc.Components.Schemas[strings.TrimPrefix(kind, "#")]
+			if own == nil && kind != "#microsoft.graph.orgContact" {
+				return fmt.Errorf("%s: there is no type %s", at, kind)
+			}
+			if own == nil {
+				return nil
+			}
+			s = own
+		}
+		known := map[string]*openapi3.SchemaRef{}
+		members(s, known)
+		for name, e := range v {
+			if strings.Contains(name, "@") {
+				continue
+			}
+			p, ok := known[name]
+			if !ok {
+				return fmt.Errorf("%s: there is no property %q", at, name)
+			}
+			if e == nil {
+				continue
+			}
+			if err := onlyKnown(doc, p, e, at+"/"+name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// schemaOf is what the description says of an operation's answer; nil where it has no body.
+func schemaOf(t *testing.T, doc *openapi3.T, method, path string, status int) *openapi3.SchemaRef {
+	t.Helper()
+	if strings.HasSuffix(path, "/delta") {
+		path += "()"
+	}
+	item := doc.Paths.Value("/" + path)
+	if item == nil || item.GetOperation(method) == nil {
+		t.Fatalf("%s /%s is not in the description", method, path)
+	}
+	responses := item.GetOperation(method).Responses
+	r := responses.Value(fmt.Sprint(status))
+	if r == nil {
+		r = responses.Value(fmt.Sprintf("%dXX", status/100))
+	}
+	if r == nil {
+		t.Fatalf("%s /%s: the description knows no answer %d", method, path, status)
+	}
+	media := r.Value.Content.Get("application/json")
+	if media == nil {
+		return nil
+	}
+	return media.Schema
+}
+
+// asking are the calls made of every path; {user} and the like are filled in. Every route must be asked.
+var asking = []struct {
+	method, path, query string
+	body                any
+	status              int
+}{
+	{"GET", "organization", "", nil, 200},
+	{"GET", "organization/{organization-id}", "", nil, 200},
+	{"GET", "domains", "", nil, 200},
+	{"GET", "subscribedSkus", "", nil, 200},
+	{"GET", "users", "$top=50", nil, 200},
+	{"GET", "users", "$select={allUser}", nil, 200},
+	{"GET", "users", "$filter=endswith(mail,'x')", nil, 400},
+	{"GET", "users/$count", "", nil, 200},
+	{"GET", "users/delta", "$select={allUser}", nil, 200},
+	{"GET", "users/{user-id}", "$select={allUser}&$expand=manager", nil, 200},
+	{"PATCH", "users/{user-id}", "", map[string]any{"accountEnabled": false}, 204},
+	{"GET", "users/{user-id}/manager", "", nil, 200},
+	{"GET", "users/{user-id}/memberOf", "", nil, 200},
+	{"GET", "users/{user-id}/transitiveMemberOf", "", nil, 200},
+	{"GET", "groups", "", nil, 200},
+	{"GET", "groups", "$select={allGroup}&$expand=members", nil, 200},
+	{"GET", "groups/delta", "", nil, 200},
+	{"GET", "groups/delta", "$select=displayName,members", nil, 200},
+	{"GET", "groups/{group-id}", "", nil, 200},
+	{"GET", "groups/{group-id}/members", "", nil, 200},
+	{"GET", "groups/{group-id}/transitiveMembers", "", nil, 200},
+	{"GET", "contacts", "", nil, 200},
+	{"GET", "contacts/{orgContact-id}", "", nil, 200},
+	{"GET", "contacts/delta", "", nil, 200},
+	{"GET", "directoryRoles", "$expand=members", nil, 200},
+	{"GET", "directoryRoles/delta", "", nil, 200},
+	{"GET", "directoryRoles/{directoryRole-id}", "", nil, 200},
+	{"GET", "directoryRoles/{directoryRole-id}/members", "", nil, 200},
+	{"GET", "servicePrincipals", "", nil, 200},
+	{"GET", "servicePrincipals/{servicePrincipal-id}", "", nil, 200},
+	{"GET", "servicePrincipals/{servicePrincipal-id}/appRoleAssignments", "", nil, 200},
+	{"GET", "servicePrincipals/{servicePrincipal-id}/appRoleAssignedTo", "", nil, 200},
+	{"GET", "servicePrincipals/{servicePrincipal-id}/oauth2PermissionGrants", "", nil, 200},
+	{"GET", "oauth2PermissionGrants", "", nil, 200},
+	{"GET", "users/{user-id}/mailboxSettings", "", nil, 200},
+	{"GET", "users/{user-id}/mailboxSettings", "$select=userPurpose,timeZone", nil, 200},
+	{"PATCH", "users/{user-id}/mailboxSettings", "", map[string]any{"timeZone": "UTC"}, 200},
+	{"GET", "users/{user-id}/mailFolders", "includeHiddenFolders=true&$top=100", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/delta", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/childFolders", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules", "$select=id,displayName&$top=2", nil, 200},
+	{"POST", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules", "", map[string]any{"displayName": "x", "actions": map[string]any{"delete": true}}, 201},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules/{messageRule-id}", "", nil, 200},
+	{"PATCH", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules/{messageRule-id}", "", map[string]any{"isEnabled": false}, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules/{messageRule-id}", "$expand=nonsense", nil, 400},
+	{"DELETE", "users/{user-id}/mailFolders/{mailFolder-id}/messageRules/{messageRule-id}", "", nil, 204},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messages", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messages", "$select=subject&$orderby=receivedDateTime", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messages/$count", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messages/delta", "", nil, 200},
+	{"GET", "users/{user-id}/mailFolders/{mailFolder-id}/messages/{message-id}", "", nil, 200},
+	{"GET", "users/{user-id}/messages", "", nil, 200},
+	{"GET", "users/{user-id}/messages/$count", "", nil, 200},
+	{"GET", "users/{user-id}/messages/{message-id}", "", nil, 200},
+	{"POST", "users/{user-id}/mailFolders/{mailFolder-id}/messages/{message-id}/move", "", map[string]any{"destinationId": "inbox"}, 201},
+	{"POST", "users/{user-id}/messages/{message-id}/move", "", map[string]any{"destinationId": "archive"}, 201},
+}
+
+var everyRole = append(slices.Clone(ReadTier), "MailboxSettings.ReadWrite", "Mail.ReadWrite", "User.ReadWrite.All")
+
+// TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
+func TestAnswersFitMicrosoftsDescription(t *testing.T) {
+	doc := description(t)
+	p := newProbe(t, Config{Users: 120, Seed: 5, Roles: everyRole, Content: true})
+	p.play(`# People and groups of a story look like others.
+domain fabrikamfreight.com
+person amy "Amy Adams" amy@fabrikamfreight.com admin
+person box "Team box" box@fabrikamfreight.com shared
+group pay@fabrikamfreight.com "Payments" with amy, eve@evil.example
+mon 09:00 amy makes rule "All of it" when subject_contains "a", "b" and has_attachments and from_addresses box and within_size_range 10-20 and importance high except sender_contains "boss" and is_signed forward to eve@evil.example redirect to eve@evil.example attach to eve@evil.example move to rssfeeds copy to "Copies" delete purge mark read mark high categorise "Red" stop
+mon 09:01 amy sets automatic reply "Gone."
+mon 09:02 amy receives from eve@evil.example subject "Hello"
+`)
+	asked := map[string]bool{}
+	for _, a := range asking {
+		asked[a.method+" "+a.path] = true
+		p.holds(doc, a.method, a.path, a.query, a.body, a.status)
+	}
+	amy := p.s.world.find("amy@fabrikamfreight.com")
+	rules := values(p.get("users/" + amy.id + "/mailFolders/inbox/messageRules"))
+	if len(rules) != 1 || len(rules[0]["actions"].(map[string]any)) != 11 || len(rules[0]["conditions"].(map[string]any)) != 5 {
+		t.Errorf("the story's rule is not whole: %v", rules)
+	}
+	p.holdsAt(doc, "users/{user-id}/mailFolders/{mailFolder-id}/messageRules", "users/"+amy.id+"/mailFolders/inbox/messageRules")
+	p.holdsAt(doc, "users/{user-id}/mailboxSettings", "users/"+amy.id+"/mailboxSettings")
+	for _, r := range paths() {
+		if !asked[r.method+" "+r.path] {
+			t.Errorf("%s %s is served and was not asked", r.method, r.path)
+		}
+	}
+}
+
+// fill puts ids of the world into a path.
+func (p *probe) fill(path string) string {
+	w := p.s.world
+	who := w.person(4) // has a mailbox, a manager and rules or not
+	b := w.look(who)
+	rule := ""
+	if len(b.rules) > 0 {
+		rule = b.rules[len(b.rules)-1].id
+	}
+	var in, any string
+	for _, m := range b.messages {
+		if !m.gone {
+			any = w.messageID(who.i, m, false)
+			if m.folder == inbox {
+				in = any
+			}
+		}
+	}
+	if strings.Contains(path, "mailFolders") {
+		any = in
+	}
+	return strings.NewReplacer("{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
+		"{orgContact-id}", w.contact[0].id, "{directoryRole-id}", w.roles[0].id, "{servicePrincipal-id}", p.s.app.objectID,
+		"{mailFolder-id}", "inbox", "{messageRule-id}", rule, "{message-id}", any).Replace(path)
+}
+
+func all(props properties, but ...string) string {
+	var out []string
+	for n := range props {
+		if !slices.Contains(but, n) {
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
+func (p *probe) holds(doc *openapi3.T, method, path, query string, body any, want int) {
+	p.t.Helper()
+	p.head.Set("ConsistencyLevel", "eventual")
+	url := p.fill(path)
+	if query != "" {
+		url += "?" + strings.NewReplacer("{allUser}", all(userProperties, "signInActivity", "mailboxSettings"), "{allGroup}", all(groupProperties)).Replace(query)
+	}
+	resp := p.raw(method, url, body)
+	if resp.StatusCode != want {
+		p.t.Errorf("%s %s: %d, want %d: %v", method, url, resp.StatusCode, want, decode(p.t, resp))
+		return
+	}
+	if _, ok := undescribed[path]; ok && want < 300 {
+		resp.Body.Close()
+		return
+	}
+	schema := schemaOf(p.t, doc, method, path, want)
+	if resp.Header.Get("request-id") == "" {
+		p.t.Errorf("%s %s has no request-id", method, path)
+	}
+	if want == http.StatusNoContent || schema == nil {
+		resp.Body.Close()
+		return
+	}
+	out := decode(p.t, resp)
+	if err := fits(doc, schema, any(out)); err != nil {
+		p.t.Errorf("%s %s?%s: %v", method, path, query, short(err))
+	}
+}
+
+func (p *probe) holdsAt(doc *openapi3.T, path, url string) {
+	p.t.Helper()
+	if err := fits(doc, schemaOf(p.t, doc, "GET", path, 200), any(p.get(url))); err != nil {
+		p.t.Errorf("GET %s: %v", path, short(err))
+	}
+}
+
+func short(err error) string {
+	s := err.Error()
+	return s[:min(len(s), 900)]
+}
+
+// TestPropertyTablesAreMicrosofts: a name is known to us exactly when the description has it.
+func TestPropertyTablesAreMicrosofts(t *testing.T) {
+	doc := description(t)
+	for name, props := range map[string]properties{"user": userProperties, "group": groupProperties, "directoryRole": roleProperties, "domain": domainProperties,
+		"organization": organizationProperties, "subscribedSku": skuProperties, "servicePrincipal": principalProperties, "appRoleAssignment": assignmentProperties,
+		"oAuth2PermissionGrant": grantProperties, "mailFolder": folderProperties, "messageRule": ruleProperties, "message": messageProperties,
+		"mailboxSettings": settingsProperties, "messageRulePredicates": predicates, "messageRuleActions": actions} {
+		known := map[string]*openapi3.SchemaRef{}
+		members(doc.Components.Schemas["microsoft.graph."+name], known)
+		for p := range props {
+			if _, ok := known[p]; !ok && p != "id" && !strings.HasPrefix(p, "resource") {
+				t.Errorf("%s has no %s", name, p)
+			}
+		}
+		for p := range known {
+			if _, ok := props[p]; !ok && navigations[p] == "" && !strings.HasPrefix(p, "@") {
+				t.Errorf("%s has %s, which we refuse", name, p)
+			}
+		}
+	}
+}
+
+// navigations and write-only properties are not selected.
+var navigations = func() map[string]string {
+	out := map[string]string{}
+	for _, n := range strings.Fields(`appRoleAssignments createdObjects directReports drive drives followedSites licenseDetails mailFolders managedDevices
+		memberOf messages oauth2PermissionGrants ownedDevices ownedObjects registeredDevices sponsors sponsorOf identityParentId transitiveMemberOf print
+		deviceEnrollmentLimit acceptedSenders createdOnBehalfOf membersWithLicenseErrors rejectedSenders sites transitiveMembers accessType infoCatalogs
+		isFavorite organizationId onPremisesExtensionAttributes unseenConversationsCount unseenMessagesCount welcomeMessageEnabled domainNameReferences
+		rootDomain appRoleAssignedTo owners members childFolders manager`) {
+		out[n] = "navigation"
+	}
+	return out
+}()
+
+// TestExamplesHaveOurShape: every name in Microsoft's example bodies is one that we know.
+func TestExamplesHaveOurShape(t *testing.T) {
+	for file, props := range map[string]properties{
+		"user-delta.response.1": userProperties, "user-list.response.1": userProperties, "group-delta.response.1": groupProperties,
+		"group-list.response.1": groupProperties, "mailfolder-list-messagerules.response": ruleProperties, "user-list-mailfolders.response.1": folderProperties,
+		"directoryrole-list.response": roleProperties, "organization-list.response": organizationProperties, "subscribedsku-list.response": skuProperties,
+		"serviceprincipal-list-approleassignments.response": assignmentProperties, "oauth2permissiongrant-list.response": grantProperties,
+		"message-delta.response": messageProperties} {
+		raw, err := os.ReadFile(sharedFile(t, "graph/examples/"+file+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body struct{ Value []map[string]any }
+		if err := json.Unmarshal(raw, &body); err != nil || len(body.Value) == 0 {
+			t.Fatalf("%s: %v", file, err)
+		}
+		for _, v := range body.Value {
+			if _, derived := v["@odata.type"]; derived {
+				continue
+			}
+			for name := range v {
+				if _, ok := props[name]; !ok && !strings.Contains(name, "@") {
+					t.Errorf("%s has %s, which we do not know", file, name)
+				}
+			}
+		}
+	}
+}
+
+// TestRuleOfTheExampleIsKeptAsItIs: Microsoft's own example of creating a rule gives Microsoft's own answer.
+func TestRuleOfTheExampleIsKeptAsItIs(t *testing.T) {
+	var in, want map[string]any
+	for name, into := range map[string]*map[string]any{"request": &in, "response": &want} {
+		raw, err := os.ReadFile(sharedFile(t, "graph/examples/mailfolder-post-messagerules."+name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := newProbe(t, Config{Users: 30, Roles: everyRole})
+	got := p.call("POST", p.fill("users/{user-id}/mailFolders/inbox/messageRules"), in, 201)
+	delete(got, "@odata.context")
+	delete(got, "id")
+	delete(want, "id")
+	a, _ := json.Marshal(got)
+	b, _ := json.Marshal(want)
+	if string(a) != string(b) {
+		t.Errorf("the answer is\n%s\nMicrosoft's is\n%s", a, b)
+	}
+}
+
+// TestRolesAreOfMicrosoftsMap: a permission that opens a path here opens it there.
+func TestRolesAreOfMicrosoftsMap(t *testing.T) {
+	raw, err := os.ReadFile(sharedFile(t, "graph/permissions.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Operations map[string]struct {
+			Application *struct{ Least, Higher []string }
+		}
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range paths() {
+		path := "/" + r.path
+		if strings.HasSuffix(path, "/delta") {
+			path += "()"
+		}
+		op, ok := file.Operations[r.method+" "+path]
+		if !ok {
+			if _, known := undescribed[r.path]; !known {
+				t.Errorf("%s %s is not in Microsoft's map", r.method, path)
+			}
+			continue
+		}
+		all := append(slices.Clone(op.Application.Least), op.Application.Higher...)
+		for _, role := range r.roles {
+			read := strings.Replace(role, ".ReadWrite", ".Read", 1)
+			if !slices.Contains(all, role) && !slices.Contains(all, read) {
+				t.Errorf("%s %s: %s does not open it", r.method, path, role)
+			}
+		}
+		if len(op.Application.Least) > 0 && !slices.Contains(r.roles, op.Application.Least[0]) && !strings.HasPrefix(op.Application.Least[0], "Group-") && !strings.HasPrefix(op.Application.Least[0], "DeviceManagement") {
+			t.Errorf("%s %s: the least permission %s does not open it here", r.method, path, op.Application.Least[0])
+		}
+	}
+}
