@@ -9,19 +9,12 @@ import (
 	"time"
 )
 
-// part and answer are $batch's forms. https://learn.microsoft.com/graph/json-batching
+// part is one call in $batch's form. https://learn.microsoft.com/graph/json-batching
 type part struct {
 	ID      string            `json:"id"`
 	Method  string            `json:"method"`
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers,omitempty"`
-}
-
-type answer struct {
-	ID      json.RawMessage            `json:"id"`
-	Status  json.RawMessage            `json:"status"`
-	Headers map[string]json.RawMessage `json:"headers"`
-	Body    json.RawMessage            `json:"body"`
 }
 
 // batchOnce makes one request of up to twenty parts; one that must go alone is made without $batch.
@@ -51,7 +44,7 @@ func (c *Client) batchOnce(ctx context.Context, items []*item) round {
 	}
 	reps, err := parseBatch(rep.body)
 	if err != nil {
-		return round{items: items, err: &Unavailable{Where: rep.where(Find("batch")), What: "the batch's answer does not read as expected: " + jsonFault(err)}}
+		return round{items: items, err: &Unavailable{Where: rep.where(Find("batch")), What: "the batch's answer does not read as expected: " + err.Error()}}
 	}
 	for _, r := range reps {
 		r.id = rep.id
@@ -75,34 +68,47 @@ func (c *Client) single(ctx context.Context, items []*item) round {
 	return round{items: items, token: token, reps: map[string]*reply{"1": rep}}
 }
 
-// parseBatch reads the parts' answers, which come in any order. The first of an id counts. Header names come in any case.
+// parseBatch reads the parts' answers, which come in any order, from a body that is valid JSON. The first of an id counts.
+// Header names come in any case; a status or an id may be a string or a number.
 func parseBatch(body []byte) (map[string]*reply, error) {
-	var in struct {
-		Responses []*answer `json:"responses"`
+	var list json.RawMessage
+	for k, v := range objectMembers(body) {
+		if k == "responses" && v[0] == '[' {
+			list = v
+		}
 	}
-	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, err
+	if list == nil {
+		return nil, errors.New("it has no responses")
 	}
-	reps := make(map[string]*reply, len(in.Responses))
-	for _, a := range in.Responses {
-		if a == nil {
-			continue
+	reps := make(map[string]*reply, batchSize)
+	for a := range arrayElements(list) {
+		id, rep := parseAnswer(a)
+		if _, twice := reps[id]; !twice && rep.status >= 100 && rep.status <= 599 {
+			reps[id] = rep
 		}
-		id := scalar(a.ID)
-		status, err := strconv.Atoi(scalar(a.Status))
-		if _, twice := reps[id]; twice || err != nil || status < 100 || status > 599 {
-			continue
-		}
-		rep := &reply{status: status, header: http.Header{}}
-		for k, v := range a.Headers {
-			rep.header.Set(k, scalar(v))
-		}
-		if !isNull(a.Body) {
-			rep.body = a.Body
-		}
-		reps[id] = rep
 	}
 	return reps, nil
+}
+
+func parseAnswer(raw json.RawMessage) (id string, rep *reply) {
+	rep = &reply{header: http.Header{}}
+	for k, v := range objectMembers(raw) {
+		switch k {
+		case "id":
+			id = scalar(v)
+		case "status":
+			rep.status, _ = strconv.Atoi(scalar(v)) // what is no number is no answer
+		case "headers":
+			for name, value := range objectMembers(v) {
+				rep.header.Set(name, scalar(value))
+			}
+		case "body":
+			if !isNull(v) {
+				rep.body = v
+			}
+		}
+	}
+	return id, rep
 }
 
 // scalar is a JSON string's text, or a number as it is written.
@@ -205,8 +211,8 @@ func (b *batch) judge(ctx context.Context, it *item, rep *reply) (wait time.Dura
 func (b *batch) good(it *item, rep *reply) {
 	res := &b.results[it.i]
 	res.Status, res.Body = rep.status, rep.body
-	var pg page
-	if !it.pages || json.Unmarshal(rep.body, &pg) != nil || pg.Value == nil || pg.Next == "" && it.list == nil {
+	pg := parsePage(rep.body)
+	if !it.pages || pg.Value == nil || pg.Next == "" && it.list == nil {
 		return
 	}
 	it.list = append(it.list, *pg.Value...)
@@ -243,8 +249,8 @@ func List[T any](r Result) ([]T, error) {
 	if r.Err != nil {
 		return nil, r.Err
 	}
-	var pg page
-	if err := json.Unmarshal(r.Body, &pg); err != nil || pg.Value == nil {
+	pg := parsePage(r.Body)
+	if pg.Value == nil {
 		return nil, &Unavailable{What: "the answer is not a list"}
 	}
 	out := make([]T, 0, len(*pg.Value))

@@ -227,9 +227,23 @@ func (c *Client) report(call Call, err error) error {
 		return err
 	}
 	w, code := place(err)
-	c.log.Warn("a call to Microsoft Graph failed", slog.String("call", call.Name), slog.Int("status", w.Status), slog.String("code", code),
+	c.log.Log(context.Background(), weight(err), "a call to Microsoft Graph failed", slog.String("call", call.Name), slog.Int("status", w.Status), slog.String("code", code),
 		slog.String("request_id", w.RequestID), slog.String("client_request_id", w.ClientRequestID), slog.String("error", err.Error()))
 	return err
+}
+
+// weight is how loud an error is logged: those that are an answer to the caller's question, maybe for each of 100,000
+// mailboxes, are only for who debugs.
+func weight(err error) slog.Level {
+	switch e := err.(type) {
+	case *Denied, *NoMailbox, *NotFound, *Gone:
+		return slog.LevelDebug
+	case *Throttled:
+		if e.Ours {
+			return slog.LevelDebug
+		}
+	}
+	return slog.LevelWarn
 }
 
 // place is the Where of any of our errors, and its code.

@@ -157,7 +157,9 @@ func TestErrorsByStatusAndCode(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d %s", tc.call, tc.status, tc.code), func(t *testing.T) {
 			var log bytes.Buffer
 			c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { refuse(w, tc.status, tc.code) },
-				func(c *Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+				func(c *Config) {
+					c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+				})
 			p := P{"user": "secret-person@contoso.example"}
 			if tc.call == rules {
 				p["folder"] = "inbox"
@@ -323,8 +325,8 @@ func TestDamagedAnswers(t *testing.T) {
 		"cut JSON":    {"application/json", `{"value":[{"id":"a"},{"id"`, "breaks off"},
 		"HTML":        {"text/html; charset=utf-8", `<html>sign in to the wireless</html>`, "proxy"},
 		"no list":     {"application/json", `{"id":"x"}`, "not a list"},
-		"no object":   {"application/json", `[1]`, "does not read"},
-		"empty":       {"application/json", ``, "empty"},
+		"no object":   {"application/json", `[1]`, "not a list"},
+		"empty":       {"application/json", ``, "not a list"},
 		"odd element": {"application/json", `{"value":[{"id":17}]}`, "element"},
 	} {
 		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {

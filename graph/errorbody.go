@@ -91,14 +91,6 @@ func str(m map[string]json.RawMessage, key string) string {
 	return s
 }
 
-func asString(raw json.RawMessage) (string, bool) {
-	var s string
-	if len(raw) == 0 || raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
-		return "", false
-	}
-	return s, true
-}
-
 // parseTime reads a time as Graph writes it: RFC 3339, or without a zone, which is UTC.
 func parseTime(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {

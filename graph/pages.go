@@ -5,13 +5,33 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"iter"
+	"slices"
 )
 
 // page is one answer of a list. Value is nil when the answer has none.
 type page struct {
-	Value *[]json.RawMessage `json:"value"`
-	Next  string             `json:"@odata.nextLink"`
-	Delta string             `json:"@odata.deltaLink"`
+	Value *[]json.RawMessage
+	Next  string
+	Delta string
+}
+
+// parsePage reads a page from a body that is valid JSON.
+func parsePage(body []byte) page {
+	var pg page
+	for k, v := range objectMembers(body) {
+		switch k {
+		case "value":
+			if v[0] == '[' {
+				list := slices.Collect(arrayElements(v))
+				pg.Value = &list
+			}
+		case "@odata.nextLink":
+			pg.Next, _ = asString(v) // what is no string is no link
+		case "@odata.deltaLink":
+			pg.Delta, _ = asString(v)
+		}
+	}
+	return pg
 }
 
 // Pages gives a list's elements, page by page as they are taken. An error is the last thing it gives.
@@ -36,7 +56,13 @@ func Pages[T any](ctx context.Context, c *Client, call string, p P) iter.Seq2[T,
 // element decodes one element of a list.
 func element[T any](call Call, raw json.RawMessage) (T, error) {
 	var v T
-	if err := json.Unmarshal(raw, &v); err != nil {
+	var err error
+	if own, ok := any(&v).(json.Unmarshaler); ok { // raw is known to be JSON
+		err = own.UnmarshalJSON(raw)
+	} else {
+		err = json.Unmarshal(raw, &v)
+	}
+	if err != nil {
 		return v, &Unavailable{Where: Where{Call: call.Name}, What: "an element does not read as expected: " + jsonFault(err)}
 	}
 	return v, nil
@@ -103,10 +129,7 @@ func (c *Client) page(ctx context.Context, r request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	var pg page
-	if err := rep.decode(r.call, &pg); err != nil {
-		return page{}, err
-	}
+	pg := parsePage(rep.body)
 	if pg.Value == nil {
 		return page{}, &Unavailable{Where: rep.where(r.call), What: "the answer is not a list: it has no value"}
 	}

@@ -83,10 +83,13 @@ func (t *tokens) get(ctx context.Context, bad string) (string, error) {
 
 func (t *tokens) renewed(ctx context.Context, bad string) (token, error) {
 	t.mu.Lock()
-	cur, stale := t.cur, t.stale
+	cur, stale, no, until := t.cur, t.stale, t.no, t.until
 	t.mu.Unlock()
 	if cur.value != "" && cur.value != bad && time.Now().Before(cur.renew) {
 		return cur, nil // fetched between our look and our turn
+	}
+	if no != nil && time.Now().Before(until) {
+		return token{}, no // refused meanwhile
 	}
 	if err := valid(t.leaf, time.Now()); err != nil {
 		return token{}, err
