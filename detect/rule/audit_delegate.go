@@ -1,0 +1,391 @@
+package rule
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+)
+
+// delegateEvents judge who was given the right to read, or to send from, somebody else's mailbox.
+var delegateEvents = []detect.Event{
+	{Meta: mailboxAccessToOneself, Judge: judgeDelegation},
+	{Meta: delegationToLookAlike, Judge: auditBeside},
+	{Meta: mailboxFullAccess, Judge: auditBeside},
+	{Meta: sendAsGranted, Judge: auditBeside},
+	{Meta: sendOnBehalfGranted, Judge: auditBeside},
+	{Meta: folderOpenedToEveryone, Judge: judgeFolder},
+	{Meta: folderSharedWithPerson, Judge: auditBeside},
+	{Meta: managementRoleAssigned, Judge: judgeManagementRole},
+}
+
+var delegateOperations = []string{
+	"Add-MailboxPermission", "Add-RecipientPermission", "Set-Mailbox", "Add-MailboxFolderPermission", "Set-MailboxFolderPermission",
+	"AddFolderPermissions", "ModifyFolderPermissions", "UpdateFolderPermissions", "New-ManagementRoleAssignment", "Add-RoleGroupMember",
+}
+
+var mailboxAccessToOneself = detect.Meta{
+	Name: "mailbox-access-to-oneself", Title: "Somebody gave himself access to a mailbox", Family: "delegation",
+	Severity: tocsin.High, Attack: []string{"T1098.002"}, Stage: "lateral_movement",
+	Says:           "Who granted the right over somebody else's mailbox is who received it.",
+	FalsePositives: "An administrator who had to look into a mailbox and was asked to.",
+	Fix:            "Ask for the ticket; without one remove the right and look at what was read.",
+	Actions:        []string{"remove_delegation", "revoke_sessions"}, Source: "audit_log",
+}
+
+var delegationToLookAlike = detect.Meta{
+	Name: "delegation-to-look-alike", Title: "A mailbox was opened to an account that looks like another", Family: "delegation",
+	Severity: tocsin.High, Attack: []string{"T1098.002", "T1036"}, Stage: "persistence",
+	Says:           "The account that received the right differs from somebody's name by a letter or a look-alike character.",
+	FalsePositives: "Two people with nearly the same name.",
+	Fix:            "Compare the two accounts; remove the right and block the false one.",
+	Actions:        []string{"remove_delegation", "suspend"}, Source: "audit_log",
+}
+
+var mailboxFullAccess = detect.Meta{
+	Name: "mailbox-full-access-granted", Title: "Full access to a mailbox was granted", Family: "delegation",
+	Severity: tocsin.Medium, Attack: []string{"T1098.002"}, Stage: "lateral_movement",
+	Says:           "Add-MailboxPermission gave somebody FullAccess to another's mailbox.",
+	FalsePositives: "Assistants, stand-ins, shared mailboxes.",
+	Fix:            "Confirm with the mailbox's owner; remove the right where nobody asked for it.",
+	Actions:        []string{"remove_delegation"}, Source: "audit_log",
+}
+
+var sendAsGranted = detect.Meta{
+	Name: "send-as-granted", Title: "The right to send as another was granted", Family: "delegation",
+	Severity: tocsin.Medium, Attack: []string{"T1098.002"}, Stage: "lateral_movement",
+	Says:           "Add-RecipientPermission gave somebody SendAs: mail from him cannot be told from the owner's.",
+	FalsePositives: "Shared mailboxes and assistants.",
+	Fix:            "Confirm with the owner; remove the right where nobody asked for it.",
+	Actions:        []string{"remove_delegation"}, Source: "audit_log",
+}
+
+var sendOnBehalfGranted = detect.Meta{
+	Name: "send-on-behalf-granted", Title: "The right to send on behalf of another was granted", Family: "delegation",
+	Severity: tocsin.Medium, Attack: []string{"T1098.002"}, Stage: "lateral_movement",
+	Says:           "Set-Mailbox named somebody in GrantSendOnBehalfTo.",
+	FalsePositives: "Assistants.",
+	Fix:            "Confirm with the owner; remove the right where nobody asked for it.",
+	Actions:        []string{"remove_delegation"}, Source: "audit_log",
+}
+
+var folderOpenedToEveryone = detect.Meta{
+	Name: "mail-folder-opened-to-everyone", Title: "A mail folder was opened to everybody", Family: "delegation",
+	Severity: tocsin.High, Attack: []string{"T1114.002"}, Stage: "collection",
+	Says:           "Default or Anonymous received rights on a mail folder.",
+	FalsePositives: "A shared calendar (judged lower), a department's folder that all may read.",
+	Fix:            "Set the right back to None.",
+	Actions:        []string{"remove_delegation"}, Source: "audit_log",
+}
+
+var folderSharedWithPerson = detect.Meta{
+	Name: "mail-folder-shared", Title: "A mail folder was opened to somebody", Family: "delegation",
+	Severity: tocsin.Medium, Attack: []string{"T1098.002"}, Stage: "collection",
+	Says:           "One person received the right to read the inbox, the sent items or the whole mailbox of another.",
+	FalsePositives: "Assistants and stand-ins.",
+	Fix:            "Confirm with the owner.",
+	Actions:        []string{"remove_delegation"}, Source: "audit_log",
+}
+
+var managementRoleAssigned = detect.Meta{
+	Name: "exchange-role-assigned", Title: "A powerful Exchange role was assigned", Family: "delegation",
+	Severity: tocsin.High, Attack: []string{"T1098.002", "T1098.003"}, Stage: "persistence",
+	Says:           "A role that opens every mailbox, such as ApplicationImpersonation, or membership in Organization Management was given.",
+	FalsePositives: "A migration or backup product.",
+	Fix:            "Confirm the product or the person; scope the role or remove it.",
+	Actions:        []string{"remove_admin_role"}, Source: "audit_log",
+}
+
+// grant is a right over a mailbox.
+type grant struct {
+	meta    *detect.Meta
+	mailbox string
+	trustee string
+	right   string
+	points  int
+}
+
+func judgeDelegation(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Finding {
+	if !auditDone(r) || auditService(r) {
+		return nil
+	}
+	var out []tocsin.Finding
+	for _, g := range grantsOf(r) {
+		out = append(out, judgeGrant(o, mem, r, g))
+	}
+	return out
+}
+
+func grantsOf(r *detect.Record) []grant {
+	mailbox := auditMailbox(r)
+	if v, ok := auditParam(r, "Identity"); ok && v != "" {
+		mailbox = auditAlias(r, v)
+	}
+	rights, _ := auditParam(r, "AccessRights")
+	switch r.Operation {
+	case "Add-MailboxPermission":
+		user, _ := auditParam(r, "User")
+		if !strings.Contains(strings.ToLower(rights), "fullaccess") || auditSaid(r, "Deny", "true") || builtIn(user) {
+			return nil
+		}
+		return []grant{{&mailboxFullAccess, mailbox, user, "full access to", 42}}
+	case "Add-RecipientPermission":
+		user, _ := auditParam(r, "Trustee")
+		if !strings.Contains(strings.ToLower(rights), "sendas") || builtIn(user) {
+			return nil
+		}
+		return []grant{{&sendAsGranted, mailbox, user, "the right to send as", 40}}
+	case "Set-Mailbox":
+		v, ok := auditParam(r, "GrantSendOnBehalfTo")
+		if !ok {
+			return nil
+		}
+		var out []grant
+		for _, user := range auditSplit(strings.Trim(v, "@{} ")) {
+			if strings.EqualFold(user, "$null") || strings.HasPrefix(strings.ToLower(user), "remove=") {
+				continue
+			}
+			user = strings.TrimPrefix(strings.TrimPrefix(user, "Add="), "add=")
+			out = append(out, grant{&sendOnBehalfGranted, mailbox, strings.Trim(user, `"' `), "the right to send on behalf of", 35})
+		}
+		return out
+	}
+	return nil
+}
+
+// builtIn says whether a trustee is the mailbox itself or one of Exchange's own groups.
+func builtIn(user string) bool {
+	u := strings.ToLower(user)
+	return u == "" || strings.HasPrefix(u, `nt authority\`) || strings.HasPrefix(u, "s-1-5-") && len(u) < 12 ||
+		strings.Contains(u, "discovery management") || strings.Contains(u, "discoverysearchmailbox")
+}
+
+func judgeGrant(o *detect.Org, mem *detect.Memory, r *detect.Record, g grant) tocsin.Finding {
+	subject := strings.ToLower(g.mailbox)
+	trustee := auditAlias(r, g.trustee)
+	cause := strings.ToLower(trustee)
+	noteName(mem, r, g.mailbox)
+	noteName(mem, r, r.Actor)
+	terms := auditTerms(g.points, "a standing right over somebody's mailbox")
+	auditOutsider(r, &terms)
+	if o.For(g.meta).Outside(tocsin.Address{Address: trustee}) {
+		terms.Add(20, "given to somebody outside")
+	}
+	if made, ok := justMade(o, mem, r, trustee); ok {
+		terms.Add(15, "given to an account made "+auditAgo(r.Time.Sub(made.At))+" before")
+	}
+	if twin := lookAlike(mem, trustee, g.mailbox, r.Actor); twin != "" {
+		terms.Add(30, "the account looks like "+twin)
+		why := fmt.Sprintf("%s received %s %s, and its name can be mistaken for %s%s.", trustee, g.right, g.mailbox, twin, auditBy(r))
+		return auditFinding(o, &delegationToLookAlike, r, g.mailbox, subject, cause, why, terms)
+	}
+	if auditSame(r.Actor, trustee) && !auditSame(trustee, g.mailbox) {
+		terms.Add(25, "who gave the right received it")
+		why := fmt.Sprintf("%s gave himself %s %s%s.", r.Actor, g.right, g.mailbox, auditFrom(r))
+		return auditFinding(o, &mailboxAccessToOneself, r, g.mailbox, subject, cause, why, terms)
+	}
+	why := fmt.Sprintf("%s received %s %s%s.", trustee, g.right, g.mailbox, auditBy(r))
+	return auditFinding(o, g.meta, r, g.mailbox, subject, cause, why, terms)
+}
+
+const noteNames = "name" // people seen in the log, for look-alikes; one list
+
+func noteName(mem *detect.Memory, r *detect.Record, address string) {
+	a := tocsin.CanonicalAddress(address)
+	if !strings.Contains(a, "@") {
+		return
+	}
+	if _, seen := mem.Last(noteNames, a); seen {
+		return
+	}
+	mem.Add(noteNames, a, detect.Note{At: r.Time, ID: r.ID})
+	mem.Add(noteNames, "", detect.Note{At: r.Time, ID: r.ID, Value: a})
+}
+
+// lookAlike is a known address that trustee can be mistaken for: the mailbox, the actor, or somebody seen before.
+func lookAlike(mem *detect.Memory, trustee string, known ...string) string {
+	for _, n := range mem.Since(noteNames, "", time.Time{}) {
+		known = append(known, n.Value)
+	}
+	for _, k := range known {
+		if mistakable(trustee, k) {
+			return tocsin.CanonicalAddress(k)
+		}
+	}
+	return ""
+}
+
+// mistakable compares two addresses: the same on sight (look-alike characters), or one letter apart in a name of six or more.
+func mistakable(a, b string) bool {
+	a, b = tocsin.CanonicalAddress(a), tocsin.CanonicalAddress(b)
+	if a == b || !strings.Contains(a, "@") || !strings.Contains(b, "@") {
+		return false
+	}
+	if onSight(a) == onSight(b) {
+		return true
+	}
+	la, da, _ := strings.Cut(a, "@")
+	lb, db, _ := strings.Cut(b, "@")
+	switch {
+	case da == db:
+		return min(len(la), len(lb)) >= 6 && oneEdit(la, lb)
+	case la == lb:
+		return oneEdit(da, db) || onSight(da) == onSight(db)
+	}
+	return false
+}
+
+// onSightPairs are letters and pairs that are drawn alike in most fonts.
+var onSightPairs = strings.NewReplacer("rn", "m", "vv", "w", "cl", "d", "0", "o", "1", "l", "i", "l", "|", "l", "5", "s", "_", "-")
+
+// onSight folds what looks alike into one.
+func onSight(s string) string { return onSightPairs.Replace(detect.Skeleton(s)) }
+
+// oneEdit says whether a and b differ by one letter more, less or other, or by two neighbours exchanged. A difference in
+// digits only is none: numbered accounts are usual.
+func oneEdit(a, b string) bool {
+	x, y := []rune(a), []rune(b)
+	if len(x) > len(y) {
+		x, y = y, x
+	}
+	if len(y)-len(x) > 1 || a == b {
+		return false
+	}
+	i := 0
+	for i < len(x) && x[i] == y[i] {
+		i++
+	}
+	tail := func(n, m int) bool { return n <= len(x) && m <= len(y) && string(x[n:]) == string(y[m:]) }
+	if i < len(y) && unicode.IsDigit(y[i]) && (i >= len(x) || unicode.IsDigit(x[i]) || len(x) < len(y)) {
+		return false
+	}
+	if len(x) < len(y) {
+		return tail(i, i+1)
+	}
+	return tail(i+1, i+1) || i+1 < len(x) && x[i] == y[i+1] && x[i+1] == y[i] && tail(i+2, i+2)
+}
+
+func judgeFolder(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Finding {
+	switch r.Operation {
+	case "Add-MailboxFolderPermission", "Set-MailboxFolderPermission", "AddFolderPermissions", "ModifyFolderPermissions", "UpdateFolderPermissions":
+	default:
+		return nil
+	}
+	if !auditDone(r) || auditService(r) {
+		return nil
+	}
+	user, _ := auditParam(r, "User")
+	rights, _ := auditParam(r, "AccessRights")
+	identity, _ := auditParam(r, "Identity")
+	if !readRight(rights) || user == "" || strings.HasPrefix(user, "Owner@local") || strings.HasPrefix(user, "Member@local") {
+		return nil
+	}
+	mailbox, folder, _ := strings.Cut(identity, ":")
+	mailbox = auditAlias(r, mailbox)
+	if owner := auditText(r, "mailbox"); owner != "" {
+		mailbox = tocsin.CanonicalAddress(owner)
+	}
+	folder = strings.Trim(folder, `\/ `)
+	name := folder
+	if name == "" {
+		name = "the whole mailbox"
+	}
+	if auditSame(user, mailbox) {
+		return nil
+	}
+	key := strings.ToLower(mailbox + ":" + folder)
+	if strings.EqualFold(user, "default") || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, "everyone") {
+		terms := auditTerms(65, user+" may read it")
+		if calendar(folder) {
+			terms = auditTerms(15, "a calendar that "+user+" may read")
+		}
+		why := fmt.Sprintf("%s of %s was opened to %s with %s%s.", name, mailbox, user, rights, auditBy(r))
+		return auditOne(auditFinding(o, &folderOpenedToEveryone, r, mailbox, key, strings.ToLower(user), why, terms))
+	}
+	if calendar(folder) || !mailFolder(folder) {
+		return nil
+	}
+	terms := auditTerms(40, "somebody else may read the folder")
+	if o.For(&folderSharedWithPerson).Outside(tocsin.Address{Address: user}) {
+		terms.Add(25, "somebody outside")
+	}
+	if made, ok := justMade(o, mem, r, user); ok {
+		terms.Add(20, "an account made "+auditAgo(r.Time.Sub(made.At))+" before")
+	}
+	why := fmt.Sprintf("%s of %s was opened to %s with %s%s.", name, mailbox, user, rights, auditBy(r))
+	return auditOne(auditFinding(o, &folderSharedWithPerson, r, mailbox, key, strings.ToLower(user), why, terms))
+}
+
+// readRight says whether access rights let somebody read: names of roles, or the rights of the mailbox's own record.
+func readRight(rights string) bool {
+	low := strings.ToLower(rights)
+	for _, w := range []string{"reviewer", "author", "editor", "owner", "readitems", "readany", "readall", "fullaccess"} {
+		if strings.Contains(low, w) {
+			return low != "editowned" && low != "deleteowned"
+		}
+	}
+	return false
+}
+
+func calendar(folder string) bool {
+	low := strings.ToLower(folder)
+	for _, w := range []string{"calendar", "kalender", "calendrier", "calendario", "agenda", "contacts", "kontakte", "tasks", "aufgaben", "birthdays"} {
+		if strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func mailFolder(folder string) bool {
+	low := strings.ToLower(folder)
+	if low == "" || low == "top of information store" {
+		return true
+	}
+	for _, w := range []string{"inbox", "sent", "posteingang", "gesendet", "boîte de réception", "envoyés", "bandeja de entrada", "enviados", "posta in arrivo", "postvak in"} {
+		if strings.Contains(low, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func judgeManagementRole(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Finding {
+	if !auditDone(r) || auditService(r) {
+		return nil
+	}
+	var role, who string
+	switch r.Operation {
+	case "New-ManagementRoleAssignment":
+		role, _ = auditParam(r, "Role")
+		for _, p := range []string{"User", "App", "SecurityGroup", "Policy"} {
+			if v, ok := auditParam(r, p); ok && v != "" {
+				who = v
+			}
+		}
+	case "Add-RoleGroupMember":
+		role, _ = auditParam(r, "Identity")
+		who, _ = auditParam(r, "Member")
+	default:
+		return nil
+	}
+	points := map[string]int{"applicationimpersonation": 75, "application impersonation": 75, "organization management": 75,
+		"mailbox import export": 65, "mailbox search": 65, "application mail.read": 65, "application mail.readwrite": 70,
+		"application exchange full access": 80, "application mail full access": 75, "audit logs": 65, "discovery management": 65,
+		"exchange administrators": 70, "security administrator": 65, "role management": 75, "organizationmanagement": 75}[strings.ToLower(role)]
+	if points == 0 {
+		return nil
+	}
+	terms := auditTerms(points, role+" reaches every mailbox")
+	if _, scoped := auditParam(r, "CustomRecipientWriteScope"); scoped {
+		terms.Add(-20, "held to a scope")
+	}
+	if auditSame(who, r.Actor) {
+		terms.Add(15, "who gave it received it")
+	}
+	why := fmt.Sprintf("%s received the Exchange role %s%s.", who, role, auditBy(r))
+	return auditOne(auditFinding(o, &managementRoleAssigned, r, who, strings.ToLower(who), strings.ToLower(role), why, terms))
+}

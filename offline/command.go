@@ -1,0 +1,100 @@
+package offline
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"tocsin.dev"
+)
+
+const help = `Analyze reads exported logs of Microsoft 365 and prints what is dangerous in them; it needs no server and sends nothing.
+
+It takes the unified audit log (JSON, JSON lines, CSV with AuditData, OfficeActivity), Entra's sign-ins and directory audits (Graph,
+Log Analytics, diagnostic settings), risk detections and alerts, plain or gzipped, in any mixture; "-" is standard input.
+
+The exit status is 0 when all was read, whatever was found, and 1 when a piece could not be read or the command could not run.`
+
+// Command is "tocsin analyze". An error that it returns has been told nowhere yet; the exit status is 1 then.
+func Command() *cobra.Command {
+	c := &cobra.Command{
+		Use: "analyze [--json] FILE…", Short: "Find what is dangerous in exported logs, with no server", Long: help,
+		Example: "  tocsin analyze AuditLog.csv\n  tocsin analyze --json --domain contoso.com *.json.gz",
+		Args:    cobra.MinimumNArgs(1), SilenceUsage: true,
+	}
+	var f flags
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
+	c.Flags().StringSliceVar(&f.domains, "domain", nil, "an accepted domain of the organisation (repeat, or join with commas); otherwise found in the records")
+	c.Flags().StringSliceVar(&f.partners, "partner", nil, "a trusted partner's domain or address")
+	c.Flags().StringVar(&f.least, "min-severity", "info", "leave out findings below: info, low, medium, high, critical")
+	c.RunE = func(c *cobra.Command, args []string) error { return f.run(c, args) }
+	return c
+}
+
+type flags struct {
+	json              bool
+	domains, partners []string
+	least             string
+}
+
+func (f *flags) run(c *cobra.Command, files []string) error {
+	least := tocsin.Severity(f.least)
+	if least.Rank() == 0 && least != tocsin.Info {
+		return tocsin.Problemf(tocsin.Invalid, "Use info, low, medium, high or critical.", "There is no severity %q.", f.least)
+	}
+	out, notes := c.OutOrStdout(), c.ErrOrStderr()
+	var findings []tocsin.Finding
+	var writing error
+	emit := func(x tocsin.Finding) {
+		switch {
+		case x.Severity.Rank() < least.Rank():
+		case f.json && writing == nil:
+			writing = WriteJSON(out, x)
+		case !f.json:
+			findings = append(findings, x)
+		}
+	}
+	opt := Options{Files: files, Stdin: c.InOrStdin(), Domains: f.domains, Partners: f.partners}
+	shown := 0
+	opt.Broken = func(b Broken) {
+		if shown++; shown <= maxShown {
+			fmt.Fprintln(notes, clean(b.String()))
+		}
+	}
+	if terminal(notes) {
+		opt.Progress = notes
+	}
+	sum, err := Analyze(c.Context(), opt, emit)
+	if err != nil {
+		return err
+	}
+	if writing == nil && !f.json {
+		writing = WriteText(out, findings, terminal(out) && os.Getenv("NO_COLOR") == "")
+	}
+	if writing != nil {
+		return writing
+	}
+	if err := WriteSummary(notes, sum); err != nil {
+		return err
+	}
+	return brokenProblem(sum)
+}
+
+// maxShown is how many broken pieces are told one by one.
+const maxShown = 100
+
+func brokenProblem(s Summary) error {
+	if s.Broken == 0 {
+		return nil
+	}
+	return tocsin.Problemf(tocsin.Invalid, "Each is named above with file and line; the rest was read and judged.", "%s could not be read.", number(s.Broken, "piece"))
+}
+
+// terminal says whether w is one.
+func terminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,227 @@
+package offline
+
+import (
+	"encoding/json"
+	"strings"
+
+	"tocsin.dev/detect"
+)
+
+// shape is the form a record came in; it is counted in the summary.
+type shape string
+
+// The shapes.
+const (
+	unifiedLog   shape = "unified audit log"
+	signInLog    shape = "sign-ins"
+	directoryLog shape = "directory audits"
+	alertLog     shape = "alerts"
+	riskLog      shape = "risk detections"
+	azureLog     shape = "Azure resources" // known and out of scope: nobody's mail or account is in them
+	deviceLog    shape = "Defender tables" // likewise, as far as they are devices
+	strange      shape = "not understood"
+)
+
+// normal is a record in the form the rules read, with what the reader needs of it besides.
+type normal struct {
+	record detect.Record
+	shape  shape
+	id     string // the record's own id; empty where it has none
+	twin   string // what the same event's record in another log has in common with it; empty where it has none
+	org    string // the tenant's name: contoso.onmicrosoft.com
+	guest  bool   // the actor is a guest or an outsider: his domain is not the organisation's
+}
+
+// normalise brings a record into one form, whatever wrote it.
+func normalise(r raw) (normal, error) {
+	var o object
+	if r.json != nil {
+		var m map[string]any
+		if err := json.Unmarshal(r.json, &m); err != nil {
+			return normal{}, err
+		}
+		o = members(m)
+	} else {
+		o = columns(r.names, r.cells)
+	}
+	return ofObject(o)
+}
+
+func ofObject(o object) (normal, error) {
+	if inner, err := auditData(o); err != nil || inner != nil {
+		if err != nil {
+			return normal{}, err
+		}
+		n := unified(inner)
+		if n.id == "" {
+			n.id = o.text("recordid", "identity", "id")
+			n.record.ID = n.id
+		}
+		if n.record.Time.IsZero() {
+			n.record.Time = timeOf(o.text("creationtime", "creationdate", "createddatetime"))
+		}
+		return n, nil
+	}
+	o = unwrapped(o)
+	n := normal{shape: strange}
+	switch shapeOf(o) {
+	case unifiedLog:
+		n = unified(o)
+	case signInLog:
+		n = signInOf(o)
+	case directoryLog:
+		n = directory(o)
+	case alertLog:
+		n = alert(o)
+	case riskLog:
+		n = risk(o)
+	case azureLog:
+		n = azure(o)
+	case deviceLog:
+		n = defender(o)
+	}
+	if n.record.ID == "" { // what a person can look the record up by
+		n.record.ID = o.text("correlationid")
+	}
+	return n, nil
+}
+
+// auditData is the record within a row or object that only carries it: Purview's AuditData, Defender's RawEventData. Nil
+// where there is none; an error where it is not JSON.
+func auditData(o object) (object, error) {
+	for _, name := range []string{"auditdata", "raweventdata"} {
+		switch v := o[name].(type) {
+		case map[string]any:
+			return members(v), nil
+		case string:
+			if strings.TrimSpace(v) == "" {
+				continue
+			}
+			var m map[string]any
+			if err := json.Unmarshal([]byte(v), &m); err != nil {
+				return nil, &brokenData{column: name, why: plain(err)}
+			}
+			return members(m), nil
+		}
+	}
+	return nil, nil
+}
+
+// brokenData says that a column that should hold a record does not.
+type brokenData struct{ column, why string }
+
+func (b *brokenData) Error() string {
+	column := map[string]string{"auditdata": "AuditData", "raweventdata": "RawEventData"}[b.column]
+	if strings.Contains(b.why, "unexpected end") {
+		return column + " ends in the middle: the export cut it off"
+	}
+	return column + " is no JSON: " + b.why
+}
+
+// unwrapped takes the properties out of Azure's diagnostic form {time, operationName, category, properties:{…}}: they are the
+// record, and the outer members fill what it lacks.
+func unwrapped(o object) object {
+	if _, ok := o["properties"]; !ok || o.text("category") == "" && o.text("categoryvalue") == "" {
+		return o
+	}
+	props := o.object("properties")
+	if len(props) == 0 {
+		return o
+	}
+	out := make(object, len(o)+len(props))
+	for k, v := range o {
+		if k != "properties" {
+			out[k] = v
+		}
+	}
+	for k, v := range props {
+		if k == "category" { // the diagnostic category says which log it is
+			out["innercategory"] = v
+			continue
+		}
+		if !empty(v) {
+			out[k] = v
+		}
+	}
+	if out["outeroperation"] = o["operationname"]; empty(o["operationname"]) {
+		delete(out, "outeroperation")
+	}
+	return out
+}
+
+// shapeOf tells the shape by the members that only it has.
+func shapeOf(o object) shape {
+	kind, category := strings.ToLower(o.text("type", "table")), strings.ToLower(o.text("category"))
+	has := func(names ...string) bool {
+		for _, n := range names {
+			if empty(o[n]) {
+				return false
+			}
+		}
+		return true
+	}
+	switch {
+	case has("operation") && (has("workload") || has("officeworkload") || has("recordtype") || has("userkey")):
+		return unifiedLog
+	case strings.HasSuffix(category, "signinlogs"), strings.HasPrefix(kind, "signinlogs") && has("resulttype"), strings.HasPrefix(kind, "aad") && strings.Contains(kind, "signinlogs"):
+		return signInLog
+	case has("riskeventtype", "risklevel"), has("riskeventtype", "riskstate"):
+		return riskLog
+	case strings.HasPrefix(category, "advancedhunting-"):
+		return hunting(category)
+	case has("initiatedby") && (has("activitydisplayname") || has("operationname")), strings.HasPrefix(kind, "auditlogs"), category == "auditlogs":
+		return directoryLog
+	case has("status") && has("createddatetime") && (has("appdisplayname") || has("clientappused")) && (has("userprincipalname") || has("serviceprincipalid")):
+		return signInLog
+	case has("title", "severity") && (has("servicesource") || has("alertid") || has("detectionsource") || has("providername")):
+		return alertLog
+	case has("callerip") && has("authorization"), kind == "azureactivity", has("operationnamevalue"), strings.Contains(strings.ToUpper(o.text("operationname")), "MICROSOFT.") && has("resourceid"):
+		return azureLog
+	case has("actiontype", "timestamp"), has("actiontype", "deviceid"):
+		return deviceLog
+	case has("resourceid", "category") && has("operationname"):
+		return azureLog
+	}
+	return strange
+}
+
+func hunting(category string) shape {
+	if category == "advancedhunting-alertinfo" {
+		return alertLog
+	}
+	return deviceLog
+}
+
+// azure keeps of Azure's own log only what reaches from the directory into it.
+func azure(o object) normal {
+	n := normal{shape: azureLog, id: o.text("eventdataid", "id")}
+	n.record = detect.Record{
+		ID: n.id, Time: timeOf(o.text("timegenerated", "time", "eventsubmissiontimestamp")), Workload: "Azure",
+		Operation: o.text("operationnamevalue", "operationname", "outeroperation"), Actor: o.text("caller"), ActorKind: "user",
+		IP: addressOf(o.text("calleripaddress")), Result: o.text("activitystatusvalue", "resulttype", "resultsignature"),
+	}
+	return n
+}
+
+// defender reads the tables of advanced hunting: of devices nothing is judged; a cloud application's event without the record
+// it was made from tells only what and who.
+func defender(o object) normal {
+	n := normal{shape: deviceLog, id: o.text("reportid", "reportidstring", "reportidlong")}
+	n.record = detect.Record{
+		ID: n.id, Time: timeOf(o.text("timestamp", "time", "timegenerated")), Operation: operationName(o.text("actiontype")),
+		Workload: o.text("application"), Actor: o.text("accountupn", "accountdisplayname", "accountname"), ActorKind: "user",
+		IP: addressOf(o.text("ipaddress")), UserAgent: o.text("useragent"), Target: o.text("objectname"),
+	}
+	if p := o.text("permissions"); p != "" {
+		n.record.Extra = map[string]any{"permissions": p}
+	}
+	if to := o.text("permissionsaddedto"); to != "" {
+		n.record.Target = to
+	}
+	return n
+}
+
+// operationName is an operation in one spelling: without the full stop and blanks at its end that some logs have.
+func operationName(s string) string {
+	return strings.TrimRight(strings.TrimSpace(s), ". ")
+}
