@@ -23,9 +23,12 @@ func (o *Org) Destinations(owner string, r *tocsin.MailRule) []Destination {
 		return nil
 	}
 	var out []Destination
-	seen := map[string]bool{}
+	seen := map[string]bool(nil)
 	add := func(d Destination) {
 		if !seen[d.Address] {
+			if seen == nil {
+				seen = map[string]bool{}
+			}
 			seen[d.Address] = true
 			out = append(out, d)
 		}

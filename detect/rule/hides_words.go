@@ -29,7 +29,7 @@ var hidesMoney = detect.Meta{
 }
 
 func judgeHidesNotices(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin.Finding {
-	if !r.Hides() {
+	if !unseen(&r.MailRule) {
 		return nil
 	}
 	var terms detect.Terms
@@ -54,7 +54,7 @@ func judgeHidesNotices(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin
 }
 
 func judgeHidesMoney(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin.Finding {
-	if !r.Hides() {
+	if !unseen(&r.MailRule) {
 		return nil
 	}
 	found := wordsIn(&r.MailRule, detect.Money)
@@ -68,6 +68,17 @@ func judgeHidesMoney(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin.F
 		terms.Add(-15, "only what certain senders wrote")
 	}
 	return hidesFinding(o, &hidesMoney, m, r, terms, 45, found, "mail about money")
+}
+
+// unseen says whether a rule may keep mail from being seen; one that only sorts it into an ordinary folder, under a name
+// of its own, does not.
+func unseen(r *tocsin.MailRule) bool {
+	if removes(r) || r.MarkRead {
+		return true
+	}
+	remote, _ := detect.FolderRemote(r.MoveTo)
+	points, _ := detect.OddName(r.Name)
+	return remote != detect.Open || r.MoveTo != nil && points >= 15
 }
 
 // namesSender says whether one of the words found is of the sender's address: then that narrows nothing down.
