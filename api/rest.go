@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"tocsin.dev"
 )
 
 // ServeHTTP answers everything under /api/. It finds out who asks itself, unless that was done further out.
@@ -19,7 +21,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.
 // routes makes the REST interface from the table of operations.
 func (s *Service) routes() http.Handler {
 	mux := http.NewServeMux()
-	api := humago.New(mux, config(s.o.Version))
+	api := humago.New(mux, config(s.o.Version, s.log))
 	for _, o := range Ops(s) {
 		o.register(api, o)
 	}
@@ -36,22 +38,24 @@ func (s *Service) routes() http.Handler {
 
 // OpenAPI is the description of the REST interface, OpenAPI 3.1 as JSON; it is served at /api/v1/openapi.json.
 func OpenAPI(version string) ([]byte, error) {
-	api := humago.New(http.NewServeMux(), config(version))
+	api := humago.New(http.NewServeMux(), config(version, slog.New(slog.DiscardHandler)))
 	for _, o := range Ops(nil) {
 		o.register(api, o)
 	}
 	return json.MarshalIndent(api.OpenAPI(), "", "  ")
 }
 
-func config(version string) huma.Config {
+func config(version string, log *slog.Logger) huma.Config {
 	c := huma.DefaultConfig("Tocsin", firstOf(version, "dev"))
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/api/v1/openapi", "", ""
 	c.CreateHooks = nil // no $schema in answers
 	c.RejectUnknownQueryParameters = true
 	c.Info.Description = "Everything that the pages show and do. Lists take limit and after; acts take Idempotency-Key; edits carry version; errors are problems with code, what and do."
-	c.Formats = map[string]huma.Format{"application/json": {Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}}
+	form := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}
+	c.Formats = map[string]huma.Format{"application/json": form, "json": form}
 	c.NoFormatFallback = false
-	c.Transformers = []huma.Transformer{problemOfHuma}
+	c.Transformers = []huma.Transformer{problemOfHuma, logging(log)}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token":   {Type: "http", Scheme: "bearer", Description: "An API token (tcs_…)"},
 		"session": {Type: "apiKey", In: "cookie", Name: "tocsin", Description: "A browser's session; __Host-tocsin over TLS"},
@@ -60,6 +64,14 @@ func config(version string) huma.Config {
 	c.Components.Responses = map[string]*huma.Response{"Problem": {Description: "What went wrong, and what to do about it (RFC 9457)",
 		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}}}
 	return c
+}
+
+// schemaName is huma's own, except for the word that names a rule as such and as a list shows it.
+func schemaName(t reflect.Type, hint string) string {
+	if t == reflect.TypeFor[tocsin.MailRule]() {
+		return "MailRuleSettings"
+	}
+	return huma.DefaultSchemaNamer(t, hint)
 }
 
 // decode reads a body and refuses members that it does not know: a typing error is not passed over.
@@ -89,6 +101,24 @@ func asBodyError(err error) error {
 	}
 	if strings.Contains(err.Error(), "parsing time") {
 		return errors.New("a time must be like 2026-12-31T00:00:00Z")
+	}
+	return err
+}
+
+// logging logs what went wrong inside, which the answer does not say.
+func logging(log *slog.Logger) huma.Transformer {
+	return func(c huma.Context, _ string, v any) (any, error) {
+		if p, ok := v.(*problemBody); ok && p.Status >= 500 {
+			log.Error("an operation failed", "operation", c.Operation().OperationID, "error", cause(p.err))
+		}
+		return v, nil
+	}
+}
+
+// cause is the error beneath what a person is told.
+func cause(err error) error {
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Err != nil {
+		return p.Err
 	}
 	return err
 }

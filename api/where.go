@@ -69,7 +69,7 @@ const countTo = 10_000
 // counted counts the rows of from (table and conditions), no further than countTo.
 func counted(ctx context.Context, t *store.Tenant, from *query) (n int, more bool, err error) {
 	q := &query{args: from.args}
-	q.add("select count(*) from (select 1 as one from " + from.text.String() + " limit " + strconv.Itoa(countTo+1) + ") some")
+	q.add("select count(*) from (select 1 as one from " + from.text.String() + " limit " + strconv.Itoa(countTo+1) + ") several")
 	n, err = number(ctx, t, q)
 	return min(n, countTo), n > countTo, err
 }

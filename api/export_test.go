@@ -1,0 +1,27 @@
+package api
+
+import (
+	"context"
+	"time"
+)
+
+// HashToken is what is kept of a token, for tests that write the row themselves.
+func HashToken(secret string) string { return hashToken(secret) }
+
+// SetHeartbeat makes streams look more often whether their caller still may.
+func (s *Service) SetHeartbeat(d time.Duration) { s.heartbeat = d }
+
+// Call calls an operation in process.
+func Call(ctx context.Context, o Op, in any) (any, error) { return o.call(ctx, in) }
+
+// HasCommand says whether an operation is a command.
+func HasCommand(o Op) bool { return o.command }
+
+// ParseCursor is for the fuzz test.
+func ParseCursor(s, list string, values int) ([]any, error) {
+	p, err := parseCursor(s, list, values)
+	return p.values, err
+}
+
+// Cursor is for the fuzz test.
+func Cursor(list string, values ...any) string { return cursor(list, values...) }

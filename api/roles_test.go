@@ -1,0 +1,312 @@
+package api_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
+)
+
+// asked is what the test holds of each operation, apart from the table: the least role, and an input that is right.
+type asked struct {
+	least api.Role
+	in    func(t tocsin.TenantID) any
+	acts  bool // changes something, so the world is put back before it
+}
+
+func in(t tocsin.TenantID) api.In { return api.In{Tenant: t} }
+
+func list(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }
+
+func act(id func(tocsin.TenantID) string) func(tocsin.TenantID) any {
+	return func(t tocsin.TenantID) any { return api.ByIDAct{ByID: api.ByID{In: in(t), ID: id(t)}} }
+}
+
+func person(t tocsin.TenantID) any { return api.ByPerson{In: in(t), Person: personOf(t)} }
+
+func account(tocsin.TenantID) any { return api.AccountIn{ID: "other@tocsin.example"} }
+
+var inHalfAYear = time.Now().AddDate(0, 6, 0).UTC().Truncate(time.Second)
+
+// matrix is every operation. One that is missing here fails the test.
+var matrix = map[string]asked{
+	"overview get":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"tenants list":     {least: api.Self, in: func(tocsin.TenantID) any { return api.TenantsIn{} }},
+	"connections list": {least: api.Viewer, in: list},
+	"connections get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
+	"connections create": {least: api.Admin, in: func(t tocsin.TenantID) any {
+		return api.CreateConnectionIn{Body: api.ConnectionNew{Name: "n", Tenant: string(t), ClientID: tocsin.NewID(), Secret: "s"}}
+	}, acts: true},
+	"connections test":   {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections pause":  {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections resume": {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections delete": {least: api.Admin, in: act(connectionOf), acts: true},
+	"capabilities list":  {least: api.Viewer, in: list},
+	"sources list":       {least: api.Viewer, in: list},
+	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
+	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
+	"findings decide": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.DecideIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Decision{Status: tocsin.InWork, Version: 1}}
+	}},
+	"findings assign": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.AssignIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Assignment{Owner: "owner@tocsin.example", Version: 1}}
+	}},
+	"detections list": {least: api.Viewer, in: list},
+	"rules list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.RulesIn{In: in(t)} }},
+	"rules get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.RuleIn{ByPerson: person(t).(api.ByPerson), ID: ruleOf(t)} }},
+	"mailboxes list":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.MailboxesIn{In: in(t)} }},
+	"mailboxes get":   {least: api.Viewer, in: person},
+	"identities list": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.IdentitiesIn{In: in(t)} }},
+	"identities get":  {least: api.Viewer, in: person},
+	"groups list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GroupsIn{In: in(t)} }},
+	"events list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.EventsIn{In: in(t)} }},
+	"exceptions list": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ExceptionsIn{In: in(t)} }},
+	"exceptions create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateExceptionIn{In: in(t), Body: api.ExceptionNew{Rule: "*", Scope: "address", Value: "a@b.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
+	}},
+	"exceptions delete": {least: api.Analyst, in: act(exceptionOf), acts: true},
+	"partners list":     {least: api.Viewer, in: list},
+	"partners create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreatePartnerIn{In: in(t), Body: api.PartnerNew{Domain: "new.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
+	}},
+	"partners delete": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.PartnerIn{In: in(t), Domain: partnerOf(t)} }},
+	"facts stream":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FactsIn{Tenant: t, After: "0"} }},
+
+	"accounts list": {least: api.Owner, in: func(tocsin.TenantID) any { return api.AccountsIn{} }},
+	"accounts create": {least: api.Owner, in: func(tocsin.TenantID) any {
+		return api.CreateAccountIn{Body: api.AccountNew{Email: tocsin.NewID() + "@tocsin.example", Password: "correct horse battery"}}
+	}},
+	"accounts grant": {least: api.Owner, acts: true, in: func(t tocsin.TenantID) any {
+		return api.GrantIn{AccountIn: account(t).(api.AccountIn), Body: api.GrantNew{On: string(acme), Role: api.Viewer}}
+	}},
+	"accounts revoke": {least: api.Owner, acts: true, in: func(t tocsin.TenantID) any {
+		return api.RevokeIn{AccountIn: account(t).(api.AccountIn), On: string(acme)}
+	}},
+	"accounts disable": {least: api.Owner, acts: true, in: account},
+	"accounts enable":  {least: api.Owner, acts: true, in: account},
+	"accounts reset": {least: api.Owner, acts: true, in: func(t tocsin.TenantID) any {
+		return api.ResetIn{AccountIn: account(t).(api.AccountIn), Body: api.Reset{Password: "correct horse battery"}}
+	}},
+	"tokens list": {least: api.Self, in: func(tocsin.TenantID) any { return api.TokensIn{} }},
+	"tokens create": {least: "token", in: func(t tocsin.TenantID) any {
+		return api.CreateTokenIn{Body: api.TokenNew{Name: "n", Role: api.Viewer, On: string(t)}}
+	}},
+	"tokens revoke": {least: "missing", in: func(tocsin.TenantID) any { return api.TokenIn{ID: "none"} }},
+	"me get":        {least: api.Self, in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"me password": {least: "session", in: func(tocsin.TenantID) any {
+		return api.PasswordIn{Body: api.PasswordChange{Old: "correct horse battery", New: "correct horse battery 2"}}
+	}},
+	"me enrol":      {least: "session", in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"me confirm":    {least: "session", in: func(tocsin.TenantID) any { return api.CodeIn{Body: api.Code{Code: "123456"}} }},
+	"me unenrol":    {least: "session", in: func(tocsin.TenantID) any { return api.CodeIn{Body: api.Code{Code: "123456"}} }},
+	"session open":  {least: api.Stranger, in: func(tocsin.TenantID) any { return api.SignInIn{Body: api.SignIn{Email: "a@b.example", Password: "p"}} }},
+	"session close": {least: "session", in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"setup get":     {least: api.Stranger, in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"setup claim": {least: api.Stranger, in: func(tocsin.TenantID) any {
+		return api.SetupIn{Body: api.Setup{Token: "wrong", Email: "a@b.example", Password: "correct horse battery"}}
+	}},
+}
+
+// everyRole is in no order; includes below is the test's own idea of which includes which.
+var everyRole = []api.Role{"", api.Agent, api.Viewer, api.Analyst, api.Admin, api.Owner}
+
+func includes(role, least api.Role) bool {
+	rank := map[api.Role]int{api.Viewer: 1, api.Analyst: 2, api.Admin: 3, api.Owner: 4}
+	return rank[role] >= rank[least] && rank[role] > 0
+}
+
+// wanted is what an operation must answer to who has role in has ("*" for all, "" for nowhere), asked for tenant.
+func wanted(a asked, role api.Role, has string, tenant tocsin.TenantID, tenanted bool) tocsin.Code {
+	there := role != "" && (has == "*" || has == string(tenant))
+	switch a.least {
+	case api.Self:
+		return ""
+	case "missing":
+		return tocsin.NotFound
+	case "session":
+		return "" // looked at apart: the answer to a token is denied or invalid
+	case "token":
+		switch {
+		case !there:
+			return tocsin.NotFound
+		case !includes(role, api.Viewer):
+			return tocsin.Denied
+		}
+		return ""
+	}
+	switch {
+	case tenanted && !there:
+		return tocsin.NotFound
+	case !tenanted && has != "*":
+		return tocsin.Denied
+	case includes(role, a.least):
+		return ""
+	}
+	return tocsin.Denied
+}
+
+func tenanted(o api.Op) bool {
+	return strings.Contains(o.Path, "{tenant}") || o.Name == "facts stream" || o.Name == "connections create"
+}
+
+func TestMatrixIsWhole(t *testing.T) {
+	for _, o := range api.Ops(nil) {
+		if _, ok := matrix[o.Name]; !ok {
+			t.Errorf("%s has no line in the matrix of this test", o.Name)
+		}
+	}
+	if n := len(api.Ops(nil)); n != len(matrix) {
+		t.Errorf("the table has %d operations, the matrix %d", n, len(matrix))
+	}
+}
+
+// TestRoles asks every operation with every role, in the caller's own tenant, in another, and with a role everywhere.
+func TestRoles(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		settle(t, st, globex)
+		call[api.Account](t, s.owner, "accounts create", api.CreateAccountIn{Body: api.AccountNew{Email: "other@tocsin.example", Password: "correct horse battery", Role: api.Viewer, On: string(acme)}})
+		for _, role := range everyRole {
+			for _, has := range []string{string(acme), "*"} {
+				if role == "" && has == "*" {
+					continue
+				}
+				c := s.token(role, has)
+				for _, o := range api.Ops(nil) {
+					for _, tenant := range []tocsin.TenantID{acme, globex} {
+						s.roleCase(t, o, c, role, has, tenant)
+					}
+				}
+			}
+		}
+	})
+}
+
+func (s *server) roleCase(t *testing.T, o api.Op, c *api.Client, role api.Role, has string, tenant tocsin.TenantID) {
+	t.Helper()
+	a := matrix[o.Name]
+	want := wanted(a, role, has, tenant, tenanted(o))
+	if a.acts && want == "" {
+		settle(t, s.st, tenant)
+		s.restoreAccount(t)
+	}
+	got := code(s.do(t, c, o.Name, a.in(tenant)))
+	switch {
+	case a.least == "session" || a.least == api.Stranger:
+		if o.Name != "setup get" && got != tocsin.Denied && got != tocsin.Invalid {
+			t.Errorf("%s with a token: %q, want denied or invalid", o.Name, got)
+		}
+	case got != want:
+		t.Errorf("%s by %q in %s asked for %s: %q, want %q", o.Name, role, has, tenant, got, want)
+	}
+}
+
+// restoreAccount undoes what was done to the account that operations on accounts are tried on.
+func (s *server) restoreAccount(t *testing.T) {
+	t.Helper()
+	err := s.st.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(t.Context(), `insert into role_grant (account, tenant, role) select id, $1, 'viewer' from account where email = 'other@tocsin.example' on conflict do nothing`, string(acme))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// do calls an operation; of a stream it takes the first entry.
+func (s *server) do(t *testing.T, c *api.Client, name string, in any) error {
+	t.Helper()
+	if name != "facts stream" {
+		return c.Do(t.Context(), name, in, nil)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer stop()
+	for _, err := range c.Follow(ctx, name, in) {
+		return err
+	}
+	return nil
+}
+
+// TestStrangers asks every operation without a token.
+func TestStrangers(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		for _, o := range api.Ops(nil) {
+			err := s.do(t, &api.Client{URL: s.http.URL}, o.Name, matrix[o.Name].in(acme))
+			if o.Name == "setup get" {
+				if err != nil {
+					t.Errorf("setup get: %v", err)
+				}
+				continue
+			}
+			if code(err) != tocsin.Denied {
+				t.Errorf("%s by a stranger: %v, want denied", o.Name, err)
+			}
+			if o.Role != api.Stranger && err.Error() != "You are not signed in. Sign in, or send an API token as Authorization: Bearer." {
+				t.Errorf("%s by a stranger: %v", o.Name, err)
+			}
+		}
+	})
+}
+
+// TestAnothersObject asks in a tenant of one's own for what is another's.
+func TestAnothersObject(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		settle(t, st, globex)
+		c := s.token(api.Owner, string(acme))
+		n := 0
+		for _, o := range api.Ops(nil) {
+			if !strings.Contains(o.Path, "{tenant}") || strings.Count(o.Path, "{") < 2 {
+				continue
+			}
+			n++
+			foreign := inTenant(matrix[o.Name].in(globex), acme)
+			if err := s.do(t, c, o.Name, foreign); code(err) != tocsin.NotFound {
+				t.Errorf("%s of another tenant's object: %v, want not_found", o.Name, err)
+			}
+		}
+		if n < 12 {
+			t.Errorf("only %d operations on one object were tried", n)
+		}
+		if err := s.do(t, s.owner, "overview get", in(nobody)); code(err) != tocsin.NotFound {
+			t.Errorf("a tenant that is not there, by the owner of all: %v, want not_found", err)
+		}
+	})
+}
+
+// inTenant is the input with another tenant in its path.
+func inTenant(v any, tenant tocsin.TenantID) any {
+	switch v := v.(type) {
+	case api.ByID:
+		v.Tenant = tenant
+		return v
+	case api.ByIDAct:
+		v.Tenant = tenant
+		return v
+	case api.ByPerson:
+		v.Tenant = tenant
+		return v
+	case api.RuleIn:
+		v.Tenant = tenant
+		return v
+	case api.DecideIn:
+		v.Tenant = tenant
+		return v
+	case api.AssignIn:
+		v.Tenant = tenant
+		return v
+	case api.PartnerIn:
+		v.Tenant = tenant
+		return v
+	}
+	panic("an operation on one object with an input of another form")
+}

@@ -1,0 +1,212 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/secret"
+	"tocsin.dev/store"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Two tenants in which everything there is exists once, under ids that differ.
+const (
+	acme   = tocsin.TenantID("11111111-1111-4111-8111-111111111111")
+	globex = tocsin.TenantID("22222222-2222-4222-8222-222222222222")
+	nobody = tocsin.TenantID("33333333-3333-4333-8333-333333333333") // no such tenant
+)
+
+func personOf(t tocsin.TenantID) tocsin.PersonID { return tocsin.PersonID("person-" + string(t)) }
+
+// ids of the one thing of each kind in a tenant.
+func findingOf(t tocsin.TenantID) string    { return "finding-" + string(t) }
+func ruleOf(t tocsin.TenantID) string       { return "rule-" + string(t) }
+func exceptionOf(t tocsin.TenantID) string  { return "exception-" + string(t) }
+func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
+func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
+func domainOf(t tocsin.TenantID) string     { return "t" + string(t)[:4] + ".example" }
+
+// server is a service on a store, reachable by HTTP, with an owner who has a token.
+type server struct {
+	t     *testing.T
+	st    *store.Store
+	api   *api.Service
+	http  *httptest.Server
+	owner *api.Client
+}
+
+func keeper(tb testing.TB) *secret.Keeper {
+	tb.Helper()
+	k, err := secret.Open(secret.Source{File: filepath.Join(tb.TempDir(), "key")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
+}
+
+const ownerToken = "tcs_owner-token-of-the-tests-0123456789"
+
+func serve(t *testing.T, st *store.Store) *server {
+	t.Helper()
+	k := keeper(t)
+	s := api.New(st, api.Options{Connect: connections(st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	if err := s.EnsureOwner(t.Context(), "Owner@Tocsin.example", ownerToken); err != nil {
+		t.Fatal(err)
+	}
+	return &server{t: t, st: st, api: s, http: h, owner: &api.Client{URL: h.URL, Token: ownerToken}}
+}
+
+// connections does to the table what package connect does to it and to Microsoft.
+func connections(st *store.Store) api.Connect {
+	state := func(state string) func(context.Context, string, tocsin.TenantID, string) error {
+		return func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+			return st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+				_, err := t.Exec(ctx, `update connection set state = $3, version = version + 1 where tenant = $1 and id = $2`, id, state)
+				return err
+			})
+		}
+	}
+	return api.Connect{
+		Create: func(ctx context.Context, actor string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
+			tenant, id := tocsin.TenantID(c.Tenant), tocsin.NewID()
+			return tenant, id, st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+				if _, err := t.Exec(ctx, `insert into tenant (tenant, name, created) values ($1, 'new', 1) on conflict (tenant) do nothing`); err != nil {
+					return err
+				}
+				_, err := t.Exec(ctx, `insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, created) values ($1, $2, $3, 'global', $4, 'secret', $5, 'on', 1)`,
+					id, c.Name, c.ClientID, []byte("sealed"))
+				return err
+			})
+		},
+		Test: state("on"), Pause: state("paused"), Resume: state("on"),
+		Delete: func(ctx context.Context, _ string, tenant tocsin.TenantID, id string) error {
+			return st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+				_, err := t.Exec(ctx, `delete from connection where tenant = $1 and id = $2`, id)
+				return err
+			})
+		},
+	}
+}
+
+func forwarding(id, to string) tocsin.MailRule {
+	return tocsin.MailRule{ID: id, Name: "..", Enabled: true, Forward: []tocsin.Address{{Address: to}}, Delete: true,
+		Conditions: []tocsin.Term{{Name: "subject_contains", Values: []string{"invoice", "payment"}}}}
+}
+
+func text(tb testing.TB, v any) string {
+	tb.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return string(b)
+}
+
+// settle puts a tenant with one of everything into the store, or puts back what was changed or deleted.
+func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
+	tb.Helper()
+	ctx := context.Background()
+	now := tocsin.Millis(time.Date(2026, 3, 15, 9, 0, 0, 0, time.UTC))
+	later := tocsin.Millis(time.Now().AddDate(0, 6, 0))
+	p, rule := string(personOf(tenant)), forwarding(ruleOf(tenant), "drop@evil.example")
+	before := rule
+	before.Forward, before.Delete = nil, false
+	finding := tocsin.Finding{Rule: "forward-outside", Title: "Mail is forwarded outside", Severity: tocsin.High, Risk: 72, Person: personOf(tenant),
+		Who: "jane@" + domainOf(tenant), Subject: ruleOf(tenant), Why: "A rule forwards to drop@evil.example.", Stage: "exfiltration", Attack: []string{"T1114.003"},
+		Terms:    []tocsin.RiskTerm{{Points: 60, Why: "outside"}, {Points: 12, Why: "deletes"}},
+		Evidence: []tocsin.Evidence{{ID: ruleOf(tenant), Source: "mailbox_rule", What: "the rule"}}, Actions: []string{"disable_rule"}}
+	err := st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+		for _, q := range []struct {
+			text string
+			args []any
+		}{
+			{`insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, 1) on conflict (tenant) do nothing`, []any{"Tenant " + domainOf(tenant), domainOf(tenant)}},
+			{`delete from connection where tenant = $1`, nil},
+			{`insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, created) values ($1, $2, 'main', 'global', 'app', 'secret', $3, 'on', 1)`, []any{connectionOf(tenant), []byte("SEALED-SECRET")}},
+			{`insert into capability (tenant, connection, name, state, because, mend, checked) values ($1, $2, 'mailbox-rules', 'works', '', '', 1) on conflict do nothing`, []any{connectionOf(tenant)}},
+			{`insert into source (tenant, name, started, succeeded) values ($1, 'rules', $2, $3) on conflict do nothing`, []any{now, now + 1}},
+			{`insert into domain (tenant, name, is_default, seen) values ($1, $2, $3, 1) on conflict do nothing`, []any{domainOf(tenant), true}},
+			{`insert into person (tenant, person, object_id, name, upn, mail, kind, enabled, addresses, mailbox, seen, changed) values ($1, $2, $3, 'Jane Doe', $4, $5, 'member', $6, $7, 'read', 1, 1) on conflict do nothing`,
+				[]any{p, "object-" + string(tenant), "jane@" + domainOf(tenant), "jane@" + domainOf(tenant), true, text(tb, []string{"jane@" + domainOf(tenant)})}},
+			{`insert into person_address (tenant, address, person) values ($1, $2, $3) on conflict do nothing`, []any{"jane@" + domainOf(tenant), p}},
+			{`insert into directory_role (tenant, id, name, template, seen) values ($1, 'ga', 'Global Administrator', 'tpl', 1) on conflict do nothing`, nil},
+			{`insert into role_member (tenant, role, object_id, person, name, seen) values ($1, 'ga', $2, $3, 'Jane Doe', 1) on conflict do nothing`, []any{"object-" + string(tenant), p}},
+			{`insert into mail_group (tenant, id, name, mail, kind, outside, seen) values ($1, 'g', 'All', 'all@x.example', 'unified', $2, 1) on conflict do nothing`, []any{text(tb, []tocsin.Address{{Address: "out@evil.example"}})}},
+			{`insert into mailbox (tenant, person, purpose, rules_seen, rules_count, settings_seen, auto_reply) values ($1, $2, 'user', $3, 1, $3, $4) on conflict do nothing`, []any{p, now, text(tb, tocsin.AutoReply{Status: "disabled"})}},
+			{`insert into mail_rule (tenant, person, id, name, enabled, body, raw, targets, outside, risk, first_seen, changed, seen) values ($1, $2, $3, '..', $4, $5, '{"id":"raw"}', 1, $4, 72, $6, $6, $6) on conflict do nothing`,
+				[]any{p, ruleOf(tenant), true, text(tb, rule), now}},
+			{`insert into rule_target (tenant, address, person, rule, verb, outside) values ($1, 'drop@evil.example', $2, $3, 'forward', $4) on conflict do nothing`, []any{p, ruleOf(tenant), true}},
+			{`insert into rule_change (tenant, person, rule, at, id, change, before, after) values ($1, $2, $3, $4, 'c1', 'updated', $5, $6) on conflict do nothing`, []any{p, ruleOf(tenant), now, text(tb, before), text(tb, rule)}},
+			{`insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'RULE', 'rule_updated', $4, '{"event_id":"e"}') on conflict do nothing`, []any{"event-" + string(tenant), now, p}},
+			{`delete from finding where tenant = $1`, nil},
+			{`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen) values ($1, $2, $3, $4, 'high', 3, 72, $5, $6, $7, '', $8, 'exfiltration', $9, 'open', $10, $10)`,
+				[]any{findingOf(tenant), finding.Rule, finding.Title, p, finding.Who, finding.Subject, finding.Why, text(tb, finding), now}},
+			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
+			{`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, 'o', 'r', $3, 1) on conflict do nothing`, []any{partnerOf(tenant), later}},
+		} {
+			if _, err := t.Exec(ctx, q.text, q.args...); err != nil {
+				return fmt.Errorf("%s: %w", q.text, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// token makes an account with a role in a tenant ("" for no role at all) and gives a client with a token of it.
+func (s *server) token(role api.Role, tenant string) *api.Client {
+	s.t.Helper()
+	secret := "tcs_" + tocsin.NewID() + tocsin.NewID()
+	id := tocsin.NewID()
+	h := api.HashToken(secret)
+	err := s.st.Update(s.t.Context(), func(tx *store.Tx) error {
+		if _, err := tx.Exec(s.t.Context(), `insert into account (id, email, name, password, created) values ($1, $2, '', '', 1)`, id, id+"@tocsin.example"); err != nil {
+			return err
+		}
+		if role == "" {
+			role = api.Owner // of the token; the account has no grant
+		} else if _, err := tx.Exec(s.t.Context(), `insert into role_grant (account, tenant, role) values ($1, $2, $3)`, id, tenant, role); err != nil {
+			return err
+		}
+		_, err := tx.Exec(s.t.Context(), `insert into api_token (id, account, name, hash, role, tenant, created, expires) values ($1, $2, 't', $3, $4, '*', 1, 0)`, id, id, h, role)
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &api.Client{URL: s.http.URL, Token: secret}
+}
+
+// code is the code of a problem; empty for none, "unknown" for an error that is none.
+func code(err error) tocsin.Code {
+	if err == nil {
+		return ""
+	}
+	if p, ok := err.(*tocsin.Problem); ok {
+		return p.Code
+	}
+	return "unknown"
+}
+
+func call[O any](t *testing.T, c *api.Client, name string, in any) O {
+	t.Helper()
+	var out O
+	if err := c.Do(t.Context(), name, in, &out); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return out
+}
