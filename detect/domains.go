@@ -28,7 +28,7 @@ func FreeMail(addr string) bool { return freeMail[tocsin.Address{Address: addr}.
 // fabrikam.co, fabrikam-mail.com), or false.
 func (o *Org) Resembles(addr string) (string, bool) {
 	domain := tocsin.Address{Address: addr}.Domain()
-	if domain == "" || o.Domains[domain] || freeMail[domain] {
+	if _, under := o.Under(addr); domain == "" || under || o.Domains[domain] || freeMail[domain] {
 		return "", false
 	}
 	name := shape(domain)
@@ -39,6 +39,18 @@ func (o *Org) Resembles(addr string) (string, bool) {
 		mine := shape(own)
 		if len(mine) >= 6 && near(name, mine) || len(mine) >= 4 && name == mine {
 			return own, true
+		}
+	}
+	return "", false
+}
+
+// Under gives the accepted domain that addr's domain lies under without being accepted itself, or false.
+func (o *Org) Under(addr string) (string, bool) {
+	domain := tocsin.Address{Address: addr}.Domain()
+	for i := strings.IndexByte(domain, '.'); i >= 0; i = strings.IndexByte(domain, '.') {
+		domain = domain[i+1:]
+		if o.Domains[domain] {
+			return domain, true
 		}
 	}
 	return "", false

@@ -39,6 +39,6 @@ func judgeDeletesAll(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin.F
 	}
 	nameTerm(&r.MailRule, &terms)
 	stateTerms(&r.MailRule, &terms)
-	why := fmt.Sprintf("%s takes %s%s: the owner sees none of it.%s", label(&r.MailRule), takes(m.Address, &r.MailRule), and(deeds(&r.MailRule)), state(&r.MailRule))
+	why := fmt.Sprintf("%s %s: the owner sees none of it.%s", label(&r.MailRule), does(m.Address, &r.MailRule), state(&r.MailRule))
 	return scored(about(o, &deletesAll, m, r), terms, why)
 }

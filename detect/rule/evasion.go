@@ -34,13 +34,15 @@ func judgeEvasionTricks(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsi
 	if len(terms) == 0 {
 		return nil
 	}
-	trick := terms[0].Why
+	why := fmt.Sprintf("%s of %s %s", label(&r.MailRule), m.Address, terms[0].Why)
 	if bad > 0 {
 		terms.Add(bad, "it "+what)
+		why += "; it " + what
+	} else {
+		why += and(deeds(&r.MailRule))
 	}
 	stateTerms(&r.MailRule, &terms)
-	return scored(about(o, &evasionTricks, m, r), terms,
-		fmt.Sprintf("%s of %s %s%s.%s", label(&r.MailRule), m.Address, trick, and(deeds(&r.MailRule)), state(&r.MailRule)))
+	return scored(about(o, &evasionTricks, m, r), terms, why+"."+state(&r.MailRule))
 }
 
 // wordTricks are characters nobody sees, and letters of another script, in the words of conditions.

@@ -23,7 +23,7 @@ func judgeHiddenFolder(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin
 	var terms detect.Terms
 	switch {
 	case remote == detect.Far:
-		terms.Add(60, "mail is moved to "+folder+", which nobody opens")
+		terms.Add(65, "mail is moved to "+folder+", which nobody opens")
 		if breadth == detect.Every {
 			terms.Add(15, "every mail")
 		}
@@ -43,7 +43,7 @@ func judgeHiddenFolder(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocsin
 	}
 	nameTerm(&r.MailRule, &terms)
 	stateTerms(&r.MailRule, &terms)
-	why := fmt.Sprintf("%s takes %s%s.%s", label(&r.MailRule), takes(m.Address, &r.MailRule), and(deeds(&r.MailRule)), state(&r.MailRule))
+	why := fmt.Sprintf("%s %s.%s", label(&r.MailRule), does(m.Address, &r.MailRule), state(&r.MailRule))
 	f := about(o, &hiddenFolder, m, r)
 	f.Evidence = append(f.Evidence, tocsin.Evidence{ID: r.MoveTo.ID, Source: "mail_folder", What: folder, Raw: r.MoveTo.Name})
 	return scored(f, terms, why)

@@ -126,6 +126,6 @@ func hidesFinding(o *detect.Org, meta *detect.Meta, m *detect.Mailbox, r *detect
 		return nil
 	}
 	stateTerms(&r.MailRule, &terms)
-	why := fmt.Sprintf("%s hides %s from %s: it takes %s%s.%s", label(&r.MailRule), what, m.Address, takes(m.Address, &r.MailRule), and(deeds(&r.MailRule)), state(&r.MailRule))
+	why := fmt.Sprintf("%s hides %s: it %s.%s", label(&r.MailRule), what, does(m.Address, &r.MailRule), state(&r.MailRule))
 	return scored(about(o, meta, m, r), terms, why)
 }

@@ -139,6 +139,18 @@ func deeds(r *tocsin.MailRule) []string {
 	return out
 }
 
+// does says what a rule does to the mail it takes: "moves mail of amy@… to the RSS Feeds folder and marks it as read".
+func does(who string, r *tocsin.MailRule) string {
+	mail := takes(who, r)
+	all := deeds(r)
+	if len(all) == 0 {
+		return "takes " + mail
+	}
+	verb, rest, _ := strings.Cut(all[0], " it")
+	all[0] = verb + " " + mail + rest
+	return some(all)
+}
+
 // and is ", and marks it as read and deletes it" or nothing.
 func and(deeds []string) string {
 	if len(deeds) == 0 {

@@ -51,11 +51,11 @@ func judgeLife(o *detect.Org, m *detect.Mailbox, r *detect.Rule, life time.Durat
 	}
 	var terms detect.Terms
 	terms.Add(40, "it lived for "+span(life))
-	terms.Add(points, "while it lived, it "+what)
+	terms.Add(points, "it was a rule that "+what)
 	nameTerm(&r.MailRule, &terms)
 	f := about(o, &shortLived, m, r)
 	f.Time = r.DeletedAt
-	return scored(f, terms, fmt.Sprintf("%s of %s was made on %s, and deleted %s later; while it lived, it %s.", label(&r.MailRule), m.Address,
+	return scored(f, terms, fmt.Sprintf("%s of %s was made on %s, and deleted %s later; it was a rule that %s.", label(&r.MailRule), m.Address,
 		r.FirstSeen.UTC().Format("2 January 2006 at 15:04 UTC"), span(life), what))
 }
 

@@ -75,6 +75,10 @@ func destinationTerms(o *detect.Org, m *detect.Mailbox, ds []detect.Destination,
 		terms.Add(-25, "your accepted domains are not known, so it may be inside")
 	}
 	for _, d := range ds {
+		if own, ok := o.Under(d.Address); ok && len(ds) == 1 {
+			terms.Add(-20, "the domain lies under your own "+own+", but is not accepted itself")
+			return
+		}
 		if own, ok := o.Resembles(d.Address); ok {
 			terms.Add(15, d.Address+" looks like your own domain "+own)
 			return

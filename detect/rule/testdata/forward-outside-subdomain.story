@@ -6,4 +6,4 @@ person bob "Bob Brown"
 person cyd "Cyd Clark"
 
 mon 09:00 amy makes rule "Lab" when subject_contains "lab" forward to amy@lab.fabrikam.com
-expect forward-outside amy risk 55 says "amy@lab.fabrikam.com"
+expect forward-outside amy risk 45 says "amy@lab.fabrikam.com"

@@ -8,6 +8,6 @@ person cyd "Cyd Clark"
 mon 09:00 amy makes rule "Feeds" when subject_contains "quarter" move to rssfeeds mark read
 mon 09:00 bob makes rule "Ablage" when subject_contains "angebot" move to "RSS-Feeds"
 mon 09:00 cyd makes rule "Talks" move to conversationhistory
-expect hidden-folder amy risk 60 says "moves it to the RSS Feeds folder"
+expect hidden-folder amy risk 60 says "moves mail of amy@fabrikam.com with \"quarter\" in the subject to the RSS Feeds folder and marks it as read"
 expect hidden-folder bob risk 60
 expect hidden-folder cyd risk 75

@@ -6,4 +6,4 @@ person bob "Bob Brown"
 person cyd "Cyd Clark"
 
 mon 09:00 amy makes rule "Cleanup" when body_or_subject_contains "hacked", "phishing", "suspicious" delete mark read
-expect hides-security-notices amy risk 75 says "hides security notices from amy@fabrikam.com"
+expect hides-security-notices amy risk 75 says "hides security notices: it marks mail of amy@fabrikam.com"

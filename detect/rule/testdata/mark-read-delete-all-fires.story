@@ -7,5 +7,5 @@ person cyd "Cyd Clark"
 
 mon 09:00 amy makes rule "Inbox" mark read delete
 mon 09:00 bob makes rule "Zero" move to deleteditems
-expect mark-read-delete-all amy risk 75 says "takes every mail of amy@fabrikam.com, and marks it as read and deletes it"
+expect mark-read-delete-all amy risk 75 says "marks every mail of amy@fabrikam.com as read and deletes it"
 expect mark-read-delete-all bob risk 60

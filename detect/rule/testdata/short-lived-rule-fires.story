@@ -13,6 +13,6 @@ mon 09:20 cyd makes rule "Cover" when subject_contains "offer" forward to bob
 mon 10:00 cyd changes rule "Cover" when subject_contains "offer" forward to eve@evil.example
 mon 11:00 cyd changes rule "Cover" when subject_contains "offer" move to "Offers"
 mon 12:00 cyd deletes rule "Cover"
-expect short-lived-rule amy risk 70 says "deleted 4 hours later; while it lived, it sends every mail"
+expect short-lived-rule amy risk 70 says "deleted 4 hours later; it was a rule that sends every mail"
 expect short-lived-rule bob risk 60 says "20 minutes"
 expect short-lived-rule cyd risk 60
