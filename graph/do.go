@@ -79,7 +79,11 @@ const throttleTries = 8
 func (c *Client) again(err error, r request, try int, firstToken bool) (bool, time.Duration) {
 	switch e := err.(type) {
 	case *Throttled:
-		return !e.Ours && try < throttleTries, e.After // refused requests did nothing, so this holds for every method
+		wait := e.After
+		if e.guess {
+			wait = max(wait, backoff(4*c.cfg.Backoff, try))
+		}
+		return !e.Ours && try < throttleTries, wait // refused requests did nothing, so this holds for every method
 	case *Unauthorized:
 		return firstToken, 0
 	case *passes:

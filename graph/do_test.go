@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -355,12 +356,17 @@ func TestLongAnswersAreRefused(t *testing.T) {
 	}
 }
 
+// hang never answers. Returning when the client has gone would be an answer, which net/http may yet deliver.
+func hang(r *http.Request) {
+	<-r.Context().Done()
+	panic(http.ErrAbortHandler)
+}
+
 func TestTimeoutOfOneAttempt(t *testing.T) {
 	var n atomic.Int32
 	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if n.Add(1) == 1 {
-			<-r.Context().Done()
-			return
+			hang(r)
 		}
 		reply200(w, oneUser)
 	}, func(c *Config) { c.Timeout = 200 * time.Millisecond })
@@ -370,7 +376,7 @@ func TestTimeoutOfOneAttempt(t *testing.T) {
 }
 
 func TestTheCallersEndIsItsOwnError(t *testing.T) {
-	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) { hang(r) })
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
 	if err := c.Get(ctx, "users.get", P{"user": "u1"}, nil); !errors.Is(err, context.Canceled) {
@@ -480,5 +486,98 @@ func TestTokensInAnswersDoNotShow(t *testing.T) {
 	text := fmt.Sprintf("%v %+v %#v %s", err, err, *as[*Failed](t, err), &log)
 	if strings.Contains(text, secret) || strings.Contains(text, "eyJ") {
 		t.Errorf("a token shows: %s", text)
+	}
+}
+
+func TestAPersonWaitingGoesFirst(t *testing.T) {
+	in, out := make(chan struct{}, 10), make(chan struct{})
+	c, f := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		in <- struct{}{}
+		<-out
+		reply200(w, `{}`)
+	})
+	ctx := ctxFor(t)
+	var wg sync.WaitGroup
+	get := func(ctx context.Context) {
+		wg.Go(func() {
+			if err := c.Get(ctx, "mailboxSettings.get", P{"user": "U"}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range 4 {
+		get(ctx)
+	}
+	for range 3 {
+		<-in
+	}
+	get(WithPriority(ctx, High))
+	<-in
+	if n := len(f.requests()); n != 4 {
+		t.Errorf("%d at a time", n)
+	}
+	close(out)
+	wg.Wait()
+	if err := c.Get(WithPriority(ctx, High), "users.get", P{"user": "u"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	reqs := f.requests()
+	if got := reqs[len(reqs)-1].Header.Get("x-ms-throttle-priority"); got != "high" {
+		t.Errorf("priority %q", got)
+	}
+}
+
+func TestEveryErrorIsOneSentence(t *testing.T) {
+	at := Where{Call: "users.get"}
+	for _, err := range []error{
+		&Throttled{Where: at, After: 1234 * time.Millisecond}, &Throttled{Where: at, After: time.Hour, Ours: true, Limit: "directory"},
+		&Gone{Where: at}, &Denied{Where: at}, &Denied{Where: at, OutOfScope: true}, &Denied{Where: at, Permissions: []string{"A", "B"}},
+		&NoMailbox{Where: at, Code: "X"}, &NotFound{Where: at}, &Challenge{Where: at}, &Unauthorized{Where: at, Message: "m"},
+		&Unavailable{Where: at, What: "it does not answer"}, &Failed{Where: at}, &ForeignLink{Call: "users.get", Host: "https://x"}, &ForeignLink{Call: "users.get", Loop: true},
+	} {
+		s := err.Error()
+		if !strings.HasPrefix(s, "users.get: ") || strings.HasSuffix(s, ".") || strings.Contains(s, "failed to") || strings.Contains(s, "  ") || len(s) < 20 {
+			t.Errorf("%T: %q", err, s)
+		}
+		if got := fmt.Sprint(&Unavailable{What: "alone"}); got != "alone" {
+			t.Error(got)
+		}
+	}
+	if got := fmt.Sprintf("%v %s", token{value: "secret"}, token{value: "secret"}); strings.Contains(got, "secret") {
+		t.Error(got)
+	}
+}
+
+func TestAnUntold429BacksOff(t *testing.T) {
+	var at []time.Time
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if at = append(at, time.Now()); len(at) < 5 {
+			refuse(w, 429, "TooManyRequests")
+			return
+		}
+		reply200(w, oneUser)
+	}, func(c *Config) { c.Backoff = 10 * time.Millisecond })
+	if err := c.Get(ctxFor(t), "users.get", P{"user": "u"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 { // at least half of 40, 80, 160, 320 ms
+		if d, least := at[i+1].Sub(at[i]), 20*time.Millisecond<<i; d < least {
+			t.Errorf("try %d came after %s, want at least %s", i+2, d, least)
+		}
+	}
+}
+
+func TestCredentialsDoNotPrint(t *testing.T) {
+	cfg := Config{Tenant: "t", Client: "c", Secret: theSecret, Key: []byte(theSecret)}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("made", "config", cfg)
+	for _, s := range []string{fmt.Sprintf("%v %+v %#v %s", cfg, cfg, cfg, cfg), fmt.Sprintf("%v %+v %#v %s", c, c, c, c), log.String()} {
+		if strings.Contains(s, theSecret[:8]) || strings.Contains(s, fmt.Sprint([]byte(theSecret[:4]))) {
+			t.Errorf("the secret prints: %s", s)
+		}
 	}
 }

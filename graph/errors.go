@@ -27,6 +27,8 @@ type Throttled struct {
 	After time.Duration // from now
 	Limit string        // which: all, mailbox, directory, reports, protection; empty when only Graph knows
 	Ours  bool          // we held it back; Graph was not asked
+
+	guess bool // Graph did not say how long: each further try waits longer
 }
 
 func (e *Throttled) Error() string {

@@ -67,6 +67,17 @@ type Config struct {
 	Batches int           // batch requests at a time; the zero value is 16
 }
 
+// String hides the credential, from %v and %+v too.
+func (cfg Config) String() string {
+	return fmt.Sprintf("graph.Config{Tenant: %q, Client: %q, Graph: %q}", cfg.Tenant, cfg.Client, cfg.Cloud.Graph)
+}
+
+// GoString hides it from %#v.
+func (cfg Config) GoString() string { return cfg.String() }
+
+// LogValue hides it from slog.
+func (cfg Config) LogValue() slog.Value { return slog.StringValue(cfg.String()) }
+
 // Client makes the calls. It is safe for use by many at once.
 type Client struct {
 	cfg    Config
@@ -76,6 +87,12 @@ type Client struct {
 	tokens *tokens
 	limits *limiter
 }
+
+// String hides the credential.
+func (c *Client) String() string { return c.cfg.String() }
+
+// GoString hides it too.
+func (c *Client) GoString() string { return c.cfg.String() }
 
 // New makes a client. Nothing is sent: a wrong secret shows at the first call, a key that does not fit its certificate now.
 func New(cfg Config) (*Client, error) {

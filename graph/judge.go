@@ -20,7 +20,7 @@ func (c *Client) judge(call Call, rep *reply) error {
 	case call.Kind == Mailbox && s >= 400 && s < 500 && f.is(noMailbox...):
 		return &NoMailbox{Where: at, Code: f.Code}
 	case s == http.StatusTooManyRequests:
-		return &Throttled{Where: at, After: after(rep.header, time.Now(), backoff(4*c.cfg.Backoff, 1))}
+		return c.throttled(at, rep)
 	case s == http.StatusUnauthorized:
 		return c.unauthorized(at, f, rep)
 	case s == http.StatusForbidden:
@@ -47,6 +47,15 @@ func codeIn(code string) string {
 		return ""
 	}
 	return " (" + code + ")"
+}
+
+// throttled is a 429: Identity Protection's, and some others, do not say how long to wait.
+func (c *Client) throttled(at Where, rep *reply) error {
+	e := &Throttled{Where: at, After: after(rep.header, time.Now(), -1)}
+	if e.After < 0 {
+		e.After, e.guess = backoff(4*c.cfg.Backoff, 1), true
+	}
+	return e
 }
 
 func (c *Client) unauthorized(at Where, f fault, rep *reply) error {

@@ -89,7 +89,7 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 		l := newLimiter(Limits{}, nil, time.Now)
 		var order []string
 		var mu sync.Mutex
-		call := func(name string, high bool) {
+		call := func(name string, high bool, lasts time.Duration) {
 			tk, err := l.acquire(t.Context(), mailboxAsk(high))
 			if err != nil {
 				t.Error(err)
@@ -98,19 +98,19 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 			mu.Lock()
 			order = append(order, name)
 			mu.Unlock()
-			time.Sleep(time.Minute)
+			time.Sleep(lasts)
 			tk.release(0)
 		}
 		for i := range 5 {
-			go call(fmt.Sprint("low", i), false)
+			go call(fmt.Sprint("low", i), false, time.Minute+time.Duration(i)*time.Second)
 			synctest.Wait()
 		}
 		if len(order) != 3 {
 			t.Fatalf("%q go at once, want 3 of the background", order)
 		}
-		go call("high0", true)
+		go call("high0", true, time.Hour)
 		synctest.Wait()
-		go call("high1", true)
+		go call("high1", true, time.Hour)
 		synctest.Wait()
 		if want := []string{"low0", "low1", "low2", "high0"}; !slices.Equal(order, want) {
 			t.Fatalf("%q, want %q", order, want)
@@ -118,13 +118,13 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 		if _, _, ok := l.try(mailboxAsk(false)); ok {
 			t.Error("a fifth was let in")
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		// high1 waited the shortest and goes first; then the two that were in line.
 		if order[4] != "high1" || !slices.Equal(order[5:], []string{"low3", "low4"}) {
 			t.Errorf("then %q", order[4:])
 		}
-		time.Sleep(5 * time.Minute)
+		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		b := l.boxes[7]
 		if b.high != 0 || b.low != 0 || b.queue != nil {

@@ -126,3 +126,16 @@ func FuzzNextLink(f *testing.F) {
 		}
 	})
 }
+
+func TestDateTimeTimeZone(t *testing.T) {
+	want := time.Date(2016, 3, 19, 2, 0, 0, 0, time.UTC)
+	for d, ok := range map[DateTimeTimeZone]bool{
+		{"2016-03-19T02:00:00.0000000", "UTC"}: true, {"2016-03-19T02:00:00", ""}: true, {"2016-03-19T03:00:00", "Europe/Berlin"}: true,
+		{"2016-03-19T03:00:00+01:00", "UTC"}: true, {"2016-03-19T03:00:00", "W. Europe Standard Time"}: false, {"2016-03-19T03:00:00", "Local"}: false,
+		{"", "UTC"}: false, {"noon", "UTC"}: false,
+	} {
+		if got, good := d.At(); good != ok || ok && !got.Equal(want) {
+			t.Errorf("%+v is %s, %v", d, got, good)
+		}
+	}
+}

@@ -256,6 +256,15 @@ func TestTheSignInCannotBeReached(t *testing.T) {
 	}
 }
 
+func TestAnotherAuthoritySpeaks(t *testing.T) {
+	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		reply200(w, `{"token_endpoint":"https://evil.example/token","issuer":"https://evil.example/x","authorization_endpoint":"https://evil.example/a"}`)
+	}, func(c *Config) { c.Tokens, c.Secret = nil, theSecret })
+	if e := as[*Unavailable](t, c.SignIn(ctxFor(t))); !strings.Contains(e.What, "another authority") {
+		t.Errorf("got %v", e)
+	}
+}
+
 func TestAWrongClockIsNamed(t *testing.T) {
 	c, _ := entra(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(17*time.Minute).UTC().Format(http.TimeFormat))
