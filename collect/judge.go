@@ -171,5 +171,5 @@ func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by 
 			}
 		}
 		return nil
-	}, `select person, rule, at, change, before from rule_change where tenant = $1 and $2 >= 0 and person in (`+in+`) order by person, rule, at, id`, args...)
+	}, `select person, rule, at, change, before from rule_change where tenant = $1 and person in (`+store.In(len(people), 2)+`) order by person, rule, at, id`, anys(people)...)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -93,8 +94,8 @@ func onBoth(t *testing.T, test func(t *testing.T, address string)) {
 
 // own is w as a connection's input.
 func own(w *sim.Sim) connect.New {
-	return connect.New{Tenant: w.Tenant(), Client: w.ClientID(), Secret: w.Secret(), Cloud: "own",
-		Own: connect.Own{Authority: "https://graph.sim.invalid", Graph: "https://graph.sim.invalid"}}
+	in := w.Access()
+	return connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret, Cloud: "own", Own: connect.Own{Authority: in.Authority, Graph: in.Graph}}
 }
 
 // join connects s to w.
@@ -252,3 +253,6 @@ func keys[V any](m map[string]V) []string {
 	}
 	return out
 }
+
+// escape is a native id as a part of a path.
+func escape(id string) string { return url.PathEscape(id) }

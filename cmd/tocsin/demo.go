@@ -96,9 +96,10 @@ func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.Serve(ctx, l) })
-	const host = "https://graph.sim.invalid" // in process: no socket, no name
-	_, err = s.Connections.Create(ctx, demoOwner, connect.New{Tenant: world.Tenant(), Client: world.ClientID(), Secret: world.Secret(),
-		Cloud: "own", Own: connect.Own{Authority: host, Graph: host}})
+	g.Go(func() error { return world.Run(ctx) })
+	in := world.Access()
+	_, err = s.Connections.Create(ctx, demoOwner, connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret,
+		Cloud: "own", Own: connect.Own{Authority: in.Authority, Graph: in.Graph}})
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
 		err = nil // --data of an earlier demo
 	}

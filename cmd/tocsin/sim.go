@@ -43,6 +43,7 @@ func simulate() *cobra.Command {
 	c.Flags().Int64Var(&conf.Seed, "seed", 1, "the world is made from it")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address of Graph and the sign-in")
 	c.Flags().StringVar(&control, "control", "127.0.0.1:0", "address of the control listener")
+	c.Flags().Float64Var(&conf.Rate, "rate", 0, "mail events a second")
 	c.Flags().StringArrayVar(&stories, "story", nil, "file with a story to play; may be given again")
 	c.Flags().StringVar(&conf.TruthPath, "truth", "", "file for the ground truth")
 	return c

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,9 +212,15 @@ func (s *Sim) known(id string) *aadError {
 	return nil
 }
 
+// reserved are the scopes of OpenID Connect.
+var reserved = []string{"openid", "offline_access", "profile", "email"}
+
 func scoped(r *http.Request, scope string) *aadError {
 	want := audience + "/.default"
 	for _, p := range strings.Fields(scope) {
+		if slices.Contains(reserved, p) {
+			continue // Entra takes them and gives nothing for them; MSAL for Go always sends them
+		}
 		base, ok := strings.CutSuffix(p, "/.default")
 		if !ok {
 			return aad(http.StatusBadRequest, 1002012, "invalid_scope", "The provided value for scope %s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).", scope)

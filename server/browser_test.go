@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"tocsin.dev/graph/sim"
+	"tocsin.dev/store/storetest"
+)
+
+// browser opens a page in headless Chromium, and fails the test for what the page writes to the console as an error.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("Chromium is not installed: run .ci/setup")
+		}
+		t.Skip("Chromium is not installed (.ci/setup does it): the pages were not driven")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 900))
+	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	ctx, stop = chromedp.NewContext(ctx)
+	t.Cleanup(stop)
+	messages := chromedp.Console(ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			if m.IsException() || m.Type == "error" {
+				t.Errorf("the console of %s: %s", m.URL, m.Text)
+			}
+		}
+	}()
+	return ctx
+}
+
+// page is a browser on a server's pages.
+type page struct {
+	t    *testing.T
+	ctx  context.Context
+	base string
+}
+
+func (p page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, stop := context.WithTimeout(p.ctx, 40*time.Second)
+	defer stop()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 2000)`))
+		p.t.Fatalf("%s: %v, on\n%s", what, err, text)
+	}
+}
+
+// shows waits until the page shows the text.
+func (p page) shows(what, text string) {
+	p.t.Helper()
+	p.until(what, fmt.Sprintf(`document.body.innerText.includes(%q)`, text))
+}
+
+func (p page) until(what, condition string) {
+	p.t.Helper()
+	var last string
+	eventually(p.t, what, func() string {
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](condition))
+		if err != nil {
+			last = err.Error()
+			return last
+		}
+		if ok {
+			return ""
+		}
+		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 1500)`))
+		return "it does not hold: " + condition + ", on\n" + text
+	})
+}
+
+// shoot takes the page's picture, light and dark, wide and narrow, into the directory TOCSIN_TEST_SHOTS, where one is
+// named: people look at them; and holds that nothing is wider than the window.
+func (p page) shoot(name string) {
+	p.t.Helper()
+	dir := os.Getenv("TOCSIN_TEST_SHOTS")
+	for _, width := range []int64{1440, 390} {
+		p.do("resize", chromedp.EmulateViewport(width, 900))
+		wide, err := chromedp.Run(p.ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth`))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		if int64(wide) > width {
+			p.t.Errorf("%s is %.0f pixels wide in a window of %d", name, wide, width)
+		}
+		if dir == "" {
+			continue
+		}
+		for _, theme := range []string{"light", "dark"} {
+			p.do("theme", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+				_, err := chromedp.Run(ctx, chromedp.Evaluate[any](fmt.Sprintf(`document.documentElement.dataset.theme=%q`, theme)))
+				return err
+			}))
+			picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, theme)), picture, 0o600); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+	p.do("resize", chromedp.EmulateViewport(1440, 900))
+}
+
+// TestBrowser: a stranger claims the server, finds the attack explained, sees the next one come without a reload,
+// decides, and looks at every page.
+func TestBrowser(t *testing.T) {
+	ctx := browser(t)
+	w := world(t, 60, fraud)
+	c := settings(t)
+	c.Database = storetest.SQLiteAddress(t)
+	s := start(t, c, w.Client())
+	hs := httptest.NewServer(s.Handler())
+	t.Cleanup(hs.Close)
+	p := page{t, ctx, hs.URL}
+
+	link, err := s.API.SetupLink(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.do("claim the server", chromedp.Navigate(hs.URL+"/setup?token="+link), chromedp.WaitVisible("#password"),
+		chromedp.SendKeys("#email", "jo@example.com"), chromedp.SendKeys("#name", "Jo"), chromedp.SendKeys("#password", "a bell in the night"),
+		chromedp.Click("form button.primary"))
+	p.until("the welcome", `!document.location.pathname.startsWith("/setup")`)
+	p.shoot("welcome-empty")
+
+	conn := join(t, s, w)
+	synced(t, s, conn.Tenant)
+	amy := "amy@" + w.Domain()
+	eventually(t, "the findings", func() string {
+		if _, ok := findings(t, s, conn.Tenant)["forward-outside "+amy]; !ok {
+			return "not there"
+		}
+		return ""
+	})
+	at := hs.URL + "/t/" + string(conn.Tenant)
+	p.do("overview", chromedp.Navigate(at+"/overview"), chromedp.WaitVisible("main"))
+	p.shows("the overview", amy)
+	p.shoot("overview")
+
+	p.do("findings", chromedp.Navigate(at+"/findings"), chromedp.WaitVisible("main table"))
+	p.shows("the findings list", amy)
+	p.shoot("findings")
+	live(t, p, w)
+
+	detail := findings(t, s, conn.Tenant)["forward-outside "+amy]
+	p.do("the finding", chromedp.Navigate(at+"/findings/"+detail.ID), chromedp.WaitVisible("main"))
+	for _, text := range []string{"drop@evil.example", "T1114.003"} {
+		p.shows("the finding's explanation", text)
+	}
+	p.shoot("finding")
+	for _, name := range []string{"rules", "mailboxes", "identities", "detections", "connections", "settings/organisation", "settings/exceptions"} {
+		p.do(name, chromedp.Navigate(at+"/"+name), chromedp.WaitVisible("main"))
+		p.shoot(strings.ReplaceAll(name, "/", "-"))
+	}
+	person := string(detail.Person)
+	p.do("the rule", chromedp.Navigate(at+"/rules/"+person+"/"+escape(detail.Subject)), chromedp.WaitVisible("main"))
+	p.shows("the rule", "drop@evil.example")
+	p.shoot("rule")
+	p.do("the identity", chromedp.Navigate(at+"/identities/"+person), chromedp.WaitVisible("main"))
+	p.shows("the identity", amy)
+	p.shoot("identity")
+	p.do("the mailbox", chromedp.Navigate(at+"/mailboxes/"+person), chromedp.WaitVisible("main"))
+	p.shoot("mailbox")
+	p.do("the connection", chromedp.Navigate(at+"/connections/"+conn.ID), chromedp.WaitVisible("main"))
+	p.shows("the capabilities", "Inbox rules")
+	p.shoot("connection")
+	for _, name := range []string{"/connect", "/settings", "/settings/accounts", "/settings/tokens", "/settings/you"} {
+		p.do(name, chromedp.Navigate(hs.URL+name), chromedp.WaitVisible("main"))
+		p.shoot(strings.Trim(strings.ReplaceAll(name, "/", "-"), "-"))
+	}
+}
+
+// live: another attack appears in the list that is open, without a reload.
+func live(t *testing.T, p page, w *sim.Sim) {
+	t.Helper()
+	p.do("mark the page", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[any](`window.unreloaded = true`))
+		return err
+	}))
+	play(t, w, "# While somebody looks.\ndomain fabrikamfreight.com\nperson carla \"Carla Dune\"\nmon 10:00 carla makes rule \"zz\" forward to drop@evil.example")
+	p.shows("the new finding, live", "carla@"+w.Domain())
+	p.until("that the page was not reloaded", `window.unreloaded === true`)
+}
