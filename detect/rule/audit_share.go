@@ -102,16 +102,16 @@ func judgeAnonymousLink(o *detect.Org, _ *detect.Memory, r *detect.Record) []toc
 		did = "changed the link to " + fileOf(r) + " that asks for no sign-in"
 	case "AnonymousLinkUsed":
 		terms = auditTerms(10, "the link was used")
-		who, did = "somebody", "opened "+fileOf(r)+" by a link that asks for no sign-in"
+		who, did = "Somebody", "opened "+fileOf(r)+" by a link that asks for no sign-in"
+	}
+	at := ""
+	if r.IP != "" {
+		at = " (from " + r.IP + ")"
 	}
 	if strings.Contains(auditText(r, "event_data"), "<Type>Edit</Type>") {
 		terms.Add(5, "and change it")
 	}
-	why := strings.ToUpper(who[:min(1, len(who))]) + who[min(1, len(who)):]
-	if r.Operation != "AnonymousLinkUsed" {
-		why = who
-	}
-	return auditOne(auditFinding(o, &anonymousLink, r, r.Actor, strings.ToLower(r.Object), r.Operation, fmt.Sprintf("%s %s%s.", why, did, auditFrom(r)), terms))
+	return auditOne(auditFinding(o, &anonymousLink, r, r.Actor, strings.ToLower(r.Object), r.Operation, fmt.Sprintf("%s %s%s.", who, did, at), terms))
 }
 
 func judgeSharing(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Finding {

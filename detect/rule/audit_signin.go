@@ -344,7 +344,7 @@ func judgeDisabled(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin
 		return nil
 	}
 	terms := auditTerms(40, fmt.Sprintf("%d tries within a day", len(notes)))
-	why := fmt.Sprintf("%s tried %s that cannot sign in %d times within a day.", r.IP, auditPlural(detect.Distinct(notes), "account"), len(notes))
+	why := fmt.Sprintf("%s tried %d times within a day to sign in to %s.", r.IP, len(notes), auditPlural(detect.Distinct(notes), "disabled account"))
 	before := notes
 	if ins := mem.Since(noteSuccess, r.IP, r.Time.Add(-longMemory)); len(ins) > 0 && ins[len(ins)-1].Value != who {
 		terms.Add(28, "and the address signed in to another account")
@@ -362,7 +362,7 @@ func disabledThenIn(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsi
 	}
 	terms := auditTerms(40, fmt.Sprintf("%d tries on disabled accounts", len(notes)))
 	terms.Add(28, "and the address signed in to another account")
-	why := fmt.Sprintf("%s, which had tried %s that cannot sign in, signed in as %s.", r.IP, auditPlural(detect.Distinct(notes), "account"), r.Actor)
+	why := fmt.Sprintf("%s, which had tried %s, signed in as %s.", r.IP, auditPlural(detect.Distinct(notes), "disabled account"), r.Actor)
 	return auditOne(auditFinding(o, &disabledAccountSignIn, r, r.Actor, r.IP, "", why, terms, auditTail(notes, 20)...))
 }
 

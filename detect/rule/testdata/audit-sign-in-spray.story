@@ -1,0 +1,22 @@
+# An address tries one password on ten accounts and gets into one of them; it tried disabled accounts besides.
+domain fabrikam.com
+person zoe "Zoe Zander"
+
+mon 03:00 "u0@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:01 "u1@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:02 "u2@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:03 "u3@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:04 "u4@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:05 "u5@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:06 "u6@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:07 "u7@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:08 "u8@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:09 "u9@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:10 zoe audits "UserLoginFailed" from 203.0.113.7 error="50126"
+mon 03:11 zoe audits "UserLoggedIn" from 203.0.113.7 error="0"
+mon 04:00 "gone@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50057"
+mon 04:01 "gone@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50057"
+mon 04:02 "gone@fabrikam.com" audits "UserLoginFailed" from 203.0.113.7 error="50057"
+expect password-spray "203.0.113.7" risk 65 says "accounts within an hour"
+expect password-spray zoe risk 85 says "signed in as zoe"
+expect disabled-account-sign-in "gone@fabrikam.com" risk 65 says "also signed in as zoe"
