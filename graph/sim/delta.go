@@ -2,12 +2,14 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 )
 
 // A delta round walks everything (or, later, what changed since) page by page; its links carry tokens of
-// [phase, position, log length when the round began, Unix time].
+// [phase, position, log length when the round began, Unix time, number of the query].
 const (
 	phaseAll     = 1 // walking what there is
 	phaseChanges = 2 // walking what changed since
@@ -41,14 +43,15 @@ type changed struct {
 }
 
 func (s *Sim) delta(r *request, t tracked) reply {
-	q, bad := s.asks(r, t.props)
-	if bad != nil {
-		return *bad
-	}
 	phase, at, base, bad := s.resume(r, t)
 	if bad != nil {
 		return *bad
 	}
+	q, bad := s.asks(r, t.props)
+	if bad != nil {
+		return *bad
+	}
+	baked := s.baked.number(r.query.encode(map[string]string{"$skiptoken": "", "$deltatoken": ""}))
 	size := t.page
 	if v, ok := r.prefers("odata.maxpagesize"); ok {
 		if n, err := strconv.Atoi(v); err == nil && n > 0 {
@@ -67,13 +70,13 @@ func (s *Sim) delta(r *request, t tracked) reply {
 		body, next = walkChanges(body, q, t, base, at, size)
 	}
 	if next >= 0 {
-		b = appendString(append(b, `,"@odata.nextLink":`...), r.deltaLink("$skiptoken", s.token(uint64(phase), uint64(next), uint64(base), s.seconds())))
+		b = appendString(append(b, `,"@odata.nextLink":`...), r.deltaLink("$skiptoken", s.token(uint64(phase), uint64(next), uint64(base), s.seconds(), baked)))
 	} else {
 		mark := t.now
 		if phase == phaseAll {
 			mark = base // what changed during the first round comes again
 		}
-		b = appendString(append(b, `,"@odata.deltaLink":`...), r.deltaLink("$deltatoken", s.token(phaseDone, 0, uint64(mark), s.seconds())))
+		b = appendString(append(b, `,"@odata.deltaLink":`...), r.deltaLink("$deltatoken", s.token(phaseDone, 0, uint64(mark), s.seconds(), baked)))
 	}
 	return ok(append(append(b, body...), "]}"...))
 }
@@ -93,7 +96,7 @@ func (s *Sim) resume(r *request, t tracked) (phase, at, base int, bad *reply) {
 		return phaseDone, 0, t.now, nil
 	}
 	n, valid := s.readToken(text)
-	if !valid || len(n) != 4 {
+	if !valid || len(n) != 5 {
 		out := s.refuse(r, http.StatusBadRequest, "Request_BadRequest", "The delta token is not valid.")
 		if t.outlook {
 			out = s.refuse(r, http.StatusBadRequest, "ErrorInvalidSyncStateData", "The sync state data is invalid.")
@@ -101,14 +104,16 @@ func (s *Sim) resume(r *request, t tracked) (phase, at, base int, bad *reply) {
 		return 0, 0, 0, &out
 	}
 	made := time.Unix(int64(n[3]), 0)
-	if t.expires && s.clock.Now().Sub(made) > tokenLife || int(n[2]) > t.now || n[3] < uint64(s.forgotten.Load()) {
+	asked, known := s.baked.query(n[4])
+	if !known || t.expires && s.clock.Now().Sub(made) > tokenLife || int(n[2]) > t.now || n[3] < uint64(s.forgotten.Load()) {
 		out := s.refuse(r, http.StatusGone, "syncStateNotFound", "The sync state generation is not found; the delta token has expired. Please perform a full synchronization.")
 		if !t.outlook {
 			out = s.refuse(r, http.StatusGone, "resyncRequired", "Resync required. Any local state should be dropped and a full synchronization performed.")
 		}
-		out = out.with("Location", r.deltaLink("", ""))
+		out = out.with("Location", r.base+"/"+r.path)
 		return 0, 0, 0, &out
 	}
+	r.query = asked // what a round asks for was settled by its first call
 	phase, at, base = int(n[0]), int(n[1]), int(n[2])
 	if phase == phaseDone {
 		phase = phaseChanges
@@ -119,9 +124,41 @@ func (s *Sim) resume(r *request, t tracked) (phase, at, base int, bad *reply) {
 // ForgetDeltas makes every delta token given so far unknown: 410.
 func (s *Sim) ForgetDeltas() { s.forgotten.Store(s.clock.Now().Unix() + 1) }
 
-// deltaLink keeps what was asked and adds the token.
+// deltaLink has nothing but the token: what was asked is baked into it.
 func (r *request) deltaLink(name, token string) string {
-	return r.link(map[string]string{name: token})
+	return r.base + "/" + r.path + "?" + name + "=" + token
+}
+
+// queries numbers what delta rounds asked for.
+type queries struct {
+	mu      sync.Mutex
+	numbers map[string]uint64
+	texts   []string
+}
+
+func (q *queries) number(text string) uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n, ok := q.numbers[text]; ok {
+		return n
+	}
+	if q.numbers == nil {
+		q.numbers = map[string]uint64{}
+	}
+	n := uint64(len(q.texts))
+	q.texts = append(q.texts, text)
+	q.numbers[text] = n
+	return n
+}
+
+func (q *queries) query(n uint64) (query, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n >= uint64(len(q.texts)) {
+		return nil, false
+	}
+	out, err := parseQuery(q.texts[n])
+	return out, err == nil
 }
 
 func walk(b []byte, q *asked, t tracked, at, size int) ([]byte, int) {
@@ -358,7 +395,16 @@ func (s *Sim) messagesDelta(r *request) reply {
 			}
 			return s.messageItem(b, m, immutable), true
 		},
-		since: func(n int) []changed { return s.messagesSince(b, f.n, n, immutable) }})
+		since: func(n int) []changed {
+			return ofType(s.messagesSince(b, f.n, n, immutable), r.query.get("changeType"))
+		}})
+}
+
+// ofType keeps the changes of one type: created, updated or deleted; "" keeps all. Nothing here updates a message yet.
+func ofType(all []changed, kind string) []changed {
+	return slices.DeleteFunc(all, func(c changed) bool {
+		return kind == "updated" || kind == "created" && c.reason != "" || kind == "deleted" && c.reason == ""
+	})
 }
 
 // messagesSince gives what changed in a folder; a message that went on to another is deleted here.

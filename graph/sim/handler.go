@@ -24,13 +24,17 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	if !s.suffer(w, r, req, hit) {
 		return
 	}
+	var out reply
 	if !isGraph {
 		pause(r, s.cfg.Latency)
-		s.login(w, r)
-		return
-	}
-	var out reply
-	if body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
+		if hit == nil || hit.Kind == Slow {
+			s.login(w, r)
+			return
+		}
+		answer := &recorded{header: http.Header{}, status: http.StatusOK}
+		s.login(answer, r)
+		out = reply{status: answer.status, body: answer.body.Bytes()}
+	} else if body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		out = s.refuse(req, http.StatusBadRequest, "BadRequest", "The request body cannot be read.")
 	} else {
 		req.body = body

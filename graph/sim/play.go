@@ -24,12 +24,16 @@ func week(t time.Time) time.Time {
 	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7)
 }
 
-// anchor is the Monday 00:00 from which a story's acts count: the start that was told, else the latest Monday after
-// which all of them are past.
+// anchor is the Monday 00:00 from which the configured stories' acts count: the start that was told, else latestPast.
 func (s *Sim) anchor(st *story.Story) time.Time {
 	if !s.cfg.Start.IsZero() {
 		return s.cfg.Start
 	}
+	return s.latestPast(st)
+}
+
+// latestPast is the Monday 00:00 of the latest week from which counted all acts are past.
+func (s *Sim) latestPast(st *story.Story) time.Time {
 	now := s.clock.Now()
 	at := week(now)
 	for n := len(st.Acts); n > 0 && at.Add(st.Acts[n-1].At).After(now); {
@@ -41,18 +45,11 @@ func (s *Sim) anchor(st *story.Story) time.Time {
 // Play lets a story happen now, all acts at once in their order, each with its own time: those of the latest week in
 // which all are past.
 func (s *Sim) Play(st *story.Story) error {
-	if err := s.schedule(st, s.anchorPast(st)); err != nil {
+	if err := s.schedule(st, s.latestPast(st)); err != nil {
 		return err
 	}
 	s.catchUp()
 	return nil
-}
-
-func (s *Sim) anchorPast(st *story.Story) time.Time {
-	start := s.cfg.Start
-	s.cfg.Start = time.Time{}
-	defer func() { s.cfg.Start = start }()
-	return s.anchor(st)
 }
 
 // Live lets a story happen from now on, its times compressed so that its last act comes after so long: the demo.
@@ -239,12 +236,12 @@ func (s *Sim) flags(p *person, d *story.Decl) {
 // act lets one thing happen. The caller holds mu.
 func (s *Sim) act(n scheduled) error {
 	a := n.act
-	p, err := s.settleIn(n.story.Address(a.Who), "", a.Who, nil)
+	p, err := s.actor(n)
 	if err != nil {
-		if a.Verb == story.Runs || a.Verb == story.Audits || a.Verb == story.SignsIn {
-			return s.tell(Truth{Change: "audit", By: n.by(), Time: n.at, ID: a.Args["operation"]}) // done by something that is no person
-		}
 		return err
+	}
+	if p == nil { // done by something that is no person of the tenant
+		return s.tell(Truth{Change: "audit", By: n.by(), Time: n.at, ID: first(a.Args["operation"], string(a.Verb))})
 	}
 	switch a.Verb {
 	case story.MakesRule, story.ChangesRule, story.DeletesRule, story.DisablesRule, story.EnablesRule:
@@ -259,6 +256,23 @@ func (s *Sim) act(n scheduled) error {
 		return s.tell(Truth{Change: "audit", Mailbox: p.mail, Person: p.id, ID: first(a.Args["operation"], string(a.Verb)), By: n.by(), Time: n.at})
 	}
 	return fmt.Errorf("the simulator knows no verb %q", a.Verb)
+}
+
+// actor is who acts; nil for a stranger or a service in an act that only an audit record tells of. Somebody who is not
+// declared, but has an address of the tenant's, comes into being.
+func (s *Sim) actor(n scheduled) (*person, error) {
+	address := n.story.Address(n.act.Who)
+	if p := s.world.find(address); p != nil {
+		return p, nil
+	}
+	if _, domain, ok := strings.Cut(address, "@"); ok && s.world.accepted(domain) {
+		return s.settleIn(address, "", n.act.Who, nil)
+	}
+	switch n.act.Verb {
+	case story.Runs, story.Audits, story.SignsIn:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%s is nobody of this tenant", n.act.Who)
 }
 
 func (n scheduled) by() string { return fmt.Sprintf("%s:%d", n.story.Name, n.act.Line) }

@@ -44,6 +44,7 @@ type Sim struct {
 	log    *slog.Logger
 	table  *table
 	limits *limits
+	baked  queries
 	faults faults
 	counts counts
 

@@ -109,6 +109,13 @@ func (s *Sim) charge(r *request, held slots) (done func(), bad *reply) {
 func (s *Sim) chargeBox(r *request, held slots, now time.Time) (func(), *reply) {
 	l := s.limits
 	key := strings.ToLower(r.vars[0])
+	if strings.Contains(key, "@") { // one mailbox, whatever it is called by
+		s.mu.RLock()
+		if p := s.world.find(key); p != nil {
+			key = p.id
+		}
+		s.mu.RUnlock()
+	}
 	u := l.boxes[key]
 	if u == nil {
 		u = &usage{}
