@@ -190,8 +190,12 @@ func (j *Journal) publish(p *partition, batch []*request, count int) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if _, err := j.js.Publish(ctx, p.name, seal(count, parts...)); err != nil {
+	ack, err := j.js.Publish(ctx, p.name, seal(count, parts...))
+	if err != nil {
 		return unavailable(err)
+	}
+	if j.tails != nil {
+		j.tails.set(p.number, ack.Sequence)
 	}
 	p.envelopes.Add(1)
 	p.items.Add(uint64(count))

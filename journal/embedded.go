@@ -2,7 +2,9 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,6 +25,9 @@ type engine struct {
 	log  *engineLog
 }
 
+// errHeld says that another process, or another Journal of this one, is on the directory.
+var errHeld = errors.New("the lock is held")
+
 // startEngine locks the directory and starts JetStream in it.
 func startEngine(dir string, log *slog.Logger) (*engine, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -30,6 +35,10 @@ func startEngine(dir string, log *slog.Logger) (*engine, error) {
 			Do: "Give Tocsin a directory it may write to.", Err: err}
 	}
 	lock, err := lockFile(filepath.Join(dir, "lock"))
+	if err != nil && !errors.Is(err, errHeld) {
+		return nil, &tocsin.Problem{Code: tocsin.Unavailable, What: "The journal's directory " + dir + " cannot be written.",
+			Do: "Give Tocsin a directory it may write to, on a disk that has room.", Err: err}
+	}
 	if err != nil {
 		return nil, &tocsin.Problem{Code: tocsin.Conflict, What: "Another Tocsin is running on the journal in " + dir + ".",
 			Do: "Stop that one first, or give this one a directory of its own.", Err: err}
@@ -43,6 +52,9 @@ func startEngine(dir string, log *slog.Logger) (*engine, error) {
 }
 
 func (e *engine) run() (err error) {
+	if err := e.distrust(); err != nil {
+		return err
+	}
 	e.ns, err = server.NewServer(&server.Options{
 		ServerName: "tocsin", DontListen: true, NoSigs: true,
 		JetStream: true, StoreDir: e.dir, SyncAlways: true,
@@ -58,6 +70,17 @@ func (e *engine) run() (err error) {
 		return fmt.Errorf("JetStream does not start: %s", e.log.last())
 	}
 	return nil
+}
+
+// distrust removes JetStream's index of each stream, so that it reads every record and checks its checksum: with the index it
+// does not, and a flipped bit in a sequence number then makes it hang or eat all memory (nats-server 2.15.2, seen by
+// TestAFlippedBitIsAGap). It costs two seconds a gigabyte at start, of what is not trimmed.
+func (e *engine) distrust() error {
+	found, err := fs.Glob(os.DirFS(e.dir), server.JetStreamStoreDir+"/*/streams/*/msgs/index.db")
+	for _, name := range found {
+		err = errors.Join(err, os.Remove(filepath.Join(e.dir, filepath.FromSlash(name))))
+	}
+	return err
 }
 
 func (e *engine) connect() (*nats.Conn, error) {

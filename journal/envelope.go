@@ -15,6 +15,8 @@ import (
 //	4  count of items, 32 bits
 //	8  CRC-32C of bytes 0 to 7 and of everything from byte 12 on
 //	12 the items, each: tenant, person, kind, key (uvarint length, bytes), time (varint), body (uvarint length, bytes)
+//
+// An envelope of no items marks a loss, see markLosses.
 const (
 	envelopeVersion = 1
 	envelopeHead    = 12

@@ -38,8 +38,8 @@ type Entry struct {
 	At Position
 }
 
-// Gap is the error entry for a place where the journal no longer gives what it had: a damaged envelope, missing
-// sequences, a tail that was lost, or a stream that was made anew (then the creation ids differ). What stood between
+// Gap is the error entry for a place where the journal no longer gives what it had: a damaged envelope, sequences that are
+// missing or were trimmed away, a tail that was lost, or a stream that was made anew (then the creation ids differ). What stood between
 // From and Resume must be fetched from its source again. Reading goes on after Resume.
 type Gap struct {
 	Partition    int

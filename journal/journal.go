@@ -36,6 +36,7 @@ type Journal struct {
 	parts  []*partition
 	idle   time.Duration // after which a waiting reader looks whether its stream is still the same
 	limit  int           // bytes an item may take
+	tails  *tails        // nil in a cluster
 
 	closed  chan struct{}
 	closing sync.Once
@@ -111,7 +112,10 @@ func (j *Journal) start(ctx context.Context) (err error) {
 		return err
 	}
 	j.limit = min(maxItem, int(j.conn.MaxPayload())-envelopeHead)
-	return j.openStreams(ctx)
+	if err := j.openStreams(ctx); err != nil {
+		return err
+	}
+	return j.markLosses(ctx)
 }
 
 // Close ends the journal: appends that wait are refused, readers end.
@@ -121,6 +125,9 @@ func (j *Journal) Close() {
 		j.writers.Wait()
 		if j.conn != nil {
 			j.conn.Close()
+		}
+		if j.tails != nil {
+			j.tails.file.Close()
 		}
 		if j.engine != nil {
 			j.engine.stop()

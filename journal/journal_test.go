@@ -298,8 +298,12 @@ func TestTrimForgetsOnlyWhatIsBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := read(t, j, 0, Position{}).bodies(3); got != "3 4 5" {
-		t.Errorf("from the beginning got %s, want what was not trimmed", got)
+	beginning := read(t, j, 0, Position{})
+	if g := beginning.gap(); g.Resume.Seq != 3 || !strings.Contains(g.Why, "1 to 3") {
+		t.Errorf("from the beginning got %v, want what was trimmed", g)
+	}
+	if got := beginning.bodies(3); got != "3 4 5" {
+		t.Errorf("then got %s, want what was not trimmed", got)
 	}
 	if got := read(t, j, 0, at[3]).bodies(2); got != "4 5" {
 		t.Errorf("from the checkpoint got %s", got)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -138,20 +139,21 @@ func (r *reading) look(ctx context.Context) (jetstream.Stream, error) {
 	case r.at.Stream != id:
 		return nil, r.gap(Position{Stream: id}, "the stream was made anew")
 	default:
-		if last := r.reach(info.State.LastSeq); r.at.Seq > last {
-			return nil, r.gap(Position{Stream: id, Seq: last, Index: Whole}, "the end of the stream was lost")
+		if from, lost := r.lost(info.State.LastSeq); lost {
+			return nil, r.gap(Position{Stream: id, Seq: from, Index: Whole}, "the end of the stream was lost")
 		}
 	}
 	return stream, nil
 }
 
-// reach is how far a position may lie. The embedded journal has this one process: what it had not when opened, and this
-// process did not deliver, nobody can have read; new items must not be taken for the lost ones of the same number.
-func (r *reading) reach(last uint64) uint64 {
-	if r.j.engine != nil {
-		return min(last, max(r.p.opened, r.p.delivered.Load()))
+// lost says whether the stream, which ends at last, no longer has all that was read from it, and behind which sequence
+// everything is new then. The embedded journal has this one process: what it had not when opened, and this process gave to
+// nobody, was read before the end was lost, even if new items bear its numbers by now.
+func (r *reading) lost(last uint64) (from uint64, lost bool) {
+	if r.j.engine == nil {
+		return last, r.at.Seq > last
 	}
-	return last
+	return r.p.opened, r.at.Seq > max(r.p.opened, r.p.delivered.Load())
 }
 
 // errMoved ends a session after a gap.
@@ -183,24 +185,34 @@ func (r *reading) take(ctx context.Context, msg jetstream.Msg) error {
 	if seq < r.wanted() {
 		return nil
 	}
-	if seq > r.wanted() && r.at.Seq > 0 {
+	if seq > r.wanted() {
 		err := r.gap(Position{Stream: r.at.Stream, Seq: seq - 1, Index: Whole}, fmt.Sprintf("sequences %d to %d are missing", r.wanted(), seq-1))
 		if !errors.Is(err, errMoved) {
 			return err
 		}
 	}
-	return r.give(seq, msg.Data())
+	return r.give(seq, msg)
 }
 
-func (r *reading) give(seq uint64, data []byte) error {
+// errLoss is an envelope without items: see markLosses.
+var errLoss = errors.New("what stood here was lost by the disk")
+
+func (r *reading) give(seq uint64, msg jetstream.Msg) error {
 	r.p.deliver(seq)
-	items, err := open(data)
+	items, err := open(msg.Data())
 	if errors.Is(err, errNewer) {
 		return &tocsin.Problem{Code: tocsin.Conflict, What: "The journal was written by a newer Tocsin.",
 			Do: "Run that version, or a later one.", Err: fmt.Errorf("journal partition %d, sequence %d: %w", r.p.number, seq, err)}
 	}
+	through := seq
+	if err == nil && len(items) == 0 {
+		err = errLoss
+		if n, bad := strconv.ParseUint(msg.Headers().Get(lostUntil), 10, 64); bad == nil {
+			through = max(seq, n)
+		}
+	}
 	if err != nil {
-		err := r.gap(Position{Stream: r.at.Stream, Seq: seq, Index: Whole}, fmt.Sprintf("sequence %d: %v", seq, err))
+		err := r.gap(Position{Stream: r.at.Stream, Seq: through, Index: Whole}, fmt.Sprintf("sequence %d: %v", seq, err))
 		if errors.Is(err, errMoved) {
 			return nil
 		}
@@ -222,7 +234,7 @@ func (r *reading) give(seq uint64, data []byte) error {
 	return nil
 }
 
-// deliver notes that seq was read here.
+// deliver notes that this process gave seq to a reader.
 func (p *partition) deliver(seq uint64) {
 	for {
 		old := p.delivered.Load()

@@ -13,6 +13,9 @@ import (
 // Last is the position of the last item of a partition; Seq is 0 where it never had one.
 func (j *Journal) Last(ctx context.Context, partition int) (Position, error) {
 	last, _, err := j.ends(ctx, partition)
+	if err == nil {
+		j.parts[partition].deliver(last.Seq) // one may read from there on
+	}
 	return last, err
 }
 

@@ -23,14 +23,14 @@ const (
 
 // openStreams finds the journal's streams, or makes them.
 func (j *Journal) openStreams(ctx context.Context) error {
-	made, err := j.readMark()
+	made, err := j.marked()
 	if err != nil {
 		return err
 	}
 	for n := range j.conf.Partitions {
 		p := &partition{number: n, name: fmt.Sprintf("%s-%d", j.conf.Name, n)}
 		p.queue.wake = make(chan struct{}, 1)
-		info, err := j.openStream(ctx, p.name, made == nil)
+		info, err := j.openStream(ctx, p.name, !made)
 		if err != nil {
 			return err
 		}
@@ -115,27 +115,19 @@ type mark struct {
 
 func (j *Journal) markName() string { return filepath.Join(j.conf.Dir, "journal.json") }
 
-// readMark gives the mark, nil where the journal is yet to be made.
-func (j *Journal) readMark() (*mark, error) {
+// marked says whether the embedded journal was made before. What the mark holds is for people: it may be torn.
+func (j *Journal) marked() (bool, error) {
 	if j.engine == nil {
-		return nil, nil
+		return false, nil
 	}
-	b, err := os.ReadFile(j.markName())
+	_, err := os.Stat(j.markName())
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return false, nil
 	}
 	if err != nil {
-		return nil, j.engine.damaged(err)
+		return false, j.engine.damaged(err)
 	}
-	m := &mark{}
-	if err := json.Unmarshal(b, m); err != nil {
-		return m, nil // a torn mark still says that the journal was made; writeMark mends it
-	}
-	if m.Partitions != j.conf.Partitions {
-		return nil, tocsin.Problemf(tocsin.Conflict, fmt.Sprintf("Set the number of partitions to %d; it is fixed when the journal is made.", m.Partitions),
-			"The journal was made with %d partitions and %d are asked for.", m.Partitions, j.conf.Partitions)
-	}
-	return m, nil
+	return true, nil
 }
 
 // writeMark writes the mark so that it is there whole or not at all.
