@@ -30,15 +30,19 @@ func sharedFile(t *testing.T, name string) string {
 	return file
 }
 
-var readDescription = sync.OnceValues(func() (*openapi3.T, error) {
-	return openapi3.NewLoader().LoadFromFile(os.Getenv("TOCSIN_TEST_OPENAPI"))
-})
+// described is the description, read once: it takes most of a second.
+var described struct {
+	once sync.Once
+	doc  *openapi3.T
+	err  error
+}
 
 // description is Microsoft's OpenAPI of the paths served. Error dates have no zone on the wire, whatever it says.
 func description(t *testing.T) *openapi3.T {
 	t.Helper()
-	t.Setenv("TOCSIN_TEST_OPENAPI", sharedFile(t, "graph/openapi.yaml"))
-	doc, err := readDescription()
+	file := sharedFile(t, "graph/openapi.yaml")
+	described.once.Do(func() { described.doc, described.err = openapi3.NewLoader().LoadFromFile(file) })
+	doc, err := described.doc, described.err
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -239,7 +240,10 @@ type groupPiece struct {
 	ids  []string
 }
 
-func (s *Sim) pieces(g *group) []groupPiece {
+func (s *Sim) pieces(g *group, members bool) []groupPiece {
+	if !members {
+		return []groupPiece{{g: g}}
+	}
 	ids := s.world.list(g)
 	out := []groupPiece{{g: g, ids: ids[:min(len(ids), membersPage)]}}
 	for from := membersPage; from < len(ids); from += membersPage {
@@ -272,13 +276,19 @@ func (s *Sim) pieceItem(r *request, p groupPiece) item {
 }
 
 func (s *Sim) groupsDelta(r *request) reply {
+	r.query = membersDelta(r.query)
+	asked := r.query // a later page tells only its token
+	if n, ok := s.readToken(first(r.query.get("$skiptoken"), r.query.get("$deltatoken"))); ok && len(n) == 5 {
+		asked, _ = s.baked.query(n[4])
+	}
+	sel, chosen := asked.find("$select")
+	members := !chosen || strings.Contains(sel, "members@delta")
 	var all []groupPiece
 	for _, g := range s.world.groups {
 		if !g.gone {
-			all = append(all, s.pieces(g)...)
+			all = append(all, s.pieces(g, members)...)
 		}
 	}
-	r.query = membersDelta(r.query)
 	return s.delta(r, tracked{context: "groups", props: deltaGroups, total: len(all), now: len(s.world.log), page: 100, latest: true, expires: true,
 		at: func(i int) (item, bool) { return s.pieceItem(r, all[i]), true },
 		since: s.directorySince("group", func(id string) (item, bool) {

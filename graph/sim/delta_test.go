@@ -71,6 +71,12 @@ func TestDeltaTokensEnd(t *testing.T) {
 func TestGroupDeltaTellsMembersInPieces(t *testing.T) {
 	p := newProbe(t, Config{Users: 3000})
 	all, link := p.pages("groups/delta?$select=displayName,members")
+	if plain, _ := p.pages("groups/delta?$select=displayName"); len(plain) != len(p.s.world.groups) || plain[0]["members@delta"] != nil {
+		t.Errorf("%d groups without their members, of %d", len(plain), len(p.s.world.groups))
+	}
+	if strings.Contains(link, "select") {
+		t.Errorf("the link %s tells what was asked", link)
+	}
 	seen := map[string]int{}
 	members := map[string]bool{}
 	for _, g := range all {

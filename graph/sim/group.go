@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,8 +15,14 @@ type group struct {
 	everyone              bool // all employees, by their departments' groups
 	dept                  int  // of its members; -1: told one by one
 	members               []string
-	cached                []string
 	gone                  bool
+	known                 atomic.Pointer[reckoned] // everybody in it
+}
+
+// reckoned is a list of members that holds until the directory's log grows.
+type reckoned struct {
+	line int
+	ids  []string
 }
 
 // contact is an organisational contact: somebody elsewhere who stands in the address list.
@@ -94,7 +101,7 @@ func (w *world) list(g *group) []string {
 	return append(w.department(g), g.members...)
 }
 
-// department is the group's people by rule, reckoned once and again when somebody changed.
+// department is the group's people by rule.
 func (w *world) department(g *group) []string {
 	var out []string
 	for i := 1 + g.dept; i < w.users; i += len(departments) {
@@ -112,6 +119,15 @@ func (w *world) department(g *group) []string {
 
 // all is everybody in a group, groups within it followed, nobody twice.
 func (w *world) all(g *group) []string {
+	if k := g.known.Load(); k != nil && k.line == len(w.log) {
+		return k.ids
+	}
+	ids := w.reckon(g)
+	g.known.Store(&reckoned{len(w.log), ids})
+	return ids
+}
+
+func (w *world) reckon(g *group) []string {
 	seen := map[string]bool{g.id: true}
 	var out []string
 	var walk func(*group)

@@ -14,7 +14,7 @@ import (
 	"tocsin.dev/story"
 )
 
-const whole1 = `# Everything that people do.
+const everything = `# Everything that people do.
 domain fabrikamfreight.com
 domain second.example
 person amy "Amy Adams" amy@fabrikamfreight.com admin
@@ -42,7 +42,7 @@ mon 09:14 bob becomes shared
 func TestStory(t *testing.T) {
 	p := newProbe(t, Config{Users: 60, Roles: everyRole})
 	_, link := p.pages("users/delta?$deltatoken=latest")
-	p.play(whole1)
+	p.play(everything)
 	amy, bob := p.get("users/amy@fabrikamfreight.com"), p.get("users/bob@second.example?$select=id,accountEnabled,assignedPlans,createdDateTime")
 	rules := values(p.get("users/" + amy["id"].(string) + "/mailFolders/inbox/messageRules"))
 	if len(rules) != 1 || rules[0]["displayName"] != "One" || rules[0]["isEnabled"] != true || rules[0]["conditions"] != nil {
@@ -67,8 +67,8 @@ func TestStory(t *testing.T) {
 	if admins[len(admins)-1]["id"] != amy["id"] {
 		t.Errorf("amy is no administrator: %v", admins)
 	}
-	if new, _ := p.pages(link); len(new) != 4 {
-		t.Errorf("four people came, delta has %d", len(new))
+	if came, _ := p.pages(link); len(came) != 4 {
+		t.Errorf("four people came, delta has %d", len(came))
 	}
 	found := false
 	for _, d := range values(p.get("domains")) {
@@ -169,7 +169,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 func TestTruthOutlivesAKill(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "truth.jsonl")
 	first := newProbe(t, Config{Users: 30, TruthPath: file})
-	first.play(whole1)
+	first.play(everything)
 	before, err := first.s.Truth()
 	if err != nil || len(before) == 0 {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func TestControlOverSockets(t *testing.T) {
 		method, path, body string
 		want               int
 	}{
-		{"POST", "/story", whole1, 204}, {"POST", "/story", "nonsense", 400}, {"POST", "/story?mode=live&over=1m", "# x\n", 204}, {"POST", "/story?mode=x", "# x\n", 400},
+		{"POST", "/story", everything, 204}, {"POST", "/story", "nonsense", 400}, {"POST", "/story?mode=live&over=1m", "# x\n", 204}, {"POST", "/story?mode=x", "# x\n", 400},
 		{"POST", "/clock", `{"advance":"24h"}`, 200}, {"POST", "/clock", `{"advance":"-1h"}`, 400}, {"POST", "/clock", `{"forward":"1h"}`, 400},
 		{"POST", "/fault", `{"path":"/users","kind":"throttle","times":2,"after":"0.5"}`, 204}, {"POST", "/fault", `{"kind":"x"}`, 400}, {"DELETE", "/fault", "", 204},
 		{"POST", "/consent", `{"roles":["User.Read.All"],"disabled":false}`, 204}, {"POST", "/forget", "", 204}, {"GET", "/clock", "", 200},
