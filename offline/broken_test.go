@@ -1,0 +1,134 @@
+package offline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tocsin.dev"
+)
+
+// TestBroken reads what is broken: each piece is named with its line and the reason, and the rest is judged.
+func TestBroken(t *testing.T) {
+	all := unifiedRules
+	for _, c := range []struct {
+		file    string
+		records int
+		lines   []int
+		reason  string
+		rules   []string
+	}{
+		{"broken.jsonl", 5, []int{2, 4, 8}, "the record ends in the middle", all},
+		{"broken.json", 4, []int{38}, "the record is not closed", []string{"forward-everything", "global-administrator-granted", "obfuscated-name"}},
+		{"truncated.json", 4, []int{116}, "it was cut off", []string{"forward-everything", "mailbox-forwards-outside", "obfuscated-name"}},
+		{"broken.csv", 4, []int{3}, "quote", []string{"forward-everything", "global-administrator-granted", "obfuscated-name"}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			var told []Broken
+			got := analyze(t, Options{Files: []string{filepath.Join("testdata", c.file)}, Broken: func(b Broken) { told = append(told, b) }})
+			var lines []int
+			for _, b := range told {
+				lines = append(lines, b.Line)
+			}
+			if !slices.Equal(lines, c.lines) || !strings.Contains(told[0].Reason, c.reason) || got.sum.Broken != len(c.lines) {
+				t.Errorf("broken %v; want lines %v and %q", told, c.lines, c.reason)
+			}
+			if got.sum.Records != c.records || !slices.Equal(got.rules(), c.rules) {
+				t.Errorf("%d records, rules %v; want %d, %v", got.sum.Records, got.rules(), c.records, c.rules)
+			}
+		})
+	}
+}
+
+// TestCutAnywhere cuts each sample at every 97th byte: nothing may panic, no record before the cut may be lost, and a cut within
+// a record is told.
+func TestCutAnywhere(t *testing.T) {
+	for _, file := range []string{"unified.json", "unified.jsonl", "query-records.json", "purview.csv", "powershell.csv", "office-activity.csv", "log-analytics.json", "diagnostics.jsonl"} {
+		whole, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := 0
+		for n := 0; n < len(whole); n += 97 {
+			got := analyze(t, Options{Files: []string{"-"}, Stdin: bytes.NewReader(whole[:n])})
+			if got.sum.Records < last {
+				t.Errorf("%s cut at %d: %d records, at a shorter cut %d", file, n, got.sum.Records, last)
+			}
+			last = max(last, got.sum.Records)
+			if strings.HasSuffix(file, ".json") && got.sum.Broken == 0 {
+				t.Errorf("%s cut at %d: nothing is told", file, n)
+			}
+		}
+		if last == 0 {
+			t.Errorf("%s: no record was read", file)
+		}
+	}
+}
+
+func TestCutGzip(t *testing.T) {
+	whole, err := os.ReadFile("testdata/unified.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zipped(t, bytes.Repeat(whole, 50))
+	got := analyze(t, Options{Files: []string{write(t, "x.gz", z[:len(z)-20])}})
+	if got.sum.Broken == 0 || got.sum.Records == 0 {
+		t.Errorf("%d records, broken %v", got.sum.Records, got.sum.First)
+	}
+}
+
+// TestQuoteSwallowsNothing has a cell that opens a quote and never closes it, in the middle of a large table.
+func TestQuoteSwallowsNothing(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("RecordId,Operation,AuditData\n")
+	for i := range 2000 {
+		if i == 1000 {
+			b.WriteString("x,y,\"{never closed\n")
+			continue
+		}
+		b.WriteString(`r,op,"{""Id"":""` + strings.Repeat("x", i%7) + `"",""Operation"":""FileAccessed"",""Workload"":""SharePoint"",""N"":` + "1}\"\n")
+	}
+	got := analyze(t, Options{Files: []string{write(t, "x.csv", []byte(b.String()))}})
+	if got.sum.Broken != 1 || got.sum.First[0].Line != 1002 || got.sum.Records != 1999 {
+		t.Errorf("%d records, broken %v; want 1999 and line 1002", got.sum.Records, got.sum.First)
+	}
+}
+
+func TestAuditDataBroken(t *testing.T) {
+	log := "RecordId,Operation,AuditData\r\n1,New-InboxRule,\"{\"\"Id\"\":\"\"1\"\",\"\r\n2,New-InboxRule,no json\r\n"
+	got := analyze(t, Options{Files: []string{write(t, "x.csv", []byte(log))}})
+	if got.sum.Broken != 2 || !strings.Contains(got.sum.First[0].Reason, "AuditData ends in the middle") || got.sum.First[1].Line != 3 {
+		t.Errorf("broken %v", got.sum.First)
+	}
+}
+
+// TestProblems holds what cannot be opened to a sentence that says what to do.
+func TestProblems(t *testing.T) {
+	for name, content := range map[string][]byte{"missing": nil, "x.zip": []byte("PK\x03\x04rest"), "x.gz": {0x1f, 0x8b, 0, 0, 0}} {
+		file := filepath.Join(t.TempDir(), name)
+		if content != nil {
+			file = write(t, name, content)
+		}
+		_, err := Analyze(context.Background(), Options{Files: []string{file}}, func(tocsin.Finding) {})
+		var p *tocsin.Problem
+		if !errors.As(err, &p) || p.Do == "" || !strings.Contains(p.What, name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Analyze(context.Background(), Options{Files: []string{t.TempDir()}}, func(tocsin.Finding) {}); err == nil {
+		t.Error("a folder was read")
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Analyze(ctx, Options{Files: []string{"testdata/unified.json"}}, func(tocsin.Finding) {}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want cancelled", err)
+	}
+}
