@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+func (s *Sim) foldersDelta(r *request) reply {
+	p, bad := s.box(r)
+	if bad != nil {
+		return *bad
+	}
+	b := s.world.look(p)
+	show := func(n int) (item, bool) {
+		if f := b.at(n); f != nil && !f.hidden && n != rootFolder {
+			return whole(s.folderObject(b, f)), true
+		}
+		return item{}, false
+	}
+	return s.delta(r, tracked{context: "users('" + p.id + "')/mailFolders", props: folderProperties, total: len(b.folders), at: show, now: len(b.log), page: 50, outlook: true,
+		since: func(n int) []changed {
+			var out []changed
+			seen := map[int]bool{}
+			for i := len(b.log) - 1; i >= n; i-- {
+				c := b.log[i]
+				if c.serial != 0 || seen[c.folder] {
+					continue
+				}
+				seen[c.folder] = true
+				if it, ok := show(c.folder); ok {
+					out = append(out, changed{item: it})
+				} else {
+					out = append(out, changed{id: s.world.folderID(b.p, c.folder), reason: "deleted"})
+				}
+			}
+			return out
+		}})
+}
+
+func (s *Sim) messagesDelta(r *request) reply {
+	p, b, f, bad := s.within(r)
+	if bad != nil {
+		return *bad
+	}
+	if why := wrongDelta(r); why != "" {
+		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidUrlQueryFilter", "%s", why)
+	}
+	immutable := r.immutable()
+	context := "users('" + p.id + "')/mailFolders('" + r.vars[1] + "')/messages"
+	return s.delta(r, tracked{context: context, props: messageProperties, total: len(b.messages), now: len(b.log), page: 10, outlook: true,
+		at: func(i int) (item, bool) {
+			m := b.messages[len(b.messages)-1-i]
+			if m.gone || m.folder != f.n {
+				return item{}, false
+			}
+			return s.messageItem(b, m, immutable), true
+		},
+		since: func(n int) []changed {
+			return ofType(s.messagesSince(b, f.n, n, immutable), r.query.get("changeType"))
+		}})
+}
+
+// ofType keeps the changes of one type: created, updated or deleted; "" keeps all. Nothing here updates a message yet.
+func ofType(all []changed, kind string) []changed {
+	return slices.DeleteFunc(all, func(c changed) bool {
+		return kind == "updated" || kind == "created" && c.reason != "" || kind == "deleted" && c.reason == ""
+	})
+}
+
+// messagesSince gives what changed in a folder; a message that went on to another is deleted here.
+func (s *Sim) messagesSince(b *mailbox, folder, n int, immutable bool) []changed {
+	var out []changed
+	seen := map[uint32]bool{}
+	for i := len(b.log) - 1; i >= n; i-- {
+		c := b.log[i]
+		if c.serial == 0 || c.folder != folder || seen[c.serial] {
+			continue
+		}
+		seen[c.serial] = true
+		if c.what != "deleted" {
+			if m := s.world.serial(b, c.serial); !m.gone && m.folder == folder {
+				out = append(out, changed{item: s.messageItem(b, m, immutable)})
+			}
+			continue
+		}
+		id := c.id
+		if immutable {
+			id = c.fixed
+		}
+		out = append(out, changed{id: id, reason: "deleted"})
+	}
+	return out
+}
+
+// wrongDelta refuses what message delta does not support: any filter but receivedDateTime ge or gt, any order but
+// receivedDateTime desc.
+func wrongDelta(r *request) string {
+	if f := strings.Fields(r.query.get("$filter")); len(f) > 0 {
+		if len(f) != 3 || f[0] != "receivedDateTime" || f[1] != "ge" && f[1] != "gt" {
+			return "The only filter supported here is receivedDateTime ge or gt."
+		}
+	}
+	if o := strings.Fields(r.query.get("$orderby")); len(o) > 0 {
+		if len(o) != 2 || o[0] != "receivedDateTime" || o[1] != "desc" {
+			return "The only order supported here is receivedDateTime desc."
+		}
+	}
+	return ""
+}
