@@ -72,15 +72,18 @@ func (s *Service) ListDetections(ctx context.Context, in ListIn) (Page[Detection
 // openByRule counts the open findings of each detection.
 func openByRule(ctx context.Context, t *store.Tenant) (map[string]RuleCount, error) {
 	type row struct {
-		rule, title string
-		n, rank     int
+		rule    string
+		n, rank int
 	}
-	q := (&query{}).add("select rule, max(title), count(*), max(severity_rank) from finding where tenant = $1 and status in ('open', 'in_work') group by rule")
-	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.rule, &r.title, &r.n, &r.rank} })
+	q := (&query{}).add("select rule, count(*), max(severity_rank) from finding where tenant = $1 and status in ('open', 'in_work') group by rule")
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.rule, &r.n, &r.rank} })
 	out := map[string]RuleCount{}
 	for _, r := range rows {
-		severity := allSeverities[len(allSeverities)-1-min(max(r.rank, 0), len(allSeverities)-1)]
-		out[r.rule] = RuleCount{Rule: r.rule, Title: r.title, Severity: severity, Open: r.n}
+		title := r.rule
+		if d := detector(r.rule); d != nil {
+			title = d.Title
+		}
+		out[r.rule] = RuleCount{Rule: r.rule, Title: title, Severity: severityOf(r.rank), Open: r.n}
 	}
 	return out, err
 }

@@ -11,13 +11,14 @@ import (
 func (s *Service) ListEvents(ctx context.Context, in EventsIn) (Page[Event], error) {
 	return view(ctx, s, "events list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Event], error) {
 		p, err := listEvents(ctx, t, in)
-		if err != nil || in.After != "" {
+		if err != nil {
 			return p, err
 		}
-		from := (&query{}).add("event where tenant = $1")
-		eventFilters(from, in)
-		p.Total, p.TotalIsMore, err = counted(ctx, t, from)
-		return p, err
+		return total(in.Paging, p, func() (int, bool, error) {
+			from := (&query{}).add("event where tenant = $1")
+			eventFilters(from, in)
+			return counted(ctx, t, from)
+		})
 	})
 }
 

@@ -36,10 +36,9 @@ func (s *Service) ListExceptions(ctx context.Context, in ExceptionsIn) (Page[Exc
 			list[i] = rows[i].view(s)
 		}
 		p = paged(list, n, func(e Exception) string { return cursor("exceptions", e.ID) })
-		if in.After == "" {
-			p.Total, p.TotalIsMore, err = counted(ctx, t, (&query{}).add("exception where tenant = $1 and expires > ?", since))
-		}
-		return p, err
+		return total(in.Paging, p, func() (int, bool, error) {
+			return counted(ctx, t, (&query{}).add("exception where tenant = $1 and expires > ?", since))
+		})
 	})
 }
 

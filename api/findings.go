@@ -54,13 +54,16 @@ func (s *Service) ListFindings(ctx context.Context, in FindingsIn) (Page[Finding
 }
 
 func listFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (Page[Finding], error) {
-	var p Page[Finding]
 	o, err := orderOf(in)
 	if err != nil {
-		return p, err
+		return Page[Finding]{}, err
 	}
 	n := in.limit()
 	q := &query{}
+	if in.Person != "" {
+		findingsOfOne(q, in, o)
+		return findingPage(ctx, t, in, o, q)
+	}
 	q.add("select " + findingColumns + " from (")
 	for i, b := range branches(in, o) {
 		if i > 0 {
@@ -74,17 +77,30 @@ func listFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (Page[Fin
 		o.from(q)
 		q.add(" order by "+o.by+" limit ?) b"+fmt.Sprint(i), n+1)
 	}
-	q.add(") merged order by "+o.by+" limit ?", n+1)
+	q.add(") merged")
+	return findingPage(ctx, t, in, o, q)
+}
+
+// findingsOfOne asks for a person's findings: few, found by the index on the person and sorted.
+func findingsOfOne(q *query, in FindingsIn, o order) {
+	statuses, severities := asked(in)
+	q.add("select " + findingColumns + " from finding where tenant = $1 and status || '' in (" + q.in(statuses...) + ") and +severity_rank in (" + q.in(severities...) + ")")
+	findingFilters(q, in)
+	o.from(q)
+}
+
+// findingPage puts a query in order and reads a piece of it.
+func findingPage(ctx context.Context, t *store.Tenant, in FindingsIn, o order, q *query) (Page[Finding], error) {
+	var p Page[Finding]
+	n := in.limit()
+	q.add(" order by "+o.by+" limit ?", n+1)
 	rows, err := find(ctx, t, q, (*findingRow).fields)
 	if err != nil {
 		return p, err
 	}
 	pieces := paged(rows, n, func(r findingRow) string { return cursor(o.name, o.key(r)...) })
 	p = Page[Finding]{Items: findingViews(pieces.Items), Next: pieces.Next}
-	if in.After == "" {
-		p.Total, p.TotalIsMore, err = countFindings(ctx, t, in)
-	}
-	return p, err
+	return total(in.Paging, p, func() (int, bool, error) { return countFindings(ctx, t, in) })
 }
 
 // order is one of the orders of findings, and from where on.
@@ -178,9 +194,8 @@ func findingFilters(q *query, in FindingsIn) {
 	}
 }
 
-// countFindings counts the whole list: exactly from the index where it has all that is filtered by, else up to countTo.
-func countFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (int, bool, error) {
-	var statuses, severities []any
+// asked are the statuses and the ranks of severities that are asked for.
+func asked(in FindingsIn) (statuses, severities []any) {
 	for _, b := range branches(in, order{split: true}) {
 		if !slices.Contains(statuses, any(string(b.status))) {
 			statuses = append(statuses, string(b.status))
@@ -189,6 +204,12 @@ func countFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (int, bo
 			severities = append(severities, b.severity.Rank())
 		}
 	}
+	return statuses, severities
+}
+
+// countFindings counts the whole list: exactly from the index where it has all that is filtered by, else up to countTo.
+func countFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (int, bool, error) {
+	statuses, severities := asked(in)
 	q := &query{}
 	q.add("finding where tenant = $1 and status in (" + q.in(statuses...) + ") and severity_rank in (" + q.in(severities...) + ")")
 	if in.Rule == "" && in.Person == "" && in.Owner == "" && strings.TrimSpace(in.Q) == "" {

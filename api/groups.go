@@ -35,12 +35,11 @@ func (s *Service) ListGroups(ctx context.Context, in GroupsIn) (Page[Group], err
 			}
 		}
 		p = paged(list, n, func(g Group) string { return cursor("groups", g.Name, g.ID) })
-		if in.After == "" {
+		return total(in.Paging, p, func() (int, bool, error) {
 			from := (&query{}).add("mail_group where tenant = $1")
 			groupFilters(from, in)
-			p.Total, p.TotalIsMore, err = counted(ctx, t, from)
-		}
-		return p, err
+			return counted(ctx, t, from)
+		})
 	})
 }
 

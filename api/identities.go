@@ -43,12 +43,11 @@ func identitiesByName(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Pa
 	if err := surround(ctx, t, p.Items); err != nil {
 		return p, err
 	}
-	if in.After == "" {
+	return total(in.Paging, p, func() (int, bool, error) {
 		from := (&query{}).add("person where tenant = $1")
 		personFilters(from, in)
-		p.Total, p.TotalIsMore, err = counted(ctx, t, from)
-	}
-	return p, err
+		return counted(ctx, t, from)
+	})
 }
 
 // personFilters adds what is asked for.
@@ -105,10 +104,10 @@ func identitiesByRisk(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Pa
 		ids[i] = r.person
 	}
 	p.Next = pieces.Next
-	if p.Items, err = identities(ctx, t, ids...); err == nil && in.After == "" {
-		p.Total, p.TotalIsMore, err = counted(ctx, t, riskyPeople(in))
+	if p.Items, err = identities(ctx, t, ids...); err != nil {
+		return p, err
 	}
-	return p, err
+	return total(in.Paging, p, func() (int, bool, error) { return counted(ctx, t, riskyPeople(in)) })
 }
 
 func riskyPeople(in IdentitiesIn) *query {

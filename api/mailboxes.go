@@ -54,7 +54,7 @@ func listMailboxes(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page[M
 	if err != nil {
 		return p, err
 	}
-	states, total, err := statesAsked(ctx, t, in)
+	states, people, err := statesAsked(ctx, t, in)
 	if err != nil {
 		return p, err
 	}
@@ -64,7 +64,7 @@ func listMailboxes(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page[M
 	if !after.begins() {
 		q.add(" and (p.upn, p.person) > (?, ?)", after.text(0), after.text(1))
 	}
-	if states != nil && total < few {
+	if states != nil && people < few {
 		q.add(" order by p.upn || '', p.person limit ?", n+1) // by the index on the state, then sorted
 	} else {
 		q.add(" order by p.upn, p.person limit ?", n+1)
@@ -75,17 +75,18 @@ func listMailboxes(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page[M
 	}
 	pieces := paged(rows, n, func(r mailboxRow) string { return cursor("mailboxes", r.upn, string(r.Person)) })
 	p.Next = pieces.Next
-	if p.Items, err = mailboxViews(ctx, t, pieces.Items); err != nil || in.After != "" {
+	if p.Items, err = mailboxViews(ctx, t, pieces.Items); err != nil {
 		return p, err
 	}
-	from := (&query{}).add(strings.TrimPrefix(mailboxFrom, " from "))
-	mailboxFilters(from, in, states)
-	p.Total, p.TotalIsMore, err = counted(ctx, t, from)
-	return p, err
+	return total(in.Paging, p, func() (int, bool, error) {
+		from := (&query{}).add(strings.TrimPrefix(mailboxFrom, " from "))
+		mailboxFilters(from, in, states)
+		return counted(ctx, t, from)
+	})
 }
 
 // statesAsked are the states that are asked for, and how many people (also some who are gone) are in them; nil for all.
-func statesAsked(ctx context.Context, t *store.Tenant, in MailboxesIn) (states []any, total int, err error) {
+func statesAsked(ctx context.Context, t *store.Tenant, in MailboxesIn) (states []any, people int, err error) {
 	if in.State == "" && in.Read == "" {
 		return nil, 0, nil
 	}
@@ -100,9 +101,9 @@ func statesAsked(ctx context.Context, t *store.Tenant, in MailboxesIn) (states [
 			continue
 		}
 		states = append(states, r.state)
-		total += r.n
+		people += r.n
 	}
-	return states, total, err
+	return states, people, err
 }
 
 func mailboxFilters(q *query, in MailboxesIn, states []any) {

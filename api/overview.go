@@ -15,7 +15,7 @@ func (s *Service) Overview(ctx context.Context, in In) (Overview, error) {
 	return view(ctx, s, "overview get", in, func(ctx context.Context, t *store.Tenant, c Caller) (Overview, error) {
 		o := Overview{At: s.now(), ByStatus: map[tocsin.Status]int{}}
 		for _, part := range []func(context.Context, *store.Tenant, Caller, *Overview) error{
-			s.tenantPart, findingsPart, s.daysPart, peoplePart, rulesPart, s.sourcesPart, coveragePart,
+			s.tenantPart, findingsPart, s.daysPart, recentPart, rulesPart, s.sourcesPart, coveragePart,
 		} {
 			if err := part(ctx, t, c, &o); err != nil {
 				return o, err
@@ -47,11 +47,17 @@ func findingsPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) e
 			o.Open.add(severityOf(r.rank), r.n)
 		}
 	}
-	p, err := listFindings(ctx, t, FindingsIn{Paging: Paging{Limit: 8}})
+	p, err := listFindings(ctx, t, FindingsIn{Paging: Paging{Limit: 200}})
 	if err != nil {
 		return err
 	}
-	o.Worst = p.Items
+	o.Worst = p.Items[:min(8, len(p.Items))]
+	if o.TopPeople, err = worstPeople(ctx, t, p.Items); err != nil {
+		return err
+	}
+	for _, f := range p.Items {
+		o.Risk = max(o.Risk, f.Risk)
+	}
 	by, err := openByRule(ctx, t)
 	o.TopRules = []RuleCount{}
 	for _, r := range by {
@@ -72,7 +78,8 @@ func severityOf(rank int) tocsin.Severity {
 // days is how many days an overview goes back.
 const days = 30
 
-// daysPart counts what is new, by the day it was first seen.
+// daysPart counts what is new, by the day it was first seen. What was first seen lately was last seen no earlier, which
+// is what the index has.
 func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {
 	first := o.At.Truncate(24*time.Hour).AddDate(0, 0, 1-days)
 	for i := range days {
@@ -80,7 +87,8 @@ func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Ov
 	}
 	type row struct{ day, rank, n, fresh int }
 	q := (&query{}).add(`select (first_seen - ?) / 86400000, severity_rank, count(*), sum(case when first_seen >= ? and status in ('open', 'in_work') then 1 else 0 end)
-		from finding where tenant = $1 and first_seen >= ? group by 1, severity_rank`, tocsin.Millis(first), tocsin.Millis(o.At.Add(-24*time.Hour)), tocsin.Millis(first))
+		from finding where tenant = $1 and status in (`, tocsin.Millis(first), tocsin.Millis(o.At.Add(-24*time.Hour)))
+	q.add(q.in(anys(allStatuses)...)+`) and severity_rank in (0, 1, 2, 3, 4) and last_seen >= ? and first_seen >= ? group by 1, severity_rank`, tocsin.Millis(first), tocsin.Millis(first))
 	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.day, &r.rank, &r.n, &r.fresh} })
 	for _, r := range rows {
 		o.New24h.add(severityOf(r.rank), r.fresh)
@@ -91,18 +99,21 @@ func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Ov
 	return err
 }
 
-func peoplePart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {
-	p, err := identitiesByRisk(ctx, t, IdentitiesIn{Paging: Paging{Limit: 8, After: ""}})
-	if err != nil {
-		return err
+// worstPeople are the people of the worst findings, by their risk: who has a finding of the highest risk is among them.
+func worstPeople(ctx context.Context, t *store.Tenant, worst []Finding) ([]Identity, error) {
+	risk := map[tocsin.PersonID]int{}
+	var ids []tocsin.PersonID
+	for _, f := range worst {
+		if _, had := risk[f.Person]; !had && f.Person != "" {
+			ids = append(ids, f.Person)
+		}
+		risk[f.Person] = max(risk[f.Person], f.Risk)
 	}
-	o.TopPeople = p.Items
-	for _, f := range p.Items {
-		o.Risk = max(o.Risk, f.Risk)
-	}
-	for _, f := range o.Worst {
-		o.Risk = max(o.Risk, f.Risk)
-	}
+	slices.SortStableFunc(ids, func(a, b tocsin.PersonID) int { return risk[b] - risk[a] })
+	return identities(ctx, t, ids[:min(8, len(ids))]...)
+}
+
+func recentPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {
 	events, err := listEvents(ctx, t, EventsIn{Paging: Paging{Limit: 12}})
 	o.Recent = events.Items
 	return err

@@ -29,10 +29,7 @@ func (s *Service) ListPartners(ctx context.Context, in ListIn) (Page[Partner], e
 			list[i] = rows[i].view(s)
 		}
 		p = paged(list, n, func(v Partner) string { return cursor("partners", v.Domain) })
-		if in.After == "" {
-			p.Total, p.TotalIsMore, err = counted(ctx, t, (&query{}).add("partner where tenant = $1"))
-		}
-		return p, err
+		return total(in.Paging, p, func() (int, bool, error) { return counted(ctx, t, (&query{}).add("partner where tenant = $1")) })
 	})
 }
 

@@ -44,7 +44,14 @@ func (s *Service) ListRules(ctx context.Context, in RulesIn) (Page[MailRule], er
 	})
 }
 
-func listRules(ctx context.Context, t *store.Tenant, in RulesIn) (Page[MailRule], error) {
+// rulesAsked is what is asked for, with the people whom the text means.
+type rulesAsked struct {
+	RulesIn
+	people []any
+}
+
+func listRules(ctx context.Context, t *store.Tenant, asked RulesIn) (Page[MailRule], error) {
+	in := rulesAsked{RulesIn: asked}
 	var p Page[MailRule]
 	name := "rules"
 	if in.Deleted {
@@ -52,6 +59,9 @@ func listRules(ctx context.Context, t *store.Tenant, in RulesIn) (Page[MailRule]
 	}
 	after, err := parseCursor(in.After, name, 3)
 	if err != nil {
+		return p, err
+	}
+	if in.people, err = meant(ctx, t, in.Q); err != nil {
 		return p, err
 	}
 	n := in.limit()
@@ -74,13 +84,10 @@ func listRules(ctx context.Context, t *store.Tenant, in RulesIn) (Page[MailRule]
 	if p.Items, err = ruleViews(ctx, t, pieces.Items); err != nil {
 		return p, err
 	}
-	if in.After == "" {
-		p.Total, p.TotalIsMore, err = countRules(ctx, t, in)
-	}
-	return p, err
+	return total(in.Paging, p, func() (int, bool, error) { return countRules(ctx, t, in) })
 }
 
-func presentRules(in RulesIn, after place, n int) *query {
+func presentRules(in rulesAsked, after place, n int) *query {
 	q := &query{}
 	q.add("select " + ruleColumns + " from (")
 	if after.begins() || after.number(0) > 0 {
@@ -91,14 +98,14 @@ func presentRules(in RulesIn, after place, n int) *query {
 		}
 		q.add(" order by risk desc, person, id limit ?) risky union all ", n)
 	}
-	// A plus before a column keeps the index on it from being used.
+	// Put so, SQLite does not take the index on the risk, and PostgreSQL knows how many there are.
 	q.add("select * from (select " + ruleColumns + " from mail_rule where tenant = $1 and ")
 	by := "person, id"
 	if in.Sends || in.Outside {
-		q.add("deleted = 0 and +risk = 0")
+		q.add("deleted = 0 and not risk > 0")
 		by = "person || '', id"
 	} else {
-		q.add("+deleted = 0 and +risk = 0")
+		q.add("not deleted > 0 and not risk > 0")
 	}
 	ruleFilters(q, in)
 	if !after.begins() && after.number(0) == 0 {
@@ -107,7 +114,7 @@ func presentRules(in RulesIn, after place, n int) *query {
 	return q.add(" order by "+by+" limit ?) calm) merged order by risk desc, person, id limit ?", n, n)
 }
 
-func deletedRules(in RulesIn, after place, n int) *query {
+func deletedRules(in rulesAsked, after place, n int) *query {
 	q := &query{}
 	q.add("select " + ruleColumns + " from mail_rule where tenant = $1 and deleted > 0")
 	ruleFilters(q, in)
@@ -119,7 +126,7 @@ func deletedRules(in RulesIn, after place, n int) *query {
 
 // ruleFilters adds what is asked for. The body is JSON of our own making: a member's name in quotes with a colon cannot
 // stand within one of its texts, where quotes are escaped.
-func ruleFilters(q *query, in RulesIn) {
+func ruleFilters(q *query, in rulesAsked) {
 	if in.Sends || in.Outside {
 		q.add(" and targets > 0")
 	}
@@ -136,13 +143,26 @@ func ruleFilters(q *query, in RulesIn) {
 		q.add(" and (person, id) in (select person, rule from rule_target where tenant = $1 and address = ?)", tocsin.CanonicalAddress(in.Destination))
 	}
 	if strings.TrimSpace(in.Q) != "" {
-		like := q.arg(contains(in.Q))
-		q.add(` and (lower(body) like ` + like + ` escape '\' or person in (select person from person where tenant = $1 and
-			(lower(name) like ` + like + ` escape '\' or lower(upn) like ` + like + ` escape '\' or lower(mail) like ` + like + ` escape '\')))`)
+		q.add(` and (lower(body) like ? escape '\' or person in (`, contains(in.Q)).add(q.in(in.people...) + "))")
 	}
 }
 
-func countRules(ctx context.Context, t *store.Tenant, in RulesIn) (int, bool, error) {
+// most is how many people a text may mean for their rules to be listed by it.
+const most = 1000
+
+// meant are the people whose name or address has the text that is looked for, looked up once for all parts of a query.
+func meant(ctx context.Context, t *store.Tenant, text string) ([]any, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	q := &query{}
+	like := q.arg(contains(text))
+	q.add(`select person from person where tenant = $1 and (lower(name) like `+like+` escape '\' or lower(upn) like `+like+` escape '\') order by upn limit ?`, most)
+	rows, err := find(ctx, t, q, func(id *string) []any { return []any{id} })
+	return anys(rows), err
+}
+
+func countRules(ctx context.Context, t *store.Tenant, in rulesAsked) (int, bool, error) {
 	q := (&query{}).add("mail_rule where tenant = $1 and deleted = 0")
 	if in.Deleted {
 		q = (&query{}).add("mail_rule where tenant = $1 and deleted > 0")

@@ -74,6 +74,20 @@ func counted(ctx context.Context, t *store.Tenant, from *query) (n int, more boo
 	return min(n, countTo), n > countTo, err
 }
 
+// total adds to the first piece of a list how long the whole is: it is counted only where there is more than the piece.
+func total[T any](in Paging, p Page[T], count func() (int, bool, error)) (Page[T], error) {
+	if in.After != "" {
+		return p, nil
+	}
+	if p.Next == "" {
+		p.Total = len(p.Items)
+		return p, nil
+	}
+	var err error
+	p.Total, p.TotalIsMore, err = count()
+	return p, err
+}
+
 func anys[T ~string](in []T) []any {
 	out := make([]any, len(in))
 	for i, v := range in {

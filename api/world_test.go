@@ -210,3 +210,10 @@ func call[O any](t *testing.T, c *api.Client, name string, in any) O {
 	}
 	return out
 }
+
+func newHTTP(t *testing.T, s *api.Service) *httptest.Server {
+	t.Helper()
+	h := httptest.NewServer(s)
+	t.Cleanup(h.Close)
+	return h
+}
