@@ -137,9 +137,9 @@ func TestBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.do("claim the server", chromedp.Navigate(hs.URL+"/setup?token="+link), chromedp.WaitVisible("#password"),
-		chromedp.SendKeys("#email", "jo@example.com"), chromedp.SendKeys("#name", "Jo"), chromedp.SendKeys("#password", "a bell in the night"),
-		chromedp.Click("form button.primary"))
+	p.do("claim the server", chromedp.Navigate(hs.URL+"/setup?token="+link), chromedp.WaitVisible(chromedp.CSS("#password")),
+		chromedp.SendKeys(chromedp.CSS("#email"), "jo@example.com"), chromedp.SendKeys(chromedp.CSS("#name"), "Jo"), chromedp.SendKeys(chromedp.CSS("#password"), "a bell in the night"),
+		chromedp.Click(chromedp.CSS("form button.primary")))
 	p.until("the welcome", `!document.location.pathname.startsWith("/setup")`)
 	p.shoot("welcome-empty")
 
@@ -153,39 +153,39 @@ func TestBrowser(t *testing.T) {
 		return ""
 	})
 	at := hs.URL + "/t/" + string(conn.Tenant)
-	p.do("overview", chromedp.Navigate(at+"/overview"), chromedp.WaitVisible("main"))
+	p.do("overview", chromedp.Navigate(at+"/overview"), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("the overview", amy)
 	p.shoot("overview")
 
-	p.do("findings", chromedp.Navigate(at+"/findings"), chromedp.WaitVisible("main table"))
+	p.do("findings", chromedp.Navigate(at+"/findings"), chromedp.WaitVisible(chromedp.CSS("main table")))
 	p.shows("the findings list", amy)
 	p.shoot("findings")
 	live(t, p, w)
 
 	detail := findings(t, s, conn.Tenant)["forward-outside "+amy]
-	p.do("the finding", chromedp.Navigate(at+"/findings/"+detail.ID), chromedp.WaitVisible("main"))
+	p.do("the finding", chromedp.Navigate(at+"/findings/"+detail.ID), chromedp.WaitVisible(chromedp.CSS("main")))
 	for _, text := range []string{"drop@evil.example", "T1114.003"} {
 		p.shows("the finding's explanation", text)
 	}
 	p.shoot("finding")
 	for _, name := range []string{"rules", "mailboxes", "identities", "detections", "connections", "settings/organisation", "settings/exceptions"} {
-		p.do(name, chromedp.Navigate(at+"/"+name), chromedp.WaitVisible("main"))
+		p.do(name, chromedp.Navigate(at+"/"+name), chromedp.WaitVisible(chromedp.CSS("main")))
 		p.shoot(strings.ReplaceAll(name, "/", "-"))
 	}
 	person := string(detail.Person)
-	p.do("the rule", chromedp.Navigate(at+"/rules/"+person+"/"+escape(detail.Subject)), chromedp.WaitVisible("main"))
+	p.do("the rule", chromedp.Navigate(at+"/rules/"+person+"/"+escape(detail.Subject)), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("the rule", "drop@evil.example")
 	p.shoot("rule")
-	p.do("the identity", chromedp.Navigate(at+"/identities/"+person), chromedp.WaitVisible("main"))
+	p.do("the identity", chromedp.Navigate(at+"/identities/"+person), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("the identity", amy)
 	p.shoot("identity")
-	p.do("the mailbox", chromedp.Navigate(at+"/mailboxes/"+person), chromedp.WaitVisible("main"))
+	p.do("the mailbox", chromedp.Navigate(at+"/mailboxes/"+person), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shoot("mailbox")
-	p.do("the connection", chromedp.Navigate(at+"/connections/"+conn.ID), chromedp.WaitVisible("main"))
+	p.do("the connection", chromedp.Navigate(at+"/connections/"+conn.ID), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("the capabilities", "Inbox rules")
 	p.shoot("connection")
 	for _, name := range []string{"/connect", "/settings", "/settings/accounts", "/settings/tokens", "/settings/you"} {
-		p.do(name, chromedp.Navigate(hs.URL+name), chromedp.WaitVisible("main"))
+		p.do(name, chromedp.Navigate(hs.URL+name), chromedp.WaitVisible(chromedp.CSS("main")))
 		p.shoot(strings.Trim(strings.ReplaceAll(name, "/", "-"), "-"))
 	}
 }

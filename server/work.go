@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -71,11 +72,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (s *Server) follow(ctx context.Context, name string, round func(ctx context.Context, lane int) error) error {
 	return s.hold(ctx, "facts/"+name, func(ctx context.Context) error {
 		for ctx.Err() == nil {
+			began := time.Now()
 			for lane := range store.Lanes {
 				if err := round(ctx, lane); err != nil {
 					return err
 				}
 			}
+			// A round looks at all that changed: while much does, fewer and larger rounds cost less.
+			pause(ctx, min(3*time.Since(began), 5*time.Second))
 			s.Store.Wait(ctx)
 		}
 		return nil
@@ -90,10 +94,10 @@ func (s *Server) judge(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "judge", lane, collect.Judge(s.Store, s.Journal))
 }
 
-// collect keeps a collector running for every connection that is on. A tenant is collected from by the first of its
+// collect keeps a collector running for every connection that is not paused. A tenant is collected from by the first of its
 // connections, and by one replica at a time.
 func (s *Server) collect(ctx context.Context) error {
-	running := map[string]context.CancelFunc{} // by tenant, connection, version and state
+	running := map[string]context.CancelFunc{} // by tenant, connection and version
 	var all sync.WaitGroup
 	defer all.Wait()
 	for ctx.Err() == nil {
@@ -106,9 +110,10 @@ func (s *Server) collect(ctx context.Context) error {
 		wanted := map[string]connect.Connection{}
 		taken := map[string]bool{}
 		for _, c := range list {
-			if c.State == connect.On && !taken[string(c.Tenant)] {
+			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
+			if c.State != connect.Paused && !taken[string(c.Tenant)] {
 				taken[string(c.Tenant)] = true
-				wanted[string(c.Tenant)+"/"+c.ID] = c
+				wanted[fmt.Sprintf("%s/%s/%d", c.Tenant, c.ID, c.Version)] = c
 			}
 		}
 		for key, stop := range running {

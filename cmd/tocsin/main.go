@@ -28,9 +28,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := root().ExecuteContext(ctx); err != nil {
-		if !errors.Is(err, offline.ErrIncomplete) {
-			fmt.Fprintln(os.Stderr, "tocsin: "+sentence(err))
-		}
+		fmt.Fprintln(os.Stderr, "tocsin: "+sentence(err))
 		stop()
 		os.Exit(1)
 	}
