@@ -62,4 +62,4 @@ func serveAsset(rw http.ResponseWriter, r *http.Request) {
 }
 
 // htmxConfig keeps htmx within the policy: no styles of its own, nothing evaluated, what is open stays open in a morph.
-const htmxConfig = `{"includeIndicatorCSS":false,"defaultTimeout":20000,"extensions":"sse","morphIgnore":["data-htmx-powered","open"]}`
+const htmxConfig = `{"includeIndicatorCSS":false,"defaultTimeout":20000,"extensions":"sse","history":"reload","morphIgnore":["data-htmx-powered","open"]}`

@@ -32,6 +32,17 @@ func reachOf(c api.Coverage) reach {
 	return out
 }
 
+// boxes is how many mailboxes there are or may be: all people but those who are known to have none.
+func (c reach) boxes() int {
+	n := c.People
+	for _, r := range c.NotReadBy {
+		if r.State == "none" {
+			n -= r.Count
+		}
+	}
+	return n
+}
+
 // standing is the title of the capability that a sentence is about, where it can never be had.
 func standing(why string) string {
 	for _, k := range connect.Capabilities {

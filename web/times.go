@@ -45,26 +45,24 @@ func clock(ctx context.Context, t time.Time) string {
 // ago is how long t is past, or ahead, in the coarsest unit that still says something.
 func ago(ctx context.Context, t time.Time) string {
 	d := lookOf(ctx).now.Sub(t)
-	if d < 0 {
-		return "in " + span(-d)
-	}
-	if d < 45*time.Second {
+	switch {
+	case d > -45*time.Second && d < 45*time.Second:
 		return "just now"
+	case d < 0:
+		return "in " + span(-d)
 	}
 	return span(d) + " ago"
 }
 
-// span is d in one unit: seconds below a minute and a half, then minutes, hours, days, months, years.
+// span is d in one unit: minutes below an hour, then hours to two days, days, months, years.
 func span(d time.Duration) string {
 	switch {
-	case d < 90*time.Second:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 90*time.Minute:
-		return fmt.Sprintf("%d min", int(d.Minutes()+.5))
-	case d < 36*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()+.5))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", max(1, int(d.Minutes())))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
 	case d < 60*24*time.Hour:
-		return fmt.Sprintf("%d d", int(d.Hours()/24+.5))
+		return fmt.Sprintf("%d d", int(d.Hours()/24))
 	case d < 700*24*time.Hour:
 		return fmt.Sprintf("%d months", int(d.Hours()/24/30.4+.5))
 	}

@@ -94,7 +94,7 @@ func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return strings.Replace(strings.ToUpper(s[:1])+s[1:], "Sign ins", "Sign-ins", 1)
 }
 
 // stages are the stages of a breach in their order.
@@ -261,3 +261,6 @@ func capabilityTitle(name string) string {
 	}
 	return sentence(name)
 }
+
+// slug is a name as an element's id.
+func slug(s string) string { return strings.ReplaceAll(s, " ", "-") }

@@ -79,10 +79,10 @@ function freshen(root) {
 const ahead = Date.parse(document.documentElement.dataset.now) - Date.now(); // the server's clock counts
 function ago(then) {
   const s = (Date.now() + ahead - then) / 1000, d = Math.abs(s);
-  const span = d < 90 ? `${Math.floor(d)} s` : d < 5400 ? `${Math.round(d / 60)} min` : d < 129600 ? `${Math.round(d / 3600)} h`
-    : d < 5184000 ? `${Math.round(d / 86400)} d` : null;
+  const span = d < 3600 ? `${Math.max(1, Math.floor(d / 60))} min` : d < 172800 ? `${Math.floor(d / 3600)} h`
+    : d < 5184000 ? `${Math.floor(d / 86400)} d` : null;
   if (span === null) return null;
-  return s < 0 ? "in " + span : s < 45 ? "just now" : span + " ago";
+  return d < 45 ? "just now" : s < 0 ? "in " + span : span + " ago";
 }
 setInterval(() => {
   for (const t of document.querySelectorAll("time[data-ago]")) {

@@ -71,4 +71,9 @@ export function startLive(announce) {
   pill.querySelector("[data-live-toggle]").addEventListener("click", toggle);
   document.addEventListener("tocsin:pause", toggle);
   show(paused ? "paused" : linked);
+  // Only now, and after htmx has looked through the page: what listens must be there before what comes.
+  setTimeout(() => {
+    pill.setAttribute("hx-sse:connect", pill.dataset.liveSwitch);
+    htmx.process(pill);
+  });
 }
