@@ -7,13 +7,13 @@ import (
 	"strings"
 
 	"tocsin.dev"
+	"tocsin.dev/detect"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 	"tocsin.dev/store"
 )
 
-// askDomains reads the accepted domains: by /domains, else by those named with the organisation, else by the addresses
-// of our people, which the fold cannot tell from hearsay: then it is an error that says so, and the rest goes on.
+// askDomains reads the accepted domains: by /domains, else by those named with the organisation.
 func (c *Collector) askDomains(ctx context.Context) error {
 	var seen domainsSeen
 	for o, err := range graph.Pages[graph.Organization](ctx, c.Graph, "organization.list", nil) {
@@ -42,6 +42,9 @@ func (c *Collector) askDomains(ctx context.Context) error {
 	if denied == nil && len(full) > 0 {
 		seen.Domains = full
 	}
+	if len(seen.Domains) == 0 { // no tenant is without a domain, and without any nobody is inside
+		return tocsin.Problemf(tocsin.Unavailable, "Nothing to do: it is asked again by itself, and what was known stays.", "Microsoft Graph named no verified domain of the tenant.")
+	}
 	it, err := c.item(kindDomains, "", seen)
 	if err != nil {
 		return err
@@ -52,115 +55,29 @@ func (c *Collector) askDomains(ctx context.Context) error {
 // askUsers reads the people by delta. Where the token has expired, or there is none, the round is whole, and who is no
 // longer in it has gone.
 func (c *Collector) askUsers(ctx context.Context) error {
-	return delta(ctx, c, "users", "users.delta",
-		func(u *graph.Change[graph.User]) (string, journal.Item, error) {
-			if u.Removed == "" && u.Value.UserPrincipalName == "" {
-				// Graph may give only what has changed; the rest is asked for, lest it be taken for empty.
-				if err := c.Graph.Get(ctx, "users.get", graph.P{"user": u.ID}, &u.Value); err != nil {
-					return "", journal.Item{}, err
-				}
-			}
-			p := person(&u.Value)
-			p.Object, p.Removed = u.ID, u.Removed != ""
-			it, err := c.item(kindPerson, tocsin.NewPersonID(c.Tenant, u.ID), p)
-			return u.ID, it, err
+	users := deltaSource[graph.User]{
+		name: "users", call: "users.delta", again: "users.get", key: "user",
+		translate: func(id string, removed bool, u *graph.User) (journal.Item, error) {
+			p := person(u)
+			p.Object, p.Removed = id, removed
+			return c.item(kindPerson, tocsin.NewPersonID(c.Tenant, id), p)
 		},
-		`select object_id from person where tenant = $1 and deleted = 0`,
-		func(id string) (journal.Item, error) {
-			return c.item(kindPerson, tocsin.NewPersonID(c.Tenant, id), personSeen{Object: id, Removed: true})
-		})
+		held: `select object_id from person where tenant = $1 and deleted = 0`,
+	}
+	return c.delta(ctx, users.name, func(ctx context.Context, token string) (string, error) { return deltaOf(ctx, c, users, token) })
 }
 
 func (c *Collector) askGroups(ctx context.Context) error {
-	return delta(ctx, c, "groups", "groups.delta",
-		func(g *graph.Change[graph.Group]) (string, journal.Item, error) {
-			seen := group(&g.Value)
-			seen.ID, seen.Removed = g.ID, g.Removed != ""
-			it, err := c.item(kindGroup, tocsin.PersonID(g.ID), seen)
-			return g.ID, it, err
+	groups := deltaSource[graph.Group]{
+		name: "groups", call: "groups.delta",
+		translate: func(id string, removed bool, g *graph.Group) (journal.Item, error) {
+			seen := group(g)
+			seen.ID, seen.Removed = id, removed
+			return c.item(kindGroup, tocsin.PersonID(id), seen)
 		},
-		`select id from mail_group where tenant = $1 and deleted = 0`,
-		func(id string) (journal.Item, error) {
-			return c.item(kindGroup, tocsin.PersonID(id), groupSeen{ID: id, Removed: true})
-		})
-}
-
-// delta reads one round of changes into the journal, and keeps the token when all of it is there.
-func delta[T any](ctx context.Context, c *Collector, source, call string, translate func(*graph.Change[T]) (string, journal.Item, error),
-	held string, gone func(id string) (journal.Item, error)) error {
-	row, err := c.row(ctx, source)
-	if err != nil {
-		return err
+		held: `select id from mail_group where tenant = $1 and deleted = 0`,
 	}
-	token, err := oneRound(ctx, c, source, call, row.Token, translate, held, gone)
-	if _, ok := errors.AsType[*graph.Gone](err); ok && row.Token != "" {
-		c.Log.Info("the delta token has expired: reading all again", "tenant", c.Tenant, "source", source)
-		token, err = oneRound(ctx, c, source, call, "", translate, held, gone)
-	}
-	if err != nil {
-		return err
-	}
-	return c.keep(ctx, source, token)
-}
-
-func oneRound[T any](ctx context.Context, c *Collector, source, call, token string, translate func(*graph.Change[T]) (string, journal.Item, error),
-	held string, gone func(id string) (journal.Item, error)) (string, error) {
-	round := graph.Delta[T](ctx, c.Graph, call, nil, token)
-	seen := map[string]bool{}
-	var items []journal.Item
-	done := 0
-	flush := func() error {
-		err := c.append(ctx, items)
-		done += len(items)
-		items = items[:0]
-		return err
-	}
-	for change, err := range round.All() {
-		if err != nil {
-			return "", err
-		}
-		id, it, err := translate(&change)
-		if err != nil {
-			return "", err
-		}
-		if token == "" {
-			seen[id] = true
-		}
-		if items = append(items, it); len(items) == 500 {
-			if err := flush(); err != nil {
-				return "", err
-			}
-			if done%10_000 == 0 {
-				if err := c.progress(ctx, source, done, 0); err != nil {
-					return "", err
-				}
-			}
-		}
-	}
-	if token == "" {
-		if err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-			return each(ctx, t, func(scan func(...any) error) error {
-				var id string
-				if err := scan(&id); err != nil || seen[id] {
-					return err
-				}
-				it, err := gone(id)
-				items = append(items, it)
-				return err
-			}, held)
-		}); err != nil {
-			return "", err
-		}
-	}
-	if err := flush(); err != nil {
-		return "", err
-	}
-	if done > 0 {
-		if err := c.progress(ctx, source, done, done); err != nil {
-			return "", err
-		}
-	}
-	return round.Token(), nil
+	return c.delta(ctx, groups.name, func(ctx context.Context, token string) (string, error) { return deltaOf(ctx, c, groups, token) })
 }
 
 // askRoles reads the directory roles that are in use, each with its members.
@@ -190,54 +107,63 @@ func (c *Collector) askRoles(ctx context.Context) error {
 	return c.append(ctx, items)
 }
 
-// askMembers looks into the groups that a rule sends mail to: who of their members is outside?
+// askMembers looks into the groups that a rule sends mail to: who of their members is outside? It asks those that will
+// have become too old when it is called again.
 func (c *Collector) askMembers(ctx context.Context) error {
+	if err := c.settled(ctx); err != nil {
+		return err
+	}
+	every := c.Every.OrDefault()
+	before := c.Store.Clock().Now().Add(min(every.Members, every.Rules) - every.Members)
 	var groups []string
-	own := map[string]bool{}
+	var org *organisation
 	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		groups = nil
-		org, err := loadOrg(ctx, t)
-		if err != nil {
+		var err error
+		if org, err = loadOrg(ctx, t); err != nil {
 			return err
 		}
-		own = org.Domains
 		return each(ctx, t, func(scan func(...any) error) error {
 			var id string
 			err := scan(&id)
 			groups = append(groups, id)
 			return err
 		}, `select distinct a.group_id from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
-			join mail_group g on g.tenant = a.tenant and g.id = a.group_id where r.tenant = $1 and g.deleted = 0 order by a.group_id`)
+			join mail_group g on g.tenant = a.tenant and g.id = a.group_id where r.tenant = $1 and g.deleted = 0 and g.members_seen < $2 order by a.group_id`, tocsin.Millis(before))
 	})
 	if err != nil {
 		return err
 	}
 	for _, id := range groups {
-		seen := membersSeen{Group: id, Outside: []tocsin.Address{}}
-		for m, err := range graph.Pages[graph.Member](ctx, c.Graph, "groups.transitiveMembers", graph.P{"group": id}) {
-			if _, gone := errors.AsType[*graph.NotFound](err); gone {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			a := tocsin.Address{Name: m.DisplayName, Address: m.Mail}
-			if a.Address == "" {
-				continue
-			}
-			if strings.EqualFold(m.UserType, "Guest") || len(own) > 0 && !own[a.Domain()] {
-				seen.Outside = append(seen.Outside, a)
-			}
-		}
-		it, err := c.item(kindMembers, tocsin.PersonID(id), seen)
-		if err != nil {
-			return err
-		}
-		if err := c.append(ctx, []journal.Item{it}); err != nil {
+		if err := c.askMembersOf(ctx, id, &org.Org); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (c *Collector) askMembersOf(ctx context.Context, id string, org *detect.Org) error {
+	seen := membersSeen{Group: id, Outside: []tocsin.Address{}}
+	for m, err := range graph.Pages[graph.Member](ctx, c.Graph, "groups.transitiveMembers", graph.P{"group": id}) {
+		if _, gone := errors.AsType[*graph.NotFound](err); gone {
+			return nil // the next round of groups says so
+		}
+		if err != nil {
+			return err
+		}
+		a := tocsin.Address{Name: m.DisplayName, Address: m.Mail}
+		if a.Address == "" {
+			continue
+		}
+		if strings.EqualFold(m.UserType, "Guest") || len(org.Domains) > 0 && org.Place(a) != detect.Inside {
+			seen.Outside = append(seen.Outside, a)
+		}
+	}
+	it, err := c.item(kindMembers, tocsin.PersonID(id), seen)
+	if err != nil {
+		return err
+	}
+	return c.append(ctx, []journal.Item{it})
 }
 
 // person is Graph's user in our words.

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,9 +24,9 @@ type owner struct {
 	folders               map[string]tocsin.Folder
 }
 
-// owners are the people whose mailbox is to be asked in this round: not guests, not those asked since the round began,
-// and of those known to have none only the ones that were not asked for a day.
-func (c *Collector) owners(ctx context.Context, column string, began int64) (out []owner, err error) {
+// owners are the people whose mailbox is to be asked: not guests, not those asked since, and of those known to have none
+// only the ones that were not asked for a day.
+func (c *Collector) owners(ctx context.Context, column string, since time.Time) (out []owner, err error) {
 	absentBefore := tocsin.Millis(c.Store.Clock().Now().Add(-c.Every.OrDefault().Absent))
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		out = out[:0]
@@ -47,78 +47,128 @@ func (c *Collector) owners(ctx context.Context, column string, began int64) (out
 			left join mailbox m on m.tenant = p.tenant and m.person = p.person
 			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and coalesce(m.`+column+`, 0) < $2
 				and (p.mailbox not in ('none', 'out_of_scope') or p.mailbox_asked < $3)
-			order by coalesce(m.`+column+`, 0), p.person`, began, absentBefore)
+			order by coalesce(m.`+column+`, 0), p.person`, tocsin.Millis(since), absentBefore)
 	})
 	return out, err
 }
 
+// asked is one source of the mailboxes: what is asked of each, and of which.
+type asked struct {
+	source, column, kind string
+	older                time.Duration // than this before the round's beginning it was last seen; 0: not since the beginning
+	ask                  func(context.Context, []owner) ([]any, error)
+}
+
 // poll asks something of every owner, in batches of 20 mailboxes, many batches at once, and puts what comes back into
 // the journal. A mailbox that fails for a passing reason fails the round, after the others were read.
-func (c *Collector) poll(ctx context.Context, source, column, kind string, ask func(context.Context, []owner) ([]any, error)) error {
-	row, err := c.row(ctx, source)
+func (c *Collector) poll(ctx context.Context, a asked) error {
+	began, err := c.peopleKnown(ctx, a.source)
 	if err != nil {
 		return err
 	}
-	all, err := c.owners(ctx, column, row.Started)
+	all, err := c.owners(ctx, a.column, began.Add(-a.older))
 	if err != nil {
 		return err
 	}
-	told := c.Store.Clock().Now()
-	var done atomic.Int64
-	var mu sync.Mutex
-	var failed error
-	g, ctx2 := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, c.atOnce()))
-	for from := 0; from < len(all) && ctx2.Err() == nil; from += 20 {
+	p := polling{c: c, asked: a, total: len(all), told: c.Store.Clock().Now()}
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(c.atOnce())
+	for from := 0; from < len(all) && inner.Err() == nil; from += 20 {
 		chunk := all[from:min(from+20, len(all))]
-		g.Go(func() error {
-			bodies, err := ask(ctx2, chunk)
-			if err != nil {
-				mu.Lock()
-				failed = worst(failed, err)
-				mu.Unlock()
-				if stops(err) {
-					return err
-				}
-			}
-			items := make([]journal.Item, 0, len(bodies))
-			for i, body := range bodies {
-				if body == nil {
-					continue
-				}
-				it, err := c.item(kind, chunk[i].person, body)
-				if err != nil {
-					return err
-				}
-				items = append(items, it)
-			}
-			if err := c.append(ctx2, items); err != nil {
-				return err
-			}
-			n := int(done.Add(int64(len(chunk))))
-			mu.Lock()
-			now := c.Store.Clock().Now()
-			tell := now.Sub(told) > 2*time.Second
-			if tell {
-				told = now
-			}
-			mu.Unlock()
-			if tell {
-				return c.progress(ctx2, source, n, len(all))
-			}
-			return nil
-		})
+		g.Go(func() error { return p.chunk(inner, chunk) })
 	}
-	if err := g.Wait(); err != nil && failed == nil {
+	err = g.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case p.failed != nil:
+		return p.failed
+	case err != nil:
 		return err
+	case len(all) > 0:
+		return c.progress(ctx, a.source, len(all), len(all))
 	}
+	return nil
+}
+
+// peopleKnown waits until the people that were read are there to be asked, and gives when the round began.
+func (c *Collector) peopleKnown(ctx context.Context, source string) (began time.Time, err error) {
+	people, err := c.row(ctx, "users")
+	if err != nil {
+		return began, err
+	}
+	if people.Succeeded == 0 {
+		return began, tocsin.Problemf(tocsin.Unavailable, "See why the people are not read; this goes on by itself after that.", "Nobody's mailbox can be asked, since the people were not read yet.")
+	}
+	if err := c.settled(ctx); err != nil {
+		return began, err
+	}
+	row, err := c.row(ctx, source)
+	return tocsin.FromMillis(row.Started), err
+}
+
+// polling is a poll under way.
+type polling struct {
+	c     *Collector
+	asked asked
+	total int
+
+	mu     sync.Mutex
+	failed error     // what to say of the round
+	done   int       // mailboxes
+	vain   int       // batches in a row of which nothing came
+	told   time.Time // when it was last said how far it has come
+}
+
+// chunk asks some mailboxes. Its error stops the others.
+func (p *polling) chunk(ctx context.Context, owners []owner) error {
+	bodies, failed := p.asked.ask(ctx, owners)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if failed == nil && len(all) > 0 {
-		return c.progress(ctx, source, len(all), len(all))
+	items := make([]journal.Item, 0, len(bodies))
+	for i, body := range bodies {
+		if body == nil {
+			continue
+		}
+		it, err := p.c.item(p.asked.kind, owners[i].person, body)
+		if err != nil {
+			return err
+		}
+		items = append(items, it)
 	}
-	return failed
+	if err := p.c.append(ctx, items); err != nil {
+		return err
+	}
+	done, tell, stop := p.note(len(owners), len(items), failed)
+	if stop {
+		return failed
+	}
+	if tell {
+		return p.c.progress(ctx, p.asked.source, done, p.total)
+	}
+	return nil
+}
+
+// note counts a batch that came back, and says whether to tell of it, and whether to stop: when what failed speaks for
+// every mailbox, or so many batches in a row brought nothing that Graph must be down.
+func (p *polling) note(asked, got int, failed error) (done int, tell, stop bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done += asked
+	p.vain++
+	if got > 0 || failed == nil {
+		p.vain = 0
+	}
+	if failed != nil {
+		p.failed = worst(p.failed, failed)
+		stop = stops(failed) || p.vain >= p.c.atOnce()
+	}
+	now := p.c.Store.Clock().Now()
+	if tell = now.Sub(p.told) > 2*time.Second; tell {
+		p.told = now
+	}
+	return p.done, tell, stop
 }
 
 func (c *Collector) atOnce() int {
@@ -133,20 +183,27 @@ func stops(err error) bool {
 	if d, ok := errors.AsType[*graph.Denied](err); ok {
 		return !d.OutOfScope
 	}
-	_, revoked := errors.AsType[*graph.Revoked](err)
-	return revoked
+	if _, ok := errors.AsType[*graph.Revoked](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*graph.Unauthorized](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*graph.Challenge](err)
+	return ok || errors.Is(err, graph.ErrPaused)
 }
 
 // worst keeps the error that says most: one that stops, else the first.
 func worst(a, b error) error {
-	if a == nil || stops(b) && !stops(a) {
+	if a == nil || b != nil && stops(b) && !stops(a) {
 		return b
 	}
 	return a
 }
 
-// absent says why a mailbox cannot be read, if err is about this mailbox and will last; else state is empty.
-func (o *owner) absent(err error) (state, because string) {
+// absent says why a mailbox cannot be read, if err is about this mailbox and will last; else state is empty. A refusal is
+// about this mailbox alone where others were answered.
+func (o *owner) absent(err error, alone bool) (state, because string) {
 	if _, ok := errors.AsType[*graph.NoMailbox](err); ok {
 		switch {
 		case o.synced != nil && *o.synced && (o.licensed == nil || !*o.licensed):
@@ -161,40 +218,36 @@ func (o *owner) absent(err error) (state, because string) {
 	if _, ok := errors.AsType[*graph.NotFound](err); ok {
 		return "none", "Microsoft Graph no longer knows this account."
 	}
-	if d, ok := errors.AsType[*graph.Denied](err); ok && d.OutOfScope {
+	if d, ok := errors.AsType[*graph.Denied](err); ok && !d.OutOfScope && alone {
+		return "out_of_scope", "Microsoft Graph refuses this mailbox to the application, and not others (" + d.Code + ")."
+	} else if ok && d.OutOfScope {
 		return "out_of_scope", "Exchange lets this application into some mailboxes only, and this is none of them (RBAC for Applications or an application access policy)."
 	}
 	return "", ""
 }
 
-// askSettings reads every mailbox's settings.
+// askSettings reads the settings of every mailbox whose settings will be too old when this is asked again.
 func (c *Collector) askSettings(ctx context.Context) error {
-	return c.poll(ctx, "settings", "settings_seen", kindSettings, func(ctx context.Context, owners []owner) ([]any, error) {
-		parts := make([]graph.Part, len(owners))
-		for i := range owners {
-			parts[i] = graph.Part{Call: "mailboxSettings.get", P: graph.P{"user": owners[i].object}}
-		}
-		results, err := c.Graph.Batch(ctx, parts)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]any, len(owners))
-		var failed error
-		for i, r := range results {
-			out[i], err = owners[i].settings(r)
-			if err != nil {
-				failed = worst(failed, err)
-			}
-		}
-		return out, failed
-	})
+	every := c.Every.OrDefault()
+	older := max(0, every.Settings-min(every.Settings, every.Rules))
+	return c.poll(ctx, asked{source: "settings", column: "settings_seen", kind: kindSettings, older: older, ask: c.settingsOf})
+}
+
+func (c *Collector) settingsOf(ctx context.Context, owners []owner) ([]any, error) {
+	parts := make([]graph.Part, len(owners))
+	for i := range owners {
+		parts[i] = graph.Part{Call: "mailboxSettings.get", P: graph.P{"user": owners[i].object}}
+	}
+	results, err := c.Graph.Batch(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	return owned(owners, results, func(i int) (any, error) { return owners[i].settings(results[i]) },
+		func(state, because string) any { return settingsSeen{State: state, Absent: because} })
 }
 
 func (o *owner) settings(r graph.Result) (any, error) {
 	if r.Err != nil {
-		if state, because := o.absent(r.Err); state != "" {
-			return settingsSeen{State: state, Absent: because}, nil
-		}
 		return nil, r.Err
 	}
 	var s graph.MailboxSettings
@@ -204,44 +257,61 @@ func (o *owner) settings(r graph.Result) (any, error) {
 	return settings(&s), nil
 }
 
+// owned is what came of each owner's question: what take makes of a good answer, what without makes of a mailbox that
+// cannot be read, or nil; and the worst of what failed.
+func owned(owners []owner, results []graph.Result, take func(i int) (any, error), without func(state, because string) any) (out []any, failed error) {
+	out = make([]any, len(owners))
+	alone := refusedAlone(results)
+	for i := range owners {
+		body, err := take(i)
+		if err == nil {
+			out[i] = body
+			continue
+		}
+		if state, because := owners[i].absent(err, alone); state != "" {
+			out[i] = without(state, because)
+			continue
+		}
+		failed = worst(failed, err)
+	}
+	return out, failed
+}
+
+// refusedAlone says whether some mailboxes of a batch were answered: a refusal is then about its own mailbox.
+func refusedAlone(results []graph.Result) bool {
+	return slices.ContainsFunc(results, func(r graph.Result) bool { return r.Err == nil })
+}
+
 // askRules reads every mailbox's inbox rules, and the folders that they move mail to.
 func (c *Collector) askRules(ctx context.Context) error {
-	return c.poll(ctx, "rules", "rules_seen", kindRules, func(ctx context.Context, owners []owner) ([]any, error) {
-		parts := make([]graph.Part, len(owners))
-		for i := range owners {
-			parts[i] = graph.Part{Call: "messageRules.list", P: graph.P{"user": owners[i].object, "folder": "inbox"}}
-		}
-		results, err := c.Graph.Batch(ctx, parts)
-		if err != nil {
-			return nil, err
-		}
-		out := make([]any, len(owners))
-		lists := make([][]graph.MessageRule, len(owners))
-		var failed error
-		for i, r := range results {
-			if lists[i], err = owners[i].rules(r); err == nil {
-				continue
-			}
-			if state, because := owners[i].absent(err); state != "" {
-				out[i] = rulesSeen{State: state, Absent: because}
-			} else {
-				failed = worst(failed, err)
-			}
-		}
-		if failed != nil && stops(failed) {
-			return out, failed
-		}
-		fresh, err := c.folders(ctx, owners, lists)
-		if err != nil {
-			return nil, err
-		}
-		for i := range owners {
-			if lists[i] != nil {
-				out[i] = owners[i].seen(lists[i], fresh[i])
-			}
-		}
+	return c.poll(ctx, asked{source: "rules", column: "rules_seen", kind: kindRules, ask: c.rulesOf})
+}
+
+func (c *Collector) rulesOf(ctx context.Context, owners []owner) ([]any, error) {
+	parts := make([]graph.Part, len(owners))
+	for i := range owners {
+		parts[i] = graph.Part{Call: "messageRules.list", P: graph.P{"user": owners[i].object, "folder": "inbox"}}
+	}
+	results, err := c.Graph.Batch(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	lists := make([][]graph.MessageRule, len(owners))
+	out, failed := owned(owners, results, func(i int) (any, error) {
+		var err error
+		lists[i], err = owners[i].rules(results[i])
+		return nil, err
+	}, func(state, because string) any { return rulesSeen{State: state, Absent: because} })
+	if failed != nil && stops(failed) {
 		return out, failed
-	})
+	}
+	fresh, err := c.folders(ctx, owners, lists)
+	for i := range owners {
+		if lists[i] != nil {
+			out[i] = owners[i].seen(lists[i], fresh[i])
+		}
+	}
+	return out, worst(failed, err)
 }
 
 // rules decodes a list of rules; it is never nil without an error.

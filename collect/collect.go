@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -55,6 +56,10 @@ func (i Intervals) OrDefault() Intervals {
 	return i
 }
 
+// ReaderName is the stream.Reader that folds what collectors append: a round waits for it where it must know what earlier
+// rounds have brought.
+const ReaderName = "collect"
+
 // Collector asks one tenant's Graph. Exactly one runs for a tenant at a time: its caller holds the tenant's lease.
 type Collector struct {
 	Tenant  tocsin.TenantID
@@ -64,7 +69,8 @@ type Collector struct {
 	Every   Intervals
 	Batches int // mailbox batches under way at once; 0 is 16
 	Log     *slog.Logger
-	// Refused is told when Graph or the sign-in refused, so that the connection can say so.
+	// Refused is told, after the source's row says it too, how a round ended: with what Graph or the sign-in answered, or
+	// with nil when it went well, for the first time or after one that did not.
 	Refused func(context.Context, error) error
 
 	noFolders atomic.Int64 // until when folders are not asked for, since that is not granted: Unix milliseconds
@@ -75,32 +81,40 @@ type source struct {
 	name  string
 	every time.Duration
 	ask   func(context.Context) error
+	then  *source // asked after each round of this one
 }
 
 // Run asks each source when it is due, until ctx ends. A source that fails is said on the source's row, with what to
 // do, and asked again later; it never stops the others. The directory's first round comes before the mailboxes'.
 func (c *Collector) Run(ctx context.Context) error {
-	every := c.Every.OrDefault()
-	directory := []source{
-		{"domains", every.Domains, c.askDomains},
-		{"users", every.Directory, c.askUsers},
-		{"groups", every.Directory, c.askGroups},
-		{"roles", every.Roles, c.askRoles},
-	}
+	directory, mailboxes := c.sources()
 	for _, s := range directory {
 		if err := c.first(ctx, s); err != nil {
 			return err
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, s := range append(directory,
-		source{"rules", every.Rules, c.askRules},
-		source{"settings", every.Settings, c.askSettings},
-		source{"members", every.Members, c.askMembers},
-	) {
+	for _, s := range append(directory, mailboxes...) {
 		g.Go(func() error { return c.again(ctx, s) })
 	}
+	g.Go(func() error { return c.watchEnds(ctx) })
 	return g.Wait()
+}
+
+// sources are the directory's and the mailboxes'. Settings are looked at as often as rules, but only those that have
+// become old are asked for, so that a new mailbox need not wait for hours. Members follow the rules that name groups.
+func (c *Collector) sources() (directory, mailboxes []source) {
+	every := c.Every.OrDefault()
+	members := source{name: "members", every: min(every.Members, every.Rules), ask: c.askMembers}
+	return []source{
+			{name: "domains", every: every.Domains, ask: c.askDomains},
+			{name: "users", every: every.Directory, ask: c.askUsers},
+			{name: "groups", every: every.Directory, ask: c.askGroups},
+			{name: "roles", every: every.Roles, ask: c.askRoles},
+		}, []source{
+			{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
+			{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
+		}
 }
 
 // first asks s once, if it never succeeded.
@@ -109,9 +123,11 @@ func (c *Collector) first(ctx context.Context, s source) error {
 	if err != nil || row.Succeeded > 0 {
 		return err
 	}
-	_, err = c.round(ctx, s)
-	return err
+	return c.round(ctx, s)
 }
+
+// look is how often a source that waits sees whether somebody has made it due.
+const look = 5 * time.Second
 
 // again asks s whenever it is due.
 func (c *Collector) again(ctx context.Context, s source) error {
@@ -120,55 +136,90 @@ func (c *Collector) again(ctx context.Context, s source) error {
 		if err != nil {
 			return err
 		}
-		if err := c.Store.Clock().Until(ctx, tocsin.FromMillis(row.Due)); err != nil {
+		now, due := c.Store.Clock().Now(), tocsin.FromMillis(row.Due)
+		if due.After(now) {
+			if soon := now.Add(look); due.After(soon) {
+				due = soon
+			}
+			if err := c.Store.Clock().Until(ctx, due); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := c.round(ctx, s); err != nil {
 			return err
 		}
-		next, err := c.round(ctx, s)
-		if err != nil {
-			return err
-		}
-		if err := c.Store.Clock().Until(ctx, next); err != nil {
-			return err
-		}
-	}
-}
-
-// round asks s once, and notes how it went. The error is the store's or ctx's, never Graph's.
-func (c *Collector) round(ctx context.Context, s source) (next time.Time, err error) {
-	began := c.Store.Clock().Now()
-	if err := c.began(ctx, s.name, began); err != nil {
-		return began, err
-	}
-	failed := s.ask(ctx)
-	if ctx.Err() != nil {
-		return began, ctx.Err()
-	}
-	next = began.Add(s.every)
-	if failed != nil {
-		next = c.Store.Clock().Now().Add(retryAfter(failed, s.every))
-		c.Log.Warn("a source was not read", "tenant", c.Tenant, "source", s.name, "error", failed)
-		if c.Refused != nil {
-			if err := c.Refused(ctx, failed); err != nil {
-				return next, err
+		if s.then != nil {
+			if err := c.follow(ctx, *s.then); err != nil {
+				return err
 			}
 		}
 	}
-	return next, c.ended(ctx, s.name, failed, next)
 }
 
-// retryAfter is how long to leave a source alone after it failed: what Graph said, else half a minute, at most the interval.
-func retryAfter(err error, every time.Duration) time.Duration {
-	wait := 30 * time.Second
-	if t, ok := errors.AsType[*graph.Throttled](err); ok {
-		wait = max(t.After, time.Second)
-	} else if _, ok := errors.AsType[*graph.Denied](err); ok {
-		wait = every // a permission is not granted in half a minute
+// follow asks s after the source that it follows, unless it failed and is to be left alone for longer.
+func (c *Collector) follow(ctx context.Context, s source) error {
+	row, err := c.row(ctx, s.name)
+	if err != nil || row.Failed > row.Succeeded && tocsin.FromMillis(row.Due).After(c.Store.Clock().Now()) {
+		return err
 	}
-	return min(wait, every)
+	return c.round(ctx, s)
+}
+
+// round asks s once, and notes how it went. The error is the store's or ctx's, never Graph's.
+func (c *Collector) round(ctx context.Context, s source) error {
+	before, err := c.row(ctx, s.name)
+	if err != nil {
+		return err
+	}
+	began, err := c.began(ctx, s)
+	if err != nil {
+		return err
+	}
+	failed := s.ask(ctx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if errors.Is(failed, graph.ErrPaused) { // nobody's fault; whoever paused it ends this run
+		return c.Store.Clock().Sleep(ctx, time.Second)
+	}
+	next := began.Add(s.every)
+	if failed != nil {
+		next = c.Store.Clock().Now().Add(retryAfter(failed, s.every))
+		c.Log.Warn("a source was not read", "tenant", c.Tenant, "source", s.name, "error", failed)
+	}
+	if err := c.ended(ctx, s.name, failed, next); err != nil {
+		return err
+	}
+	if c.Refused == nil || failed == nil && before.Succeeded > before.Failed {
+		return nil
+	}
+	return c.Refused(ctx, failed)
+}
+
+// retryAfter is how long to leave a source alone after it failed: what Graph asked for, else half a minute, at most the
+// interval.
+func retryAfter(err error, every time.Duration) time.Duration {
+	if t, ok := errors.AsType[*graph.Throttled](err); ok {
+		return max(t.After, time.Second)
+	}
+	if _, ok := errors.AsType[*graph.Denied](err); ok {
+		return every // a permission is not granted in half a minute; testing the connection makes it due
+	}
+	return min(30*time.Second, every)
 }
 
 // append puts items into the journal, waiting out a journal that cannot take them now.
 func (c *Collector) append(ctx context.Context, items []journal.Item) error {
+	for some := range slices.Chunk(items, 500) {
+		if err := c.appendSome(ctx, some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collector) appendSome(ctx context.Context, items []journal.Item) error {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := c.Journal.Append(ctx, items...)
 		if err == nil || ctx.Err() != nil {

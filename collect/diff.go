@@ -3,47 +3,99 @@ package collect
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
 )
 
-// heldRule is a rule as the table holds it.
-type heldRule struct {
-	id, body string
-	deleted  int64
+// looked is a mailbox's list of rules as it was seen, for the first time or again.
+type looked struct {
+	pending[rulesSeen]
+	first bool
 }
 
-// diff compares a mailbox's rules with those held, and writes what was made, changed and deleted: the rule's row, its
-// history, an event and a fact. A first look makes state only.
-func (r *run) diff(ctx context.Context, p pending[rulesSeen], first bool) error {
-	had, err := r.heldRules(ctx, p.person)
+// heldRule is a rule as the table holds it.
+type heldRule struct {
+	id, body         string
+	changed, deleted int64
+}
+
+// diff compares the mailboxes' rules with those held, and writes what was made, changed and deleted: the rule's row, its
+// history, an event and a fact. A first look makes state only. Rows are gathered and written together.
+func (r *run) diff(ctx context.Context, list []looked) error {
+	if len(list) == 0 {
+		return nil
+	}
+	held, err := r.heldRules(ctx, list)
 	if err != nil {
 		return err
 	}
-	for i := range p.body.Rules {
-		rule := &p.body.Rules[i]
+	org, err := r.organisation(ctx)
+	if err != nil {
+		return err
+	}
+	d := &difference{run: r, org: org}
+	for i := range list {
+		if err := d.mailbox(ctx, &list[i], held[list[i].person]); err != nil {
+			return err
+		}
+	}
+	return d.write(ctx)
+}
+
+func (r *run) heldRules(ctx context.Context, list []looked) (map[tocsin.PersonID]map[string]heldRule, error) {
+	args := make([]any, len(list))
+	held := make(map[tocsin.PersonID]map[string]heldRule, len(list))
+	for i := range list {
+		args[i] = string(list[i].person)
+		held[list[i].person] = map[string]heldRule{}
+	}
+	err := each(ctx, r.t, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var h heldRule
+		err := scan(&person, &h.id, &h.body, &h.changed, &h.deleted)
+		held[person][h.id] = h
+		return err
+	}, `select person, id, body, changed, deleted from mail_rule where tenant = $1 and person in (`+store.In(len(list), 2)+`)`, args...)
+	return held, err
+}
+
+// difference gathers the rows of what differs.
+type difference struct {
+	*run
+	org                             *organisation
+	rules, targets, history, events [][]any
+	stale                           [][2]string // rules whose destinations held are not theirs any more: person, rule
+}
+
+func (d *difference) mailbox(ctx context.Context, l *looked, had map[string]heldRule) error {
+	for i := range l.body.Rules {
+		rule := &l.body.Rules[i]
 		old, known := had[rule.ID]
 		delete(had, rule.ID)
 		body, err := encode(rule.MailRule)
 		if err != nil {
 			return err
 		}
+		what, before := "", ""
 		switch {
+		case known && old.deleted == 0 && old.body == string(body):
+			continue
+		case l.first && (!known || old.deleted > 0): // deleted with the account, which is back
+			what = "found"
 		case !known || old.deleted > 0:
-			err = r.ruleIs(ctx, p, rule, string(body), change{first: first, what: "created", before: ""})
-		case old.body != string(body):
-			err = r.ruleIs(ctx, p, rule, string(body), change{what: "updated", before: old.body})
+			what = "created"
+		case !sameRule(old.body, &rule.MailRule):
+			what, before = "updated", old.body
 		}
-		if err != nil {
+		if err := d.is(ctx, l, rule, change{what: what, before: before, after: string(body)}, old, known); err != nil {
 			return err
 		}
 	}
 	for _, id := range sortedKeys(had) {
 		if old := had[id]; old.deleted == 0 {
-			if err := r.ruleGone(ctx, p, old); err != nil {
+			if err := d.gone(ctx, l, old); err != nil {
 				return err
 			}
 		}
@@ -51,112 +103,131 @@ func (r *run) diff(ctx context.Context, p pending[rulesSeen], first bool) error 
 	return nil
 }
 
-func (r *run) heldRules(ctx context.Context, person tocsin.PersonID) (map[string]heldRule, error) {
-	q, err := r.t.Query(ctx, `select id, body, deleted from mail_rule where tenant = $1 and person = $2`, string(person))
-	if err != nil {
-		return nil, err
+// sameRule says whether the rule held differs only in what we know of its folders: that is news of ours and no change.
+func sameRule(held string, now *tocsin.MailRule) bool {
+	var old tocsin.MailRule
+	if json.Unmarshal([]byte(held), &old) != nil {
+		return false
 	}
-	defer q.Close()
-	had := map[string]heldRule{}
-	for q.Next() {
-		var h heldRule
-		if err := q.Scan(&h.id, &h.body, &h.deleted); err != nil {
-			return nil, err
+	was, err := encode(unresolved(old))
+	if err != nil {
+		return false
+	}
+	is, err := encode(unresolved(*now))
+	return err == nil && string(was) == string(is)
+}
+
+func unresolved(r tocsin.MailRule) tocsin.MailRule {
+	for _, f := range []**tocsin.Folder{&r.MoveTo, &r.CopyTo} {
+		if *f != nil {
+			*f = &tocsin.Folder{ID: (*f).ID}
 		}
-		had[h.id] = h
 	}
-	return had, q.Err()
+	return r
 }
 
-type change struct {
-	first  bool
-	what   string // created, updated, deleted
-	before string
-}
+// change is what happened to a rule: found, created, updated, deleted; or nothing but that we know more of it.
+type change struct{ what, before, after string }
 
-// ruleIs writes a rule's new state.
-func (r *run) ruleIs(ctx context.Context, p pending[rulesSeen], rule *ruleSeen, body string, c change) error {
-	org, err := r.organisation(ctx)
-	if err != nil {
-		return err
-	}
+// is notes a rule's new state.
+func (d *difference) is(ctx context.Context, l *looked, rule *ruleSeen, c change, old heldRule, known bool) error {
 	targets := rule.Targets()
-	outside := slices.ContainsFunc(targets, org.Outside)
-	if _, err := r.t.Exec(ctx, `insert into mail_rule (tenant, person, id, name, enabled, body, raw, targets, outside, first_seen, changed, seen)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $10)
-		on conflict (tenant, person, id) do update set name = excluded.name, enabled = excluded.enabled, body = excluded.body, raw = excluded.raw,
-			targets = excluded.targets, outside = excluded.outside, changed = $10, seen = excluded.seen, deleted = 0`,
-		string(p.person), rule.ID, rule.Name, rule.Enabled, body, string(rule.Raw), len(targets), outside, p.at, 0); err != nil {
-		return err
+	changed := int64(0)
+	switch {
+	case known && c.what == "":
+		changed = old.changed
+	case known:
+		changed = l.at
 	}
-	if _, err := r.t.Exec(ctx, `delete from rule_target where tenant = $1 and person = $2 and rule = $3`, string(p.person), rule.ID); err != nil {
-		return err
+	d.rules = append(d.rules, []any{string(l.person), rule.ID, rule.Name, rule.Enabled, c.after, string(rule.Raw), len(targets),
+		slices.ContainsFunc(targets, d.org.Outside), l.at, changed, l.at, 0})
+	if known {
+		d.stale = append(d.stale, [2]string{string(l.person), rule.ID})
 	}
-	var reach [][]any
-	for verb, list := range map[string][]tocsin.Address{"forward": rule.Forward, "redirect": rule.Redirect, "attach": rule.Attach} {
-		for _, a := range list {
-			reach = append(reach, []any{a.Canonical(), string(p.person), rule.ID, verb, org.Outside(a)})
+	for _, v := range []struct {
+		verb string
+		to   []tocsin.Address
+	}{{"forward", rule.Forward}, {"redirect", rule.Redirect}, {"attach", rule.Attach}} {
+		for _, a := range v.to {
+			d.targets = append(d.targets, []any{a.Canonical(), string(l.person), rule.ID, v.verb, d.org.Outside(a)})
 		}
 	}
-	columns := []string{"address", "person", "rule", "verb", "outside"}
-	if err := r.t.Insert(ctx, store.Into{Table: "rule_target", Columns: columns, Key: columns[:4]}, reach); err != nil {
-		return err
-	}
-	return r.tell(ctx, p, rule.ID, c, body)
+	return d.tell(ctx, l, rule.ID, c)
 }
 
-func (r *run) ruleGone(ctx context.Context, p pending[rulesSeen], old heldRule) error {
-	if _, err := r.t.Exec(ctx, `update mail_rule set deleted = $4, changed = $4 where tenant = $1 and person = $2 and id = $3`, string(p.person), old.id, p.at); err != nil {
+// gone notes that a rule is there no more.
+func (d *difference) gone(ctx context.Context, l *looked, old heldRule) error {
+	if _, err := d.t.Exec(ctx, `update mail_rule set deleted = $4, changed = $4 where tenant = $1 and person = $2 and id = $3`, string(l.person), old.id, l.at); err != nil {
 		return err
 	}
-	if _, err := r.t.Exec(ctx, `delete from rule_target where tenant = $1 and person = $2 and rule = $3`, string(p.person), old.id); err != nil {
-		return err
-	}
-	return r.tell(ctx, p, old.id, change{what: "deleted", before: old.body}, "")
+	d.stale = append(d.stale, [2]string{string(l.person), old.id})
+	return d.tell(ctx, l, old.id, change{what: "deleted", before: old.body})
 }
 
-// tell writes the history of a rule's change, and (unless it is a first look) its event and its fact.
-func (r *run) tell(ctx context.Context, p pending[rulesSeen], rule string, c change, after string) error {
-	what := c.what
-	if c.first {
-		what = "found"
-	}
-	eventID := tocsin.NewEventID(r.t.ID(), string(p.person), rule, what, c.before, after, timeKey(p.at))
-	if _, err := r.t.Exec(ctx, `insert into rule_change (tenant, person, rule, at, id, change, before, after) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`,
-		string(p.person), rule, p.at, eventID, what, c.before, after); err != nil {
-		return err
-	}
-	if c.first {
-		r.touched["rule.created"]++
+// tell notes the history of a rule's change and (unless it is a first look) its event and its fact.
+func (d *difference) tell(ctx context.Context, l *looked, rule string, c change) error {
+	if c.what == "" {
 		return nil
 	}
-	event, err := ruleEvent(r.t.ID(), p.person, rule, what, eventID, c.before, after, p.at)
+	eventID := tocsin.NewEventID(d.t.ID(), string(l.person), rule, c.what, c.before, c.after, timeKey(l.at))
+	d.history = append(d.history, []any{string(l.person), rule, l.at, eventID, c.what, c.before, c.after})
+	if c.what == "found" {
+		d.touched["rule.created"]++
+		return nil
+	}
+	event, err := ruleEvent(d.t.ID(), l.person, rule, eventID, c, l.at)
 	if err != nil {
 		return err
 	}
-	if err := r.event(ctx, event); err != nil {
+	body, err := encode(event)
+	if err != nil {
 		return err
 	}
-	return r.t.Append(ctx, store.Fact{Kind: "rule." + what, Subject: rule, Person: string(p.person)})
+	d.events = append(d.events, []any{eventID, l.at, event.EventType, "rule_" + c.what, string(l.person), string(body)})
+	return d.t.Append(ctx, store.Fact{Kind: "rule." + c.what, Subject: rule, Person: string(l.person)})
+}
+
+// write writes what was gathered.
+func (d *difference) write(ctx context.Context) error {
+	for _, s := range d.stale {
+		if _, err := d.t.Exec(ctx, `delete from rule_target where tenant = $1 and person = $2 and rule = $3`, s[0], s[1]); err != nil {
+			return err
+		}
+	}
+	for _, w := range []struct {
+		into store.Into
+		rows [][]any
+	}{
+		{store.Into{Table: "mail_rule", Key: []string{"person", "id"}, Keep: []string{"first_seen"},
+			Columns: []string{"person", "id", "name", "enabled", "body", "raw", "targets", "outside", "first_seen", "changed", "seen", "deleted"}}, d.rules},
+		{store.Into{Table: "rule_target", Key: []string{"address", "person", "rule", "verb"}, Columns: []string{"address", "person", "rule", "verb", "outside"}}, d.targets},
+		{store.Into{Table: "rule_change", Key: []string{"person", "rule", "at", "id"}, Columns: []string{"person", "rule", "at", "id", "change", "before", "after"}}, d.history},
+		{store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body"}}, d.events},
+	} {
+		if err := d.t.Insert(ctx, w.into, w.rows); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func timeKey(ms int64) string { return tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000") }
 
 // ruleEvent is the outward event of a rule's change. Graph does not say when a rule was changed: the time is when we saw it.
-func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, rule, what, id, before, after string, at int64) (tocsin.Event, error) {
-	now := after
+func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, rule, id string, c change, at int64) (tocsin.Event, error) {
+	now := c.after
 	if now == "" {
-		now = before
+		now = c.before
 	}
 	var m tocsin.MailRule
 	if err := json.Unmarshal([]byte(now), &m); err != nil {
 		return tocsin.Event{}, err
 	}
-	payload, err := encode(map[string]any{"event_id": rule, "action": "rule_" + what, "rule_id": rule, "rule_name": m.Name, "is_enabled": m.Enabled})
+	payload, err := encode(map[string]any{"event_id": rule, "action": "rule_" + c.what, "rule_id": rule, "rule_name": m.Name, "is_enabled": m.Enabled})
 	if err != nil {
 		return tocsin.Event{}, err
 	}
-	raw, err := encode(map[string]any{"platform_event_id": rule, "change_type": what, "before": orNull(before), "after": orNull(after), "source_platform": "microsoft_outlook"})
+	raw, err := encode(map[string]any{"platform_event_id": rule, "change_type": c.what, "before": orNull(c.before), "after": orNull(c.after), "source_platform": "microsoft_outlook"})
 	if err != nil {
 		return tocsin.Event{}, err
 	}
@@ -169,20 +240,4 @@ func orNull(s string) json.RawMessage {
 		return json.RawMessage("null")
 	}
 	return json.RawMessage(s)
-}
-
-func (r *run) event(ctx context.Context, e tocsin.Event) error {
-	body, err := encode(e)
-	if err != nil {
-		return err
-	}
-	var p struct {
-		Action string `json:"action"`
-	}
-	if err := json.Unmarshal(e.Payload, &p); err != nil {
-		return errors.Join(errors.New("an event of our own making"), err)
-	}
-	_, err = r.t.Exec(ctx, `insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
-		e.EventID, tocsin.Millis(e.Timestamp), e.EventType, p.Action, string(e.TUID), string(body))
-	return err
 }

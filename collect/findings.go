@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"tocsin.dev"
@@ -15,11 +16,13 @@ type filing struct {
 	t     *store.Tenant
 	now   time.Time
 	rules map[string]bool // the rules that were asked: what they no longer find is fixed
+
+	rows, notes [][]any // of new findings, and of the history
 }
 
 type filed struct {
 	id, rule, body, status string
-	until, first           int64
+	until                  int64
 }
 
 // file files what was found among all that is there where the condition holds; its arguments begin at $2.
@@ -27,20 +30,18 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 	had := map[string]filed{}
 	err := each(ctx, f.t, func(scan func(...any) error) error {
 		var h filed
-		if err := scan(&h.id, &h.rule, &h.body, &h.status, &h.until, &h.first); err != nil {
+		if err := scan(&h.id, &h.rule, &h.body, &h.status, &h.until); err != nil {
 			return err
 		}
 		if f.rules[h.rule] {
 			had[h.id] = h
 		}
 		return nil
-	}, `select id, rule, body, status, accepted_until, first_seen from finding where tenant = $1 and `+where, args...)
+	}, `select id, rule, body, status, accepted_until from finding where tenant = $1 and `+where, args...)
 	if err != nil {
 		return err
 	}
-	for i := range found {
-		x := &found[i]
-		x.ID = tocsin.NewFindingID(f.t.ID(), x.Rule, string(x.Person)+"\n"+x.Subject, x.Cause)
+	for _, x := range f.distinct(found) {
 		h, known := had[x.ID]
 		delete(had, x.ID)
 		if known {
@@ -49,18 +50,44 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 			err = f.raise(ctx, x)
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("file a finding of %s: %w", x.Rule, err)
 		}
 	}
 	for _, id := range sortedKeys(had) {
-		if h := had[id]; h.status == string(tocsin.Open) || h.status == string(tocsin.InWork) {
+		if h := had[id]; h.status == string(tocsin.Open) || h.status == string(tocsin.InWork) || f.ended(h) {
 			if err := f.gone(ctx, h); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return f.write(ctx)
 }
+
+// distinct gives the findings their ids. Of two with the same cause the riskier stays.
+func (f *filing) distinct(found []tocsin.Finding) []*tocsin.Finding {
+	out := make([]*tocsin.Finding, 0, len(found))
+	at := map[string]int{}
+	for i := range found {
+		x := &found[i]
+		x.ID = tocsin.NewFindingID(f.t.ID(), x.Rule, string(x.Person)+"\n"+x.Subject, x.Cause)
+		if k, twice := at[x.ID]; !twice {
+			at[x.ID] = len(out)
+			out = append(out, x)
+		} else if x.Risk > out[k].Risk {
+			out[k] = x
+		}
+	}
+	return out
+}
+
+// ended says whether a finding was accepted until a time that has come.
+func (f *filing) ended(h filed) bool {
+	return h.status == string(tocsin.Accepted) && h.until > 0 && h.until <= tocsin.Millis(f.now)
+}
+
+// findingColumns are those of a new finding's row.
+var findingColumns = []string{"id", "rule", "title", "severity", "severity_rank", "risk", "person", "who", "subject", "cause", "why", "stage", "body",
+	"status", "first_seen", "last_seen"}
 
 func (f *filing) raise(ctx context.Context, x *tocsin.Finding) error {
 	if x.Time.IsZero() {
@@ -70,14 +97,17 @@ func (f *filing) raise(ctx context.Context, x *tocsin.Finding) error {
 	if err != nil {
 		return err
 	}
-	now := tocsin.Millis(f.now)
-	if _, err := f.t.Exec(ctx, `insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
-		x.ID, x.Rule, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, string(x.Person), x.Who, x.Subject, x.Cause, x.Why, x.Stage,
-		string(body), string(tocsin.Open), tocsin.Millis(x.Time), now); err != nil {
+	f.rows = append(f.rows, []any{x.ID, x.Rule, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, string(x.Person), x.Who, x.Subject, x.Cause, x.Why, x.Stage,
+		string(body), string(tocsin.Open), tocsin.Millis(x.Time), tocsin.Millis(f.now)})
+	return f.note(ctx, x.ID, string(x.Person), "raised", x.Why)
+}
+
+// write writes the rows that were gathered.
+func (f *filing) write(ctx context.Context) error {
+	if err := f.t.Insert(ctx, store.Into{Table: "finding", Columns: findingColumns}, f.rows); err != nil {
 		return err
 	}
-	return f.note(ctx, x.ID, string(x.Person), "raised", x.Why)
+	return f.t.Insert(ctx, store.Into{Table: "finding_change", Columns: []string{"finding", "id", "at", "who", "change", "note"}}, f.notes)
 }
 
 // again meets a finding that is there already.
@@ -93,8 +123,7 @@ func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 	if err != nil {
 		return err
 	}
-	ended := h.status == string(tocsin.Accepted) && h.until > 0 && h.until <= tocsin.Millis(f.now)
-	back := h.status == string(tocsin.Fixed) || ended
+	back := h.status == string(tocsin.Fixed) || f.ended(h)
 	if string(body) == h.body && !back {
 		return nil
 	}
@@ -128,10 +157,7 @@ func (f *filing) gone(ctx context.Context, h filed) error {
 
 // note writes a finding's history and tells it as a fact.
 func (f *filing) note(ctx context.Context, id, person, what, note string) error {
-	if _, err := f.t.Exec(ctx, `insert into finding_change (tenant, finding, id, at, who, change, note) values ($1, $2, $3, $4, '', $5, $6)`,
-		id, tocsin.NewID(), tocsin.Millis(f.now), what, note); err != nil {
-		return err
-	}
+	f.notes = append(f.notes, []any{id, tocsin.NewID(), tocsin.Millis(f.now), "", what, note})
 	kind := map[string]string{"raised": "finding.raised", "reopened": "finding.raised", "updated": "finding.updated", "fixed": "finding.fixed"}[what]
 	return f.t.Append(ctx, store.Fact{Kind: kind, Subject: id, Person: person})
 }

@@ -49,6 +49,7 @@ type run struct {
 	t       *store.Tenant
 	kind    string
 	people  []pending[personSeen]
+	groups  []pending[groupSeen]
 	rules   []pending[rulesSeen]
 	setting []pending[settingsSeen]
 	judges  []pending[struct{}]
@@ -83,7 +84,7 @@ func (r *run) add(ctx context.Context, it *journal.Item) error {
 	case kindJudge:
 		return take(it, &r.judges)
 	case kindGroup:
-		return one(ctx, it, r.foldGroup)
+		return take(it, &r.groups)
 	case kindMembers:
 		return one(ctx, it, r.foldMembers)
 	case kindRole:
@@ -99,6 +100,9 @@ func (r *run) flush(ctx context.Context) error {
 	if err := batches(ctx, r.people, r.foldPeople); err != nil {
 		return err
 	}
+	if err := batches(ctx, r.groups, r.foldGroups); err != nil {
+		return err
+	}
 	if err := batches(ctx, r.rules, r.foldRules); err != nil {
 		return err
 	}
@@ -108,7 +112,7 @@ func (r *run) flush(ctx context.Context) error {
 	if err := batches(ctx, r.judges, r.foldJudge); err != nil {
 		return err
 	}
-	r.people, r.rules, r.setting, r.judges = r.people[:0], r.rules[:0], r.setting[:0], r.judges[:0]
+	r.people, r.groups, r.rules, r.setting, r.judges = r.people[:0], r.groups[:0], r.rules[:0], r.setting[:0], r.judges[:0]
 	return nil
 }
 

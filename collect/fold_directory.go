@@ -34,17 +34,17 @@ var personColumns = []string{"person", "object_id", "name", "upn", "mail", "kind
 // foldPeople writes the people that differ from what is held. A first look is told as one fact for all, a change as
 // one fact each, and a change of what a mailbox is judged by has the mailbox judged.
 func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error {
-	had, err := r.heldPeople(ctx, batch)
+	had, err := heldOf(ctx, r.t, `select person, hash, deleted from person where tenant = $1 and person in (`+store.In(len(batch), 2)+`)`, batch)
 	if err != nil {
 		return err
 	}
 	var list, reach [][]any
-	var removed, changed []pending[personSeen]
+	var removed, changed []tocsin.PersonID
 	for _, p := range batch {
-		old, known := had[p.person]
+		old, known := had[string(p.person)]
 		if p.body.Removed {
 			if known && old.deleted == 0 {
-				removed = append(removed, p)
+				removed = append(removed, p.person)
 			}
 			continue
 		}
@@ -55,26 +55,25 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		if known && old.hash == hash && old.deleted == 0 {
 			continue
 		}
-		b := p.body
-		addresses, err := encode(b.Addresses)
+		row, err := personRow(p, hash)
 		if err != nil {
 			return err
 		}
-		list = append(list, []any{string(p.person), b.Object, b.Name, b.UPN, b.Mail, b.Kind, b.Enabled, b.Synced, b.Licensed,
-			b.Department, b.Title, string(addresses), b.Created, 0, hash, p.at, p.at})
+		list = append(list, row)
 		if known {
-			changed = append(changed, p)
+			changed = append(changed, p.person)
 		} else {
 			r.touched["person.changed"]++
 		}
-		if known {
-			if _, err := r.t.Exec(ctx, `delete from person_address where tenant = $1 and person = $2`, string(p.person)); err != nil {
-				return err
-			}
-		}
-		for _, a := range canonical(append([]string{b.UPN, b.Mail}, b.Addresses...)) {
+		for _, a := range canonical(append([]string{p.body.UPN, p.body.Mail}, p.body.Addresses...)) {
 			reach = append(reach, []any{a, string(p.person)})
 		}
+	}
+	if len(list) > 0 || len(removed) > 0 {
+		r.org = nil // what it has looked up may be another now
+	}
+	if err := r.replaceAddresses(ctx, changed); err != nil {
+		return err
 	}
 	if err := r.t.Insert(ctx, store.Into{Table: "person", Columns: personColumns, Key: personColumns[:1]}, list); err != nil {
 		return err
@@ -82,43 +81,73 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 	if err := r.t.Insert(ctx, store.Into{Table: "person_address", Columns: []string{"address", "person"}, Key: []string{"address", "person"}}, reach); err != nil {
 		return err
 	}
-	for _, p := range removed {
-		if _, err := r.t.Exec(ctx, `update person set deleted = $3, hash = '' where tenant = $1 and person = $2`, string(p.person), p.at); err != nil {
+	if err := r.peopleGone(ctx, removed, batch); err != nil {
+		return err
+	}
+	for _, id := range append(changed, removed...) {
+		if err := r.t.Append(ctx, store.Fact{Kind: "person.changed", Subject: string(id), Person: string(id)}); err != nil {
 			return err
 		}
 	}
-	for _, p := range append(changed, removed...) {
-		if err := r.t.Append(ctx, store.Fact{Kind: "person.changed", Subject: string(p.person), Person: string(p.person)}); err != nil {
+	return r.judge(ctx, append(changed, removed...))
+}
+
+func personRow(p pending[personSeen], hash string) ([]any, error) {
+	b := &p.body
+	addresses, err := encode(b.Addresses)
+	return []any{string(p.person), b.Object, b.Name, b.UPN, b.Mail, b.Kind, b.Enabled, b.Synced, b.Licensed,
+		b.Department, b.Title, string(addresses), b.Created, 0, hash, p.at, p.at}, err
+}
+
+// replaceAddresses forgets the addresses of people that are written anew; and since a licence may be what changed, that
+// they had no mailbox when they were asked last.
+func (r *run) replaceAddresses(ctx context.Context, changed []tocsin.PersonID) error {
+	if len(changed) == 0 {
+		return nil
+	}
+	in := store.In(len(changed), 2)
+	if _, err := r.t.Exec(ctx, `delete from person_address where tenant = $1 and person in (`+in+`)`, anys(changed)...); err != nil {
+		return err
+	}
+	_, err := r.t.Exec(ctx, `update person set mailbox_asked = 0 where tenant = $1 and person in (`+in+`)`, anys(changed)...)
+	return err
+}
+
+// peopleGone marks people as removed, and their rules with them. Rows stay, for history; when the account comes back its
+// mailbox is looked at as if for the first time.
+func (r *run) peopleGone(ctx context.Context, removed []tocsin.PersonID, batch []pending[personSeen]) error {
+	if len(removed) == 0 {
+		return nil
+	}
+	at := append([]any{batch[len(batch)-1].at}, anys(removed)...)
+	after, only := store.In(len(removed), 3), store.In(len(removed), 2)
+	for _, q := range []struct {
+		query string
+		args  []any
+	}{
+		{`update person set deleted = $2, hash = '', mailbox_asked = 0 where tenant = $1 and person in (` + after + `)`, at},
+		{`update mail_rule set deleted = $2, changed = $2 where tenant = $1 and deleted = 0 and person in (` + after + `)`, at},
+		{`delete from rule_target where tenant = $1 and person in (` + only + `)`, anys(removed)},
+		{`update mailbox set rules_hash = '', rules_seen = 0, rules_count = 0, settings_hash = '', settings_seen = 0 where tenant = $1 and person in (` + only + `)`, anys(removed)},
+	} {
+		if _, err := r.t.Exec(ctx, q.query, q.args...); err != nil {
 			return err
 		}
 	}
-	return r.judge(ctx, changed2ids(changed))
+	return nil
 }
 
-func changed2ids(batch []pending[personSeen]) []tocsin.PersonID {
-	out := make([]tocsin.PersonID, len(batch))
-	for i := range batch {
-		out[i] = batch[i].person
-	}
-	return out
-}
-
-func (r *run) heldPeople(ctx context.Context, batch []pending[personSeen]) (map[tocsin.PersonID]held, error) {
-	q, err := r.t.Query(ctx, `select person, hash, deleted from person where tenant = $1 and person in (`+store.In(len(batch), 2)+`)`, ids(batch)...)
-	if err != nil {
-		return nil, err
-	}
-	defer q.Close()
-	had := map[tocsin.PersonID]held{}
-	for q.Next() {
-		var id tocsin.PersonID
+// heldOf gives by id what query tells of those in the batch: id, hash, and since when it is deleted.
+func heldOf[T any](ctx context.Context, t *store.Tenant, query string, batch []pending[T]) (map[string]held, error) {
+	had := map[string]held{}
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var id string
 		var h held
-		if err := q.Scan(&id, &h.hash, &h.deleted); err != nil {
-			return nil, err
-		}
+		err := scan(&id, &h.hash, &h.deleted)
 		had[id] = h
-	}
-	return had, q.Err()
+		return err
+	}, query, ids(batch)...)
+	return had, err
 }
 
 // canonical is the distinct mail addresses of list, for comparing; what is no mail address (X500:, SIP:) is left out.
@@ -138,44 +167,67 @@ func canonical(list []string) []string {
 	return out
 }
 
-func (r *run) foldGroup(ctx context.Context, at int64, g groupSeen) error {
-	if g.Removed {
-		n, err := r.t.Exec(ctx, `update mail_group set deleted = $3, hash = '' where tenant = $1 and id = $2 and deleted = 0`, g.ID, at)
-		if err != nil || n == 0 {
+var groupColumns = []string{"id", "name", "mail", "kind", "addresses", "hash", "seen", "deleted"}
+
+// foldGroups writes the groups that differ from what is held. A first look is told as one fact for all.
+func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error {
+	had, err := heldOf(ctx, r.t, `select id, hash, deleted from mail_group where tenant = $1 and id in (`+store.In(len(batch), 2)+`)`, batch)
+	if err != nil {
+		return err
+	}
+	var list, reach [][]any
+	var changed []string
+	for _, p := range batch {
+		g := &p.body
+		old, known := had[g.ID]
+		if g.Removed {
+			if known && old.deleted == 0 {
+				changed = append(changed, g.ID)
+				if _, err := r.t.Exec(ctx, `update mail_group set deleted = $3, hash = '' where tenant = $1 and id = $2`, g.ID, p.at); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		hash, err := fingerprint(g)
+		if err != nil {
 			return err
 		}
-		return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: g.ID})
+		if known && old.hash == hash && old.deleted == 0 {
+			continue
+		}
+		addresses, err := encode(g.Addresses)
+		if err != nil {
+			return err
+		}
+		list = append(list, []any{g.ID, g.Name, g.Mail, g.Kind, string(addresses), hash, p.at, 0})
+		if known {
+			changed = append(changed, g.ID)
+			if _, err := r.t.Exec(ctx, `delete from group_address where tenant = $1 and group_id = $2`, g.ID); err != nil {
+				return err
+			}
+		} else {
+			r.touched["group.changed"]++
+		}
+		for _, a := range canonical(append([]string{g.Mail}, g.Addresses...)) {
+			reach = append(reach, []any{a, g.ID})
+		}
 	}
-	hash, err := fingerprint(g)
-	if err != nil {
+	if len(list) > 0 || len(changed) > 0 {
+		r.org = nil
+	}
+	if err := r.t.Insert(ctx, store.Into{Table: "mail_group", Columns: groupColumns, Key: groupColumns[:1]}, list); err != nil {
 		return err
-	}
-	var had string
-	err = r.t.QueryRow(ctx, `select hash from mail_group where tenant = $1 and id = $2`, g.ID).Scan(&had)
-	if known := err == nil; err != nil && !errors.Is(err, store.ErrNone) {
-		return err
-	} else if known && had == hash {
-		return nil
-	}
-	addresses, err := encode(g.Addresses)
-	if err != nil {
-		return err
-	}
-	if err := r.t.Insert(ctx, store.Into{Table: "mail_group", Columns: []string{"id", "name", "mail", "kind", "addresses", "hash", "seen", "deleted"}, Key: []string{"id"}},
-		[][]any{{g.ID, g.Name, g.Mail, g.Kind, string(addresses), hash, at, 0}}); err != nil {
-		return err
-	}
-	if _, err := r.t.Exec(ctx, `delete from group_address where tenant = $1 and group_id = $2`, g.ID); err != nil {
-		return err
-	}
-	var reach [][]any
-	for _, a := range canonical(append([]string{g.Mail}, g.Addresses...)) {
-		reach = append(reach, []any{a, g.ID})
 	}
 	if err := r.t.Insert(ctx, store.Into{Table: "group_address", Columns: []string{"address", "group_id"}, Key: []string{"address", "group_id"}}, reach); err != nil {
 		return err
 	}
-	return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: g.ID})
+	for _, id := range changed {
+		if err := r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: id}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) foldMembers(ctx context.Context, at int64, m membersSeen) error {
@@ -196,6 +248,7 @@ func (r *run) foldMembers(ctx context.Context, at int64, m membersSeen) error {
 	if had == string(outside) {
 		return nil
 	}
+	r.org = nil
 	return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: m.Group})
 }
 

@@ -131,16 +131,15 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	columns := []string{"person", "folders", "rules_hash", "rules_seen", "rules_count"}
 	var list [][]any
 	var states []absence
-	var same, judge []tocsin.PersonID
+	var same []tocsin.PersonID
+	var differ []looked
 	for _, p := range batch {
 		if p.body.State != "" {
 			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
 			continue
 		}
 		b := had[p.person]
-		if b.rulesSeen == 0 {
-			states = append(states, absence{p.person, "read", "", 0})
-		}
+		states = append(states, absence{p.person, "read", "", 0})
 		hash, err := fingerprint(p.body.Rules)
 		if err != nil {
 			return err
@@ -158,10 +157,7 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 			r.touched["mailbox.changed"]++
 			continue
 		}
-		if err := r.diff(ctx, p, b.rulesSeen == 0); err != nil {
-			return err
-		}
-		judge = append(judge, p.person)
+		differ = append(differ, looked{pending: p, first: b.rulesSeen == 0})
 	}
 	if err := r.t.Insert(ctx, store.Into{Table: "mailbox", Columns: columns, Key: columns[:1]}, list); err != nil {
 		return err
@@ -175,7 +171,14 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	if err := r.note(ctx, states); err != nil {
 		return err
 	}
-	return r.judge(ctx, judge)
+	if err := r.diff(ctx, differ); err != nil {
+		return err
+	}
+	people := make([]tocsin.PersonID, len(differ))
+	for i := range differ {
+		people[i] = differ[i].person
+	}
+	return r.judge(ctx, people)
 }
 
 // merged is the folders held, with what was newly resolved.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"tocsin.dev"
@@ -15,26 +16,33 @@ import (
 var wellKnown = []string{"archive", "conversationhistory", "deleteditems", "junkemail", "drafts", "sentitems", "outbox", "syncissues", "recoverableitemsdeletions"}
 
 // folders finds out about the folders that rules move or copy mail to and that are not known yet: their names, and
-// whether they are well-known ones. Where folders may not be read (Mail.ReadBasic is not granted) they stay unknown.
+// whether they are well-known ones. Where folders may not be read (Mail.ReadBasic is not granted) they stay unknown, as
+// do those of a mailbox that does not answer now: its rules are judged without, and asked about again with the next round.
 func (c *Collector) folders(ctx context.Context, owners []owner, lists [][]graph.MessageRule) ([]map[string]tocsin.Folder, error) {
-	fresh := make([]map[string]tocsin.Folder, len(owners))
-	if now := c.Store.Clock().Now(); now.UnixMilli() < c.noFolders.Load() {
-		return fresh, nil
+	if c.Store.Clock().Now().UnixMilli() < c.noFolders.Load() {
+		return make([]map[string]tocsin.Folder, len(owners)), nil
 	}
-	type question struct {
-		owner int
-		id    string // the folder's id, or
-		known string // its well-known name
+	questions, parts := unknownFolders(owners, lists)
+	if len(parts) == 0 {
+		return make([]map[string]tocsin.Folder, len(owners)), nil
 	}
-	var asked []question
-	var parts []graph.Part
-	ask := func(q question) {
-		id := q.id
-		if q.known != "" {
-			id = q.known
-		}
-		asked = append(asked, q)
-		parts = append(parts, graph.Part{Call: "mailFolders.get", P: graph.P{"user": owners[q.owner].object, "folder": id}})
+	results, err := c.Graph.Batch(ctx, parts)
+	if err != nil {
+		return make([]map[string]tocsin.Folder, len(owners)), err
+	}
+	return c.resolve(questions, results, len(owners))
+}
+
+// folderQuestion is about a folder: by its id, or by its well-known name.
+type folderQuestion struct {
+	owner     int
+	id, known string
+}
+
+func unknownFolders(owners []owner, lists [][]graph.MessageRule) (questions []folderQuestion, parts []graph.Part) {
+	ask := func(owner int, id, known string) {
+		questions = append(questions, folderQuestion{owner, id, known})
+		parts = append(parts, graph.Part{Call: "mailFolders.get", P: graph.P{"user": owners[owner].object, "folder": id + known}})
 	}
 	for i := range owners {
 		unknown := map[string]bool{}
@@ -42,66 +50,78 @@ func (c *Collector) folders(ctx context.Context, owners []owner, lists [][]graph
 			for _, id := range []string{lists[i][k].Actions.MoveToFolder, lists[i][k].Actions.CopyToFolder} {
 				if _, ok := owners[i].folders[id]; id != "" && !ok && !unknown[id] {
 					unknown[id] = true
-					ask(question{owner: i, id: id})
+					ask(i, id, "")
 				}
 			}
 		}
-		if len(unknown) > 0 {
-			for _, name := range wellKnown {
-				ask(question{owner: i, known: name})
-			}
+		if len(unknown) == 0 {
+			continue
+		}
+		for _, name := range wellKnown {
+			ask(i, "", name)
 		}
 	}
-	if len(parts) == 0 {
-		return fresh, nil
-	}
-	results, err := c.Graph.Batch(ctx, parts)
-	if err != nil {
-		if stops(err) {
-			return fresh, nil
-		}
-		return nil, err
-	}
-	names := make([]map[string]string, len(owners)) // id → well-known name
+	return questions, parts
+}
+
+// resolve puts the answers together, per owner by the folder's id. Of an owner whose questions were not all answered
+// nothing is taken: a folder would be held for an ordinary one that is not.
+func (c *Collector) resolve(questions []folderQuestion, results []graph.Result, owners int) (fresh []map[string]tocsin.Folder, failed error) {
+	fresh = make([]map[string]tocsin.Folder, owners)
+	names := make([]map[string]string, owners) // id → well-known name
+	open := make([]bool, owners)               // not all was answered
 	for i, r := range results {
-		q := asked[i]
-		if d, ok := errors.AsType[*graph.Denied](r.Err); ok {
+		q := questions[i]
+		f, err := folderOf(q, r)
+		if d, ok := errors.AsType[*graph.Denied](err); ok {
+			open[q.owner] = true
 			if !d.OutOfScope {
 				c.noFolders.Store(c.Store.Clock().Now().Add(time.Hour).UnixMilli())
 			}
 			continue
 		}
-		if _, ok := errors.AsType[*graph.NotFound](r.Err); ok {
-			if q.id != "" {
-				put(&fresh[q.owner], q.id, tocsin.Folder{ID: q.id, WellKnown: "none"}) // the rule names a folder that is gone
-			}
-			continue
-		}
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		var f graph.MailFolder
-		if err := json.Unmarshal(r.Body, &f); err != nil {
-			return nil, err
-		}
-		if q.known != "" {
+		switch {
+		case err != nil:
+			open[q.owner] = true
+			failed = worst(failed, err)
+		case q.known == "":
+			put(&fresh[q.owner], q.id, f)
+		case f.ID != "":
 			put(&names[q.owner], f.ID, q.known)
-		} else {
-			put(&fresh[q.owner], q.id, tocsin.Folder{ID: q.id, Name: f.DisplayName})
 		}
 	}
 	for i := range fresh {
+		if open[i] {
+			fresh[i] = nil
+			continue
+		}
 		for id, f := range fresh[i] {
-			if f.WellKnown == "" && len(names[i]) > 0 {
-				f.WellKnown = "none"
-				if name := names[i][id]; name != "" {
-					f.WellKnown = name
-				}
-				fresh[i][id] = f
+			f.WellKnown = "none"
+			if name := names[i][id]; name != "" {
+				f.WellKnown = name
 			}
+			fresh[i][id] = f
 		}
 	}
-	return fresh, nil
+	return fresh, failed
+}
+
+// folderOf is the folder asked for. One that is not there has no name, or, by a well-known name, no id.
+func folderOf(q folderQuestion, r graph.Result) (tocsin.Folder, error) {
+	if _, ok := errors.AsType[*graph.NotFound](r.Err); ok {
+		return tocsin.Folder{ID: q.id}, nil // of a rule that names a folder that is gone
+	}
+	if r.Err != nil {
+		return tocsin.Folder{}, r.Err
+	}
+	var f graph.MailFolder
+	if err := json.Unmarshal(r.Body, &f); err != nil {
+		return tocsin.Folder{}, fmt.Errorf("a mail folder: %w", err)
+	}
+	if q.known == "" {
+		return tocsin.Folder{ID: q.id, Name: f.DisplayName}, nil
+	}
+	return tocsin.Folder{ID: f.ID}, nil
 }
 
 func put[V any](m *map[string]V, key string, v V) {

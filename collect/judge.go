@@ -15,7 +15,8 @@ import (
 // remembered is how long a deleted rule is still judged: what was made, used and deleted is a finding of its own.
 const remembered = 30 * 24 * time.Hour
 
-// judge looks at mailboxes by the checks of one mailbox's state, and files what they find.
+// judge looks at mailboxes by the checks of one mailbox's state, and files what they find. Whoever has no mailbox, or
+// is removed, has nothing found: what was open is fixed then.
 func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 	if len(people) == 0 {
 		return nil
@@ -24,25 +25,28 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 	if err != nil {
 		return err
 	}
-	for len(people) > 0 {
-		n := min(len(people), 400)
-		list, err := mailboxes(ctx, r.t, people[:n], org.Now)
+	for chunk := range slices.Chunk(people, 400) {
+		list, err := mailboxes(ctx, r.t, chunk, org.Now)
 		if err != nil {
 			return err
 		}
-		people = people[n:]
+		var found []tocsin.Finding
 		for _, m := range list {
-			found := rule.Mailbox(&org.Org, m)
+			here := rule.Mailbox(&org.Org, m.Mailbox)
 			if org.err != nil {
 				return org.err
 			}
-			if err := r.risks(ctx, m, found); err != nil {
+			if err := r.risks(ctx, m, here); err != nil {
 				return err
 			}
-			f := filing{t: r.t, now: org.Now, rules: checkNames}
-			if err := f.file(ctx, found, `person = $2`, string(m.Person)); err != nil {
-				return err
-			}
+			found = append(found, here...)
+		}
+		if err := r.reach(ctx, org, chunk); err != nil {
+			return err
+		}
+		f := filing{t: r.t, now: org.Now, rules: checkNames}
+		if err := f.file(ctx, found, `person in (`+store.In(len(chunk), 2)+`)`, anys(chunk)...); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -57,28 +61,64 @@ var checkNames = func() map[string]bool {
 }()
 
 // risks keeps on each rule's row its highest risk and whether it leads outside, so that lists can be sorted by them.
-func (r *run) risks(ctx context.Context, m *detect.Mailbox, found []tocsin.Finding) error {
+func (r *run) risks(ctx context.Context, m *boxed, found []tocsin.Finding) error {
 	highest := map[string]int{}
-	for _, f := range found {
-		highest[f.Subject] = max(highest[f.Subject], f.Risk)
+	for i := range found {
+		highest[found[i].Subject] = max(highest[found[i].Subject], found[i].Risk)
 	}
 	for i := range m.Rules {
 		d := &m.Rules[i]
-		outside := slices.ContainsFunc(d.Targets(), r.org.Outside)
-		if _, err := r.t.Exec(ctx, `update mail_rule set risk = $4, outside = $5 where tenant = $1 and person = $2 and id = $3 and (risk <> $4 or outside <> $5)`,
-			string(m.Person), d.ID, highest[d.ID], outside); err != nil {
+		is := standing{highest[d.ID], slices.ContainsFunc(d.Targets(), r.org.Outside)}
+		if is == m.standing[i] {
+			continue
+		}
+		if _, err := r.t.Exec(ctx, `update mail_rule set risk = $4, outside = $5 where tenant = $1 and person = $2 and id = $3`,
+			string(m.Person), d.ID, is.risk, is.outside); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// reach keeps on the people's destinations whether they are outside, which changes with domains and partners.
+func (r *run) reach(ctx context.Context, org *organisation, people []tocsin.PersonID) error {
+	var turned [][]any
+	err := each(ctx, r.t, func(scan func(...any) error) error {
+		var address, person string
+		var outside bool
+		if err := scan(&address, &person, &outside); err != nil {
+			return err
+		}
+		if now := org.Outside(tocsin.Address{Address: address}); now != outside {
+			turned = append(turned, []any{address, person, now})
+		}
+		return nil
+	}, `select distinct address, person, outside from rule_target where tenant = $1 and person in (`+store.In(len(people), 2)+`)`, anys(people)...)
+	for _, args := range turned {
+		if err == nil {
+			_, err = r.t.Exec(ctx, `update rule_target set outside = $4 where tenant = $1 and address = $2 and person = $3`, args...)
+		}
+	}
+	return err
+}
+
+// boxed is a mailbox as rules see it, and how its rules' rows stand.
+type boxed struct {
+	*detect.Mailbox
+	standing []standing // of each rule
+}
+
+type standing struct {
+	risk    int
+	outside bool
+}
+
 // mailboxes gives the people's mailboxes as rules see them, in the order of people; who has none is left out.
-func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, now time.Time) ([]*detect.Mailbox, error) {
+func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, now time.Time) ([]*boxed, error) {
 	in := store.In(len(people), 2)
-	by := map[tocsin.PersonID]*detect.Mailbox{}
+	by := map[tocsin.PersonID]*boxed{}
 	err := each(ctx, t, func(scan func(...any) error) error {
-		m := &detect.Mailbox{}
+		m := &boxed{Mailbox: &detect.Mailbox{}}
 		var upn, reply string
 		if err := scan(&m.Person, &m.Address, &upn, &m.Name, &m.SignIn, &m.Purpose, &reply); err != nil {
 			return err
@@ -102,7 +142,7 @@ func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, n
 	if err := rulesOf(ctx, t, people, by, now); err != nil {
 		return nil, err
 	}
-	var out []*detect.Mailbox
+	var out []*boxed
 	for _, id := range people {
 		if m := by[id]; m != nil {
 			out = append(out, m)
@@ -112,7 +152,7 @@ func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, n
 }
 
 // rulesOf puts the rules into their mailboxes: those that exist, those deleted not long ago, each with its history.
-func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by map[tocsin.PersonID]*detect.Mailbox, now time.Time) error {
+func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by map[tocsin.PersonID]*boxed, now time.Time) error {
 	since := tocsin.Millis(now.Add(-remembered))
 	type key struct {
 		person tocsin.PersonID
@@ -125,7 +165,8 @@ func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by 
 		var person tocsin.PersonID
 		var id, body string
 		var changed, deleted int64
-		if err := scan(&person, &id, &body, &changed, &deleted); err != nil {
+		var as standing
+		if err := scan(&person, &id, &body, &changed, &deleted, &as.risk, &as.outside); err != nil {
 			return err
 		}
 		m := by[person]
@@ -138,9 +179,9 @@ func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by 
 		}
 		d.ID = id
 		where[key{person, id}] = len(m.Rules)
-		m.Rules = append(m.Rules, d)
+		m.Rules, m.standing = append(m.Rules, d), append(m.standing, as)
 		return nil
-	}, `select person, id, body, changed, deleted from mail_rule where tenant = $1 and (deleted = 0 or deleted > $2) and person in (`+in+`) order by person, id`, args...)
+	}, `select person, id, body, changed, deleted, risk, outside from mail_rule where tenant = $1 and (deleted = 0 or deleted > $2) and person in (`+in+`) order by person, id`, args...)
 	if err != nil || len(where) == 0 {
 		return err
 	}

@@ -3,6 +3,8 @@ package collect
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -15,13 +17,14 @@ type sourceRow struct {
 	Token     string
 	Started   int64
 	Succeeded int64
+	Failed    int64
 	Due       int64
 }
 
 func (c *Collector) row(ctx context.Context, name string) (r sourceRow, err error) {
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		err := t.QueryRow(ctx, `select token, started, succeeded, due from source where tenant = $1 and name = $2`, name).
-			Scan(&r.Token, &r.Started, &r.Succeeded, &r.Due)
+		err := t.QueryRow(ctx, `select token, started, succeeded, failed, due from source where tenant = $1 and name = $2`, name).
+			Scan(&r.Token, &r.Started, &r.Succeeded, &r.Failed, &r.Due)
 		if errors.Is(err, store.ErrNone) {
 			return nil
 		}
@@ -30,15 +33,25 @@ func (c *Collector) row(ctx context.Context, name string) (r sourceRow, err erro
 	return r, err
 }
 
-// began notes that a round of the source has begun. A round that was cut short within the last hour keeps its
-// beginning, so that what it had read already is not asked again.
-func (c *Collector) began(ctx context.Context, name string, at time.Time) error {
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `insert into source (tenant, name, started) values ($1, $2, $3)
-			on conflict (tenant, name) do update set started = case when source.started > source.succeeded and source.started > $4 then source.started else $3 end`,
-			name, tocsin.Millis(at), tocsin.Millis(at.Add(-time.Hour)))
-		return err
+// resumable is how long a round that was cut short by the end of the process may be taken up again.
+const resumable = time.Hour
+
+// began notes that a round of the source has begun, and gives when. A round that was cut short keeps its beginning, so
+// that what it had read already is not asked again; so does one that failed, but only as long as it would have been good
+// for, lest a single mailbox that always fails keep the others from being read anew.
+func (c *Collector) began(ctx context.Context, s source) (time.Time, error) {
+	now := c.Store.Clock().Now()
+	var started int64
+	err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `insert into source (tenant, name, started) values ($1, $2, $3)
+			on conflict (tenant, name) do update set started = case
+				when source.started > source.succeeded and source.started > source.failed and source.started > $4 then source.started
+				when source.started > source.succeeded and source.started <= source.failed and source.started > $5 then source.started
+				else excluded.started end
+			returning started`,
+			s.name, tocsin.Millis(now), tocsin.Millis(now.Add(-resumable)), tocsin.Millis(now.Add(-s.every))).Scan(&started)
 	})
+	return tocsin.FromMillis(started), err
 }
 
 // ended notes how a round went, and when the next is due.
@@ -59,6 +72,43 @@ func (c *Collector) ended(ctx context.Context, name string, failed error, next t
 		}
 		return t.Append(ctx, store.Fact{Kind: "source.changed", Subject: name})
 	})
+}
+
+// settled waits until what is in the journal now is folded: what a round asks for depends on what others have brought.
+func (c *Collector) settled(ctx context.Context) error {
+	for p := range c.Journal.Partitions() {
+		last, err := c.Journal.Last(ctx, p)
+		if err != nil {
+			return fmt.Errorf("the end of the journal: %w", err)
+		}
+		for last.Seq > 0 {
+			news := c.Store.Appended()
+			var at store.Checkpoint
+			if err := c.Store.View(ctx, func(tx *store.Tx) (err error) { at, err = tx.Checkpoint(ctx, ReaderName, p); return err }); err != nil {
+				return err
+			}
+			if at.Stream == last.Stream && (at.Seq > last.Seq || at.Seq == last.Seq && at.Index >= last.Index) {
+				break
+			}
+			if err := soon(ctx, news); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// soon waits for news, or a moment.
+func soon(ctx context.Context, news <-chan struct{}) error {
+	timer := time.NewTimer(50 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-news:
+	case <-timer.C:
+	}
+	return nil
 }
 
 // progress notes how far a round has come.
@@ -84,27 +134,39 @@ func Explain(err error) *tocsin.Problem {
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok {
 		return p
 	}
+	p := explain(err)
+	p.Err = err
+	return p
+}
+
+func explain(err error) *tocsin.Problem {
 	if e, ok := errors.AsType[*graph.Throttled](err); ok {
-		p := tocsin.Problemf(tocsin.Throttled, "Nothing to do: it goes on by itself.", "Microsoft Graph asked to wait %s.", e.After.Round(time.Second))
-		p.Err = err
-		return p
+		return tocsin.Problemf(tocsin.Throttled, "Nothing to do: it goes on by itself.", "Microsoft Graph asked to wait %s.", max(e.After.Round(time.Second), time.Second))
 	}
 	if e, ok := errors.AsType[*graph.Denied](err); ok {
-		p := tocsin.Problemf(tocsin.Denied, "Grant it to the app registration in Entra (API permissions → Application permissions), give administrator consent, and wait a few minutes.",
-			"%s", e.Error())
-		if len(e.Permissions) > 0 {
+		p := tocsin.Problemf(tocsin.Denied, "Grant it to the app registration in Entra (API permissions → Application permissions), give administrator consent, wait a few minutes, then test the connection.",
+			"%s.", e.Error())
+		if len(e.Permissions) > 0 && !e.OutOfScope {
 			p.What = "The permission " + e.Permissions[0] + " is not granted."
 		}
-		p.Err = err
 		return p
 	}
 	if e, ok := errors.AsType[*graph.Revoked](err); ok {
-		return &tocsin.Problem{Code: tocsin.Denied, What: e.What, Do: e.Do, Err: err}
+		return &tocsin.Problem{Code: tocsin.Denied, What: e.What, Do: e.Do}
 	}
-	p := tocsin.Problemf(tocsin.Unavailable, "Nothing to do: it is tried again by itself. If it stays, look at the network between Tocsin and Microsoft Graph.",
-		"Microsoft Graph could not be read: %s.", err)
-	p.Err = err
-	return p
+	if e, ok := errors.AsType[*graph.Unauthorized](err); ok {
+		return tocsin.Problemf(tocsin.Denied, "Look whether the app is still there and enabled under Enterprise applications in Entra, then test the connection.",
+			"Microsoft Graph does not accept the app's token (%s).", e.Code)
+	}
+	if _, ok := errors.AsType[*graph.Challenge](err); ok {
+		return tocsin.Problemf(tocsin.Denied, "Exclude the app from the Conditional Access policy that asks, or allow this server's address in it, then test the connection.",
+			"Conditional Access asks for a new sign-in, which an app cannot give.")
+	}
+	if errors.Is(err, graph.ErrPaused) {
+		return tocsin.Problemf(tocsin.Conflict, "Resume the connection.", "The connection is paused.")
+	}
+	return tocsin.Problemf(tocsin.Unavailable, "Nothing to do: it is tried again by itself. If it stays, look at the network between Tocsin and Microsoft Graph.",
+		"Microsoft Graph could not be read: %s.", strings.TrimSuffix(err.Error(), "."))
 }
 
 // AskAll makes every source due at once, from the beginning.

@@ -32,7 +32,7 @@ func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 // moves says whether a fact can change what a sweep finds.
 func moves(kind string) bool {
 	switch kind {
-	case "group.changed", "settings.changed", "exception.changed":
+	case "group.changed", "settings.changed", "exception.changed", "person.changed", "finding.lapsed":
 		return true
 	}
 	return strings.HasPrefix(kind, "rule.")
@@ -59,7 +59,9 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, some...)
+		for _, m := range some {
+			all = append(all, m.Mailbox)
+		}
 	}
 	found := rule.Across(&org.Org, all)
 	if org.err != nil {
@@ -76,7 +78,8 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 }
 
 // Judge is an act for each fact: where what mailboxes are judged by has changed (accepted domains, partners,
-// exceptions, a group's members), the mailboxes it touches are put into the journal to be judged again.
+// exceptions, a group's members, a person behind an address, the end of an acceptance), the mailboxes it touches are put
+// into the journal to be judged again.
 func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact) error {
 	return func(ctx context.Context, f store.Fact) error {
 		var query string
@@ -88,6 +91,13 @@ func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact
 			query = `select distinct r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
 				where r.tenant = $1 and a.group_id = $2`
 			args = append(args, f.Subject)
+		case "person.changed": // their own mailbox is judged by the fold already
+			query = `select distinct r.person from rule_target r join person_address a on a.tenant = r.tenant and a.address = r.address
+				where r.tenant = $1 and a.person = $2`
+			args = append(args, f.Subject)
+		case "finding.lapsed":
+			query = `select person from person where tenant = $1 and person = $2`
+			args = append(args, f.Person)
 		default:
 			return nil
 		}

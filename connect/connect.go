@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,13 +105,21 @@ func (n *New) check() error {
 	if _, ok := clouds[n.Cloud]; !ok && n.Cloud != "own" {
 		return tocsin.Problemf(tocsin.Invalid, "Use global, usgov, dod or china, or give the addresses of a cloud of your own.", "No cloud is called %q.", n.Cloud)
 	}
-	if n.Cloud == "own" && (!strings.HasPrefix(n.Own.Graph, "https://") || !strings.HasPrefix(n.Own.Authority, "https://")) {
+	if n.Cloud == "own" && (!addressed(n.Own.Graph) || !addressed(n.Own.Authority)) {
 		return tocsin.Problemf(tocsin.Invalid, "Give both as https:// addresses.", "A cloud of one's own needs the addresses of Graph and of its sign-in.")
 	}
 	return nil
 }
 
+// addressed says whether s is an https address, without a query or a user.
+func addressed(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme == "https" && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
 // Create makes a connection once it has proven itself, and judges its capabilities. The actor is who asked for it.
+// Where the tenant is connected by the same app already, and that connection is broken, it gets the new credential:
+// nothing that was collected is lost, and what was broken goes on.
 func (s *Connections) Create(ctx context.Context, actor string, n New) (Connection, error) {
 	if err := n.check(); err != nil {
 		return Connection{}, err
@@ -121,7 +130,7 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 	}
 	org, err := prove(ctx, gc, tocsin.TenantID(n.Tenant))
 	if err != nil {
-		return Connection{}, err
+		return Connection{}, entered(err)
 	}
 	c := Connection{Tenant: tocsin.TenantID(n.Tenant), ID: tocsin.NewID(), Name: n.Name, Cloud: n.Cloud, Client: n.Client,
 		Method: method(n), State: On, Created: s.Store.Clock().Now(), Version: 1}
@@ -129,40 +138,58 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 	if c.Name == "" {
 		c.Name = org.name
 	}
-	sealed, err := s.Keeper.Seal([]byte(n.Secret+n.Certificate), about(c.Tenant, c.ID))
-	if err != nil {
-		return Connection{}, fmt.Errorf("seal the credential: %w", err)
-	}
-	settings, err := json.Marshal(n.Own)
-	if err != nil {
-		return Connection{}, err
-	}
-	err = s.Store.Update(ctx, func(tx *store.Tx) error {
-		t := tx.Tenant(c.Tenant)
-		if _, err := t.Exec(ctx, `insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, $4) on conflict (tenant) do update set name = excluded.name, initial_domain = excluded.initial_domain`,
-			org.name, org.domain, tocsin.Millis(c.Created)); err != nil {
-			return err
-		}
-		var other string
-		switch err := t.QueryRow(ctx, `select id from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&other); {
-		case err == nil:
-			return tocsin.Problemf(tocsin.Conflict, "Open that connection instead, or delete it first.", "This tenant is connected by this app already.")
-		case !errors.Is(err, store.ErrNone):
-			return err
-		}
-		if _, err := t.Exec(ctx, `insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, settings, created, proven) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)`,
-			c.ID, c.Name, c.Cloud, c.Client, c.Method, sealed, c.State, string(settings), tocsin.Millis(c.Created)); err != nil {
-			return err
-		}
-		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
-	})
-	if err != nil {
+	if err := s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return s.insert(ctx, t, &c, n, org, actor) }); err != nil {
 		return Connection{}, err
 	}
 	if _, err := s.capabilities(ctx, c, gc); err != nil {
 		return Connection{}, err
 	}
 	return c, nil
+}
+
+// insert writes a connection that has proven itself; c is the one it takes the place of, where there is one.
+func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection, n New, org organisation, actor string) error {
+	if _, err := t.Exec(ctx, `insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, $4)
+		on conflict (tenant) do update set name = excluded.name, initial_domain = excluded.initial_domain`, org.name, org.domain, tocsin.Millis(c.Created)); err != nil {
+		return err
+	}
+	var state string
+	err := t.QueryRow(ctx, `select id, name, state, version from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&c.ID, &c.Name, &state, &c.Version)
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return err
+	}
+	if err == nil && state != Broken {
+		return tocsin.Problemf(tocsin.Conflict, "Open that connection instead, or delete it first.", "This tenant is connected by this app already.")
+	}
+	if err == nil {
+		c.Version++
+	}
+	sealed, err := s.Keeper.Seal([]byte(n.Secret+n.Certificate), about(c.Tenant, c.ID))
+	if err != nil {
+		return fmt.Errorf("seal the credential: %w", err)
+	}
+	settings, err := json.Marshal(n.Own)
+	if err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, `insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, settings, created, proven, version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
+		on conflict (tenant, id) do update set cloud = excluded.cloud, method = excluded.method, sealed = excluded.sealed, state = excluded.state, because = '', mend = '',
+			settings = excluded.settings, proven = excluded.proven, version = excluded.version`,
+		c.ID, c.Name, c.Cloud, c.Client, c.Method, sealed, c.State, string(settings), tocsin.Millis(c.Created), c.Version); err != nil {
+		return err
+	}
+	return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
+}
+
+// entered is a refusal of what somebody has just entered: that can be corrected at once.
+func entered(err error) error {
+	if _, ok := errors.AsType[*graph.Revoked](err); ok {
+		p := *asProblem(err)
+		p.Code = tocsin.Invalid
+		return &p
+	}
+	return err
 }
 
 func method(n New) string {
@@ -195,7 +222,7 @@ func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
 	gc, err := graph.New(graph.Config{Cloud: cloud, Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
 		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Limits: s.Limits, Log: s.Log, Paused: paused})
 	if err != nil {
-		return nil, asProblem(err)
+		return nil, entered(asProblem(err))
 	}
 	return gc, nil
 }

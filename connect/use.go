@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -91,9 +94,10 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	}
 	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: c.Cloud}
 	var sealed []byte
-	var settings string
+	var settings, state string
+	made := &client{}
 	err := s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		return t.QueryRow(ctx, `select sealed, settings from connection where tenant = $1 and id = $2`, c.ID).Scan(&sealed, &settings)
+		return t.QueryRow(ctx, `select sealed, settings, state, version from connection where tenant = $1 and id = $2`, c.ID).Scan(&sealed, &settings, &state, &made.version)
 	})
 	if errors.Is(err, store.ErrNone) {
 		return nil, tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
@@ -112,11 +116,10 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	} else {
 		n.Secret = string(plain)
 	}
-	made := &client{version: c.Version}
 	if made.graph, err = s.open(n, made.paused.Load); err != nil {
 		return nil, err
 	}
-	made.paused.Store(c.State == Paused)
+	made.paused.Store(state == Paused)
 	if s.clients == nil {
 		s.clients = map[string]*client{}
 	}
@@ -124,7 +127,8 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	return made.graph, nil
 }
 
-// Test asks for a fresh token and judges the capabilities by what it grants. A fresh grant takes Entra some minutes.
+// Test asks for a fresh token, judges the capabilities by what it grants, and makes what was refused so far due at once.
+// A fresh grant takes Entra some minutes.
 func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id string) ([]Verdict, error) {
 	c, err := s.Get(ctx, tenant, id)
 	if err != nil {
@@ -133,8 +137,10 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 	if c.State == Paused {
 		return nil, tocsin.Problemf(tocsin.Conflict, "Resume it first.", "The connection is paused: nothing is asked of Graph.")
 	}
-	s.forget(c)
 	gc, err := s.Client(ctx, c)
+	if err == nil {
+		err = gc.SignIn(ctx)
+	}
 	if err == nil {
 		_, err = prove(ctx, gc, tenant)
 	}
@@ -144,7 +150,13 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 		}
 		return nil, asProblem(err)
 	}
-	if err := s.set(ctx, "", c, On, "", ""); err != nil {
+	if err := s.proven(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and failed > succeeded`)
+		return err
+	}); err != nil {
 		return nil, err
 	}
 	return s.capabilities(ctx, c, gc)
@@ -156,20 +168,60 @@ func (s *Connections) forget(c Connection) {
 	delete(s.clients, string(c.Tenant)+"/"+c.ID)
 }
 
-// Refused notes on the connection that its credentials no longer work, when err says so; it does nothing otherwise.
+// Refused notes on the connection what came of asking: that its credentials no longer work, that a capability is refused,
+// or with nil that it works (again).
 func (s *Connections) Refused(ctx context.Context, c Connection, err error) error {
-	if _, ok := errors.AsType[*graph.Revoked](err); !ok {
+	if _, ok := errors.AsType[*graph.Revoked](err); ok {
+		return s.broken(ctx, c, err)
+	}
+	now, gone := s.Get(ctx, c.Tenant, c.ID)
+	if gone != nil || now.State == Paused {
+		return nil // a late answer
+	}
+	if _, denied := errors.AsType[*graph.Denied](err); err != nil && !denied {
 		return nil
 	}
-	return s.broken(ctx, c, err)
+	if err == nil && now.State == Broken {
+		if err := s.proven(ctx, now); err != nil {
+			return err
+		}
+	}
+	gc, err := s.Client(ctx, now)
+	if err == nil {
+		_, err = s.capabilities(ctx, now, gc)
+	}
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok { // it was paused, or cannot sign in: said elsewhere
+		s.Log.Info("capabilities were not judged", "tenant", c.Tenant, "because", p.What)
+		return nil
+	}
+	return err
 }
 
+// broken notes that the credentials no longer work, if that is what cause says: unreachable is not broken.
 func (s *Connections) broken(ctx context.Context, c Connection, cause error) error {
 	if _, ok := errors.AsType[*graph.Revoked](cause); !ok {
-		return nil // unreachable is not broken
+		return nil
 	}
 	p := asProblem(cause)
-	return s.set(ctx, "", c, Broken, p.What, p.Do)
+	return s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4
+		where tenant = $1 and id = $2 and state <> 'paused' and (state <> 'broken' or because <> $3)`, p.What, p.Do)
+}
+
+// proven notes that the credentials work.
+func (s *Connections) proven(ctx context.Context, c Connection) error {
+	return s.update(ctx, "", c, `update connection set state = 'on', because = '', mend = '', proven = $3
+		where tenant = $1 and id = $2 and state <> 'paused'`, tocsin.Millis(s.Store.Clock().Now()))
+}
+
+// update changes a connection's row, and tells it if there was something to change.
+func (s *Connections) update(ctx context.Context, actor string, c Connection, query string, args ...any) error {
+	return s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		n, err := t.Exec(ctx, query, append([]any{c.ID}, args...)...)
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
+	})
 }
 
 // Pause stops every call of the connection at once; Resume lets it go on.
@@ -182,32 +234,24 @@ func (s *Connections) Resume(ctx context.Context, actor string, tenant tocsin.Te
 	return s.turn(ctx, actor, tenant, id, On)
 }
 
+// turn writes the state first and then throws the switch of the client in use: one that is made in between reads it.
 func (s *Connections) turn(ctx context.Context, actor string, tenant tocsin.TenantID, id, state string) error {
 	c, err := s.Get(ctx, tenant, id)
 	if err != nil {
 		return err
 	}
+	if state == On && c.State != Paused {
+		return nil // a broken connection is not mended by resuming it
+	}
+	if err := s.update(ctx, actor, c, `update connection set state = $3, because = '', mend = '' where tenant = $1 and id = $2 and state <> $3`, state); err != nil {
+		return err
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if had := s.clients[string(tenant)+"/"+id]; had != nil {
 		had.paused.Store(state == Paused)
 	}
-	s.mu.Unlock()
-	return s.set(ctx, actor, c, state, "", "")
-}
-
-func (s *Connections) set(ctx context.Context, actor string, c Connection, state, because, mend string) error {
-	return s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		proven := int64(0)
-		if state == On {
-			proven = tocsin.Millis(s.Store.Clock().Now())
-		}
-		n, err := t.Exec(ctx, `update connection set state = $3, because = $4, mend = $5, proven = case when $6 > 0 then $6 else proven end
-			where tenant = $1 and id = $2 and (state <> $3 or because <> $4 or $6 > 0)`, c.ID, state, because, mend, proven)
-		if err != nil || n == 0 {
-			return err
-		}
-		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
-	})
+	return nil
 }
 
 // Delete ends a connection: every call stops at once and the credential is erased. What was collected stays.
@@ -292,6 +336,14 @@ func asProblem(err error) *tocsin.Problem {
 		code, do = tocsin.Denied, "Grant the permission to the app registration in Entra, give administrator consent, and wait a few minutes."
 	} else if _, ok := errors.AsType[*graph.Throttled](err); ok {
 		code, do = tocsin.Throttled, "Wait a little and try again."
+	} else if errors.Is(err, graph.ErrPaused) {
+		return tocsin.Problemf(tocsin.Conflict, "Resume it first.", "The connection is paused: nothing is asked of Graph.")
 	}
-	return &tocsin.Problem{Code: code, What: err.Error(), Do: do, Err: err}
+	return &tocsin.Problem{Code: code, What: sentence(err.Error()), Do: do, Err: err}
+}
+
+// sentence is text with a capital letter before and a full stop after.
+func sentence(text string) string {
+	r, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + strings.TrimSuffix(text[n:], ".") + "."
 }

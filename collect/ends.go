@@ -1,0 +1,56 @@
+package collect
+
+import (
+	"context"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// ends is the name of the cursor that says until when ends were told, in Unix milliseconds.
+const ends = "ends/"
+
+// watchEnds tells as facts what ends by itself as time passes, so that it is judged anew then: the acceptance of a
+// finding, an exception, the trust in a partner. Nobody else would look before something else changes.
+func (c *Collector) watchEnds(ctx context.Context) error {
+	for {
+		if err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return tellEnds(ctx, t) }); err != nil {
+			return err
+		}
+		if err := c.Store.Clock().Sleep(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+}
+
+// tellEnds tells what ended since it was called last.
+func tellEnds(ctx context.Context, t *store.Tenant) error {
+	name, now := ends+string(t.ID()), tocsin.Millis(t.Tx().Clock().Now())
+	since, err := t.Tx().Cursor(ctx, name, 0)
+	if err != nil || since >= now {
+		return err
+	}
+	var facts []store.Fact
+	for _, end := range []struct{ kind, query string }{
+		{"finding.lapsed", `select id, person from finding where tenant = $1 and status = 'accepted' and accepted_until > $2 and accepted_until <= $3 order by id`},
+		{"exception.changed", `select id, '' from exception where tenant = $1 and expires > $2 and expires <= $3 order by id`},
+		{"settings.changed", `select domain, '' from partner where tenant = $1 and expires > $2 and expires <= $3 order by domain`},
+	} {
+		err := each(ctx, t, func(scan func(...any) error) error {
+			f := store.Fact{Kind: end.kind, Body: []byte(`{"what":"ended"}`)}
+			err := scan(&f.Subject, &f.Person)
+			facts = append(facts, f)
+			return err
+		}, end.query, since, now)
+		if err != nil {
+			return err
+		}
+	}
+	for _, f := range facts {
+		if err := t.Append(ctx, f); err != nil {
+			return err
+		}
+	}
+	return t.Tx().MoveCursor(ctx, name, 0, since, now)
+}
