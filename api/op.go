@@ -69,6 +69,7 @@ func describe(o Op) huma.Operation {
 		Summary: o.Help, Description: needs(o), Tags: []string{noun},
 		SkipValidateParams: true, SkipValidateBody: true, // valid() does it, for every face alike
 		MaxBodyBytes: 256 << 10,
+		Middlewares:  huma.Middlewares{knownQuery(o)},
 		Responses:    map[string]*huma.Response{"default": {Ref: "#/components/responses/Problem"}},
 	}
 	if o.Role != Stranger {

@@ -50,7 +50,6 @@ func config(version string, log *slog.Logger) huma.Config {
 	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/api/v1/openapi", "", ""
 	c.CreateHooks = nil // no $schema in answers
-	c.RejectUnknownQueryParameters = true
 	c.Info.Description = "Everything that the pages show and do. Lists take limit and after; acts take Idempotency-Key; edits carry version; errors are problems with code, what and do."
 	form := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}
 	c.Formats = map[string]huma.Format{"application/json": form, "json": form}
@@ -72,6 +71,31 @@ func schemaName(t reflect.Type, hint string) string {
 		return "MailRuleSettings"
 	}
 	return huma.DefaultSchemaNamer(t, hint)
+}
+
+// knownQuery refuses names in the query that the operation does not have: a typing error is not passed over.
+func knownQuery(o Op) func(huma.Context, func(huma.Context)) {
+	names := queryNames(o.in)
+	return func(c huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(c)
+		for name := range r.URL.Query() {
+			if !names[name] {
+				WriteProblem(w, invalid("Look at /api/v1/openapi.json for what it takes.", "There is no parameter %q.", name))
+				return
+			}
+		}
+		next(c)
+	}
+}
+
+func queryNames(t reflect.Type) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("query"); name != "" {
+			names[name] = true
+		}
+	}
+	return names
 }
 
 // decode reads a body and refuses members that it does not know: a typing error is not passed over.

@@ -1,0 +1,234 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
+)
+
+func tell(t *testing.T, st *store.Store, tenant tocsin.TenantID, subjects ...string) {
+	t.Helper()
+	for _, s := range subjects {
+		if err := st.UpdateTenant(t.Context(), tenant, func(tn *store.Tenant) error {
+			return tn.Append(t.Context(), store.Fact{Kind: "finding.raised", Subject: s, Actor: "test"})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// events opens the stream as a browser does, and gives the ids and subjects of what comes.
+func events(ctx context.Context, t *testing.T, s *server, token, last string) (<-chan string, *http.Response) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, "GET", s.http.URL+"/api/v1/facts?tenant="+string(acme), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(chan string, 100)
+	go func() {
+		defer close(out)
+		defer res.Body.Close()
+		id := ""
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if v, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
+				id = v
+			}
+			if v, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				_, subject, _ := strings.Cut(v, `"subject":"`)
+				subject, _, _ = strings.Cut(subject, `"`)
+				out <- id + " " + subject
+			}
+		}
+	}()
+	return out, res
+}
+
+func next(t *testing.T, ch <-chan string) string {
+	t.Helper()
+	select {
+	case s, ok := <-ch:
+		if !ok {
+			return "ended"
+		}
+		return s
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing came")
+		return ""
+	}
+}
+
+func TestStreamResumes(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		settle(t, st, globex)
+		tell(t, st, acme, "before")
+		ctx, stop := context.WithCancel(t.Context())
+		ch, res := events(ctx, t, s, ownerToken, "")
+		if ct := res.Header.Get("Content-Type"); ct != "text/event-stream" {
+			t.Errorf("content type %q", ct)
+		}
+		tell(t, st, globex, "another tenant's")
+		tell(t, st, acme, "one", "two", "three")
+		var ids []string
+		for _, want := range []string{"one", "two", "three"} {
+			id, subject, _ := strings.Cut(next(t, ch), " ")
+			if subject != want {
+				t.Fatalf("came %q, want %q", subject, want)
+			}
+			ids = append(ids, id)
+		}
+		stop()
+		for range ch { // until the connection is gone
+		}
+		tell(t, st, acme, "four")
+		ctx, stop = context.WithCancel(t.Context())
+		defer stop()
+		ch, _ = events(ctx, t, s, ownerToken, ids[1])
+		for _, want := range []string{"three", "four"} {
+			if _, subject, _ := strings.Cut(next(t, ch), " "); subject != want {
+				t.Errorf("resumed behind two: came %q, want %q", subject, want)
+			}
+		}
+		if err := s.do(t, s.owner, "facts stream", api.FactsIn{Tenant: acme, After: "x1"}); code(err) != tocsin.Invalid {
+			t.Errorf("from x1: %v, want invalid", err)
+		}
+	})
+}
+
+// TestStreamEndsWithTheRole takes the role away from who follows.
+func TestStreamEndsWithTheRole(t *testing.T) {
+	st := storetest.SQLite(t)
+	s := serve(t, st)
+	s.api.SetHeartbeat(10 * time.Millisecond)
+	settle(t, st, acme)
+	c := s.token(api.Viewer, string(acme))
+	ch, _ := events(t.Context(), t, s, c.Token, "")
+	tell(t, st, acme, "one")
+	if got := next(t, ch); !strings.HasSuffix(got, " one") {
+		t.Fatal(got)
+	}
+	me := call[api.Me](t, c, "me get", api.NoInput{})
+	call[api.Account](t, s.owner, "accounts revoke", api.RevokeIn{AccountIn: api.AccountIn{ID: me.Account.ID}, On: string(acme)})
+	for got := next(t, ch); got != "ended"; got = next(t, ch) {
+		if strings.HasSuffix(got, " secret") {
+			t.Fatal("a fact came after the role was taken away")
+		}
+	}
+	tell(t, st, acme, "secret")
+}
+
+// TestCommands runs commands as a person does.
+func TestCommands(t *testing.T) {
+	st := storetest.SQLite(t)
+	s := serve(t, st)
+	settle(t, st, acme)
+	for _, c := range []struct{ line, want string }{
+		{"findings list", "SEVERITY  RISK  STATUS  TITLE"},
+		{"findings list", "high      72    open    Mail is forwarded outside  jane@"},
+		{"findings list --severity low,info", ""},
+		{"findings list --json", `{"id":"` + findingOf(acme) + `","rule":"forward-outside"`},
+		{"findings get " + findingOf(acme), "points 60, why outside"},
+		{"findings decide " + findingOf(acme) + " --status accepted --reason known --until 90d --version 1", "status: accepted"},
+		{"rules get jane@" + domainOf(acme) + " " + ruleOf(acme), "summary: Mail where subject contains"},
+		{"mailboxes list --read no", ""},
+		{"tenants list --json", `"id":"` + string(acme) + `"`},
+		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 2w", "! invalid argument"},
+		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 30d", "value: partner.example"},
+		{"findings list --status closed", `! status cannot be "closed". Use one of open, in_work, fixed, accepted, false_alarm, all.`},
+		{"findings get none", "! There is no such finding. Look in the list for what is there now."},
+		{"partners delete " + partnerOf(acme), ""},
+		{"connections create --name new --tenant " + string(globex) + " --client-id app --client-secret s", "name: new"},
+		{"findings list ", "! There are several tenants. Name one with --tenant; tocsin tenants list shows them."},
+		{"sources list --tenant " + string(acme), "rules  fresh"},
+	} {
+		got, err := s.run(t, strings.Fields(c.line))
+		if err != nil {
+			got = "! " + err.Error()
+		}
+		if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+			t.Errorf("tocsin %s:\n%s\nwant %s", c.line, got, c.want)
+		}
+	}
+}
+
+func (s *server) run(t *testing.T, args []string) (string, error) {
+	t.Helper()
+	for _, noun := range api.Commands(func() (*api.Client, error) { return s.owner, nil }) {
+		if noun.Name() != args[0] {
+			continue
+		}
+		var out strings.Builder
+		noun.SetOut(&out)
+		noun.SetErr(&out)
+		noun.SilenceErrors = true
+		noun.SetArgs(args[1:])
+		err := noun.ExecuteContext(t.Context())
+		return out.String(), err
+	}
+	return "", fmt.Errorf("there is no command %s", args[0])
+}
+
+// TestWaitForFirstSync has a connection's first sync end while the command waits.
+func TestWaitForFirstSync(t *testing.T) {
+	st := storetest.SQLite(t)
+	s := serve(t, st)
+	line := fmt.Sprintf(`{"graph":"https://127.0.0.1:1/","authority":"https://127.0.0.1:1/","ca":"PEM","tenant":%q,"client_id":"app","client_secret":"s3cret","certificate":"PEM"}`, globex)
+	file := t.TempDir() + "/sim.json"
+	if err := writeFile(file, line+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.run(t, []string{"connections", "create", "--from", file, "--wait"})
+		done <- err
+	}()
+	sync := func(name string, succeeded int64) {
+		t.Helper()
+		deadline := time.Now().Add(20 * time.Second)
+		for count(t, st, `select count(*) from connection`) == 0 { // the command has made it
+			if time.Now().After(deadline) {
+				t.Fatal("no connection was made")
+			}
+		}
+		if err := st.UpdateTenant(t.Context(), globex, func(tn *store.Tenant) error {
+			_, err := tn.Exec(t.Context(), `insert into source (tenant, name, started, succeeded) values ($1, $2, 1, $3)`, name, succeeded)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sync("users", 2)
+	sync("settings", 2)
+	select {
+	case err := <-done:
+		t.Fatalf("it ended before the rules were read: %v", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	sync("rules", 2)
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it did not end when all was read")
+	}
+}
