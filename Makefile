@@ -25,7 +25,7 @@ setup: ## install what the tests need and is missing (Debian packages)
 
 generate: ## write what is generated anew
 	go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
-	go test ./store ./api -run 'Schema|OpenAPI' -update
+	go test ./store ./api ./server -run 'Schema|OpenAPI|Documents' -update
 
 bench: ## the measured promises, as ratios within one run
 	go test -run '^$$' -bench . -benchtime 2s ./...

@@ -1,0 +1,63 @@
+package server
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"tocsin.dev/connect"
+	"tocsin.dev/detect/rule"
+	"tocsin.dev/graph"
+)
+
+var update = flag.Bool("update", false, "write the generated documents anew")
+
+// TestDocuments: what docs says of permissions and detections is what the program has.
+func TestDocuments(t *testing.T) {
+	for path, want := range map[string]string{"../docs/permissions.md": permissions(), "../docs/detections.md": detections()} {
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(path)
+		if err != nil || string(got) != want {
+			t.Errorf("%s is stale (%v): run make generate", path, err)
+		}
+	}
+}
+
+func permissions() string {
+	var b strings.Builder
+	b.WriteString("# Permissions\n\nGenerated from `graph.Calls` and `connect.Capabilities`. All are application permissions of Microsoft Graph, granted with administrator\nconsent. A capability whose permission is lacking is off or degraded, and says so.\n\n| permission | for |\n|---|---|\n")
+	for _, p := range connect.Permissions() {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
+	}
+	b.WriteString("\n## Capabilities\n\n| capability | needs | helped by | without it |\n|---|---|---|---|\n")
+	for _, c := range connect.Capabilities {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.Title, codes(c.Needs), codes(c.Helps), strings.TrimSpace(c.Not+" "+c.Cost+" "+c.Instead))
+	}
+	b.WriteString("\n## Every request\n\nNothing else is ever sent to a tenant.\n\n| call | request | any one of | why |\n|---|---|---|---|\n")
+	for _, c := range graph.Calls {
+		fmt.Fprintf(&b, "| [%s](%s) | `%s %s` | %s | %s |\n", c.Name, c.Docs, c.Method, c.Path, codes(c.Permissions), c.Why)
+	}
+	return b.String()
+}
+
+func detections() string {
+	var b strings.Builder
+	b.WriteString("# Detections\n\nGenerated from `detect/rule`. Each has stories in `detect/rule/testdata` in which it must fire and must stay silent.\n\n| detection | severity | ATT&CK | looks for | source |\n|---|---|---|---|---|\n")
+	for _, m := range rule.All() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", m.Name, m.Severity, strings.Join(m.Attack, ", "), strings.ReplaceAll(m.Says, "|", `\|`), m.Source)
+	}
+	return b.String()
+}
+
+func codes(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return "`" + strings.Join(list, "`, `") + "`"
+}
