@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"tocsin.dev"
+	"tocsin.dev/detect"
 )
 
 // ServeHTTP answers everything under /api/. It finds out who asks itself, unless that was done further out.
@@ -22,9 +23,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.
 func (s *Service) routes() http.Handler {
 	mux := http.NewServeMux()
 	api := humago.New(mux, config(s.o.Version, s.log))
-	for _, o := range Ops(s) {
-		o.register(api, o)
-	}
+	register(api, Ops(s))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { WriteProblem(w, notFound("address")) })
 	return s.Authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -36,12 +35,19 @@ func (s *Service) routes() http.Handler {
 	}))
 }
 
+func register(api huma.API, ops []Op) {
+	for _, o := range ops {
+		o.register(api, o)
+	}
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} { // huma's own problem, which problemOfHuma replaces
+		delete(api.OpenAPI().Components.Schemas.Map(), unused)
+	}
+}
+
 // OpenAPI is the description of the REST interface, OpenAPI 3.1 as JSON; it is served at /api/v1/openapi.json.
 func OpenAPI(version string) ([]byte, error) {
 	api := humago.New(http.NewServeMux(), config(version, slog.New(slog.DiscardHandler)))
-	for _, o := range Ops(nil) {
-		o.register(api, o)
-	}
+	register(api, Ops(nil))
 	return json.MarshalIndent(api.OpenAPI(), "", "  ")
 }
 
@@ -65,10 +71,15 @@ func config(version string, log *slog.Logger) huma.Config {
 	return c
 }
 
-// schemaName is huma's own, except for the word that names a rule as such and as a list shows it.
+// schemaName is huma's own, except where two packages have one word for two things, or the word says little.
 func schemaName(t reflect.Type, hint string) string {
-	if t == reflect.TypeFor[tocsin.MailRule]() {
+	switch t {
+	case reflect.TypeFor[tocsin.MailRule]():
 		return "MailRuleSettings"
+	case reflect.TypeFor[detect.Meta]():
+		return "Detector"
+	case reflect.TypeFor[problemBody]():
+		return "Problem"
 	}
 	return huma.DefaultSchemaNamer(t, hint)
 }
