@@ -2,6 +2,7 @@ package offline
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +31,7 @@ type Options struct {
 	Exceptions []detect.Exception // what is excused
 	Broken     func(Broken)       // told of each broken piece as it is met; may be nil
 	TempDir    string             // for sorting what does not fit in memory; empty is the system's
-	RunSize    int                // bytes of records held for sorting; zero is 48 MB
+	RunSize    int                // bytes of records held for sorting; zero is 64 MB
 }
 
 // batch is how many records go from reader to workers at once.
@@ -61,6 +63,7 @@ type analysis struct {
 
 // piece is what the reading of a file brings: records, or a broken piece.
 type piece struct {
+	n       int // pieces are collected in the order in which they were read
 	file    string
 	raws    []raw
 	normals []normal
@@ -76,8 +79,9 @@ func (a *analysis) read(ctx context.Context) error {
 	in, out := make(chan *piece, 8), make(chan *piece, 8)
 	g.Go(func() error {
 		defer close(in)
+		number := 0
 		for _, file := range a.opt.Files {
-			if err := readFile(ctx, file, a.opt.Stdin, bar, in); err != nil {
+			if err := readFile(ctx, file, a.opt.Stdin, bar, in, &number); err != nil {
 				return err
 			}
 		}
@@ -101,9 +105,15 @@ func (a *analysis) read(ctx context.Context) error {
 	}
 	g.Go(func() error { working.Wait(); close(out); return nil })
 	g.Go(func() error {
+		early, next := map[int]*piece{}, 0
 		for p := range out {
-			if err := a.collect(p); err != nil {
-				return err
+			early[p.n] = p
+			for early[next] != nil {
+				if err := a.collect(early[next]); err != nil {
+					return err
+				}
+				delete(early, next)
+				next++
 			}
 		}
 		return nil
@@ -114,13 +124,18 @@ func (a *analysis) read(ctx context.Context) error {
 }
 
 // readFile sends the records of a file in pieces.
-func readFile(ctx context.Context, file string, stdin io.Reader, bar *bar, in chan<- *piece) error {
+func readFile(ctx context.Context, file string, stdin io.Reader, bar *bar, in chan<- *piece, number *int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	s, err := open(file, stdin, bar)
 	if err != nil {
 		return err
 	}
 	p := &piece{file: file}
 	send := func() error {
+		p.n = *number
+		*number++
 		select {
 		case in <- p:
 			p = &piece{file: file}
@@ -168,16 +183,20 @@ func (p *piece) normalise() {
 
 // collect counts a piece's records and keeps those that a rule looks at.
 func (a *analysis) collect(p *piece) error {
+	for i, err := range p.failed {
+		if err != nil {
+			p.broken = append(p.broken, Broken{File: p.file, Line: p.raws[i].line, Reason: plain(err)})
+		}
+	}
+	slices.SortStableFunc(p.broken, func(x, y Broken) int { return cmp.Compare(x.Line, y.Line) })
 	for _, b := range p.broken {
 		a.broke(b)
 	}
 	for i := range p.raws {
-		if err := p.failed[i]; err != nil {
-			a.broke(Broken{File: p.file, Line: p.raws[i].line, Reason: plain(err)})
-			continue
-		}
-		if err := a.keep(p.file, p.raws[i], &p.normals[i]); err != nil {
-			return err
+		if p.failed[i] == nil {
+			if err := a.keep(p.file, p.raws[i], &p.normals[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -214,7 +233,16 @@ func (a *analysis) keep(file string, from raw, n *normal) error {
 	if n.record.ID == "" {
 		n.record.ID = fmt.Sprintf("%s:%d", filepath.Base(file), from.line)
 	}
-	return a.sorter.add(&n.record, apart)
+	return a.sorter.add(&n.record, apart, sizeOf(from))
+}
+
+// sizeOf is about what a record holds in memory: its text, and what maps and headers take.
+func sizeOf(r raw) int {
+	size := len(r.json)
+	for _, c := range r.cells {
+		size += len(c)
+	}
+	return size + 1024
 }
 
 const (

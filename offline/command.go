@@ -48,9 +48,11 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 	out, notes := c.OutOrStdout(), c.ErrOrStderr()
 	var findings []tocsin.Finding
 	var writing error
+	hidden := 0
 	emit := func(x tocsin.Finding) {
 		switch {
 		case x.Severity.Rank() < least.Rank():
+			hidden++
 		case f.json && writing == nil:
 			writing = WriteJSON(out, x)
 		case !f.json:
@@ -79,6 +81,9 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 	}
 	if err := WriteSummary(notes, sum); err != nil {
 		return err
+	}
+	if hidden > 0 {
+		fmt.Fprintf(notes, "           %s below %s left out.\n", number(hidden, "finding"), least)
 	}
 	return brokenProblem(sum)
 }

@@ -3,6 +3,7 @@ package offline
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,8 +88,8 @@ func readAll(t *testing.T, b []byte, asJSON bool) {
 			if one.line < 1 {
 				t.Errorf("line %d", one.line)
 			}
-			if _, err := normalise(one); err != nil && one.json != nil && !bytes.Contains(bytes.ToLower(one.json), []byte("data")) {
-				t.Errorf("%s: %v", one.json, err)
+			if _, err := normalise(one); err == nil && one.json != nil && !json.Valid(one.json) {
+				t.Errorf("%s was taken for a record", one.json)
 			}
 			return nil
 		},

@@ -45,19 +45,20 @@ func (r *reader) readLines(s *source) error {
 	}
 }
 
-// object gives a text on as a record if it is a JSON object.
+// object gives a text on as a record if it looks like a JSON object; whether it is one is found when it is decoded.
 func (r *reader) object(line int, text []byte) error {
-	switch {
-	case !json.Valid(text):
-		r.bad(line, "%s", whyInvalid(text))
-		return nil
-	case text[0] != '{':
-		r.bad(line, "the line is no object")
+	if text[0] != '{' {
+		if json.Valid(text) {
+			r.bad(line, "the line is no object")
+		} else {
+			r.bad(line, "%s", whyInvalid(text))
+		}
 		return nil
 	}
 	return r.yield(raw{line: line, json: text})
 }
 
+// whyInvalid says what is wrong with a record.
 func whyInvalid(text []byte) string {
 	var v json.RawMessage
 	err := json.Unmarshal(text, &v)
@@ -192,6 +193,7 @@ func (v *values) record() error {
 	text := []byte{'{'}
 	stack := []byte{'}'}
 	wrapper, fresh, indent := false, false, 0
+	style := unknownStyle
 	for len(stack) > 0 {
 		c, err := v.next()
 		if errors.Is(err, io.EOF) {
@@ -213,9 +215,13 @@ func (v *values) record() error {
 		case fresh && (c == ' ' || c == '\t' || c == '\r'):
 			indent++
 			continue
-		case fresh && c == '{' && indent < col:
+		case fresh && c == '{' && indent < col && (style != flat || !mayNest(text, stack)):
 			v.bad(line, "the record is not closed")
 			return v.record()
+		case fresh && style == unknownStyle:
+			if style = indented; indent < col {
+				style = flat
+			}
 		}
 		fresh = false
 		switch c {
@@ -257,6 +263,25 @@ func (v *values) record() error {
 		return nil
 	}
 	return v.object(line, text)
+}
+
+// How the lines of a record are set: indented ones tell by their column where the next record begins; flat ones do not.
+const (
+	unknownStyle = iota
+	indented
+	flat
+)
+
+// mayNest says whether an object may begin after text by the grammar: as a value, or as an element of a list.
+func mayNest(text, stack []byte) bool {
+	t := bytes.TrimRight(text, " \t\r\n")
+	switch t[len(t)-1] {
+	case ':', '[':
+		return true
+	case ',':
+		return stack[len(stack)-1] == ']'
+	}
+	return false
 }
 
 var errLine = errors.New("the line ends in a text")

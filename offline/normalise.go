@@ -2,6 +2,7 @@ package offline
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"tocsin.dev/detect"
@@ -32,26 +33,42 @@ type normal struct {
 	guest  bool   // the actor is a guest or an outsider: his domain is not the organisation's
 }
 
-// normalise brings a record into one form, whatever wrote it.
+// normalise brings a record into one form, whatever wrote it. An error says what is broken in it.
 func normalise(r raw) (normal, error) {
-	var o object
-	if r.json != nil {
-		var m map[string]any
-		if err := json.Unmarshal(r.json, &m); err != nil {
-			return normal{}, err
-		}
-		o = members(m)
-	} else {
-		o = columns(r.names, r.cells)
+	if r.json == nil {
+		return ofObject(columns(r.names, r.cells))
+	}
+	o, passed, err := decode(r.json)
+	switch {
+	case err != nil:
+		return normal{}, errors.New(whyInvalid(r.json))
+	case passed != nil:
+		return *passed, nil
 	}
 	return ofObject(o)
 }
 
+// decode reads a JSON object. Where a glance shows a record of the unified log that no rule looks at, it only holds it to be
+// valid, and gives what is counted of it.
+func decode(text []byte) (object, *normal, error) {
+	if n, ok := glance(text); ok && json.Valid(text) {
+		return nil, n, nil
+	}
+	var m map[string]any
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, nil, err
+	}
+	return members(m), nil, nil
+}
+
 func ofObject(o object) (normal, error) {
-	if inner, err := auditData(o); err != nil || inner != nil {
-		if err != nil {
-			return normal{}, err
-		}
+	inner, passed, err := auditData(o)
+	switch {
+	case err != nil:
+		return normal{}, err
+	case passed != nil:
+		return *passed, nil
+	case inner != nil:
 		n := unified(inner)
 		if n.id == "" {
 			n.id = o.text("recordid", "identity", "id")
@@ -88,23 +105,23 @@ func ofObject(o object) (normal, error) {
 
 // auditData is the record within a row or object that only carries it: Purview's AuditData, Defender's RawEventData. Nil
 // where there is none; an error where it is not JSON.
-func auditData(o object) (object, error) {
+func auditData(o object) (object, *normal, error) {
 	for _, name := range []string{"auditdata", "raweventdata"} {
 		switch v := o[name].(type) {
 		case map[string]any:
-			return members(v), nil
+			return members(v), nil, nil
 		case string:
 			if strings.TrimSpace(v) == "" {
 				continue
 			}
-			var m map[string]any
-			if err := json.Unmarshal([]byte(v), &m); err != nil {
-				return nil, &brokenData{column: name, why: plain(err)}
+			inner, passed, err := decode([]byte(v))
+			if err != nil {
+				return nil, nil, &brokenData{column: name, why: plain(err)}
 			}
-			return members(m), nil
+			return inner, passed, nil
 		}
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 // brokenData says that a column that should hold a record does not.

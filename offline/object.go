@@ -23,17 +23,26 @@ func canonical(name string) string {
 			break
 		}
 	}
-	plainName := true
 	for i := 0; i < len(name); i++ {
-		if c := name[i]; c == '_' || c == ' ' || 'A' <= c && c <= 'Z' {
-			plainName = false
-			break
+		if c := name[i]; c == '_' || c == ' ' || 'A' <= c && c <= 'Z' || c >= 0x80 {
+			return lowered(name)
 		}
 	}
-	if plainName {
-		return name
+	return name
+}
+
+func lowered(name string) string {
+	b := make([]byte, 0, len(name))
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; {
+		case c == '_' || c == ' ':
+		case 'A' <= c && c <= 'Z':
+			b = append(b, c+'a'-'A')
+		default:
+			b = append(b, c)
+		}
 	}
-	return strings.ToLower(strings.NewReplacer("_", "", " ", "").Replace(name))
+	return string(b)
 }
 
 // members makes an object of a decoded JSON object. Where two names fall together, the one with a value

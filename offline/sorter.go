@@ -15,12 +15,12 @@ import (
 	"tocsin.dev/detect"
 )
 
-// runSize is how many bytes of encoded records are held in memory before they are written out as a sorted run.
-const runSize = 48 << 20
+// runSize is how many bytes of records are held in memory before they are written out as a sorted run.
+const runSize = 64 << 20
 
 // sorter gives records back in the order of their event time; those of one time in the order of their ids, so that the result
-// does not depend on the order of the files. Records are held encoded. What does not fit is written to a temporary file in
-// sorted runs, which are merged.
+// does not depend on the order of the files. What does not fit in memory is encoded and written to a temporary file in sorted
+// runs, which are merged.
 type sorter struct {
 	dir  string // of the temporary file; empty is the system's
 	size int    // bytes a run may have
@@ -29,16 +29,16 @@ type sorter struct {
 	file *os.File
 	at   int64
 	runs []section
-	peak int // the most that was held
 }
 
 type section struct{ from, size int64 }
 
-// held is a record, encoded, with what it is sorted by.
+// held is a record with what it is sorted by.
 type held struct {
-	time int64  // Unix nanoseconds; those without a time come first
-	id   string // what tells the record apart from others of its time
-	text []byte
+	time   int64  // Unix nanoseconds; those without a time come first
+	id     string // what tells the record apart from others of its time
+	record *detect.Record
+	text   []byte // the record encoded, from the temporary file
 }
 
 func (h *held) before(other *held) int {
@@ -51,23 +51,15 @@ func (h *held) before(other *held) int {
 	return strings.Compare(h.id, other.id)
 }
 
-// heldCost is what a record costs beside its text.
-const heldCost = 96
-
-// add takes a record in under what tells it apart from others: its id, or a hash where it has none.
-func (s *sorter) add(r *detect.Record, id string) error {
-	text, err := json.Marshal(r)
-	if err != nil {
-		return fmt.Errorf("encode record: %w", err)
-	}
-	h := held{id: id, text: text}
+// add takes a record in under what tells it apart from others: its id, or a hash where it has none. size is about what it
+// holds in memory, in bytes.
+func (s *sorter) add(r *detect.Record, id string, size int) error {
+	h := held{id: id, record: r}
 	if !r.Time.IsZero() {
 		h.time = r.Time.UnixNano()
 	}
 	s.held = append(s.held, h)
-	s.used += len(text) + len(h.id) + heldCost
-	s.peak = max(s.peak, s.used)
-	if s.used >= s.size {
+	if s.used += size + len(id); s.used >= s.size {
 		return s.spill()
 	}
 	return nil
@@ -103,15 +95,19 @@ func (s *sorter) spill() error {
 
 // write puts the record down as: time, length of id, id, length of text, text.
 func (h *held) write(w io.Writer) (int, error) {
+	text, err := json.Marshal(h.record)
+	if err != nil {
+		return 0, err
+	}
 	head := binary.BigEndian.AppendUint64(make([]byte, 0, 24+len(h.id)), uint64(h.time))
 	head = binary.AppendUvarint(head, uint64(len(h.id)))
 	head = append(head, h.id...)
-	head = binary.AppendUvarint(head, uint64(len(h.text)))
+	head = binary.AppendUvarint(head, uint64(len(text)))
 	n, err := w.Write(head)
 	if err != nil {
 		return n, err
 	}
-	m, err := w.Write(h.text)
+	m, err := w.Write(text)
 	return n + m, err
 }
 
@@ -161,16 +157,27 @@ func (s *sorter) each(give func(*detect.Record) error, repeated func()) error {
 			repeated()
 			continue
 		}
-		last = top
-		var r detect.Record
-		if err := json.Unmarshal(top.text, &r); err != nil {
-			return fmt.Errorf("decode record: %w", err)
+		last = held{time: top.time, id: top.id}
+		r, err := top.decoded()
+		if err != nil {
+			return err
 		}
-		if err := give(&r); err != nil {
+		if err := give(r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (h *held) decoded() (*detect.Record, error) {
+	if h.record != nil {
+		return h.record, nil
+	}
+	var r detect.Record
+	if err := json.Unmarshal(h.text, &r); err != nil {
+		return nil, fmt.Errorf("decode record: %w", err)
+	}
+	return &r, nil
 }
 
 func (s *sorter) sources(m *merge) error {
@@ -218,7 +225,9 @@ func (r *sortedRun) next() (err error) {
 	if len(r.rest) == 0 {
 		return io.EOF
 	}
-	r.head, r.rest = r.rest[0], r.rest[1:]
+	r.head = r.rest[0]
+	r.rest[0] = held{} // what has been given is held no longer
+	r.rest = r.rest[1:]
 	return nil
 }
 

@@ -21,8 +21,7 @@ func unified(o object) normal {
 		Object: o.text("objectid", "officeobjectid"), Result: o.text("resultstatus"), UserAgent: o.text("useragent"), ClientApp: o.text("clientinfostring"),
 	}
 	r.ActorKind = actorKind(r.Actor, o.text("usertype"))
-	n.guest = strings.EqualFold(o.text("externalaccess"), "true") || strings.EqualFold(o.text("usertype"), "guest") || o.text("usertype") == "10" ||
-		strings.Contains(strings.ToLower(r.Actor), "#ext#") || strings.Contains(r.Actor, "guest#")
+	n.guest = outsider(o, r.Actor)
 	r.Params = pairs(o["parameters"], r.Params)
 	r.Params = pairs(o["operationproperties"], r.Params)
 	r.Params = pairs(o["cmdletparameters"], r.Params)
@@ -48,6 +47,12 @@ func unified(o object) normal {
 	}
 	r.Extra = x
 	return n
+}
+
+// outsider says whether the actor belongs to another organisation.
+func outsider(o object, actor string) bool {
+	return strings.EqualFold(o.text("externalaccess"), "true") || strings.EqualFold(o.text("usertype"), "guest") || o.text("usertype") == "10" ||
+		strings.Contains(strings.ToLower(actor), "#ext#") || strings.Contains(actor, "guest#")
 }
 
 // extras are a record's further members; empty ones are left out.

@@ -14,8 +14,8 @@ type line struct {
 	Rule     string          `json:"rule"`
 	Severity tocsin.Severity `json:"severity"`
 	Risk     int             `json:"risk"`
-	Time     *time.Time      `json:"time"` // null where the records do not tell it
-	Person   string          `json:"person"`
+	Time     *time.Time      `json:"time"`   // null where the records do not tell it
+	Person   string          `json:"person"` // the address; empty where no person is meant
 	Stage    string          `json:"stage"`
 	Why      string          `json:"why"`
 	Attack   []string        `json:"attack"`
@@ -30,7 +30,7 @@ type pointer struct {
 
 // WriteJSON writes a finding as one object on one line.
 func WriteJSON(w io.Writer, f tocsin.Finding) error {
-	out := line{Rule: f.Rule, Severity: f.Severity, Risk: f.Risk, Person: person(f), Stage: f.Stage, Why: f.Why, Attack: f.Attack, Evidence: []pointer{}}
+	out := line{Rule: f.Rule, Severity: f.Severity, Risk: f.Risk, Person: string(f.Person), Stage: f.Stage, Why: f.Why, Attack: f.Attack, Evidence: []pointer{}}
 	if out.Attack == nil {
 		out.Attack = []string{}
 	}
@@ -49,12 +49,4 @@ func WriteJSON(w io.Writer, f tocsin.Finding) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// person is whom a finding concerns: the address, or the name of what it is about.
-func person(f tocsin.Finding) string {
-	if f.Person != "" {
-		return string(f.Person)
-	}
-	return f.Who
 }

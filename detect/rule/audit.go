@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,6 +95,9 @@ func excusing(events []detect.Event) []detect.Event {
 func auditFinding(o *detect.Org, m *detect.Meta, r *detect.Record, who, subject, cause, why string,
 	terms detect.Terms, before ...detect.Note) tocsin.Finding {
 	f := m.Finding(auditPerson(o, who), who, subject, r.Time)
+	if r.ActorKind == "app" && who == r.Actor {
+		f.Person = "" // an application
+	}
 	f.Cause, f.Why = cause, why
 	f.Evidence = make([]tocsin.Evidence, 0, 1+len(before))
 	for _, n := range before {
@@ -118,10 +122,14 @@ func auditEvidence(r *detect.Record) tocsin.Evidence {
 	return tocsin.Evidence{ID: r.ID, Source: "audit_log", What: what}
 }
 
-// auditPerson is the person behind an address where the directory knows one, else the address itself.
+// auditPerson is the person behind an address where the directory knows one, else the address itself; nobody for a network
+// address.
 func auditPerson(o *detect.Org, who string) tocsin.PersonID {
 	if k := o.Find(who); k.Person != "" {
 		return k.Person
+	}
+	if _, err := netip.ParseAddr(who); err == nil {
+		return ""
 	}
 	return tocsin.PersonID(tocsin.CanonicalAddress(who))
 }

@@ -33,6 +33,7 @@ var inboxRuleEnded = detect.Meta{
 const (
 	noteRule     = "inbox-rule"      // mailbox, rule → the rule as last told, as JSON
 	noteRuleMade = "inbox-rule-made" // mailbox, rule → when it was made
+	noteRuleName = "inbox-rule-name" // mailbox, Outlook's id of a rule → its name
 )
 
 // RuleChange is what an audit record says of an inbox rule.
@@ -55,7 +56,7 @@ func InboxRuleChange(mem *detect.Memory, r *detect.Record) (c RuleChange, ok boo
 	case "New-InboxRule", "Set-InboxRule", "Enable-InboxRule", "Disable-InboxRule", "Remove-InboxRule":
 		c = cmdletChange(r)
 	case "UpdateInboxRules":
-		if c, ok = outlookChange(r); !ok {
+		if c, ok = outlookChange(mem, r); !ok {
 			return c, false
 		}
 	default:

@@ -194,7 +194,7 @@ func overlayTerms(before, now []tocsin.Term, told map[string]bool, prefix string
 
 // outlookChange reads UpdateInboxRules, which the mailbox itself writes when Outlook changes a rule: its operation, name,
 // condition and actions stand in the operation's properties.
-func outlookChange(r *detect.Record) (c RuleChange, ok bool) {
+func outlookChange(mem *detect.Memory, r *detect.Record) (c RuleChange, ok bool) {
 	op, _ := auditParam(r, "RuleOperation")
 	name, _ := auditParam(r, "RuleName")
 	id, _ := auditParam(r, "RuleId")
@@ -203,10 +203,7 @@ func outlookChange(r *detect.Record) (c RuleChange, ok bool) {
 	server, _ := auditParam(r, "ServerRule")
 	state, _ := auditParam(r, "RuleState")
 	c.Mailbox = ruleMailbox(r)
-	c.Rule = tocsin.MailRule{ID: id, Name: name, Enabled: state == "" || strings.Contains(state, "Enabled")}
-	if id == "" || id == "0" {
-		c.Rule.ID = name
-	}
+	c.Rule = tocsin.MailRule{ID: outlookName(mem, r, c.Mailbox, id, name), Name: name, Enabled: state == "" || strings.Contains(state, "Enabled")}
 	switch {
 	case strings.HasPrefix(op, "Remove"), strings.HasPrefix(op, "Delete"):
 		c.Verb = "removed"
@@ -224,6 +221,23 @@ func outlookChange(r *detect.Record) (c RuleChange, ok bool) {
 	outlookCondition(&c.Rule, condition)
 	c.Rule.Stop = strings.Contains(state, "ExitAfterExecution")
 	return c, true
+}
+
+// outlookName is what the rule is called by in all records: its name, under which the cmdlets tell of it too. A record that has
+// only Outlook's id is put to the name that an earlier one told with it.
+func outlookName(mem *detect.Memory, r *detect.Record, mailbox, id, name string) string {
+	key := ruleKey(mailbox, id)
+	switch {
+	case name != "" && id != "" && id != "0":
+		mem.Forget(noteRuleName, key)
+		mem.Add(noteRuleName, key, detect.Note{At: r.Time, ID: r.ID, Value: name})
+	case name == "":
+		if n, ok := mem.Last(noteRuleName, key); ok {
+			return n.Value
+		}
+		return id
+	}
+	return name
 }
 
 // outlookActions reads the actions, a JSON list whose members differ by client; what is no JSON is read as words.
