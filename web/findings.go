@@ -38,7 +38,7 @@ func (w *web) findings(_ http.ResponseWriter, r *http.Request, p *page) (templ.C
 	if v.Page, err = w.svc.ListFindings(r.Context(), v.In); err != nil {
 		return nil, err
 	}
-	if v.Coverage, err = w.coverage(r, p.Tenant.ID); err != nil {
+	if v.Coverage, err = w.coverage(r, p.Tenant.ID, len(v.Page.Items) == 0); err != nil {
 		return nil, err
 	}
 	if v.In.Person != "" {

@@ -24,7 +24,7 @@ func (w *web) rules(_ http.ResponseWriter, r *http.Request, p *page) (templ.Comp
 	if v.Page, err = w.svc.ListRules(r.Context(), v.In); err != nil {
 		return nil, err
 	}
-	if v.Coverage, err = w.coverage(r, p.Tenant.ID); err != nil {
+	if v.Coverage, err = w.coverage(r, p.Tenant.ID, len(v.Page.Items) == 0); err != nil {
 		return nil, err
 	}
 	if v.In.Person != "" {
@@ -53,7 +53,7 @@ func (w *web) mailboxes(_ http.ResponseWriter, r *http.Request, p *page) (templ.
 	if v.Page, err = w.svc.ListMailboxes(r.Context(), v.In); err != nil {
 		return nil, err
 	}
-	if v.Coverage, err = w.coverage(r, p.Tenant.ID); err != nil {
+	if v.Coverage, err = w.coverage(r, p.Tenant.ID, len(v.Page.Items) == 0); err != nil {
 		return nil, err
 	}
 	return mailboxesPage(p, v), nil
@@ -79,7 +79,7 @@ func (w *web) identities(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	if v.Page, err = w.svc.ListIdentities(r.Context(), v.In); err != nil {
 		return nil, err
 	}
-	if v.Coverage, err = w.coverage(r, p.Tenant.ID); err != nil {
+	if v.Coverage, err = w.coverage(r, p.Tenant.ID, len(v.Page.Items) == 0); err != nil {
 		return nil, err
 	}
 	return identitiesPage(p, v), nil
