@@ -29,6 +29,7 @@ type raw struct {
 // reader reads the records of one file, in the file's order, and says which pieces are broken.
 type reader struct {
 	file   string
+	before int             // empty lines before the first record
 	yield  func(raw) error // what it returns ends the reading
 	broken func(Broken)
 }
@@ -53,7 +54,9 @@ func (r *reader) read(s *source) error {
 		case '{', '[':
 			return r.readJSON(s)
 		case ' ', '\t', '\r', '\n':
-			// Lines before the first record are counted by the readers themselves only from here on; such files are rare.
+			if head[0] == '\n' {
+				r.before++
+			}
 			if _, err := s.Discard(1); err != nil {
 				return err
 			}

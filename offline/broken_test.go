@@ -132,3 +132,15 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("error %v, want cancelled", err)
 	}
 }
+
+// TestEmptyLinesCount keeps the numbers right where a file begins with empty lines.
+func TestEmptyLinesCount(t *testing.T) {
+	for name, log := range map[string]string{
+		"lines": "\n\r\n{\"a\":1}\n{\"a\":\n", "list": "\n\n[\n{\"a\":tru}]\n", "table": "\n\na,b\n1\n",
+	} {
+		got := analyze(t, Options{Files: []string{write(t, name, []byte(log))}})
+		if got.sum.Broken != 1 || got.sum.First[0].Line != 4 {
+			t.Errorf("%s: broken %v, want line 4", name, got.sum.First)
+		}
+	}
+}

@@ -26,7 +26,7 @@ type table struct {
 
 // readCSV reads a table whose first row names the columns.
 func (r *reader) readCSV(s *source) error {
-	t := &table{reader: r, in: lineReader{src: s.Reader}}
+	t := &table{reader: r, in: lineReader{src: s.Reader, line: r.before}}
 	if err := t.header(); err != nil {
 		if !errors.Is(err, io.EOF) {
 			return err

@@ -3,8 +3,6 @@ package rule
 import (
 	"fmt"
 	"strings"
-	"time"
-	"unicode"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -69,24 +67,6 @@ var sendOnBehalfGranted = detect.Meta{
 	Says:           "Set-Mailbox named somebody in GrantSendOnBehalfTo.",
 	FalsePositives: "Assistants.",
 	Fix:            "Confirm with the owner; remove the right where nobody asked for it.",
-	Actions:        []string{"remove_delegation"}, Source: "audit_log",
-}
-
-var folderOpenedToEveryone = detect.Meta{
-	Name: "mail-folder-opened-to-everyone", Title: "A mail folder was opened to everybody", Family: "delegation",
-	Severity: tocsin.High, Attack: []string{"T1114.002"}, Stage: "collection",
-	Says:           "Default or Anonymous received rights on a mail folder.",
-	FalsePositives: "A shared calendar (judged lower), a department's folder that all may read.",
-	Fix:            "Set the right back to None.",
-	Actions:        []string{"remove_delegation"}, Source: "audit_log",
-}
-
-var folderSharedWithPerson = detect.Meta{
-	Name: "mail-folder-shared", Title: "A mail folder was opened to somebody", Family: "delegation",
-	Severity: tocsin.Medium, Attack: []string{"T1098.002"}, Stage: "collection",
-	Says:           "One person received the right to read the inbox, the sent items or the whole mailbox of another.",
-	FalsePositives: "Assistants and stand-ins.",
-	Fix:            "Confirm with the owner.",
 	Actions:        []string{"remove_delegation"}, Source: "audit_log",
 }
 
@@ -189,168 +169,6 @@ func judgeGrant(o *detect.Org, mem *detect.Memory, r *detect.Record, g grant) to
 	}
 	why := fmt.Sprintf("%s received %s %s%s.", trustee, g.right, g.mailbox, auditBy(r))
 	return auditFinding(o, g.meta, r, g.mailbox, subject, cause, why, terms)
-}
-
-const noteNames = "name" // people seen in the log, for look-alikes; one list
-
-func noteName(mem *detect.Memory, r *detect.Record, address string) {
-	a := tocsin.CanonicalAddress(address)
-	if !strings.Contains(a, "@") {
-		return
-	}
-	if _, seen := mem.Last(noteNames, a); seen {
-		return
-	}
-	mem.Add(noteNames, a, detect.Note{At: r.Time, ID: r.ID})
-	mem.Add(noteNames, "", detect.Note{At: r.Time, ID: r.ID, Value: a})
-}
-
-// lookAlike is a known address that trustee can be mistaken for: the mailbox, the actor, or somebody seen before.
-func lookAlike(mem *detect.Memory, trustee string, known ...string) string {
-	for _, n := range mem.Since(noteNames, "", time.Time{}) {
-		known = append(known, n.Value)
-	}
-	for _, k := range known {
-		if mistakable(trustee, k) {
-			return tocsin.CanonicalAddress(k)
-		}
-	}
-	return ""
-}
-
-// mistakable compares two addresses: the same on sight (look-alike characters), or one letter apart in a name of six or more.
-func mistakable(a, b string) bool {
-	a, b = tocsin.CanonicalAddress(a), tocsin.CanonicalAddress(b)
-	if a == b || !strings.Contains(a, "@") || !strings.Contains(b, "@") {
-		return false
-	}
-	if onSight(a) == onSight(b) {
-		return true
-	}
-	la, da, _ := strings.Cut(a, "@")
-	lb, db, _ := strings.Cut(b, "@")
-	switch {
-	case da == db:
-		return min(len(la), len(lb)) >= 6 && oneEdit(la, lb)
-	case la == lb:
-		return oneEdit(da, db) || onSight(da) == onSight(db)
-	}
-	return false
-}
-
-// onSightPairs are letters and pairs that are drawn alike in most fonts.
-var onSightPairs = strings.NewReplacer("rn", "m", "vv", "w", "cl", "d", "0", "o", "1", "l", "i", "l", "|", "l", "5", "s", "_", "-")
-
-// onSight folds what looks alike into one.
-func onSight(s string) string { return onSightPairs.Replace(detect.Skeleton(s)) }
-
-// oneEdit says whether a and b differ by one letter more, less or other, or by two neighbours exchanged. A difference in
-// digits only is none: numbered accounts are usual.
-func oneEdit(a, b string) bool {
-	x, y := []rune(a), []rune(b)
-	if len(x) > len(y) {
-		x, y = y, x
-	}
-	if len(y)-len(x) > 1 || a == b {
-		return false
-	}
-	i := 0
-	for i < len(x) && x[i] == y[i] {
-		i++
-	}
-	tail := func(n, m int) bool { return n <= len(x) && m <= len(y) && string(x[n:]) == string(y[m:]) }
-	if i < len(y) && unicode.IsDigit(y[i]) && (i >= len(x) || unicode.IsDigit(x[i]) || len(x) < len(y)) {
-		return false
-	}
-	if len(x) < len(y) {
-		return tail(i, i+1)
-	}
-	return tail(i+1, i+1) || i+1 < len(x) && x[i] == y[i+1] && x[i+1] == y[i] && tail(i+2, i+2)
-}
-
-func judgeFolder(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Finding {
-	switch r.Operation {
-	case "Add-MailboxFolderPermission", "Set-MailboxFolderPermission", "AddFolderPermissions", "ModifyFolderPermissions", "UpdateFolderPermissions":
-	default:
-		return nil
-	}
-	if !auditDone(r) || auditService(r) {
-		return nil
-	}
-	user, _ := auditParam(r, "User")
-	rights, _ := auditParam(r, "AccessRights")
-	identity, _ := auditParam(r, "Identity")
-	if !readRight(rights) || user == "" || strings.HasPrefix(user, "Owner@local") || strings.HasPrefix(user, "Member@local") {
-		return nil
-	}
-	mailbox, folder, _ := strings.Cut(identity, ":")
-	mailbox = auditAlias(r, mailbox)
-	if owner := auditText(r, "mailbox"); owner != "" {
-		mailbox = tocsin.CanonicalAddress(owner)
-	}
-	folder = strings.Trim(folder, `\/ `)
-	name := folder
-	if name == "" {
-		name = "the whole mailbox"
-	}
-	if auditSame(user, mailbox) {
-		return nil
-	}
-	key := strings.ToLower(mailbox + ":" + folder)
-	if strings.EqualFold(user, "default") || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, "everyone") {
-		terms := auditTerms(65, user+" may read it")
-		if calendar(folder) {
-			terms = auditTerms(15, "a calendar that "+user+" may read")
-		}
-		why := fmt.Sprintf("%s of %s was opened to %s with %s%s.", name, mailbox, user, rights, auditBy(r))
-		return auditOne(auditFinding(o, &folderOpenedToEveryone, r, mailbox, key, strings.ToLower(user), why, terms))
-	}
-	if calendar(folder) || !mailFolder(folder) {
-		return nil
-	}
-	terms := auditTerms(40, "somebody else may read the folder")
-	if o.For(&folderSharedWithPerson).Outside(tocsin.Address{Address: user}) {
-		terms.Add(25, "somebody outside")
-	}
-	if made, ok := justMade(o, mem, r, user); ok {
-		terms.Add(20, "an account made "+auditAgo(r.Time.Sub(made.At))+" before")
-	}
-	why := fmt.Sprintf("%s of %s was opened to %s with %s%s.", name, mailbox, user, rights, auditBy(r))
-	return auditOne(auditFinding(o, &folderSharedWithPerson, r, mailbox, key, strings.ToLower(user), why, terms))
-}
-
-// readRight says whether access rights let somebody read: names of roles, or the rights of the mailbox's own record.
-func readRight(rights string) bool {
-	low := strings.ToLower(rights)
-	for _, w := range []string{"reviewer", "author", "editor", "owner", "readitems", "readany", "readall", "fullaccess"} {
-		if strings.Contains(low, w) {
-			return low != "editowned" && low != "deleteowned"
-		}
-	}
-	return false
-}
-
-func calendar(folder string) bool {
-	low := strings.ToLower(folder)
-	for _, w := range []string{"calendar", "kalender", "calendrier", "calendario", "agenda", "contacts", "kontakte", "tasks", "aufgaben", "birthdays"} {
-		if strings.Contains(low, w) {
-			return true
-		}
-	}
-	return false
-}
-
-func mailFolder(folder string) bool {
-	low := strings.ToLower(folder)
-	if low == "" || low == "top of information store" {
-		return true
-	}
-	for _, w := range []string{"inbox", "sent", "posteingang", "gesendet", "boîte de réception", "envoyés", "bandeja de entrada", "enviados", "posta in arrivo", "postvak in"} {
-		if strings.Contains(low, w) {
-			return true
-		}
-	}
-	return false
 }
 
 func judgeManagementRole(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Finding {
