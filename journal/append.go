@@ -184,6 +184,9 @@ func (j *Journal) write(p *partition) {
 }
 
 func (j *Journal) publish(p *partition, batch []*request, count int) error {
+	if j.engine != nil && j.engine.stopped() {
+		return unavailable(errors.New("JetStream has stopped"))
+	}
 	parts := make([][]byte, len(batch))
 	for i, r := range batch {
 		parts[i] = r.items

@@ -184,24 +184,66 @@ func TestReadingSurvivesTheLossOfItsConsumer(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAcknowledgedInTimeIsRefused(t *testing.T) {
-	j := start(t, Config{Dir: t.TempDir()})
+func TestAStoppedEngineRefusesAtOnceAndStartsAgain(t *testing.T) {
+	dir := t.TempDir()
+	j := start(t, Config{Dir: dir})
 	appendAll(t, j, numbered("amy", 1))
-	if err := j.engine.ns.DisableJetStream(); err != nil {
+	r := read(t, j, 0, Position{})
+	if got := r.bodies(1); got != "1" {
+		t.Errorf("got %s", got)
+	}
+	room := filepath.Join(dir, "room") // as long as it is a directory there is no room
+	if err := os.Mkdir(room, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.engine.ns.ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
 	err := j.Append(t.Context(), numbered("amy", 2))
-	if !errors.Is(err, ErrUnavailable) || time.Since(began) > patience+time.Second {
-		t.Errorf("after %v got %v, want ErrUnavailable", time.Since(began), err)
-	}
 	problem(t, err, tocsin.Unavailable, "did not store it in time")
+	if !errors.Is(err, ErrUnavailable) || time.Since(began) > time.Second {
+		t.Errorf("after %v got %v, want ErrUnavailable at once", time.Since(began), err)
+	}
 	problem(t, j.Ready(t.Context()), tocsin.Unavailable, "has stopped")
+	os.Remove(room)
+	again(t, j)
+	appendAll(t, j, numbered("amy", 3))
+	if got := r.bodies(1); got != "3" {
+		t.Errorf("the reader got %s", got)
+	}
+}
 
+// again waits until the journal is ready again.
+func again(t *testing.T, j *Journal) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); j.Ready(t.Context()) != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(j.Ready(t.Context()))
+		}
+	}
+}
+
+func TestWhatIsNotAcknowledgedInTimeIsRefused(t *testing.T) {
+	j := start(t, Config{Dir: t.TempDir()})
+	deaf := &partition{name: "nobody.listens.here"} // no responder: the library tries again, and gives up
+	deaf.queue.wake = make(chan struct{}, 1)
+	j.parts = []*partition{deaf}
+	began := time.Now()
+	err := j.Append(t.Context(), numbered("amy", 2)) // nobody writes for it either
+	if !errors.Is(err, ErrUnavailable) || time.Since(began) < patience || time.Since(began) > patience+time.Second {
+		t.Errorf("after %v got %v, want ErrUnavailable after %v", time.Since(began), err, patience)
+	}
+	if err := j.publish(deaf, nil, 0); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := j.Append(ctx, numbered("amy", 3)); !errors.Is(err, context.Canceled) && !errors.Is(err, ErrUnavailable) {
+	if err := j.Append(ctx, numbered("amy", 3)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
+	}
+	if batch, _ := deaf.queue.take(); len(batch) != 0 {
+		t.Errorf("%d requests would be stored after they were refused", len(batch))
 	}
 }
 
@@ -221,10 +263,14 @@ func TestAFullJournalRefusesAndTakesAgainWhenTrimmed(t *testing.T) {
 	if last.Seq != uint64(stored-1) {
 		t.Errorf("%d envelopes are there, %d were acknowledged", last.Seq, stored-1)
 	}
+	problem(t, j.Ready(t.Context()), tocsin.Unavailable, "full")
 	if err := j.Trim(t.Context(), 0, last); err != nil {
 		t.Fatal(err)
 	}
 	appendAll(t, j, item)
+	if err := j.Ready(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestWhatWaitsTooLongInTheQueueIsNotStoredLater(t *testing.T) {

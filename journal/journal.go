@@ -69,6 +69,9 @@ func Open(ctx context.Context, conf Config) (*Journal, error) {
 	for _, p := range j.parts {
 		j.writers.Go(func() { j.write(p) })
 	}
+	if j.engine != nil {
+		j.writers.Go(func() { j.engine.tend(j.closed) })
+	}
 	return j, nil
 }
 
@@ -93,7 +96,7 @@ func prepare(conf Config) (*Journal, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Journal{conf: conf, log: log, idle: 5 * time.Second, closed: make(chan struct{})}, nil
+	return &Journal{conf: conf, log: log, idle: 2 * time.Second, closed: make(chan struct{})}, nil
 }
 
 func (j *Journal) start(ctx context.Context) (err error) {
@@ -103,7 +106,7 @@ func (j *Journal) start(ctx context.Context) (err error) {
 		}
 		j.conn, err = j.engine.connect()
 	} else {
-		j.conn, err = dial(j.conf.URL)
+		j.conn, err = dial(j.conf.URL, j.log)
 	}
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ func (r *reading) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(64, 8<<20))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(32))
 	if err != nil {
 		return err
 	}
@@ -81,8 +81,12 @@ func (r *reading) session(ctx context.Context) error {
 	for {
 		msg, err := r.next(ctx, messages)
 		if errors.Is(err, errIdle) {
-			if _, err := r.look(ctx); err != nil {
+			stream, err := r.look(ctx)
+			if err != nil {
 				return err
+			}
+			if stream.CachedInfo().State.LastSeq >= r.wanted() {
+				return errIdle // there is something, and the consumer does not give it: it went with its server
 			}
 			continue
 		}

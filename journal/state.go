@@ -96,9 +96,9 @@ func (j *Journal) Trim(ctx context.Context, partition int, behind Position) erro
 
 // Ready says whether items can be appended and read: nil, or a Problem.
 func (j *Journal) Ready(ctx context.Context) error {
-	if j.engine != nil && !j.engine.ns.JetStreamEnabled() {
+	if j.engine != nil && j.engine.stopped() {
 		return &tocsin.Problem{Code: tocsin.Unavailable, What: "The journal has stopped: its disk is full or fails.",
-			Do: "Free space on the disk; then start Tocsin again.", Err: errors.New(j.engine.log.last())}
+			Do: "Free space on the disk; Tocsin goes on by itself when there is some.", Err: errors.New(j.engine.log.last())}
 	}
 	for _, p := range j.parts {
 		stream, err := j.js.Stream(ctx, p.name)
@@ -108,6 +108,9 @@ func (j *Journal) Ready(ctx context.Context) error {
 		if err != nil {
 			return &tocsin.Problem{Code: tocsin.Unavailable, What: "The journal does not answer.",
 				Do: "See that its disk or cluster is well; if a stream was deleted, start Tocsin again.", Err: fmt.Errorf("stream %s: %w", p.name, err)}
+		}
+		if info := stream.CachedInfo(); info.Config.MaxBytes > 0 && info.State.Bytes > uint64(info.Config.MaxBytes)/100*98 {
+			return tocsin.Problemf(tocsin.Unavailable, "See why its reader does not go on, or allow it more bytes.", "The journal is full.")
 		}
 	}
 	return nil

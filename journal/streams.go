@@ -43,8 +43,25 @@ func (j *Journal) openStreams(ctx context.Context) error {
 	return j.writeMark()
 }
 
-// openStream finds a stream; where there is none it makes it if it may.
+// openStream finds a stream; where there is none it makes it if it may. A cluster may be starting, choosing a leader, or
+// making the stream for another replica: it is given some time for that.
 func (j *Journal) openStream(ctx context.Context, name string, make bool) (*jetstream.StreamInfo, error) {
+	for began := time.Now(); ; {
+		info, err := j.findStream(ctx, name, make)
+		if err == nil {
+			return info, nil
+		}
+		if j.engine != nil || ctx.Err() != nil || time.Since(began) > settling {
+			return nil, j.streamProblem(name, err)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// settling is how long a cluster may need until it can say something of a stream.
+const settling = 20 * time.Second
+
+func (j *Journal) findStream(ctx context.Context, name string, make bool) (*jetstream.StreamInfo, error) {
 	stream, err := j.js.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) && make {
 		stream, err = j.js.CreateStream(ctx, j.newStream(name))
@@ -53,7 +70,7 @@ func (j *Journal) openStream(ctx context.Context, name string, make bool) (*jets
 		}
 	}
 	if err != nil {
-		return nil, j.streamProblem(name, err)
+		return nil, err
 	}
 	return stream.CachedInfo(), nil
 }

@@ -1,0 +1,99 @@
+package journal
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+// payload is an item with a body of half a kilobyte, as a notification has.
+func payload() Item {
+	item := numbered("amy", 1)
+	item.Body = json.RawMessage(`"` + strings.Repeat("x", 510) + `"`)
+	return item
+}
+
+// BenchmarkAppend has 64 callers append an item each; ratio is how many times more items a second that is than one
+// message for each of the same callers, measured just before it.
+func BenchmarkAppend(b *testing.B) {
+	j := start(b, Config{Dir: b.TempDir()})
+	item := payload()
+	plain := rate(b, 2000, func() error {
+		_, err := j.js.Publish(b.Context(), j.parts[0].name, sealed(item))
+		return err
+	})
+	b.ResetTimer()
+	b.SetParallelism(32) // times GOMAXPROCS; 64 on two cores
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if err := j.Append(b.Context(), item); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	items := float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(items, "items/s")
+	b.ReportMetric(plain, "plain/s")
+	b.ReportMetric(items/plain, "ratio")
+	b.ReportMetric(float64(j.parts[0].items.Load())/float64(j.parts[0].envelopes.Load()), "items/envelope")
+}
+
+// rate is how often a second 64 goroutines do something, n times in all.
+func rate(b *testing.B, n int, do func() error) float64 {
+	b.Helper()
+	tickets, errs := make(chan struct{}, n), make(chan error)
+	for range n {
+		tickets <- struct{}{}
+	}
+	close(tickets)
+	began := time.Now()
+	for range 64 {
+		go func() {
+			for range tickets {
+				if err := do(); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	for range 64 {
+		if err := <-errs; err != nil {
+			b.Fatal(err)
+		}
+	}
+	return float64(n) / time.Since(began).Seconds()
+}
+
+func BenchmarkRead(b *testing.B) {
+	j := start(b, Config{Dir: b.TempDir()})
+	items := make([]Item, maxCount)
+	for i := range items {
+		items[i] = payload()
+	}
+	for n := 0; n < b.N; n += len(items) {
+		appendAll(b, j, items...)
+	}
+	b.ResetTimer()
+	n := 0
+	for _, err := range j.Read(b.Context(), 0, Position{}) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n++; n == b.N {
+			break
+		}
+	}
+}
+
+func BenchmarkEnvelope(b *testing.B) {
+	item := payload()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := open(sealed(item)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
