@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -337,6 +338,10 @@ func TestTokens(t *testing.T) {
 		if err := c.Do(t.Context(), "tokens list", api.TokensIn{All: true}, nil); code(err) != tocsin.Denied {
 			t.Errorf("everybody's tokens by an analyst: %v", err)
 		}
+		longer := call[api.Token](t, robot, "tokens create", api.CreateTokenIn{Body: api.TokenNew{Name: "longer", Role: api.Viewer, Days: 700}})
+		if longer.Expires.After(tok.Expires) {
+			t.Errorf("a token that ends %s made one that ends %s", tok.Expires, longer.Expires)
+		}
 		st.Clock().Advance(25 * time.Hour)
 		if err := see(); code(err) != tocsin.Denied || !strings.Contains(err.Error(), "not valid, or no longer") {
 			t.Errorf("after its day: %v", err)
@@ -461,4 +466,28 @@ func TestLastOwnerStays(t *testing.T) {
 			t.Errorf("afterwards: %v, want denied", err)
 		}
 	})
+}
+
+// TestAddressesCounted looks at whom an attempt to sign in is counted against, with and without a trusted proxy.
+func TestAddressesCounted(t *testing.T) {
+	for _, c := range []struct {
+		proxies []netip.Prefix
+		header  string
+		want    string
+	}{
+		{nil, "203.0.113.9", "127.0.0.1"},
+		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "198.51.100.1, 203.0.113.9", "203.0.113.9"},
+		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+		{[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, "nonsense", "127.0.0.1"},
+	} {
+		st := storetest.SQLite(t)
+		svc := api.New(st, api.Options{Proxies: c.proxies})
+		s := &server{t: t, st: st, api: svc, http: newHTTP(t, svc)}
+		b := s.browser(t)
+		b.head = http.Header{"X-Forwarded-For": {c.header}}
+		b.signIn("ghost@acme.example", password, "")
+		if n := count(t, st, `select count(*) from login_attempt where key = $1`, "address|"+c.want); n != 1 {
+			t.Errorf("X-Forwarded-For %q behind %v is not counted against %s", c.header, c.proxies, c.want)
+		}
+	}
 }

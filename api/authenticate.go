@@ -106,7 +106,20 @@ func (s *Service) addressOf(r *http.Request) string {
 		}
 		host = hop.Unmap().String()
 	}
-	return host
+	return network(host)
+}
+
+// network is an address for counting: of IPv6 the /64, since whoever has one has all of it.
+func network(host string) string {
+	a, err := netip.ParseAddr(host)
+	if err != nil || a.Unmap().Is4() {
+		return host
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return host
+	}
+	return p.String()
 }
 
 func (s *Service) trusted(host string) bool {
@@ -180,7 +193,10 @@ func (s *Service) byToken(ctx context.Context, token string) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, s.noteUse(ctx, c.Token, used)
+	if err := s.noteUse(ctx, c.Token, used); err != nil {
+		s.log.Warn("when a token was used was not noted", "error", err) // who reads must not depend on a write
+	}
+	return c, nil
 }
 
 // noteUse writes when a token was last used, to the minute, so that reading does not mean writing.

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"time"
@@ -126,8 +127,12 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 			if e := f.Tag.Get("enum"); e != "" {
 				help += " (" + strings.ReplaceAll(e, ",", ", ") + ")"
 			}
+			secret := secrets[name]
+			if secret {
+				help += "; @FILE reads it from a file"
+			}
 			if cmd.Flags().Lookup(name) == nil {
-				cmd.Flags().Var(&value{v.Field(i)}, name, help)
+				cmd.Flags().Var(&value{v: v.Field(i), file: secret}, name, help)
 				if f.Type.Kind() == reflect.Bool {
 					cmd.Flags().Lookup(name).NoOptDefVal = "true"
 				}
@@ -136,8 +141,14 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 	}
 }
 
+// secrets are flags that should not stand on a command line, where everybody on the machine can read them.
+var secrets = map[string]bool{"client-secret": true, "certificate": true, "ca": true, "password": true}
+
 // value is a field of an input as a flag.
-type value struct{ v reflect.Value }
+type value struct {
+	v    reflect.Value
+	file bool // @FILE is what stands in the file
+}
 
 // String is the flag's present value; the empty one is not shown in the help.
 func (f *value) String() string {
@@ -167,11 +178,18 @@ func (f *value) Type() string {
 
 // Set reads the flag. A time may be a date or a span from now, such as 90d.
 func (f *value) Set(s string) error {
+	if name, ok := strings.CutPrefix(s, "@"); ok && f.file {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		s = strings.TrimRight(string(text), "\r\n")
+	}
 	switch f.v.Kind() {
 	case reflect.Pointer:
 		p := reflect.New(f.v.Type().Elem())
 		f.v.Set(p)
-		return (&value{p.Elem()}).Set(s)
+		return (&value{v: p.Elem()}).Set(s)
 	case reflect.Bool:
 		f.v.SetBool(s == "true" || s == "yes" || s == "1")
 	case reflect.Int, reflect.Int64:

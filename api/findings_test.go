@@ -153,7 +153,7 @@ func TestDecide(t *testing.T) {
 		}{
 			{api.Decision{Status: "closed", Version: 1}, `status cannot be "closed". Use one of open, in_work, fixed, accepted, false_alarm.`},
 			{api.Decision{Version: 1}, "status is missing. Give it."},
-			{api.Decision{Status: tocsin.Fixed}, "version cannot be 0. Use 1 or more."},
+			{api.Decision{Status: tocsin.Fixed}, "version is missing. Give it."},
 			{api.Decision{Status: tocsin.Accepted, Version: 1, Until: inHalfAYear}, "The reason is missing. Say why it is acceptable."},
 			{api.Decision{Status: tocsin.Accepted, Version: 1, Reason: "r"}, "until is missing: nothing is accepted for ever. Give the day on which it is to be looked at again."},
 			{api.Decision{Status: tocsin.Accepted, Version: 1, Reason: "r", Until: time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC)}, "until cannot be 2020-01-02. Give a time that is still to come, within two years."},

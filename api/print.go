@@ -51,7 +51,7 @@ var columns = map[string][]string{
 	"Event":      {"at", "who", "what", "id"},
 	"Detection":  {"name", "severity", "open", "title"},
 	"Connection": {"id", "name", "tenant", "state", "method", "because"},
-	"Capability": {"name", "state", "because", "mend"},
+	"Capability": {"title", "state", "because", "mend"},
 	"Source":     {"name", "state", "succeeded", "done", "total", "because"},
 	"Tenant":     {"id", "name", "initial_domain", "role", "connections", "open_findings"},
 	"Account":    {"email", "name", "totp", "disabled", "seen", "grants"},

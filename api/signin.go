@@ -100,13 +100,6 @@ func (s *Service) withCode(ctx context.Context, req *request, a *account, code s
 
 // begin makes the session that of a.
 func (s *Service) begin(ctx context.Context, req *request, a *account) (SignedIn, error) {
-	if err := s.sessions.RenewToken(ctx); err != nil { // a session id from before the sign-in is worth nothing after it
-		return SignedIn{}, err
-	}
-	s.sessions.Remove(ctx, keyPending)
-	s.sessions.Remove(ctx, keySince)
-	s.sessions.Put(ctx, keyAccount, a.id)
-	s.sessions.Put(ctx, keyStamp, a.stamp())
 	var c Caller
 	err := s.st.Update(ctx, func(tx *store.Tx) error {
 		if err := s.succeeded(ctx, tx, a.email, req.address); err != nil {
@@ -122,6 +115,13 @@ func (s *Service) begin(ctx context.Context, req *request, a *account) (SignedIn
 	if err != nil {
 		return SignedIn{}, err
 	}
+	if err := s.sessions.RenewToken(ctx); err != nil { // a session id from before the sign-in is worth nothing after it
+		return SignedIn{}, err
+	}
+	s.sessions.Remove(ctx, keyPending)
+	s.sessions.Remove(ctx, keySince)
+	s.sessions.Put(ctx, keyAccount, a.id)
+	s.sessions.Put(ctx, keyStamp, a.stamp())
 	req.caller = &c
 	me, err := s.Me(ctx, NoInput{})
 	return SignedIn{Me: &me}, err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/store"
 )
 
@@ -79,6 +80,16 @@ func (s *Service) ListCapabilities(ctx context.Context, in ListIn) (Page[Capabil
 	})
 }
 
+// titleOf is a capability's name as people read it.
+func titleOf(name string) string {
+	for _, c := range connect.Capabilities {
+		if c.Name == name {
+			return c.Title
+		}
+	}
+	return name
+}
+
 func capabilitiesOf(ctx context.Context, t *store.Tenant) ([]Capability, error) {
 	type row struct {
 		Capability
@@ -88,7 +99,7 @@ func capabilitiesOf(ctx context.Context, t *store.Tenant) ([]Capability, error) 
 		func(r *row) []any { return []any{&r.Connection, &r.Name, &r.State, &r.Because, &r.Mend, &r.checked} })
 	out := make([]Capability, len(rows))
 	for i, r := range rows {
-		r.Checked = tocsin.FromMillis(r.checked)
+		r.Checked, r.Title = tocsin.FromMillis(r.checked), titleOf(r.Name)
 		out[i] = r.Capability
 	}
 	return out, err

@@ -72,6 +72,9 @@ func (s *Service) CreateToken(ctx context.Context, in CreateTokenIn) (Token, err
 		}
 		t := Token{ID: tocsin.NewID(), Name: strings.TrimSpace(b.Name), Account: c.Email, Role: b.Role, Tenant: on, Created: s.now().Truncate(time.Millisecond), Secret: newSecret("tcs_")}
 		t.Expires = t.Created.AddDate(0, 0, days)
+		if err := noLonger(ctx, tx, c, &t); err != nil {
+			return Token{}, err
+		}
 		_, err := tx.Exec(ctx, `insert into api_token (id, account, name, hash, role, tenant, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 			t.ID, c.Account, t.Name, hashToken(t.Secret), t.Role, t.Tenant, t.Created, t.Expires)
 		if err != nil {
@@ -79,6 +82,19 @@ func (s *Service) CreateToken(ctx context.Context, in CreateTokenIn) (Token, err
 		}
 		return t, accountFact(ctx, tx, Everywhere, c.Account, c.Email, "token made")
 	})
+}
+
+// noLonger has a token that was made with a token end no later than that: who finds one cannot make it last.
+func noLonger(ctx context.Context, tx *store.Tx, c Caller, t *Token) error {
+	if c.Token == "" {
+		return nil
+	}
+	var expires int64
+	err := tx.QueryRow(ctx, `select expires from api_token where id = $1`, c.Token).Scan(&expires)
+	if err == nil && expires != 0 && t.Expires.After(tocsin.FromMillis(expires)) {
+		t.Expires = tocsin.FromMillis(expires)
+	}
+	return err
 }
 
 // mayHave refuses a token that could do more than its maker. A token may be for all tenants and have a role that its

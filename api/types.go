@@ -127,7 +127,7 @@ type Destination struct {
 	Rules     int    `json:"rules"`
 }
 
-// Connection is the way to a tenant. States: pending, connected, degraded, paused, failed.
+// Connection is the way to a tenant. States: on, paused, broken (its credentials no longer work; because and mend say more).
 type Connection struct {
 	ID           string          `json:"id"`
 	Tenant       tocsin.TenantID `json:"tenant"`
@@ -159,10 +159,11 @@ type ConnectionNew struct {
 	CA          string `json:"ca,omitempty" maxLength:"65536" doc:"Certificate authority of a cloud of one's own, as PEM"`
 }
 
-// Capability is something a connection allows, or not, because. States: on, off, degraded, unknown.
+// Capability is something a connection allows, or not, because. States: works, degraded, off.
 type Capability struct {
 	Connection string    `json:"connection"`
 	Name       string    `json:"name"`
+	Title      string    `json:"title"`
 	State      string    `json:"state"`
 	Because    string    `json:"because"`
 	Mend       string    `json:"mend"`
@@ -292,7 +293,7 @@ type Line struct {
 type RuleChange struct {
 	ID     string     `json:"id"`
 	At     time.Time  `json:"at"`
-	Change string     `json:"change"` // created, updated, deleted
+	Change string     `json:"change"` // found (at the first look), created, updated, deleted
 	Diff   []DiffLine `json:"diff"`
 }
 

@@ -148,6 +148,8 @@ func (b *bounds) text(s string) error {
 
 func (b *bounds) number(n int64) error {
 	switch {
+	case b.hasMin && n == 0 && b.min > 0:
+		return invalid("Give it.", "%s is missing.", b.name)
 	case b.hasMin && float64(n) < b.min:
 		return invalid(fmt.Sprintf("Use %g or more.", b.min), "%s cannot be %d.", b.name, n)
 	case b.hasMax && float64(n) > b.max:
