@@ -163,10 +163,14 @@ func meant(ctx context.Context, t *store.Tenant, text string) ([]any, error) {
 }
 
 func countRules(ctx context.Context, t *store.Tenant, in rulesAsked) (int, bool, error) {
-	q := (&query{}).add("mail_rule where tenant = $1 and deleted = 0")
-	if in.Deleted {
-		q = (&query{}).add("mail_rule where tenant = $1 and deleted > 0")
+	there := "deleted = 0"
+	switch {
+	case in.Deleted:
+		there = "deleted > 0"
+	case in.Destination != "" || in.Person != "":
+		there = "not deleted > 0" // so that SQLite goes by the mailbox, not by the index on deleted
 	}
+	q := (&query{}).add("mail_rule where tenant = $1 and " + there)
 	if !in.Hides && in.Person == "" && in.Destination == "" && strings.TrimSpace(in.Q) == "" && !in.Outside {
 		if in.Sends {
 			q.add(" and targets > 0")
