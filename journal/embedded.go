@@ -71,6 +71,14 @@ func (e *engine) run() (err error) {
 	if !e.ns.ReadyForConnections(30*time.Second) || !e.ns.JetStreamEnabled() {
 		return fmt.Errorf("JetStream does not start: %s", e.log.last())
 	}
+	return e.syncs()
+}
+
+// syncs refuses a JetStream that acknowledges before it syncs.
+func (e *engine) syncs() error {
+	if c := e.ns.JetStreamConfig(); c == nil || !c.SyncAlways {
+		return errors.New("JetStream would not sync what it acknowledges")
+	}
 	return nil
 }
 

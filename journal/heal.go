@@ -71,8 +71,8 @@ func (e *engine) again() error {
 	if err := e.ns.EnableJetStream(&server.JetStreamConfig{StoreDir: e.dir, MaxMemory: consumerMemory}); err != nil {
 		return err
 	}
-	if c := e.ns.JetStreamConfig(); c == nil || !c.SyncAlways {
-		return errors.New("JetStream would not sync")
+	if err := e.syncs(); err != nil {
+		return err
 	}
 	e.log.critical.Store(false)
 	return nil

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"tocsin.dev"
 )
 
@@ -226,6 +228,28 @@ func TestNothingToAppendIsNothing(t *testing.T) {
 	if last, err := j.Last(t.Context(), 0); err != nil || last.Seq != 0 || last.Stream != j.Stream() {
 		t.Errorf("got %v, %v, want an empty stream", last, err)
 	}
+}
+
+func TestClosingLeavesNothingRunning(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	j := start(t, Config{Dir: t.TempDir(), Partitions: 2})
+	appendAll(t, j, numbered("amy", 1))
+	for range j.Read(t.Context(), j.Partition(tenant, "amy"), Position{}) {
+		break
+	}
+	ended := make(chan error)
+	go func() {
+		for _, err := range j.Read(context.Background(), 0, Position{}) {
+			if err != nil {
+				ended <- err
+			}
+		}
+		close(ended)
+	}()
+	j.Close()
+	problem(t, <-ended, tocsin.Unavailable, "closed")
+	<-ended
+	goleak.VerifyNone(t, before)
 }
 
 func TestReopeningKeepsAll(t *testing.T) {

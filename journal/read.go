@@ -128,8 +128,8 @@ func (r *reading) next(ctx context.Context, messages jetstream.MessagesContext) 
 	return msg, err
 }
 
-// look checks that the stream is the one we read and still has what we have read; if not it gives a Gap and moves on.
-// errMoved says so.
+// look checks that the stream is the one we read and still has what we have read; if not it gives a Gap, moves on and
+// says errMoved.
 func (r *reading) look(ctx context.Context) (jetstream.Stream, error) {
 	stream, err := r.j.js.Stream(ctx, r.p.name)
 	if err != nil {
@@ -190,52 +190,49 @@ func (r *reading) take(ctx context.Context, msg jetstream.Msg) error {
 		return nil
 	}
 	if seq > r.wanted() {
-		err := r.gap(Position{Stream: r.at.Stream, Seq: seq - 1, Index: Whole}, fmt.Sprintf("sequences %d to %d are missing", r.wanted(), seq-1))
-		if !errors.Is(err, errMoved) {
+		if err := r.skip(seq-1, fmt.Sprintf("sequences %d to %d are missing", r.wanted(), seq-1)); err != nil {
 			return err
 		}
 	}
 	return r.give(seq, msg)
 }
 
-// errLoss is an envelope without items: see markLosses.
-var errLoss = errors.New("what stood here was lost by the disk")
-
+// give gives the items of an envelope, but for those that were given before.
 func (r *reading) give(seq uint64, msg jetstream.Msg) error {
 	r.p.deliver(seq)
 	items, err := open(msg.Data())
-	if errors.Is(err, errNewer) {
+	switch {
+	case errors.Is(err, errNewer):
 		return &tocsin.Problem{Code: tocsin.Conflict, What: "The journal was written by a newer Tocsin.",
 			Do: "Run that version, or a later one.", Err: fmt.Errorf("journal partition %d, sequence %d: %w", r.p.number, seq, err)}
-	}
-	through := seq
-	if err == nil && len(items) == 0 {
-		err = errLoss
-		if n, bad := strconv.ParseUint(msg.Headers().Get(lostUntil), 10, 64); bad == nil {
-			through = max(seq, n)
-		}
-	}
-	if err != nil {
-		err := r.gap(Position{Stream: r.at.Stream, Seq: through, Index: Whole}, fmt.Sprintf("sequence %d: %v", seq, err))
-		if errors.Is(err, errMoved) {
-			return nil
-		}
-		return err
+	case err != nil:
+		return r.skip(seq, fmt.Sprintf("sequence %d: %v", seq, err))
+	case len(items) == 0:
+		until, _ := strconv.ParseUint(msg.Headers().Get(lostUntil), 10, 64) // 0 where it is no number
+		return r.skip(max(seq, until), fmt.Sprintf("sequence %d: what stood here was lost by the disk", seq))
 	}
 	r.p.envelopes.Add(1)
 	r.p.items.Add(uint64(len(items)))
 	for i := range items {
-		at := Position{Stream: r.at.Stream, Seq: seq, Index: i}
 		if r.at.Seq == seq && i <= r.at.Index {
 			continue
 		}
-		r.at = at
-		if !r.yield(Entry{Item: items[i], At: at}, nil) {
+		r.at = Position{Stream: r.at.Stream, Seq: seq, Index: i}
+		if !r.yield(Entry{Item: items[i], At: r.at}, nil) {
 			return errStop
 		}
 	}
-	r.at = Position{Stream: r.at.Stream, Seq: seq, Index: Whole}
+	r.at.Index = Whole
 	return nil
+}
+
+// skip gives a Gap through a sequence of this stream, and the session goes on.
+func (r *reading) skip(through uint64, why string) error {
+	err := r.gap(Position{Stream: r.at.Stream, Seq: through, Index: Whole}, why)
+	if errors.Is(err, errMoved) {
+		return nil
+	}
+	return err
 }
 
 // deliver notes that this process gave seq to a reader.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
@@ -196,6 +197,14 @@ func TestFollowGivesATenantsFactsAsTheyCome(t *testing.T) {
 		state(t, st, acme, "4", "5")
 		expect("4")
 		expect("5")
+		began := time.Now()
+		for n := range 10 {
+			state(t, st, acme, fmt.Sprint("n", n))
+			expect(fmt.Sprint("n", n))
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("ten facts came in %v: it looks from time to time and does not hear", took)
+		}
 		cancel()
 		<-done
 	})
