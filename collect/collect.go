@@ -85,36 +85,33 @@ type source struct {
 }
 
 // Run asks each source when it is due, until ctx ends. A source that fails is said on the source's row, with what to
-// do, and asked again later; it never stops the others. The directory's first round comes before the mailboxes'.
+// do, and asked again later; it never stops the others. The accepted domains come first: they tell inside from outside.
 func (c *Collector) Run(ctx context.Context) error {
-	directory, mailboxes := c.sources()
-	for _, s := range directory {
-		if err := c.first(ctx, s); err != nil {
-			return err
-		}
+	sources := c.sources()
+	if err := c.first(ctx, sources[0]); err != nil {
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	for _, s := range append(directory, mailboxes...) {
+	for _, s := range sources {
 		g.Go(func() error { return c.again(ctx, s) })
 	}
 	g.Go(func() error { return c.watchEnds(ctx) })
 	return g.Wait()
 }
 
-// sources are the directory's and the mailboxes'. Settings are looked at as often as rules, but only those that have
-// become old are asked for, so that a new mailbox need not wait for hours. Members follow the rules that name groups.
-func (c *Collector) sources() (directory, mailboxes []source) {
+// sources are all that is asked. Settings are looked at as often as rules, but only those that have become old are asked
+// for, so that a new mailbox need not wait for hours. Members follow the rules that name groups.
+func (c *Collector) sources() []source {
 	every := c.Every.OrDefault()
 	members := source{name: "members", every: min(every.Members, every.Rules), ask: c.askMembers}
 	return []source{
-			{name: "domains", every: every.Domains, ask: c.askDomains},
-			{name: "users", every: every.Directory, ask: c.askUsers},
-			{name: "groups", every: every.Directory, ask: c.askGroups},
-			{name: "roles", every: every.Roles, ask: c.askRoles},
-		}, []source{
-			{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
-			{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
-		}
+		{name: "domains", every: every.Domains, ask: c.askDomains},
+		{name: "users", every: every.Directory, ask: c.askUsers},
+		{name: "groups", every: every.Directory, ask: c.askGroups},
+		{name: "roles", every: every.Roles, ask: c.askRoles},
+		{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
+		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
+	}
 }
 
 // first asks s once, if it never succeeded.

@@ -13,7 +13,7 @@ import (
 
 // wellKnown are the folders that a rule can hide mail in, by the names Graph knows in every language.
 // https://learn.microsoft.com/graph/api/resources/mailfolder
-var wellKnown = []string{"archive", "conversationhistory", "deleteditems", "junkemail", "drafts", "sentitems", "outbox", "syncissues", "recoverableitemsdeletions"}
+var wellKnown = []string{"archive", "conversationhistory", "deleteditems", "junkemail", "outbox", "syncissues"}
 
 // folders finds out about the folders that rules move or copy mail to and that are not known yet: their names, and
 // whether they are well-known ones. Where folders may not be read (Mail.ReadBasic is not granted) they stay unknown, as
