@@ -4,7 +4,7 @@ package detect
 // help desk, of those who were written to.
 var Notices = lexicon(
 	// English
-	"phish* · hacked · hack · hacker · hackers · hacking · compromised · suspicious · suspicious activity · unusual sign in · unusual signin · unusual activity · "+
+	"phish* · do not open · don't open · do not click · don't click · hijacked · hacked · hack · hacker · hackers · hacking · compromised · suspicious · suspicious activity · unusual sign in · unusual signin · unusual activity · "+
 		"unauthorized · unauthorised · security alert · security notice · security warning · account security · fraud* · scam* · "+
 		"did you send · is this legit · is this real · is this you · not you · password reset · reset your password · password changed · new sign in · sign in attempt · malicious · spoof* · breach · identity theft",
 	// German

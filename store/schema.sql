@@ -184,7 +184,7 @@ create table person (
 	changed bigint not null,
 	primary key (tenant, person)
 );
-create index person_mailbox on person (tenant, mailbox);
+create index person_mailbox on person (tenant, mailbox, deleted, mailbox_because);
 create index person_upn on person (tenant, upn);
 
 create table person_address (
@@ -336,8 +336,11 @@ create table finding (
 	version bigint not null default 1,
 	primary key (tenant, id)
 );
+create index finding_first on finding (tenant, first_seen, status, severity_rank);
 create index finding_list on finding (tenant, status, severity_rank, last_seen);
-create index finding_person on finding (tenant, person);
+create index finding_person on finding (tenant, person, status, risk);
+create index finding_risk on finding (tenant, status, risk, last_seen);
+create index finding_rule on finding (tenant, rule, status, severity_rank, last_seen);
 create index finding_subject on finding (tenant, subject);
 
 create table finding_change (

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	_ "embed"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,7 @@ func demo() *cobra.Command {
 			conf.Every.Rules, conf.Every.Directory, conf.Every.Settings = 10*time.Second, 20*time.Second, time.Minute
 			conf.Every.Members = 20 * time.Second
 			if data == "" {
+				conf.Key.Value = base64.StdEncoding.EncodeToString(random(32)) // forgotten with the rest
 				if conf.Data, err = os.MkdirTemp("", "tocsin-demo-"); err != nil {
 					return err
 				}
@@ -60,6 +62,12 @@ func demo() *cobra.Command {
 	c.Flags().StringVar(&data, "data", "", "directory to keep the demo in; forgotten where none is named")
 	c.Flags().DurationVar(&over, "over", 2*time.Minute, "how long the attack takes")
 	return c
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: https://pkg.go.dev/crypto/rand#Read
+	return b
 }
 
 // stage makes the simulated tenant.

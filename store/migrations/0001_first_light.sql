@@ -28,7 +28,7 @@ create table partner (tenant text not null, domain text not null, owner text not
 -- The directory. object_id is the source's own id of the person.
 create table person (tenant text not null, person text not null, object_id text not null, name text not null, upn text not null, mail text not null, kind text not null, enabled boolean, synced boolean, licensed boolean, department text not null default '', title text not null default '', addresses text not null default '[]', created bigint not null default 0, deleted bigint not null default 0, mailbox text not null default 'unknown', mailbox_because text not null default '', mailbox_asked bigint not null default 0, hash text not null default '', seen bigint not null, changed bigint not null, primary key (tenant, person));
 create index person_upn on person (tenant, upn);
-create index person_mailbox on person (tenant, mailbox);
+create index person_mailbox on person (tenant, mailbox, deleted, mailbox_because);
 create table person_address (tenant text not null, address text not null, person text not null, primary key (tenant, address, person));
 create table directory_role (tenant text not null, id text not null, name text not null, template text not null, seen bigint not null, primary key (tenant, id));
 create table role_member (tenant text not null, role text not null, object_id text not null, person text not null, name text not null, seen bigint not null, primary key (tenant, role, object_id));
@@ -52,7 +52,10 @@ create index event_person on event (tenant, person, at);
 -- Judgement.
 create table finding (tenant text not null, id text not null, rule text not null, title text not null, severity text not null, severity_rank bigint not null, risk bigint not null, person text not null, who text not null, subject text not null, cause text not null, why text not null, stage text not null, body text not null, status text not null, owner text not null default '', reason text not null default '', accepted_until bigint not null default 0, first_seen bigint not null, last_seen bigint not null, count bigint not null default 1, version bigint not null default 1, primary key (tenant, id));
 create index finding_list on finding (tenant, status, severity_rank, last_seen);
-create index finding_person on finding (tenant, person);
+create index finding_person on finding (tenant, person, status, risk);
+create index finding_rule on finding (tenant, rule, status, severity_rank, last_seen);
+create index finding_risk on finding (tenant, status, risk, last_seen);
+create index finding_first on finding (tenant, first_seen, status, severity_rank);
 create index finding_subject on finding (tenant, subject);
 create table finding_change (tenant text not null, finding text not null, id text not null, at bigint not null, who text not null, change text not null, note text not null default '', primary key (tenant, finding, id));
 -- An exception silences rule (or *) for a person, an address or a domain (or *), until expires.
