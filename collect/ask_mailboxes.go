@@ -21,19 +21,20 @@ type owner struct {
 	person                tocsin.PersonID
 	object                string
 	licensed, synced, can *bool
+	told                  int64 // when the directory last told of them, Unix milliseconds
 	folders               map[string]tocsin.Folder
 }
 
 // owners are the people whose mailbox is to be asked: not guests, not those asked since, and of those known to have none
-// only the ones that were not asked for a day.
-func (c *Collector) owners(ctx context.Context, column string, since time.Time) (out []owner, err error) {
+// only the ones that were not asked for a day. Only those are given that the directory told of at told or later.
+func (c *Collector) owners(ctx context.Context, column string, since time.Time, told int64) (out []owner, err error) {
 	absentBefore := tocsin.Millis(c.Store.Clock().Now().Add(-c.Every.OrDefault().Absent))
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		out = out[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			var o owner
 			var folders *string
-			if err := scan(&o.person, &o.object, &o.licensed, &o.synced, &o.can, &folders); err != nil {
+			if err := scan(&o.person, &o.object, &o.licensed, &o.synced, &o.can, &o.told, &folders); err != nil {
 				return err
 			}
 			if folders != nil && *folders != "" && *folders != "{}" {
@@ -43,11 +44,11 @@ func (c *Collector) owners(ctx context.Context, column string, since time.Time) 
 			}
 			out = append(out, o)
 			return nil
-		}, `select p.person, p.object_id, p.licensed, p.synced, p.enabled, m.folders from person p
+		}, `select p.person, p.object_id, p.licensed, p.synced, p.enabled, p.seen, m.folders from person p
 			left join mailbox m on m.tenant = p.tenant and m.person = p.person
 			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and coalesce(m.`+column+`, 0) < $2
-				and (p.mailbox not in ('none', 'out_of_scope') or p.mailbox_asked < $3)
-			order by coalesce(m.`+column+`, 0), p.person`, tocsin.Millis(since), absentBefore)
+				and (p.mailbox not in ('none', 'out_of_scope') or p.mailbox_asked < $3) and p.seen >= $4
+			order by coalesce(m.`+column+`, 0), p.person`, tocsin.Millis(since), absentBefore, told)
 	})
 	return out, err
 }
@@ -69,36 +70,58 @@ const together = 200
 // are read for the first time, the mailboxes of those that are known already are asked beside that.
 func (c *Collector) poll(ctx context.Context, a asked) error {
 	p := polling{c: c, asked: a, told: c.Store.Clock().Now()}
-	for {
-		whole, err := c.peopleKnown(ctx)
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(max(2, c.atOnce()*20/together))
+	err := p.feed(inner, g)
+	if waited := g.Wait(); err == nil || errors.Is(err, context.Canceled) {
+		err = waited
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case p.failed != nil:
+		return p.failed
+	case err != nil || p.total == 0:
+		return err
+	}
+	return c.progress(ctx, a.source, p.total, p.total)
+}
+
+// feed gives owners to g until all have been given.
+func (p *polling) feed(ctx context.Context, g *errgroup.Group) error {
+	for told := int64(0); ; {
+		whole, err := p.c.peopleKnown(ctx)
 		if err != nil {
 			return err
 		}
-		row, err := c.row(ctx, a.source)
+		row, err := p.c.row(ctx, p.asked.source)
 		if err != nil {
 			return err
 		}
-		all, err := c.owners(ctx, a.column, tocsin.FromMillis(row.Started).Add(-a.older))
+		if whole {
+			told = 0 // nobody is left out in the end, in whatever order they came
+		}
+		all, err := p.c.owners(ctx, p.asked.column, tocsin.FromMillis(row.Started).Add(-p.asked.older), told)
 		if err != nil {
 			return err
 		}
 		all = p.fresh(all, whole)
-		if err := p.round(ctx, all); err != nil {
-			return err
+		for i := range all {
+			told = max(told, all[i].told)
+		}
+		for chunk := range slices.Chunk(all, together) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			g.Go(func() error { return p.chunk(ctx, chunk) })
 		}
 		if whole {
-			break
+			return nil
 		}
-		if len(all) == 0 {
-			if err := soon(ctx, c.Store.Appended()); err != nil {
-				return err
-			}
+		if err := p.c.Store.Clock().Sleep(ctx, 300*time.Millisecond); err != nil { // let some come together
+			return err
 		}
 	}
-	if p.total == 0 {
-		return nil
-	}
-	return c.progress(ctx, a.source, p.total, p.total)
 }
 
 // peopleKnown says whether all the people that were read are there to be asked; if so it has waited for the last of them.
@@ -126,28 +149,10 @@ func (p *polling) fresh(all []owner, last bool) []owner {
 			p.before[all[i].person] = true
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.total += len(all)
 	return all
-}
-
-// round asks some owners, and gives what failed.
-func (p *polling) round(ctx context.Context, all []owner) error {
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(max(2, p.c.atOnce()*20/together))
-	for chunk := range slices.Chunk(all, together) {
-		if inner.Err() != nil {
-			break
-		}
-		g.Go(func() error { return p.chunk(inner, chunk) })
-	}
-	err := g.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case p.failed != nil:
-		return p.failed
-	}
-	return err
 }
 
 // polling is a poll under way.
@@ -155,9 +160,9 @@ type polling struct {
 	c      *Collector
 	asked  asked
 	before map[tocsin.PersonID]bool // asked in this poll, while the people are still being read
-	total  int
 
 	mu     sync.Mutex
+	total  int
 	failed error     // what to say of the round
 	done   int       // mailboxes
 	vain   int       // batches in a row of which nothing came
@@ -184,19 +189,19 @@ func (p *polling) chunk(ctx context.Context, owners []owner) error {
 	if err := p.c.append(ctx, items); err != nil {
 		return err
 	}
-	done, tell, stop := p.note(len(owners), len(items), failed)
+	done, total, tell, stop := p.note(len(owners), len(items), failed)
 	if stop {
 		return failed
 	}
 	if tell {
-		return p.c.progress(ctx, p.asked.source, done, p.total)
+		return p.c.progress(ctx, p.asked.source, done, total)
 	}
 	return nil
 }
 
 // note counts a batch that came back, and says whether to tell of it, and whether to stop: when what failed speaks for
 // every mailbox, or so many batches in a row brought nothing that Graph must be down.
-func (p *polling) note(asked, got int, failed error) (done int, tell, stop bool) {
+func (p *polling) note(asked, got int, failed error) (done, total int, tell, stop bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done += asked
@@ -212,14 +217,14 @@ func (p *polling) note(asked, got int, failed error) (done int, tell, stop bool)
 	if tell = now.Sub(p.told) > 2*time.Second; tell {
 		p.told = now
 	}
-	return p.done, tell, stop
+	return p.done, p.total, tell, stop
 }
 
 func (c *Collector) atOnce() int {
 	if c.Batches > 0 {
 		return c.Batches
 	}
-	return 16
+	return 64
 }
 
 // stops says whether an answer speaks for every mailbox, so that asking on is in vain.

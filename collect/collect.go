@@ -67,7 +67,7 @@ type Collector struct {
 	Store   *store.Store
 	Journal *journal.Journal
 	Every   Intervals
-	Batches int // mailbox batches under way at once; 0 is 16
+	Batches int // mailbox batches under way at once; 0 is 64
 	Log     *slog.Logger
 	// Refused is told, after the source's row says it too, how a round ended: with what Graph or the sign-in answered, or
 	// with nil when it went well, for the first time or after one that did not.

@@ -40,6 +40,7 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 	}
 	var list, reach [][]any
 	var removed, changed []tocsin.PersonID
+	var guests []absence
 	for _, p := range batch {
 		old, known := had[string(p.person)]
 		if p.body.Removed {
@@ -60,6 +61,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 			return err
 		}
 		list = append(list, row)
+		if p.body.Kind == "guest" {
+			guests = append(guests, absence{person: p.person, state: "none", because: "A guest: their mailbox is in another organisation."})
+		}
 		if known {
 			changed = append(changed, p.person)
 		} else {
@@ -79,6 +83,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		return err
 	}
 	if err := r.t.Insert(ctx, store.Into{Table: "person_address", Columns: []string{"address", "person"}, Key: []string{"address", "person"}}, reach); err != nil {
+		return err
+	}
+	if err := r.note(ctx, guests); err != nil {
 		return err
 	}
 	if err := r.peopleGone(ctx, removed, batch); err != nil {

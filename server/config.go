@@ -89,7 +89,7 @@ func (e Every) intervals() collect.Intervals { return collect.Intervals(e) }
 
 // Defaults are the settings that nobody gave.
 func Defaults() Config {
-	c := Config{Data: "tocsin-data", Listen: "127.0.0.1:8420", Batches: 16}
+	c := Config{Data: "tocsin-data", Listen: "127.0.0.1:8420", Batches: 64}
 	c.Log.Level, c.Log.Format = "info", "text"
 	c.Every = Every(collect.Intervals{}.OrDefault())
 	return c

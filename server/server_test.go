@@ -132,10 +132,15 @@ func eventuallyIn(t testing.TB, limit time.Duration, what string, check func() s
 // synced waits until every source has been read whole, and all of it is folded.
 func synced(t testing.TB, s *Server, tenant tocsin.TenantID, sources ...string) {
 	t.Helper()
+	syncedIn(t, 90*time.Second, s, tenant, sources...)
+}
+
+func syncedIn(t testing.TB, limit time.Duration, s *Server, tenant tocsin.TenantID, sources ...string) {
+	t.Helper()
 	if len(sources) == 0 {
 		sources = []string{"domains", "users", "groups", "roles", "rules", "settings"}
 	}
-	eventually(t, "the first sync", func() string {
+	eventuallyIn(t, limit, "the first sync", func() string {
 		for _, name := range sources {
 			var succeeded int64
 			var because string

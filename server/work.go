@@ -79,7 +79,7 @@ func (s *Server) follow(ctx context.Context, name string, round func(ctx context
 				}
 			}
 			// A round looks at all that changed: while much does, fewer and larger rounds cost less.
-			pause(ctx, min(3*time.Since(began), 5*time.Second))
+			pause(ctx, min(3*time.Since(began), 2*time.Second))
 			s.Store.Wait(ctx)
 		}
 		return nil
