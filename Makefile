@@ -24,7 +24,7 @@ setup: ## install what the tests need and is missing (Debian packages)
 	.ci/setup
 
 generate: ## write what is generated anew
-	go run github.com/a-h/templ/cmd/templ@v0.3.977 generate
+	go run github.com/a-h/templ/cmd/templ@v0.3.977 generate -path web
 	go test ./store ./api ./server -run 'Schema|OpenAPI|Documents' -update
 
 bench: ## the measured promises, as ratios within one run
