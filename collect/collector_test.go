@@ -438,6 +438,8 @@ func TestFolders(t *testing.T) {
 		{name: "no permission", roles: []string{"User.Read.All", "MailboxSettings.Read"}, know: "never"},
 		{name: "down", fault: &sim.Fault{Path: folders, Kind: sim.Broken}, said: "mailFolders.get", know: "later"},
 		{name: "refused", fault: &sim.Fault{Path: folders, Kind: sim.Denied}, know: "later"},
+		{name: "down in part", fault: &sim.Fault{Path: "users/*/mailFolders/archive", Kind: sim.Broken}, said: "mailFolders.get", know: "later"},
+		{name: "refused in part", fault: &sim.Fault{Path: "users/*/mailFolders/conversationhistory", Kind: sim.Denied}, know: "later"},
 		{name: "throttled once", fault: &sim.Fault{Path: folders, Kind: sim.Throttle, After: "0.01", Times: 3}, know: "at once"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -208,6 +208,8 @@ func TestExceptionEnds(t *testing.T) {
 		soon := tocsin.Millis(b.st.Clock().Now().Add(time.Hour))
 		b.exec(`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, 'e1', '*', 'domain', 'evil.example', 'Amy', 'ours', $2, 1, 'Amy')`, soon)
 		b.rules(b.settle("amy")[0], forwards("r1", "Pay", "drop@evil.example"))
+		b.follow(j)
+		b.folded(r)
 		b.same("excepted", b.findings())
 		b.st.Clock().Advance(2 * time.Hour)
 		if err := b.st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error { return tellEnds(b.Context(), t) }); err != nil {
