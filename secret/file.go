@@ -88,7 +88,7 @@ func fileProblem(err error, done, path string) error {
 	if cause, ok := errors.AsType[syscall.Errno](err); ok {
 		why = ": " + cause.Error() // permission denied, no space left …
 	}
-	p := tocsin.Problemf(tocsin.Unavailable, "Let Tocsin's user read and write there, choose another place, or give the key as TOCSIN_KEY.",
+	p := tocsin.Problemf(tocsin.Unavailable, "Let Tocsin's user read and write there, choose another place, or give the key as TOCSIN_KEY_VALUE.",
 		"The key file %s cannot be %s%s.", path, done, why)
 	p.Err = err
 	return p
@@ -104,7 +104,7 @@ func (k *Keeper) Warn() string {
 	}
 	if k.src.Data != "" && within(k.src.File, k.src.Data) {
 		return fmt.Sprintf("The key file %s lies in the data directory: whoever gets a copy of the data, of a backup too, gets the key with it. "+
-			"Move it elsewhere, or give the key as TOCSIN_KEY.", k.src.File)
+			"Move it elsewhere, or give the key as TOCSIN_KEY_VALUE.", k.src.File)
 	}
 	return ""
 }

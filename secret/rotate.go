@@ -68,8 +68,8 @@ func (k *Keeper) change(do func(*keyset.Manager, *keyset.Handle) error) error {
 	case k.src.KMS != nil:
 		return tocsin.Problemf(tocsin.Invalid, "Rotate it in the service.", "The key lies in a key management service, not with Tocsin.")
 	case k.src.Value != "":
-		return tocsin.Problemf(tocsin.Invalid, "Start Tocsin with TOCSIN_KEY set to the new key, a comma, and the old key.",
-			"The key was given as a value (TOCSIN_KEY), so Tocsin cannot change it.")
+		return tocsin.Problemf(tocsin.Invalid, "Start Tocsin with TOCSIN_KEY_VALUE set to the new key, a comma, and the old key.",
+			"The key was given as a value (TOCSIN_KEY_VALUE), so Tocsin cannot change it.")
 	}
 	keys, err := readFile(k.src.File)
 	if err != nil {

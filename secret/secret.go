@@ -25,7 +25,7 @@ type Source struct {
 	// that one by the service, which is asked each time a secret is sealed or opened. The service rotates its key itself.
 	KMS tink.AEAD
 
-	// Value is the key itself (TOCSIN_KEY): 32 random bytes in base64 or hex, or the content of a key file, as it is or
+	// Value is the key itself (TOCSIN_KEY_VALUE): 32 random bytes in base64 or hex, or the content of a key file, as it is or
 	// in base64. To replace the key give the new one, a comma, the old one.
 	Value string
 
@@ -58,7 +58,7 @@ func Open(src Source) (*Keeper, error) {
 	case src.File != "":
 		keys, err = readOrMake(src.File)
 	default:
-		return nil, tocsin.Problemf(tocsin.Invalid, "Give a key file, or the key as TOCSIN_KEY.", "There is no key to seal credentials with.")
+		return nil, tocsin.Problemf(tocsin.Invalid, "Give a key file, or the key as TOCSIN_KEY_VALUE.", "There is no key to seal credentials with.")
 	}
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (k *Keeper) find(sealed []byte) error {
 			return nil
 		}
 	}
-	return tocsin.Problemf(tocsin.Unavailable, "Give Tocsin the key from then (the key file, or TOCSIN_KEY), or enter the credential again.",
+	return tocsin.Problemf(tocsin.Unavailable, "Give Tocsin the key from then (the key file, or TOCSIN_KEY_VALUE), or enter the credential again.",
 		"A stored credential was sealed with another key than the one Tocsin has now.")
 }
 

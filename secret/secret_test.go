@@ -122,7 +122,7 @@ func TestBadValues(t *testing.T) {
 	raw := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	for _, v := range []string{"password", "{", "{}", `{"primaryKeyId":1,"key":[]}`, raw[:20], raw + "," + raw, raw + ",", "e30="} {
 		_, err := Open(Source{Value: v})
-		problem(t, err, "TOCSIN_KEY")
+		problem(t, err, "TOCSIN_KEY_VALUE")
 		if strings.Contains(err.Error(), v) && v != "{" {
 			t.Errorf("the error tells the key: %v", err)
 		}
@@ -143,7 +143,7 @@ func TestRotateValue(t *testing.T) {
 	opens(t, open(t, Source{Value: after}), again, "x")
 	_, err = open(t, Source{Value: after}).Open(sealed, about)
 	problem(t, err, "another key")
-	problem(t, both.Rotate(), "TOCSIN_KEY")
+	problem(t, both.Rotate(), "TOCSIN_KEY_VALUE")
 }
 
 func TestRotateFile(t *testing.T) {

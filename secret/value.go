@@ -87,7 +87,7 @@ func parseKeys(values []string) (*keyset.Handle, error) {
 
 func badValue() error {
 	return tocsin.Problemf(tocsin.Invalid, "Give 32 random bytes in base64, such as openssl rand -base64 32 prints, or the content of a key file.",
-		"The key given as a value (TOCSIN_KEY) is none.")
+		"The key given as a value (TOCSIN_KEY_VALUE) is none.")
 }
 
 // decode reads hex (of 32 bytes) or base64, with or without padding, in either alphabet.
