@@ -110,7 +110,8 @@ func (f *filing) write(ctx context.Context) error {
 	return f.t.Insert(ctx, store.Into{Table: "finding_change", Columns: []string{"finding", "id", "at", "who", "change", "note"}}, f.notes)
 }
 
-// again meets a finding that is there already.
+// again meets a finding that is there already. Somebody may decide on it at the same time, and on PostgreSQL what was read
+// is not what is written over: the status is written only where it is still one that leads to the new one.
 func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 	var old tocsin.Finding
 	if err := json.Unmarshal([]byte(h.body), &old); err != nil {
@@ -127,25 +128,27 @@ func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 	if string(body) == h.body && !back {
 		return nil
 	}
-	status, count := h.status, 0
+	what, and := "updated", ""
 	if back {
-		status, count = string(tocsin.Open), 1
+		what, and = "reopened", `, status = 'open', count = count + 1`
 	}
-	if _, err := f.t.Exec(ctx, `update finding set title = $3, severity = $4, severity_rank = $5, risk = $6, who = $7, why = $8, stage = $9, body = $10,
-		status = $11, last_seen = $12, count = count + $13, version = version + 1 where tenant = $1 and id = $2`,
-		x.ID, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, x.Who, x.Why, x.Stage, string(body), status, tocsin.Millis(f.now), count); err != nil {
+	query := `update finding set title = $3, severity = $4, severity_rank = $5, risk = $6, who = $7, why = $8, stage = $9, body = $10,
+		last_seen = $11, version = version + 1` + and + ` where tenant = $1 and id = $2`
+	if back {
+		query += ` and (status = 'fixed' or status = 'accepted' and accepted_until > 0 and accepted_until <= $11)`
+	}
+	n, err := f.t.Exec(ctx, query, x.ID, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, x.Who, x.Why, x.Stage, string(body), tocsin.Millis(f.now))
+	if err != nil || n == 0 {
 		return err
-	}
-	what := "updated"
-	if back {
-		what = "reopened"
 	}
 	return f.note(ctx, x.ID, string(x.Person), what, x.Why)
 }
 
 // gone marks a finding whose cause is gone as fixed.
 func (f *filing) gone(ctx context.Context, h filed) error {
-	if _, err := f.t.Exec(ctx, `update finding set status = $3, version = version + 1 where tenant = $1 and id = $2`, h.id, string(tocsin.Fixed)); err != nil {
+	n, err := f.t.Exec(ctx, `update finding set status = 'fixed', version = version + 1
+		where tenant = $1 and id = $2 and (status in ('open', 'in_work') or status = 'accepted' and accepted_until > 0 and accepted_until <= $3)`, h.id, tocsin.Millis(f.now))
+	if err != nil || n == 0 {
 		return err
 	}
 	var old tocsin.Finding
