@@ -38,7 +38,7 @@ var Capabilities = []Capability{
 		Lost: "only the domains named with the organisation are known",
 		Cost: "Inside and outside are told apart by the addresses of your people alone."},
 	{Name: "roles", Title: "Directory roles", Needs: []string{"directoryRoles.list", "directoryRoles.members"},
-		Cost: "Who is an administrator is not known, so findings about administrators are not raised in rank."},
+		Cost: "Who is an administrator is not known, so pages and lists cannot tell administrators from others."},
 	{Name: "mailbox-rules", Title: "Inbox rules", Needs: []string{"messageRules.list"}, Helps: []string{"mailFolders.get"},
 		Lost: "the folders that rules move mail to are known by id only, so a folder nobody opens is not recognised",
 		Cost: "Forwarding, hiding and deleting by inbox rules is not seen."},

@@ -90,14 +90,16 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if had := s.clients[key]; had != nil && had.version == c.Version {
+		had.paused.Store(c.State == Paused) // another replica may have turned it
 		return had.graph, nil
 	}
 	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: c.Cloud}
 	var sealed []byte
-	var settings, state string
+	var settings, state, method string
 	made := &client{}
 	err := s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		return t.QueryRow(ctx, `select sealed, settings, state, version from connection where tenant = $1 and id = $2`, c.ID).Scan(&sealed, &settings, &state, &made.version)
+		return t.QueryRow(ctx, `select sealed, settings, state, method, version from connection where tenant = $1 and id = $2`, c.ID).
+			Scan(&sealed, &settings, &state, &method, &made.version)
 	})
 	if errors.Is(err, store.ErrNone) {
 		return nil, tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
@@ -111,7 +113,7 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	if err != nil {
 		return nil, err
 	}
-	if c.Method == "certificate" {
+	if method == "certificate" {
 		n.Certificate = string(plain)
 	} else {
 		n.Secret = string(plain)
@@ -205,6 +207,12 @@ func (s *Connections) broken(ctx context.Context, c Connection, cause error) err
 	p := asProblem(cause)
 	return s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4
 		where tenant = $1 and id = $2 and state <> 'paused' and (state <> 'broken' or because <> $3)`, p.What, p.Do)
+}
+
+// Broke notes that the connection cannot be used by what is kept of it, such as a credential that no longer opens.
+func (s *Connections) Broke(ctx context.Context, c Connection, cause error) error {
+	p := asProblem(cause)
+	return s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4 where tenant = $1 and id = $2 and state = 'on'`, p.What, p.Do)
 }
 
 // proven notes that the credentials work.

@@ -82,7 +82,7 @@ var Calls = []Call{
 		Permissions: []string{"RoleManagement.Read.Directory", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/directoryrole-list-members",
 		Select:      []string{"id", "displayName", "userPrincipalName", "mail", "accountEnabled"},
-		Why:         "Who is an administrator: what happens in their mailbox weighs more.",
+		Why:         "Who is an administrator: pages and lists say so.",
 	},
 
 	{
