@@ -221,7 +221,7 @@ func TestCreateRefuses(t *testing.T) {
 			if err := b.w.Fault(sim.Fault{Kind: sim.Clock, Delay: sim.Duration(3 * time.Hour)}); err != nil {
 				b.Fatal(err)
 			}
-		}, "clock is 3h0m0s behind Microsoft's", "Set the clock by NTP."},
+		}, "this server's clock is wrong", "Set the clock by NTP."},
 		{"an unknown cloud", tocsin.Invalid, func(b *bench, n *New) { n.Cloud = "mars" }, `No cloud is called "mars".`, "global, usgov, dod or china"},
 		{"a cloud of one's own without addresses", tocsin.Invalid, func(b *bench, n *New) { n.Cloud, n.Own = "own", Own{} }, "needs the addresses", "https://"},
 		{"an address with a password", tocsin.Invalid, func(b *bench, n *New) { n.Own.Graph = "https://a:b@graph.example" }, "needs the addresses", "https://"},
@@ -231,7 +231,7 @@ func TestCreateRefuses(t *testing.T) {
 			if err := b.w.Fault(sim.Fault{Kind: sim.Garbage, Path: "organization"}); err != nil {
 				b.Fatal(err)
 			}
-		}, "not JSON", "network"},
+		}, "The answer is not whole", "network"},
 		{"the tenant's name as its id", tocsin.Invalid, func(b *bench, n *New) { n.Tenant = "contoso.onmicrosoft.com" }, "is not a tenant id", "Entra"},
 		{"the secret's id", tocsin.Invalid, func(b *bench, n *New) { n.Secret = stranger }, "not its value", "Value"},
 	} {

@@ -350,8 +350,11 @@ func asProblem(err error) *tocsin.Problem {
 	return &tocsin.Problem{Code: code, What: sentence(err.Error()), Do: do, Err: err}
 }
 
-// sentence is text with a capital letter before and a full stop after.
+// sentence is text with a capital letter before and a full stop after, and without the name of the call that it tells of.
 func sentence(text string) string {
+	if call, rest, ok := strings.Cut(text, ": "); ok && strings.Contains(call, ".") && !strings.Contains(call, " ") {
+		text = rest
+	}
 	r, n := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(r)) + strings.TrimSuffix(text[n:], ".") + "."
 }
