@@ -36,7 +36,9 @@ func line(t *testing.T) []string {
 }
 
 // beside are packages that belong to the one they stand in and to tests alone.
-func beside(dir string) bool { return strings.HasSuffix(dir, "test") || strings.Contains(dir, "testdata") }
+func beside(dir string) bool {
+	return strings.HasSuffix(dir, "test") || strings.Contains(dir, "testdata")
+}
 
 // TestLine holds the code to the line: a package imports only what stands above it, and every package is on it.
 func TestLine(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	_ "embed"
 	"encoding/base64"
@@ -102,7 +103,12 @@ func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
+	defer func() {
+		stop()
+		_ = g.Wait() // before the tables are closed
+	}()
 	g.Go(func() error { return s.Serve(ctx, l) })
 	g.Go(func() error { return world.Run(ctx) })
 	in := world.Access()
