@@ -84,49 +84,61 @@ func (s *Connections) Get(ctx context.Context, tenant tocsin.TenantID, id string
 }
 
 // Client gives the connection's Graph client; the same one as long as the connection is not changed, since the
-// client remembers what it has used of each limit.
+// client remembers what it has used of each limit. Whether it is paused is read anew each time: another replica may have
+// turned it, and who asks may hold a connection as it was.
 func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, error) {
-	key := string(c.Tenant) + "/" + c.ID
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if had := s.clients[key]; had != nil && had.version == c.Version {
-		had.paused.Store(c.State == Paused) // another replica may have turned it
-		return had.graph, nil
-	}
-	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: c.Cloud}
-	var sealed []byte
-	var settings, state, method string
-	made := &client{}
-	err := s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		return t.QueryRow(ctx, `select sealed, settings, state, method, version from connection where tenant = $1 and id = $2`, c.ID).
-			Scan(&sealed, &settings, &state, &method, &made.version)
-	})
-	if errors.Is(err, store.ErrNone) {
-		return nil, tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
-	} else if err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal([]byte(settings), &n.Own); err != nil {
-		return nil, fmt.Errorf("settings of connection %s: %w", c.ID, err)
-	}
-	plain, err := s.Keeper.Open(sealed, about(c.Tenant, c.ID))
+	k, err := s.kept(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if method == "certificate" {
+	key := string(c.Tenant) + "/" + c.ID
+	if had := s.clients[key]; had != nil && had.version == k.version {
+		had.paused.Store(k.state == Paused)
+		return had.graph, nil
+	}
+	plain, err := s.Keeper.Open(k.sealed, about(c.Tenant, c.ID))
+	if err != nil {
+		return nil, err
+	}
+	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: k.cloud}
+	if err := json.Unmarshal([]byte(k.settings), &n.Own); err != nil {
+		return nil, fmt.Errorf("settings of connection %s: %w", c.ID, err)
+	}
+	if k.method == "certificate" {
 		n.Certificate = string(plain)
 	} else {
 		n.Secret = string(plain)
 	}
+	made := &client{version: k.version}
+	made.paused.Store(k.state == Paused)
 	if made.graph, err = s.open(n, made.paused.Load); err != nil {
 		return nil, err
 	}
-	made.paused.Store(state == Paused)
 	if s.clients == nil {
 		s.clients = map[string]*client{}
 	}
 	s.clients[key] = made
 	return made.graph, nil
+}
+
+// kept is what a client is made of.
+type kept struct {
+	sealed                         []byte
+	cloud, settings, state, method string
+	version                        int64
+}
+
+func (s *Connections) kept(ctx context.Context, c Connection) (k kept, err error) {
+	err = s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select sealed, cloud, settings, state, method, version from connection where tenant = $1 and id = $2`, c.ID).
+			Scan(&k.sealed, &k.cloud, &k.settings, &k.state, &k.method, &k.version)
+	})
+	if errors.Is(err, store.ErrNone) {
+		return k, tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
+	}
+	return k, err
 }
 
 // Test asks for a fresh token, judges the capabilities by what it grants, and makes what was refused so far due at once.
