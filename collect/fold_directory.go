@@ -76,6 +76,10 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 	if len(list) > 0 || len(removed) > 0 {
 		r.org = nil // what it has looked up may be another now
 	}
+	lost, err := r.lost(ctx, `select person, address from person_address where tenant = $1 and person in (`+store.In(len(changed), 2)+`)`, anys(changed), reach)
+	if err != nil {
+		return err
+	}
 	if err := r.replaceAddresses(ctx, changed); err != nil {
 		return err
 	}
@@ -92,11 +96,41 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		return err
 	}
 	for _, id := range append(changed, removed...) {
-		if err := r.t.Append(ctx, store.Fact{Kind: "person.changed", Subject: string(id), Person: string(id)}); err != nil {
+		if err := r.tellMoved(ctx, "person.changed", string(id), string(id), lost[string(id)]); err != nil {
 			return err
 		}
 	}
 	return r.judge(ctx, append(changed, removed...))
+}
+
+// lost gives by holder the addresses that query tells to be held by these holders, and that are not theirs in reach.
+func (r *run) lost(ctx context.Context, query string, holders []any, reach [][]any) (map[string][]string, error) {
+	lost := map[string][]string{}
+	if len(holders) == 0 {
+		return lost, nil
+	}
+	kept := map[[2]string]bool{}
+	for _, row := range reach {
+		kept[[2]string{row[1].(string), row[0].(string)}] = true
+	}
+	err := each(ctx, r.t, func(scan func(...any) error) error {
+		var holder, address string
+		err := scan(&holder, &address)
+		if !kept[[2]string{holder, address}] {
+			lost[holder] = append(lost[holder], address)
+		}
+		return err
+	}, query, holders...)
+	return lost, err
+}
+
+// tellMoved tells that a person or a group has changed, and which addresses are theirs no more.
+func (r *run) tellMoved(ctx context.Context, kind, subject, person string, lost []string) error {
+	body, err := encode(moved{Lost: lost})
+	if err != nil {
+		return err
+	}
+	return r.t.Append(ctx, store.Fact{Kind: kind, Subject: subject, Person: person, Body: body})
 }
 
 func personRow(p pending[personSeen], hash string) ([]any, error) {
@@ -183,7 +217,7 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 		return err
 	}
 	var list, reach [][]any
-	var changed []string
+	var changed, rewritten []string
 	for _, p := range batch {
 		g := &p.body
 		old, known := had[g.ID]
@@ -210,9 +244,7 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 		list = append(list, []any{g.ID, g.Name, g.Mail, g.Kind, string(addresses), hash, p.at, 0})
 		if known {
 			changed = append(changed, g.ID)
-			if _, err := r.t.Exec(ctx, `delete from group_address where tenant = $1 and group_id = $2`, g.ID); err != nil {
-				return err
-			}
+			rewritten = append(rewritten, g.ID)
 		} else {
 			r.touched["group.changed"]++
 		}
@@ -223,6 +255,16 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 	if len(list) > 0 || len(changed) > 0 {
 		r.org = nil
 	}
+	in := store.In(len(rewritten), 2)
+	lost, err := r.lost(ctx, `select group_id, address from group_address where tenant = $1 and group_id in (`+in+`)`, anys(rewritten), reach)
+	if err != nil {
+		return err
+	}
+	if len(rewritten) > 0 {
+		if _, err := r.t.Exec(ctx, `delete from group_address where tenant = $1 and group_id in (`+in+`)`, anys(rewritten)...); err != nil {
+			return err
+		}
+	}
 	if err := r.t.Insert(ctx, store.Into{Table: "mail_group", Columns: groupColumns, Key: groupColumns[:1]}, list); err != nil {
 		return err
 	}
@@ -230,7 +272,7 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 		return err
 	}
 	for _, id := range changed {
-		if err := r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: id}); err != nil {
+		if err := r.tellMoved(ctx, "group.changed", id, "", lost[id]); err != nil {
 			return err
 		}
 	}

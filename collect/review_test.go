@@ -59,3 +59,50 @@ func (b *bed) inTenant(do func(context.Context, *store.Tenant) error) {
 		b.Fatal(err)
 	}
 }
+
+// TestRejudgedByFirstLook: a guest and a group that are seen first after the rule that sends mail to them.
+func TestRejudgedByFirstLook(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		j := b.journal()
+		r := b.reads(j)
+		people := b.settle("amy", "bob")
+		b.rules(people[0], forwards("r1", "On", "guest@x.example"))
+		b.rules(people[1], forwards("r2", "On", "team@x.example"))
+		b.follow(j)
+		b.folded(r)
+		b.same("nobody is known behind it", b.rows(`select subject from finding where tenant = $1 and rule = 'forward-to-group-or-contact'`))
+		id, p := b.amy("guest")
+		p.Kind = "guest"
+		p.Mail, p.Addresses = "eve@evil.example", nil
+		b.fold(b.item(kindPerson, id, p))
+		b.follow(j)
+		b.folded(r)
+		b.same("the guest", b.rows(`select subject, status from finding where tenant = $1 and rule = 'forward-to-group-or-contact'`), "r1 open")
+		b.fold(b.item(kindGroup, "g1", groupSeen{ID: "g1", Mail: "team@x.example", Kind: "distribution"}),
+			b.item(kindMembers, "g1", membersSeen{Group: "g1", Outside: []tocsin.Address{{Address: "eve@evil.example"}}}))
+		b.follow(j)
+		b.folded(r)
+		open := `select subject from finding where tenant = $1 and rule = 'forward-to-group-or-contact' and status = 'open' order by subject`
+		b.same("the group", b.rows(open), "r1", "r2")
+
+		// The addresses are taken away, and nobody else has them.
+		p.UPN = "other@x.example"
+		b.fold(b.item(kindPerson, id, p))
+		b.follow(j)
+		b.folded(r)
+		b.same("a guest's address is taken away", b.rows(open), "r2")
+		b.fold(b.item(kindGroup, "g1", groupSeen{ID: "g1", Mail: "group@x.example", Kind: "distribution"}))
+		b.follow(j)
+		b.folded(r)
+		b.same("a group's too", b.rows(open))
+	})
+}
+
+// TestFirstLookConcernsAll: first looks are told as one fact of nobody, which concerns all whose rules send mail on.
+func TestFirstLookConcernsAll(t *testing.T) {
+	for _, kind := range []string{"group.changed", "person.changed"} {
+		if query, args := concerned(&store.Fact{Kind: kind, Body: []byte(`{"count":3}`)}); query == "" || len(args) > 0 {
+			t.Errorf("%s of nobody: %q %v", kind, query, args)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -82,23 +83,8 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 // into the journal to be judged again.
 func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact) error {
 	return func(ctx context.Context, f store.Fact) error {
-		var query string
-		args := []any{}
-		switch f.Kind {
-		case "settings.changed", "exception.changed":
-			query = `select person from mailbox where tenant = $1 and (rules_count > 0 or auto_reply <> '' or purpose <> 'user')`
-		case "group.changed":
-			query = `select distinct r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
-				where r.tenant = $1 and a.group_id = $2`
-			args = append(args, f.Subject)
-		case "person.changed": // their own mailbox is judged by the fold already
-			query = `select distinct r.person from rule_target r join person_address a on a.tenant = r.tenant and a.address = r.address
-				where r.tenant = $1 and a.person = $2`
-			args = append(args, f.Subject)
-		case "finding.lapsed":
-			query = `select person from person where tenant = $1 and person = $2`
-			args = append(args, f.Person)
-		default:
+		query, args := concerned(&f)
+		if query == "" {
 			return nil
 		}
 		var items []journal.Item
@@ -118,4 +104,40 @@ func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact
 		}
 		return err
 	}
+}
+
+// concerned is the query for the people whose mailboxes a fact has judged again; empty for nobody's.
+func concerned(f *store.Fact) (query string, args []any) {
+	switch f.Kind {
+	case "settings.changed", "exception.changed":
+		return `select person from mailbox where tenant = $1 and (rules_count > 0 or auto_reply <> '' or purpose <> 'user')`, nil
+	case "group.changed":
+		return behind(f, `select r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
+			where r.tenant = $1 and a.group_id = $2`)
+	case "person.changed": // their own mailbox is judged by the fold already
+		return behind(f, `select r.person from rule_target r join person_address a on a.tenant = r.tenant and a.address = r.address
+			where r.tenant = $1 and a.person = $2`)
+	case "finding.lapsed":
+		return `select person from person where tenant = $1 and person = $2`, []any{f.Person}
+	}
+	return "", nil
+}
+
+// moved is the body of the fact that a person or a group has changed.
+type moved struct {
+	Lost []string `json:"lost,omitempty"` // addresses that are theirs no more
+}
+
+// behind is the query for those who have mail sent to the person or group of a fact, by what it has now or has lost. The
+// first looks are told as one fact, of nobody: it can be anybody that a rule sends mail to.
+func behind(f *store.Fact, now string) (query string, args []any) {
+	if f.Subject == "" {
+		return `select distinct person from rule_target where tenant = $1`, nil
+	}
+	var body moved
+	if json.Unmarshal(f.Body, &body) != nil || len(body.Lost) == 0 {
+		return strings.Replace(now, "select", "select distinct", 1), []any{f.Subject}
+	}
+	return now + ` union select person from rule_target where tenant = $1 and address in (` + store.In(len(body.Lost), 3) + `)`,
+		append([]any{f.Subject}, anys(body.Lost)...)
 }
