@@ -28,15 +28,24 @@ func (tx *Tx) Checkpoint(ctx context.Context, name string, lane int) (Checkpoint
 	return c, err
 }
 
-// SetCheckpoint moves the reader name to c, or fails with ErrLost when a later epoch has written there already.
-func (tx *Tx) SetCheckpoint(ctx context.Context, name string, lane int, c Checkpoint) error {
-	n, err := tx.Exec(ctx, `insert into checkpoint (name, lane, stream, seq, idx, epoch) values ($1, $2, $3, $4, $5, $6)
+// MoveCheckpoint moves the reader name from one place to another, under to's epoch. It moves nothing where it stands at
+// to already in that epoch: an earlier commit of the same move was done, though who asked never heard of it, and what
+// goes with the move must not be done again. It fails with ErrLost where it stands anywhere else or a later epoch has
+// written there.
+func (tx *Tx) MoveCheckpoint(ctx context.Context, name string, lane int, from, to Checkpoint) (moved bool, err error) {
+	q := `insert into checkpoint (name, lane, stream, seq, idx, epoch) values ($1, $2, $3, $4, $5, $6)
 		on conflict (name, lane) do update set stream = excluded.stream, seq = excluded.seq, idx = excluded.idx, epoch = excluded.epoch
-		where checkpoint.epoch <= excluded.epoch`, name, lane, c.Stream, int64(c.Seq), c.Index, c.Epoch)
-	if err == nil && n == 0 {
-		return tx.failed(fmt.Errorf("checkpoint %s of partition %d, epoch %d: %w", name, lane, c.Epoch, ErrLost))
+		where checkpoint.epoch <= excluded.epoch and checkpoint.stream = $7 and checkpoint.seq = $8 and checkpoint.idx = $9`
+	args := []any{name, lane, to.Stream, int64(to.Seq), to.Index, to.Epoch, from.Stream, int64(from.Seq), from.Index}
+	n, err := tx.Exec(ctx, q, args...)
+	if err != nil || n > 0 {
+		return err == nil, err
 	}
-	return err
+	at, err := tx.Checkpoint(ctx, name, lane)
+	if err == nil && at != to {
+		err = tx.failed(fmt.Errorf("checkpoint %s of partition %d, epoch %d, is not at %s/%d.%d: %w", name, lane, to.Epoch, from.Stream, from.Seq, from.Index, ErrLost))
+	}
+	return false, err
 }
 
 // Cursor is the number of the last fact of a lane that the follower name has dealt with; 0 where it never did.

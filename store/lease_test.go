@@ -100,7 +100,8 @@ func TestGuardHolds(t *testing.T) {
 				taken <- err
 			}()
 			eventually(t, "b waits", func() bool { return waiting(t, st) == 1 })
-			return tx.SetCheckpoint(ctx, "r", 0, store.Checkpoint{Stream: "s", Seq: 5, Epoch: 1})
+			_, err := tx.MoveCheckpoint(ctx, "r", 0, store.Checkpoint{}, store.Checkpoint{Stream: "s", Seq: 5, Epoch: 1})
+			return err
 		}))
 		do(t, <-taken)
 		do(t, st.Update(ctx, func(tx *store.Tx) error { // and b goes on from a's last commit
@@ -117,8 +118,9 @@ func TestGuardHolds(t *testing.T) {
 func TestCheckpoint(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, st *store.Store) {
 		ctx := t.Context()
-		put := func(c store.Checkpoint) error {
-			return st.Update(ctx, func(tx *store.Tx) error { return tx.SetCheckpoint(ctx, "r", 3, c) })
+		move := func(from, to store.Checkpoint) (moved bool, err error) {
+			err = st.Update(ctx, func(tx *store.Tx) (err error) { moved, err = tx.MoveCheckpoint(ctx, "r", 3, from, to); return err })
+			return moved, err
 		}
 		read := func() (c store.Checkpoint) {
 			do(t, st.View(ctx, func(tx *store.Tx) (err error) { c, err = tx.Checkpoint(ctx, "r", 3); return err }))
@@ -127,18 +129,31 @@ func TestCheckpoint(t *testing.T) {
 		if c := read(); c != (store.Checkpoint{}) {
 			t.Fatalf("%+v at first", c)
 		}
-		want := store.Checkpoint{Stream: "s", Seq: 1<<63 + 5, Index: 7, Epoch: 2}
-		do(t, put(want))
-		if c := read(); c != want {
-			t.Fatalf("%+v; want %+v", c, want)
-		}
-		if err := put(store.Checkpoint{Stream: "s", Seq: 9, Epoch: 1}); !errors.Is(err, store.ErrLost) {
-			t.Fatalf("an earlier epoch wrote: %v", err)
-		}
-		want = store.Checkpoint{Stream: "reborn", Seq: 1, Epoch: 3}
-		do(t, put(want))
-		if c := read(); c != want {
-			t.Fatalf("%+v; want %+v", c, want)
+		first := store.Checkpoint{Stream: "s", Seq: 1<<63 + 5, Index: 7, Epoch: 2}
+		second := store.Checkpoint{Stream: "reborn", Seq: 1, Epoch: 3}
+		for _, c := range []struct {
+			what     string
+			from, to store.Checkpoint
+			moved    bool
+			err      error
+			at       store.Checkpoint
+		}{
+			{"the first", store.Checkpoint{}, first, true, nil, first},
+			{"the same again", store.Checkpoint{}, first, false, nil, first},
+			{"an earlier epoch", first, store.Checkpoint{Stream: "s", Seq: 9, Epoch: 1}, false, store.ErrLost, first},
+			{"another epoch to the same place", store.Checkpoint{}, store.Checkpoint{Stream: "s", Seq: 1<<63 + 5, Index: 7, Epoch: 3}, false, store.ErrLost, first},
+			{"from another index", store.Checkpoint{Stream: "s", Seq: 1<<63 + 5, Index: 6}, second, false, store.ErrLost, first},
+			{"from another sequence", store.Checkpoint{Stream: "s", Seq: 5, Index: 7}, second, false, store.ErrLost, first},
+			{"from another stream", store.Checkpoint{Stream: "t", Seq: 1<<63 + 5, Index: 7}, second, false, store.ErrLost, first},
+			{"the second", first, second, true, nil, second},
+			{"the second again", first, second, false, nil, second},
+		} {
+			if moved, err := move(c.from, c.to); moved != c.moved || !errors.Is(err, c.err) {
+				t.Errorf("%s: moved %v, %v; want %v, %v", c.what, moved, err, c.moved, c.err)
+			}
+			if at := read(); at != c.at {
+				t.Errorf("%s: at %+v; want %+v", c.what, at, c.at)
+			}
 		}
 	})
 }

@@ -127,11 +127,12 @@ func (s *stint) step(ctx context.Context, tx *store.Tx, items []journal.Item) (e
 }
 
 // commit moves the checkpoint and does something, both or neither. The checkpoint comes first: its row is then locked, and
-// a reader with a later epoch either was there before, or waits and sees where we came to.
+// a reader with a later epoch either was there before, or waits and sees where we came to. A commit of which the answer
+// was lost is seen when it is tried again, by where the checkpoint stands, and nothing is done twice.
 func (s *stint) commit(ctx context.Context, to journal.Position, do func(*store.Tx) error) error {
 	err := s.Store.Update(ctx, func(tx *store.Tx) error {
-		err := tx.SetCheckpoint(ctx, s.Name, s.partition, store.Checkpoint{Stream: to.Stream, Seq: to.Seq, Index: to.Index, Epoch: s.epoch})
-		if err != nil {
+		moved, err := tx.MoveCheckpoint(ctx, s.Name, s.partition, s.checkpoint(s.at), s.checkpoint(to))
+		if err != nil || !moved {
 			return err
 		}
 		return do(tx)
@@ -141,6 +142,10 @@ func (s *stint) commit(ctx context.Context, to journal.Position, do func(*store.
 		s.note(s.partition, func(p *Partition) { p.At, p.Trouble = to, "" })
 	}
 	return err
+}
+
+func (s *stint) checkpoint(at journal.Position) store.Checkpoint {
+	return store.Checkpoint{Stream: at.Stream, Seq: at.Seq, Index: at.Index, Epoch: s.epoch}
 }
 
 // bury writes an item to the dead letters and passes it.

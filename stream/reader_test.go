@@ -321,6 +321,39 @@ func TestALateCommitIsRefused(t *testing.T) {
 	})
 }
 
+// TestACommitWhoseAnswerWasLost: the store committed and the connection dropped, so the reader tries again.
+func TestACommitWhoseAnswerWasLost(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		ctx := b.t.Context()
+		s := b.stint("one")
+		s.epoch = b.lease("one")
+		if err := s.fence(ctx); err != nil {
+			b.t.Fatal(err)
+		}
+		to := func(seq uint64, index int) journal.Position {
+			return journal.Position{Stream: "s", Seq: seq, Index: index}
+		}
+		add := func(n int) func(*store.Tx) error {
+			return func(tx *store.Tx) error { return tally(ctx, tx, []journal.Item{item("amy", n)}) }
+		}
+		for i, at := range []journal.Position{to(1, 0), to(1, 1), to(2, 0)} {
+			before := s.at
+			for range 2 { // the second as though the first had not answered
+				s.at = before
+				if err := s.commit(ctx, at, add(i)); err != nil || s.at != at {
+					b.t.Fatalf("at %v, %v; want %v", s.at, err, at)
+				}
+			}
+		}
+		s.at = to(1, 1) // and with another run, which is not the one that was committed
+		if err := s.commit(ctx, to(3, 0), add(3)); !errors.Is(err, store.ErrLost) {
+			b.t.Errorf("a run that begins where the checkpoint is not got %v, want ErrLost", err)
+		}
+		b.want["amy"] = " 0 1 2"
+		b.check()
+	})
+}
+
 func (b *bench) stint(owner string) *stint {
 	r := b.reader(tally)
 	r.Owner = owner
@@ -615,7 +648,9 @@ func TestTrimmingWaitsForTheSlowestReader(t *testing.T) {
 		s.at = journal.Position{Stream: "s", Seq: 9}
 		set := func(name, stream string, seq uint64) {
 			b.update(func(tx *store.Tx) error {
-				return tx.SetCheckpoint(b.t.Context(), name, 0, store.Checkpoint{Stream: stream, Seq: seq})
+				_, err := tx.Exec(b.t.Context(), `insert into checkpoint (name, lane, stream, seq, idx, epoch) values ($1, 0, $2, $3, 0, 0)
+					on conflict (name, lane) do update set stream = excluded.stream, seq = excluded.seq`, name, stream, int64(seq))
+				return err
 			})
 		}
 		set("test", "s", 9)
