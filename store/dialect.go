@@ -50,6 +50,39 @@ func (d dialect) placeholders(n, from int) string {
 	return In(n, from)
 }
 
+// row is the place of a row in its table, which both engines have without an index: a number, or a text such as (0,1).
+func (d dialect) row() string {
+	if d == postgres {
+		return "ctid"
+	}
+	return "rowid"
+}
+
+// noRow is a place before all.
+func (d dialect) noRow() any {
+	if d == postgres {
+		return "(0,0)"
+	}
+	return int64(-1 << 63)
+}
+
+// asRow is the placeholder of a place.
+func (d dialect) asRow(n int) string {
+	if d == postgres {
+		return fmt.Sprintf("$%d::text::tid", n)
+	}
+	return fmt.Sprintf("$%d", n)
+}
+
+// asRows is In for places.
+func (d dialect) asRows(n, from int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = d.asRow(from + i)
+	}
+	return strings.Join(all, ",")
+}
+
 // variables is how many arguments a statement may have, well below either engine's limit (SQLite 32,766, PostgreSQL 65,535).
 const variables = 30_000
 

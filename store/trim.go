@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin.dev"
+)
+
+// How long is kept what nobody needs to keep for ever. A source tells with every round that it was read, which is by far
+// the most of all facts.
+const (
+	keepSourceFacts = 24 * time.Hour
+	keepFacts       = 30 * 24 * time.Hour
+	keepAnswers     = 24 * time.Hour // under an idempotency key
+	keepAttempts    = 24 * time.Hour
+	keepTokens      = 30 * 24 * time.Hour  // after they expired
+	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
+)
+
+// followers are the names under which the facts are followed. What one of them has not dealt with yet stays, and so do all
+// facts of a lane in which one has not begun.
+var followers = []string{"sweep", "judge"}
+
+// trimBatch is how many rows are deleted in one transaction, so that nobody waits long for it.
+const trimBatch = 500
+
+// Trim deletes what is too old to be of use: facts that every follower has dealt with, answers kept for repeated requests,
+// attempts to sign in, sessions, links and tokens that have expired, and history. It may be called at any time; what one
+// table's trouble leaves is deleted the next time.
+func (s *Store) Trim(ctx context.Context) error {
+	ctx = Patient(ctx)
+	now := s.clock.Now()
+	ago := func(d time.Duration) int64 { return tocsin.Millis(now.Add(-d)) }
+	var failed error
+	for lane := range Lanes {
+		failed = errors.Join(failed, s.trimFacts(ctx, lane, ago(keepFacts), ago(keepSourceFacts)))
+	}
+	for _, old := range []struct {
+		table, which string
+		before       int64
+	}{
+		{"request_key", "at < $1", ago(keepAnswers)},
+		{"login_attempt", "since < $1", ago(keepAttempts)},
+		{"session", "expiry < $1", tocsin.Millis(time.Now())}, // by the system's clock, as the cookies
+		{"setup_link", "expires < $1", ago(0)},
+		{"api_token", "expires <> 0 and expires < $1", ago(keepTokens)},
+		{"rule_change", "at < $1", ago(keepHistory)},
+		{"event", "at < $1", ago(keepHistory)},
+		{"finding_change", "at < $1", ago(keepHistory)},
+		{"dead_letter", "at < $1", ago(keepHistory)},
+	} {
+		failed = errors.Join(failed, s.trim(ctx, old.table, old.which, old.before))
+	}
+	return failed
+}
+
+// trimFacts deletes a lane's old facts up to where the slowest follower stands.
+func (s *Store) trimFacts(ctx context.Context, lane int, before, sourcesBefore int64) error {
+	var slowest int64
+	err := s.View(ctx, func(tx *Tx) error {
+		for i, name := range followers {
+			n, err := tx.Cursor(ctx, name, lane)
+			if err != nil {
+				return err
+			}
+			if i == 0 || n < slowest {
+				slowest = n
+			}
+		}
+		return nil
+	})
+	if err != nil || slowest == 0 {
+		return err
+	}
+	return s.trim(ctx, "fact", "lane = $1 and n <= $2 and (at < $3 or at < $4 and kind = 'source.changed')", lane, slowest, before, sourcesBefore)
+}
+
+// trim deletes the rows of a table for which which holds. They are looked for while others may write, and looked at again
+// when they are deleted.
+func (s *Store) trim(ctx context.Context, table, which string, args ...any) error {
+	row, last := s.kind.row(), s.kind.noRow()
+	for {
+		var found []any
+		err := s.View(ctx, func(tx *Tx) (err error) {
+			found, err = tx.rows(ctx, fmt.Sprintf(`select %[1]s from %[2]s where %[3]s and %[1]s > %[4]s order by %[1]s limit %[5]d`,
+				row, table, which, s.kind.asRow(len(args)+1), trimBatch), append(args[:len(args):len(args)], last)...)
+			return err
+		})
+		if err != nil || len(found) == 0 {
+			return wrapTrim(err, table)
+		}
+		last = found[len(found)-1]
+		err = s.Update(ctx, func(tx *Tx) error {
+			_, err := tx.Exec(ctx, fmt.Sprintf(`delete from %s where %s and %s in (%s)`, table, which, row, s.kind.asRows(len(found), len(args)+1)),
+				append(args[:len(args):len(args)], found...)...)
+			return err
+		})
+		if err != nil || len(found) < trimBatch {
+			return wrapTrim(err, table)
+		}
+	}
+}
+
+func wrapTrim(err error, table string) error {
+	if err != nil {
+		return fmt.Errorf("delete old rows of %s: %w", table, err)
+	}
+	return nil
+}
+
+// rows are the places of rows that a query gives.
+func (tx *Tx) rows(ctx context.Context, q string, args ...any) ([]any, error) {
+	rows, err := tx.Query(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []any
+	for rows.Next() {
+		at := tx.store.kind.noRow()
+		switch v := at.(type) {
+		case int64:
+			err = rows.Scan(&v)
+			at = v
+		case string:
+			err = rows.Scan(&v)
+			at = v
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, at)
+	}
+	return out, rows.Err()
+}
