@@ -227,6 +227,17 @@ func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
 	return gc, nil
 }
 
+// skewed says that this machine's clock is wrong, which Graph tells as a token that is not valid.
+func skewed(ahead time.Duration, cause error) *tocsin.Problem {
+	side := "behind"
+	if ahead < 0 {
+		side = "ahead of"
+	}
+	p := tocsin.Problemf(tocsin.Invalid, "Set this machine's clock, and keep it set by NTP.", "This machine's clock is %s %s Microsoft's, so its tokens are not accepted.", ahead.Abs().Round(time.Second), side)
+	p.Err = cause
+	return p
+}
+
 // organisation is what a token proves the tenant to be.
 type organisation struct{ name, domain string }
 
@@ -239,6 +250,9 @@ func prove(ctx context.Context, gc *graph.Client, tenant tocsin.TenantID) (organ
 	for o, err := range graph.Pages[graph.Organization](ctx, gc, "organization.list", nil) {
 		if _, ok := errors.AsType[*graph.Denied](err); ok {
 			return organisation{name: string(tenant)}, nil // the token names the tenant; its name is a convenience
+		}
+		if _, ok := errors.AsType[*graph.Unauthorized](err); ok && gc.Skew().Abs() > 2*time.Minute {
+			return org, skewed(gc.Skew(), err)
 		}
 		if err != nil {
 			return org, asProblem(err)

@@ -30,7 +30,8 @@ type Limits struct {
 	MaxWait time.Duration // the longest a call is held back before it comes back as Throttled; 5 min
 }
 
-func (l Limits) orDefaults() Limits {
+// OrDefaults is l with the published limits where it is zero.
+func (l Limits) OrDefaults() Limits {
 	count := func(n *int, d int) {
 		if *n <= 0 {
 			*n = d
@@ -102,7 +103,7 @@ type Shared struct {
 
 // NewShared makes the limit from l's Requests and Window.
 func NewShared(l Limits) *Shared {
-	l = l.orDefaults()
+	l = l.OrDefaults()
 	return &Shared{scope: *newScope(l.Requests, l.Window)}
 }
 
@@ -122,7 +123,7 @@ type limiter struct {
 }
 
 func newLimiter(l Limits, all *Shared, now func() time.Time) *limiter {
-	l = l.orDefaults()
+	l = l.OrDefaults()
 	if all == nil {
 		all = NewShared(l)
 	}
