@@ -12,7 +12,7 @@ import (
 const ends = "ends/"
 
 // watchEnds tells as facts what ends by itself as time passes, so that it is judged anew then: the acceptance of a
-// finding, an exception, the trust in a partner. Nobody else would look before something else changes.
+// finding, an exception, the trust in a partner, the memory of a rule's change or deletion. Nobody else would look before something else changes.
 func (c *Collector) watchEnds(ctx context.Context) error {
 	for {
 		if err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return tellEnds(ctx, t) }); err != nil {
@@ -32,17 +32,22 @@ func tellEnds(ctx context.Context, t *store.Tenant) error {
 		return err
 	}
 	var facts []store.Fact
-	for _, end := range []struct{ kind, query string }{
-		{"finding.lapsed", `select id, person from finding where tenant = $1 and status = 'accepted' and accepted_until > $2 and accepted_until <= $3 order by id`},
-		{"exception.changed", `select id, '' from exception where tenant = $1 and expires > $2 and expires <= $3 order by id`},
-		{"settings.changed", `select domain, '' from partner where tenant = $1 and expires > $2 and expires <= $3 order by domain`},
+	for _, end := range []struct {
+		kind, query string
+		lasting     time.Duration // from the time that the query asks for until the end
+	}{
+		{"finding.lapsed", `select id, person from finding where tenant = $1 and status = 'accepted' and accepted_until > $2 and accepted_until <= $3 order by id`, 0},
+		{"finding.lapsed", `select f.id, f.person from finding f join mail_rule r on r.tenant = f.tenant and r.person = f.person and r.id = f.subject
+			where f.tenant = $1 and f.status in ('open', 'in_work') and r.changed > $2 and r.changed <= $3 order by f.id`, remembered},
+		{"exception.changed", `select id, '' from exception where tenant = $1 and expires > $2 and expires <= $3 order by id`, 0},
+		{"settings.changed", `select domain, '' from partner where tenant = $1 and expires > $2 and expires <= $3 order by domain`, 0},
 	} {
 		err := each(ctx, t, func(scan func(...any) error) error {
 			f := store.Fact{Kind: end.kind, Body: []byte(`{"what":"ended"}`)}
 			err := scan(&f.Subject, &f.Person)
 			facts = append(facts, f)
 			return err
-		}, end.query, since, now)
+		}, end.query, since-end.lasting.Milliseconds(), now-end.lasting.Milliseconds())
 		if err != nil {
 			return err
 		}

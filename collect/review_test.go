@@ -101,8 +101,53 @@ func TestRejudgedByFirstLook(t *testing.T) {
 // TestFirstLookConcernsAll: first looks are told as one fact of nobody, which concerns all whose rules send mail on.
 func TestFirstLookConcernsAll(t *testing.T) {
 	for _, kind := range []string{"group.changed", "person.changed"} {
-		if query, args := concerned(&store.Fact{Kind: kind, Body: []byte(`{"count":3}`)}); query == "" || len(args) > 0 {
+		if query, args := concerned(&store.Fact{Kind: kind, Body: []byte(`{"count":3}`)}, time.Time{}); query == "" || len(args) > 0 {
 			t.Errorf("%s of nobody: %q %v", kind, query, args)
 		}
 	}
+}
+
+// shortLived makes a rule and deletes it, and gives the query for what is found of it.
+func (b *bed) shortLived(person tocsin.PersonID) string {
+	b.Helper()
+	b.rules(person)
+	b.rules(person, forwards("r1", "Pay", "drop@evil.example"))
+	b.st.Clock().Advance(10 * time.Minute)
+	b.rules(person)
+	const query = `select status from finding where tenant = $1 and rule = 'short-lived-rule'`
+	b.same("a short-lived rule", b.rows(query), "open")
+	return query
+}
+
+func (b *bed) tellEnds() {
+	b.Helper()
+	b.inTenant(tellEnds)
+}
+
+// TestShortLivedRejudged: what is found of a rule that is gone heeds an exception, the exception's end, and its own.
+func TestShortLivedRejudged(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		j := b.journal()
+		r := b.reads(j)
+		query := b.shortLived(b.settle("amy")[0])
+		after := func(what, want string) {
+			b.Helper()
+			b.tellEnds()
+			b.follow(j)
+			b.folded(r)
+			b.same(what, b.rows(query), want)
+		}
+		b.tellEnds()
+		soon := tocsin.Millis(b.st.Clock().Now().Add(time.Hour))
+		b.exec(`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, 'e1', '*', 'person', 'amy@x.example', 'Amy', 'ours', $2, 1, 'Amy')`, soon)
+		b.inTenant(func(ctx context.Context, t *store.Tenant) error {
+			return t.Append(ctx, store.Fact{Kind: "exception.changed", Subject: "e1"})
+		})
+		after("excepted", "fixed")
+		b.st.Clock().Advance(2 * time.Hour)
+		after("the exception's end", "open")
+		b.st.Clock().Advance(remembered)
+		after("its own end", "fixed")
+		b.same("it is told once", b.since(b.tellEnds))
+	})
 }

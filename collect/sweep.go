@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -83,7 +84,7 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 // into the journal to be judged again.
 func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact) error {
 	return func(ctx context.Context, f store.Fact) error {
-		query, args := concerned(&f)
+		query, args := concerned(&f, st.Clock().Now())
 		if query == "" {
 			return nil
 		}
@@ -107,10 +108,13 @@ func Judge(st *store.Store, j *journal.Journal) func(context.Context, store.Fact
 }
 
 // concerned is the query for the people whose mailboxes a fact has judged again; empty for nobody's.
-func concerned(f *store.Fact) (query string, args []any) {
+func concerned(f *store.Fact, now time.Time) (query string, args []any) {
 	switch f.Kind {
 	case "settings.changed", "exception.changed":
-		return `select person from mailbox where tenant = $1 and (rules_count > 0 or auto_reply <> '' or purpose <> 'user')`, nil
+		// What was deleted is judged by its history, and so is a mailbox of which nothing is left but a finding.
+		return `select person from mailbox where tenant = $1 and (rules_count > 0 or auto_reply <> '' or purpose <> 'user')
+			union select person from finding where tenant = $1 and person <> '' and status in ('open', 'in_work', 'accepted')
+			union select person from mail_rule where tenant = $1 and deleted > $2`, []any{tocsin.Millis(now.Add(-remembered))}
 	case "group.changed":
 		return behind(f, `select r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
 			where r.tenant = $1 and a.group_id = $2`)
