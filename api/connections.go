@@ -83,6 +83,9 @@ func (s *Service) CreateConnection(ctx context.Context, in CreateConnectionIn) (
 	if err := complete(in.Body); err != nil {
 		return Connection{}, err
 	}
+	if err := mayName(c, in.Body); err != nil {
+		return Connection{}, err
+	}
 	if s.o.Connect.Create == nil {
 		return Connection{}, errNoConnect
 	}
@@ -121,6 +124,16 @@ func complete(n ConnectionNew) error {
 		return invalid("Give both authority and graph, or neither.", "A cloud of one's own needs both addresses.")
 	}
 	return nil
+}
+
+// mayName keeps addresses of a cloud of one's own to who administers the installation: the server calls them, from within
+// the network it stands in.
+func mayName(c Caller, n ConnectionNew) error {
+	if n.Cloud != "own" && n.Authority == "" && n.Graph == "" && n.CA == "" || c.Installation().Includes(Admin) {
+		return nil
+	}
+	return tocsin.Problemf(tocsin.Denied, "Leave away the addresses, or ask an admin of the installation to connect the tenant.",
+		"Connecting through a cloud of one's own (authority, graph, ca) needs the role admin on the installation, because the server calls the addresses that are given.")
 }
 
 // connectRequest is what tells two requests for a connection apart. The secret is not among it, nor kept by its hash.

@@ -44,7 +44,7 @@ func FuzzCursor(f *testing.F) {
 func TestForeignCursors(t *testing.T) {
 	s := serve(t, storetest.SQLite(t))
 	settle(t, s.st, acme)
-	for _, after := range []string{api.Cursor("rules", int64(1), "p", "r"), api.Cursor("findings/severity", "x", "y", int64(1)), api.Cursor("findings/severity", int64(1), int64(1)), api.Cursor("findings/newest", int64(1), "x"), "%00", "e30"} {
+	for _, after := range []string{api.Cursor("rules", int64(1), "p", "r"), api.Cursor("findings/worst", "x", "y", "z", int64(1)), api.Cursor("findings/worst", int64(1), int64(1)), api.Cursor("findings/newest", int64(1), "x"), "%00", "e30"} {
 		err := s.owner.Do(t.Context(), "findings list", api.FindingsIn{In: in(acme), Paging: api.Paging{After: after}}, nil)
 		if code(err) != tocsin.Invalid {
 			t.Errorf("after %q: %v, want invalid", after, err)

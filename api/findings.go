@@ -21,6 +21,9 @@ var (
 
 const findingColumns = `id, rule, title, severity, severity_rank, risk, person, who, subject, why, stage, status, owner, reason, accepted_until, first_seen, last_seen, count, version`
 
+// worstFirst is the order of findings where nothing else is asked for: by severity, then risk, then the newest.
+const worstFirst = "severity_rank desc, risk desc, last_seen desc, id desc"
+
 type findingRow struct {
 	Finding
 	rank               int64
@@ -45,7 +48,7 @@ func findingViews(rows []findingRow) []Finding {
 	return out
 }
 
-// ListFindings lists findings. Each order walks the index (tenant, status, severity_rank, last_seen) from a key: for
+// ListFindings lists findings. Each order walks its index (finding_worst, finding_list, finding_risk) from a key: for
 // every status and, where the newest come first, every severity, as many as a piece has; the pieces are merged.
 func (s *Service) ListFindings(ctx context.Context, in FindingsIn) (Page[Finding], error) {
 	return view(ctx, s, "findings list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Finding], error) {
@@ -113,8 +116,8 @@ type order struct {
 }
 
 func orderOf(in FindingsIn) (order, error) {
-	o := order{name: "findings/severity", by: "severity_rank desc, last_seen desc, id desc", cond: " and (severity_rank, last_seen, id) < (?, ?, ?)",
-		key: func(r findingRow) []any { return []any{r.rank, r.last, r.ID} }}
+	o := order{name: "findings/worst", by: worstFirst, cond: " and (severity_rank, risk, last_seen, id) < (?, ?, ?, ?)",
+		key: func(r findingRow) []any { return []any{r.rank, int64(r.Risk), r.last, r.ID} }}
 	switch in.Sort {
 	case "newest":
 		o = order{name: "findings/newest", by: "last_seen desc, id desc", cond: " and (last_seen, id) < (?, ?)", split: true,
@@ -228,7 +231,7 @@ func findingsOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, li
 		return []Finding{}, nil
 	}
 	q := (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and person = ?", person).
-		add(" order by case when status in ('open', 'in_work') then 0 else 1 end, severity_rank desc, last_seen desc, id desc limit ?", limit)
+		add(" order by case when status in ('open', 'in_work') then 0 else 1 end, "+worstFirst+" limit ?", limit)
 	rows, err := find(ctx, t, q, (*findingRow).fields)
 	return findingViews(rows), err
 }

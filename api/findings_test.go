@@ -52,7 +52,9 @@ func TestFindingsPaging(t *testing.T) {
 			keep func(api.Finding) bool
 			by   func(a, b api.Finding) int
 		}{
-			{"open by severity", api.FindingsIn{}, open, func(a, b api.Finding) int { return cmp.Or(b.Severity.Rank()-a.Severity.Rank(), newest(a, b)) }},
+			{"the worst first", api.FindingsIn{}, open, func(a, b api.Finding) int {
+				return cmp.Or(b.Severity.Rank()-a.Severity.Rank(), b.Risk-a.Risk, newest(a, b))
+			}},
 			{"all, newest", api.FindingsIn{Status: []tocsin.Status{"all"}, Sort: "newest"}, func(api.Finding) bool { return true }, newest},
 			{"all by risk", api.FindingsIn{Status: []tocsin.Status{"all"}, Sort: "risk"}, func(api.Finding) bool { return true }, func(a, b api.Finding) int { return cmp.Or(b.Risk-a.Risk, newest(a, b)) }},
 			{"two severities", api.FindingsIn{Severity: []tocsin.Severity{tocsin.High, tocsin.Low}, Sort: "newest"},

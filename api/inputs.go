@@ -73,7 +73,7 @@ type FindingsIn struct {
 	Person   tocsin.PersonID   `query:"person" maxLength:"100" doc:"Only of this person"`
 	Owner    string            `query:"owner" maxLength:"320" doc:"Only those that this account looks after; none for those nobody does"`
 	Q        string            `query:"q" maxLength:"200" doc:"Only with this in the title, the reason or the address"`
-	Sort     string            `query:"sort" enum:"severity,newest,risk" doc:"severity (then newest) when absent"`
+	Sort     string            `query:"sort" enum:"severity,newest,risk" doc:"severity (then risk, then newest) when absent"`
 }
 
 // DecideIn decides a finding.

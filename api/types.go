@@ -146,7 +146,7 @@ type Connection struct {
 }
 
 // ConnectionNew is what makes a connection. Give a secret, or a certificate with its key as PEM.
-// Authority, graph and ca are for a cloud of one's own (a simulator).
+// Authority, graph and ca are for a cloud of one's own (a simulator), and for who administers the installation.
 type ConnectionNew struct {
 	Name        string `json:"name,omitempty" maxLength:"200" doc:"What to call it; the tenant's name where empty"`
 	Tenant      string `json:"tenant" minLength:"1" maxLength:"200" doc:"The Entra tenant's id (a GUID)"`
