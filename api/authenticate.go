@@ -232,7 +232,7 @@ func held(grants []Grant, role Role, tenant string) []Grant {
 // still is the caller as of now: their role may have been taken since a long answer began. nil: shut out.
 func (s *Service) still(ctx context.Context, c Caller) (*Caller, error) {
 	if c.By == "session" {
-		return s.bySession(ctx)
+		return s.stillSession(ctx)
 	}
 	var now *Caller
 	err := s.st.View(ctx, func(tx *store.Tx) error {
@@ -253,6 +253,21 @@ func (s *Service) still(ctx context.Context, c Caller) (*Caller, error) {
 	})
 	return now, err
 }
+
+// stillSession is the caller by the session as the table has it now: signing out deletes its row, and its end comes
+// however busy it is. What the request loaded when it came says nothing of that.
+func (s *Service) stillSession(ctx context.Context) (*Caller, error) {
+	fresh, err := s.sessions.Load(bare{ctx}, s.sessions.Token(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return s.bySession(fresh)
+}
+
+// bare is a context that ends as another does and has none of its values: a session is not loaded where there is one.
+type bare struct{ context.Context }
+
+func (bare) Value(any) any { return nil }
 
 // WriteProblem answers err as application/problem+json.
 func WriteProblem(w http.ResponseWriter, err error) {

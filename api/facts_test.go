@@ -232,3 +232,54 @@ func TestWaitForFirstSync(t *testing.T) {
 		t.Error("it did not end when all was read")
 	}
 }
+
+// TestStreamEndsWithSession: signing out, and the session's end, close a stream that began before.
+func TestStreamEndsWithSession(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		s.api.SetHeartbeat(10 * time.Millisecond)
+		settle(t, st, acme)
+		s.account(t, "jane@acme.example", api.Viewer, string(acme))
+		for name, end := range map[string]func(*browser){
+			"sign-out": func(b *browser) {
+				if a := b.do("DELETE", "/api/v1/session", nil); a.status >= 300 {
+					t.Fatalf("sign-out: %d %s", a.status, a.body)
+				}
+			},
+			"the session's end": func(*browser) {
+				if err := st.Update(t.Context(), func(tx *store.Tx) error {
+					_, err := tx.Exec(t.Context(), `update session set expiry = $1`, tocsin.Millis(time.Now().Add(-time.Second)))
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+			},
+		} {
+			b := s.browser(t)
+			b.signIn("jane@acme.example", password, "")
+			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+			req, err := http.NewRequestWithContext(ctx, "GET", s.http.URL+"/api/v1/facts?tenant="+string(acme), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := b.http.Do(req)
+			if err != nil || res.StatusCode != http.StatusOK {
+				t.Fatal(err, res.Status)
+			}
+			lines := bufio.NewScanner(res.Body)
+			for beats := 0; beats < 3 && lines.Scan(); {
+				if strings.HasPrefix(lines.Text(), ": still") {
+					beats++
+				}
+			}
+			end(b)
+			for lines.Scan() {
+			}
+			if ctx.Err() != nil {
+				t.Errorf("%s did not end the stream", name)
+			}
+			res.Body.Close()
+			stop()
+		}
+	})
+}
