@@ -342,6 +342,7 @@ create index finding_person on finding (tenant, person, status, risk);
 create index finding_risk on finding (tenant, status, risk, last_seen);
 create index finding_rule on finding (tenant, rule, status, severity_rank, last_seen);
 create index finding_subject on finding (tenant, subject);
+create index finding_worst on finding (tenant, status, severity_rank, risk, last_seen);
 
 create table finding_change (
 	tenant text not null,

@@ -52,6 +52,7 @@ create index event_person on event (tenant, person, at);
 -- Judgement.
 create table finding (tenant text not null, id text not null, rule text not null, title text not null, severity text not null, severity_rank bigint not null, risk bigint not null, person text not null, who text not null, subject text not null, cause text not null, why text not null, stage text not null, body text not null, status text not null, owner text not null default '', reason text not null default '', accepted_until bigint not null default 0, first_seen bigint not null, last_seen bigint not null, count bigint not null default 1, version bigint not null default 1, primary key (tenant, id));
 create index finding_list on finding (tenant, status, severity_rank, last_seen);
+create index finding_worst on finding (tenant, status, severity_rank, risk, last_seen);
 create index finding_person on finding (tenant, person, status, risk);
 create index finding_rule on finding (tenant, rule, status, severity_rank, last_seen);
 create index finding_risk on finding (tenant, status, risk, last_seen);
