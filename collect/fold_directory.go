@@ -39,7 +39,7 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		return err
 	}
 	var list, reach [][]any
-	var removed, changed []tocsin.PersonID
+	var removed, changed, left []tocsin.PersonID // left: guests who may have been members, with a mailbox here
 	var guests []absence
 	for _, p := range batch {
 		old, known := had[string(p.person)]
@@ -63,6 +63,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		list = append(list, row)
 		if p.body.Kind == "guest" {
 			guests = append(guests, absence{person: p.person, state: "none", because: "A guest: their mailbox is in another organisation."})
+		}
+		if known && p.body.Kind == "guest" {
+			left = append(left, p.person)
 		}
 		if known {
 			changed = append(changed, p.person)
@@ -90,6 +93,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		return err
 	}
 	if err := r.note(ctx, guests); err != nil {
+		return err
+	}
+	if err := r.boxesGone(ctx, left, batch[len(batch)-1].at); err != nil {
 		return err
 	}
 	if err := r.peopleGone(ctx, removed, batch); err != nil {
@@ -160,16 +166,28 @@ func (r *run) peopleGone(ctx context.Context, removed []tocsin.PersonID, batch [
 	if len(removed) == 0 {
 		return nil
 	}
-	at := append([]any{batch[len(batch)-1].at}, anys(removed)...)
-	after, only := store.In(len(removed), 3), store.In(len(removed), 2)
+	at := batch[len(batch)-1].at
+	if _, err := r.t.Exec(ctx, `update person set deleted = $2, hash = '', mailbox_asked = 0 where tenant = $1 and person in (`+store.In(len(removed), 3)+`)`,
+		append([]any{at}, anys(removed)...)...); err != nil {
+		return err
+	}
+	return r.boxesGone(ctx, removed, at)
+}
+
+// boxesGone marks the rules of people whose mailbox is gone as deleted. Rows stay, for history; a mailbox that is there
+// again is looked at as if for the first time.
+func (r *run) boxesGone(ctx context.Context, people []tocsin.PersonID, at int64) error {
+	if len(people) == 0 {
+		return nil
+	}
+	only := store.In(len(people), 2)
 	for _, q := range []struct {
 		query string
 		args  []any
 	}{
-		{`update person set deleted = $2, hash = '', mailbox_asked = 0 where tenant = $1 and person in (` + after + `)`, at},
-		{`update mail_rule set deleted = $2, changed = $2 where tenant = $1 and deleted = 0 and person in (` + after + `)`, at},
-		{`delete from rule_target where tenant = $1 and person in (` + only + `)`, anys(removed)},
-		{`update mailbox set rules_hash = '', rules_seen = 0, rules_count = 0, settings_hash = '', settings_seen = 0 where tenant = $1 and person in (` + only + `)`, anys(removed)},
+		{`update mail_rule set deleted = $2, changed = $2 where tenant = $1 and deleted = 0 and person in (` + store.In(len(people), 3) + `)`, append([]any{at}, anys(people)...)},
+		{`delete from rule_target where tenant = $1 and person in (` + only + `)`, anys(people)},
+		{`update mailbox set rules_hash = '', rules_seen = 0, rules_count = 0, settings_hash = '', settings_seen = 0 where tenant = $1 and person in (` + only + `)`, anys(people)},
 	} {
 		if _, err := r.t.Exec(ctx, q.query, q.args...); err != nil {
 			return err

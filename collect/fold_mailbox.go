@@ -76,11 +76,14 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 	columns := []string{"person", "purpose", "timezone", "language", "auto_reply", "settings_hash", "settings_seen"}
 	var list [][]any
 	var states []absence
-	var same []tocsin.PersonID
+	var same, gone []tocsin.PersonID
 	var judge []tocsin.PersonID
 	for _, p := range batch {
 		if p.body.State != "" {
 			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
+			if p.body.State == "none" && had[p.person].read() {
+				gone = append(gone, p.person)
+			}
 			continue
 		}
 		states = append(states, absence{p.person, "read", "", 0})
@@ -119,7 +122,7 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 	if err := r.note(ctx, states); err != nil {
 		return err
 	}
-	return r.judge(ctx, judge)
+	return r.noMore(ctx, gone, judge, batch[len(batch)-1].at)
 }
 
 // foldRules compares each mailbox's list of rules with the one held. Most are the same: only the time is noted then.
@@ -131,11 +134,14 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	columns := []string{"person", "folders", "rules_hash", "rules_seen", "rules_count"}
 	var list [][]any
 	var states []absence
-	var same []tocsin.PersonID
+	var same, gone []tocsin.PersonID
 	var differ []looked
 	for _, p := range batch {
 		if p.body.State != "" {
 			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
+			if p.body.State == "none" && had[p.person].read() {
+				gone = append(gone, p.person)
+			}
 			continue
 		}
 		b := had[p.person]
@@ -178,7 +184,40 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	for i := range differ {
 		people[i] = differ[i].person
 	}
-	return r.judge(ctx, people)
+	return r.noMore(ctx, gone, people, batch[len(batch)-1].at)
+}
+
+// read says whether the mailbox was read since it is there.
+func (b box) read() bool { return b.rulesSeen > 0 || b.settingsHash != "" }
+
+// noMore notes that mailboxes that were read are gone, though their people are not, and judges them with the others: what
+// was found in them is so no more. One that held nothing to be judged by is left as it was.
+func (r *run) noMore(ctx context.Context, gone, others []tocsin.PersonID, at int64) error {
+	if len(gone) == 0 {
+		return r.judge(ctx, others)
+	}
+	var emptied []tocsin.PersonID
+	err := each(ctx, r.t, func(scan func(...any) error) error {
+		var id tocsin.PersonID
+		err := scan(&id)
+		emptied = append(emptied, id)
+		return err
+	}, `select person from mailbox m where tenant = $1 and person in (`+store.In(len(gone), 2)+`)
+		and (rules_count > 0 or auto_reply <> '' or purpose not in ('', 'user')
+			or exists (select 1 from finding f where f.tenant = m.tenant and f.person = m.person and f.status in ('open', 'in_work')))
+		order by person`, anys(gone)...)
+	if err != nil {
+		return err
+	}
+	for _, id := range emptied {
+		if err := r.tellMoved(ctx, "person.changed", string(id), string(id), nil); err != nil {
+			return err
+		}
+	}
+	if err := r.boxesGone(ctx, emptied, at); err != nil {
+		return err
+	}
+	return r.judge(ctx, append(others, emptied...))
 }
 
 // merged is the folders held, with what was newly resolved.

@@ -135,7 +135,7 @@ func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, n
 		return nil
 	}, `select p.person, p.mail, p.upn, p.name, p.enabled, m.purpose, m.auto_reply from person p
 		join mailbox m on m.tenant = p.tenant and m.person = p.person
-		where p.tenant = $1 and p.deleted = 0 and p.person in (`+in+`)`, anys(people)...)
+		where p.tenant = $1 and p.deleted = 0 and p.mailbox <> 'none' and p.person in (`+in+`)`, anys(people)...)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/store"
+	"tocsin.dev/stream"
 )
 
 // TestDecidedMeanwhile: what an analyst decides between the fold's reading of a finding and its writing is not undone.
@@ -150,4 +151,53 @@ func TestShortLivedRejudged(t *testing.T) {
 		after("its own end", "fixed")
 		b.same("it is told once", b.since(b.tellEnds))
 	})
+}
+
+// TestMailboxGone: when a mailbox is no more, what was found in it is fixed, and sweeps do not count it; one that is only
+// out of reach stays as it was seen. When it is there again it is judged again.
+func TestMailboxGone(t *testing.T) {
+	sweep := func(b *bed) {
+		b.Helper()
+		if err := stream.Fold(b.Context(), b.st, "sweep", store.Lane(acme), Sweep); err != nil {
+			b.Fatal(err)
+		}
+	}
+	open := `select rule, person from finding where tenant = $1 and status = 'open' and rule in ('forward-outside', 'shared-destination') order by rule, person`
+	for kind, none := range map[string]func(state string) any{
+		kindRules:    func(state string) any { return rulesSeen{State: state, Absent: "why"} },
+		kindSettings: func(state string) any { return settingsSeen{State: state, Absent: "why"} },
+	} {
+		onBoth(t, func(b *bed) {
+			people := b.settle("amy", "bob")
+			amy, bob := people[0], people[1]
+			rule := forwards("r", "Pay", "drop@evil.example")
+			b.rules(amy, rule)
+			b.rules(bob, rule)
+			sweep(b)
+			both := b.rows(open)
+			if len(both) < 3 {
+				b.Fatalf("found before: %q", both)
+			}
+			b.fold(b.item(kind, bob, none("out_of_scope")))
+			sweep(b)
+			b.same("out of scope", b.rows(open), both...)
+			b.fold(b.item(kind, bob, none("none")))
+			sweep(b)
+			b.same("gone", b.rows(open), "forward-outside "+string(amy))
+			b.want("destinations", `select person from rule_target where tenant = $1`, string(amy))
+			b.same("gone still", b.since(func() { b.fold(b.item(kind, bob, none("none"))) }))
+			b.rules(bob, rule)
+			sweep(b)
+			b.same("there again", b.rows(open), both...)
+
+			_, guest := b.amy("bob")
+			guest.Kind = "guest"
+			b.fold(b.item(kindPerson, bob, guest))
+			sweep(b)
+			b.same("a guest now", b.rows(open), "forward-outside "+string(amy))
+			b.fold(b.item(kindPerson, amy, personSeen{Object: "object-amy", Removed: true}))
+			sweep(b)
+			b.same("deleted", b.rows(open))
+		})
+	}
 }
