@@ -22,19 +22,20 @@ import (
 const heartbeat = 15 * time.Second
 
 // FollowFacts gives what changes in a tenant, as it changes, until ctx ends. The role is checked before it begins; who
-// follows for long looks again with [Service.MayFollow].
-func (s *Service) FollowFacts(ctx context.Context, in FactsIn) (iter.Seq2[Fact, error], error) {
-	after, err := view(ctx, s, "facts stream", in, func(context.Context, *store.Tenant, Caller) (int64, error) { return placeOf(in) })
+// follows for long looks again with [Service.MayFollow]. after is the number of the fact it begins behind: who is told
+// of it first, and goes away before the first fact, misses nothing by coming back with it.
+func (s *Service) FollowFacts(ctx context.Context, in FactsIn) (after int64, facts iter.Seq2[Fact, error], err error) {
+	after, err = view(ctx, s, "facts stream", in, func(context.Context, *store.Tenant, Caller) (int64, error) { return placeOf(in) })
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	tenant := tenantOf(in)
 	if after < 0 {
 		if after, err = s.st.LastFact(ctx, store.Lane(tenant)); err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 	}
-	return func(yield func(Fact, error) bool) {
+	return after, func(yield func(Fact, error) bool) {
 		for f, err := range stream.Follow(ctx, s.st, tenant, after) {
 			v := Fact{ID: f.N, At: f.At, Kind: f.Kind, Subject: f.Subject, Person: f.Person, Actor: f.Actor, Body: rawJSON(string(f.Body))}
 			if !yield(v, err) {
@@ -78,7 +79,7 @@ func (s *Service) MayFollow(ctx context.Context, tenant tocsin.TenantID) error {
 // follow is the table's line for the stream, which in REST is server-sent events.
 func follow(name, route string, least Role, help string, s *Service) Op {
 	o := op(name, route, least, help, func(ctx context.Context, in FactsIn) (None, error) {
-		_, err := s.FollowFacts(ctx, in)
+		_, _, err := s.FollowFacts(ctx, in)
 		return None{}, err
 	})
 	o.stream, o.out = true, reflect.TypeFor[Fact]()
@@ -89,7 +90,7 @@ func follow(name, route string, least Role, help string, s *Service) Op {
 			Content: map[string]*huma.MediaType{"text/event-stream": {Schema: schema}}}
 		huma.Register(api, d, func(ctx context.Context, in *FactsIn) (*huma.StreamResponse, error) {
 			ctx, stop := context.WithCancel(ctx)
-			facts, err := s.FollowFacts(ctx, *in)
+			after, facts, err := s.FollowFacts(ctx, *in)
 			if err != nil {
 				stop()
 				return nil, restError(err)
@@ -97,7 +98,7 @@ func follow(name, route string, least Role, help string, s *Service) Op {
 			return &huma.StreamResponse{Body: func(hc huma.Context) {
 				defer stop()
 				_, w := humago.Unwrap(hc)
-				s.send(ctx, stop, w, tenantOf(in), facts)
+				s.send(ctx, stop, w, tenantOf(in), after, facts)
 			}}, nil
 		})
 	}
@@ -106,7 +107,7 @@ func follow(name, route string, least Role, help string, s *Service) Op {
 
 // send writes facts as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html) until who
 // reads goes away or may no longer.
-func (s *Service) send(ctx context.Context, stop func(), w http.ResponseWriter, tenant tocsin.TenantID, facts iter.Seq2[Fact, error]) {
+func (s *Service) send(ctx context.Context, stop func(), w http.ResponseWriter, tenant tocsin.TenantID, after int64, facts iter.Seq2[Fact, error]) {
 	out := http.NewResponseController(w)
 	_ = out.SetWriteDeadline(time.Time{}) // a server without deadlines has none to lift
 	h := w.Header()
@@ -130,7 +131,7 @@ func (s *Service) send(ctx context.Context, stop func(), w http.ResponseWriter, 
 	})
 	defer beating.Wait()
 	defer stop()
-	if !write("retry: 2000\n: tocsin\n\n") {
+	if !write(fmt.Sprintf("retry: 2000\nid: %d\n\n", after)) {
 		return
 	}
 	s.pump(facts, write)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,13 @@ func TestLive(t *testing.T) {
 		}
 		t.Fatalf("the stream ended before %q: %v", prefix, lines.Err())
 		return ""
+	}
+	last, err := s.st.LastFact(ctx, store.Lane(tenantID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := next("id: "); got != strconv.FormatInt(last, 10) {
+		t.Errorf("the stream begins with %s; want %d, so that who comes back misses nothing", got, last)
 	}
 	if got := next("event: "); got != "hello" {
 		t.Errorf("first: %q", got)

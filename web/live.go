@@ -36,7 +36,7 @@ func (w *web) live(rw http.ResponseWriter, r *http.Request) {
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
 	in := api.FactsIn{Tenant: tocsin.TenantID(r.URL.Query().Get("tenant")), Last: r.Header.Get("Last-Event-ID")}
-	facts, err := w.svc.FollowFacts(ctx, in)
+	after, facts, err := w.svc.FollowFacts(ctx, in)
 	if err != nil {
 		http.Error(rw, tocsin.AsProblem(err).What, api.StatusOf(err))
 		return
@@ -51,7 +51,7 @@ func (w *web) live(rw http.ResponseWriter, r *http.Request) {
 		_, err := rw.Write([]byte(text))
 		return err == nil && out.Flush() == nil
 	}
-	if !send("retry: 3000\nevent: hello\ndata: {}\n\n") {
+	if !send(fmt.Sprintf("retry: 3000\nid: %d\nevent: hello\ndata: {}\n\n", after)) { // with it the page comes back
 		return
 	}
 	came := make(chan api.Fact, 64)
