@@ -57,9 +57,10 @@ func (s *Service) attempts(ctx context.Context, email, address string) error {
 	return nil
 }
 
-// succeeded forgets what was counted for an account from an address, and what is over anyway.
+// succeeded forgets what was counted for an account, and what is over anyway. What was counted for the address stays: who
+// has one account could otherwise try others without end.
 func (s *Service) succeeded(ctx context.Context, tx *store.Tx, email, address string) error {
-	_, err := tx.Exec(ctx, `delete from login_attempt where key = $1 or key = $2 or since <= $3`,
-		"both|"+email+"|"+address, "code|"+email, tocsin.Millis(s.now().Add(-attemptWindow)))
+	_, err := tx.Exec(ctx, `delete from login_attempt where key in ($1, $2, $3) or since <= $4`,
+		"both|"+email+"|"+address, "code|"+email, "account|"+email, tocsin.Millis(s.now().Add(-attemptWindow)))
 	return err
 }

@@ -468,6 +468,30 @@ func TestLastOwnerStays(t *testing.T) {
 	})
 }
 
+// TestSuccessForgetsAttempts: who signs in has their wrong attempts forgotten, and the address has not.
+func TestSuccessForgetsAttempts(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		s.account(t, "jane@acme.example", api.Viewer, string(acme))
+		b := s.browser(t)
+		b.signIn("jane@acme.example", "wrong wrong wrong", "")
+		b.signIn("other@acme.example", "wrong wrong wrong", "")
+		if n := count(t, st, `select count(*) from login_attempt where key like '%jane@%'`); n != 2 {
+			t.Fatalf("%d counters after a wrong attempt; want 2", n)
+		}
+		if in := b.signIn("jane@acme.example", password, ""); in.status != 200 {
+			t.Fatalf("sign-in: %d %s", in.status, in.body)
+		}
+		if n := count(t, st, `select count(*) from login_attempt where key like '%jane@%'`); n != 0 {
+			t.Errorf("%d counters of the account after it signed in; want none", n)
+		}
+		if n := count(t, st, `select count(*) from login_attempt where key like '%other@%' or key = 'address|127.0.0.1'`); n != 3 {
+			t.Errorf("%d counters of the other account and the address; want 3", n)
+		}
+	})
+}
+
 // TestAddressesCounted looks at whom an attempt to sign in is counted against, with and without a trusted proxy.
 func TestAddressesCounted(t *testing.T) {
 	for _, c := range []struct {

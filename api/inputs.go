@@ -88,13 +88,13 @@ type AssignIn struct {
 	Body Assignment
 }
 
-// RulesIn filters mailbox rules. Sorted by risk, the highest first.
+// RulesIn filters mailbox rules. Sorted by the risk that each has by itself, the highest first.
 type RulesIn struct {
 	In
 	Paging
 	Sends       bool            `query:"sends" doc:"Only those that forward or redirect"`
 	Outside     bool            `query:"outside" doc:"Only those that send outside"`
-	Hides       bool            `query:"hides" doc:"Only those that delete, move or mark as read"`
+	Hides       bool            `query:"hides" doc:"Only those that delete everything or what they send on, or of which an open finding says that they hide mail"`
 	Deleted     bool            `query:"deleted" doc:"Those that are no longer there, instead of those that are"`
 	Person      tocsin.PersonID `query:"person" maxLength:"100" doc:"Only of this person's mailbox"`
 	Destination string          `query:"destination" maxLength:"320" doc:"Only those that send to this address"`

@@ -28,10 +28,7 @@ func (r *ruleRow) view() (MailRule, error) {
 	if err := json.Unmarshal([]byte(r.body), &r.Rule); err != nil {
 		return MailRule{}, fmt.Errorf("rule %s of %s: %w", r.ID, r.Person, err)
 	}
-	r.Hides, r.Summary = r.Rule.Hides(), summary(r.Rule)
-	if r.Risk > 0 {
-		r.Severity = detect.Grade(r.Risk)
-	}
+	r.Hides, r.Summary = deletesUnseen(r.Rule), summary(r.Rule)
 	r.FirstSeen, r.Changed, r.Seen, r.Deleted = tocsin.FromMillis(r.first), tocsin.FromMillis(r.changed), tocsin.FromMillis(r.seen), tocsin.FromMillis(r.deleted)
 	return r.MailRule, nil
 }
@@ -134,7 +131,8 @@ func ruleFilters(q *query, in rulesAsked) {
 		q.add(" and outside")
 	}
 	if in.Hides {
-		q.add(` and (body like '%"delete":%' or body like '%"permanent_delete":%' or body like '%"move_to":%' or body like '%"mark_as_read":%')`)
+		q.add(` and ((body like '%"delete":%' or body like '%"permanent_delete":%') and (targets > 0 or body not like '%"conditions":%')
+			or (person, id) in (select person, subject from finding where tenant = $1 and status in ('open', 'in_work') and rule in (`).add(q.in(anys(hiding)...) + ")))")
 	}
 	if in.Person != "" {
 		q.add(" and person = ?", in.Person)
@@ -208,7 +206,7 @@ func ruleViews(ctx context.Context, t *store.Tenant, rows []ruleRow) ([]MailRule
 		r.Who, r.Name = names[r.Person].address, names[r.Person].name
 		r.Targets = targetsOf(r, outside)
 	}
-	return out, nil
+	return out, judgedRules(ctx, t, out, people)
 }
 
 type targetKey struct {

@@ -256,9 +256,9 @@ type MailRule struct {
 	Rule      tocsin.MailRule `json:"rule"`
 	Summary   string          `json:"summary"` // what it does, in a sentence
 	Outside   bool            `json:"outside"` // sends outside
-	Hides     bool            `json:"hides"`   // takes mail out of sight
+	Hides     bool            `json:"hides"`   // deletes everything or what it sends on, or is judged to hide mail
 	Targets   []Target        `json:"targets"`
-	Risk      int             `json:"risk"`
+	Risk      int             `json:"risk"`     // the highest of its open findings
 	Severity  tocsin.Severity `json:"severity"` // of that risk; empty for 0
 	FirstSeen time.Time       `json:"first_seen,omitzero"`
 	Changed   time.Time       `json:"changed,omitzero"`
