@@ -95,7 +95,6 @@ func (c *Collector) Run(ctx context.Context) error {
 	for _, s := range sources {
 		g.Go(func() error { return c.again(ctx, s) })
 	}
-	g.Go(func() error { return c.watchEnds(ctx) })
 	return g.Wait()
 }
 

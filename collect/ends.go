@@ -2,6 +2,8 @@ package collect
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"tocsin.dev"
@@ -11,17 +13,27 @@ import (
 // ends is the name of the cursor that says until when ends were told, in Unix milliseconds.
 const ends = "ends/"
 
-// watchEnds tells as facts what ends by itself as time passes, so that it is judged anew then: the acceptance of a
-// finding, an exception, the trust in a partner, the memory of a rule's change or deletion. Nobody else would look before something else changes.
-func (c *Collector) watchEnds(ctx context.Context) error {
-	for {
-		if err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return tellEnds(ctx, t) }); err != nil {
-			return err
-		}
-		if err := c.Store.Clock().Sleep(ctx, time.Minute); err != nil {
-			return err
+// TellEnds tells as facts, in every tenant, what has ended by itself as time passed, so that it is judged anew: the
+// acceptance of a finding, an exception, the trust in a partner, the memory of a rule's change or deletion. Nobody else
+// would look before something else changes. It is to be called each minute or so, whether a collector runs or not; one
+// tenant's trouble is not the others'. Of two that call it at once, one tells.
+func TellEnds(ctx context.Context, st *store.Store) error {
+	var all []tocsin.TenantID
+	err := st.View(ctx, func(tx *store.Tx) (err error) {
+		all, err = tenants(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, id := range all {
+		err := st.UpdateTenant(ctx, id, func(t *store.Tenant) error { return tellEnds(ctx, t) })
+		if err != nil && !errors.Is(err, store.ErrLost) {
+			failed = errors.Join(failed, fmt.Errorf("tell what has ended in %s: %w", id, err))
 		}
 	}
+	return failed
 }
 
 // tellEnds tells what ended since it was called last.

@@ -201,3 +201,35 @@ func TestMailboxGone(t *testing.T) {
 		})
 	}
 }
+
+// TestTellEnds: what ends is told in every tenant, without a collector, and once.
+func TestTellEnds(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		all := []tocsin.TenantID{acme, "99999999-2222-4333-8444-555555555555"}
+		soon := tocsin.Millis(b.st.Clock().Now().Add(time.Hour))
+		for i, id := range all {
+			b.tenant = id
+			if i > 0 {
+				b.exec(`insert into tenant (tenant, name, created) values ($1, 'Other', 1)`)
+			}
+			b.exec(`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, 'p.example', 'Amy', 'ours', $2, 1)`, soon)
+		}
+		tell := func() {
+			if err := TellEnds(b.Context(), b.st); err != nil {
+				b.Fatal(err)
+			}
+		}
+		tell()
+		b.st.Clock().Advance(2 * time.Hour)
+		for i, id := range all {
+			b.tenant = id
+			if i == 0 {
+				b.same("the first", b.since(tell), "settings.changed p.example")
+			} else {
+				out, _ := b.facts(0)
+				b.same("the other", out, "settings.changed p.example")
+			}
+			b.same("once", b.since(tell))
+		}
+	})
+}

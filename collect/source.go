@@ -171,20 +171,8 @@ func explain(err error) *tocsin.Problem {
 
 // AskAll makes every source due at once, from the beginning.
 func AskAll(ctx context.Context, tx *store.Tx) error {
-	q, err := tx.Query(ctx, `select tenant from tenant`)
+	all, err := tenants(ctx, tx)
 	if err != nil {
-		return err
-	}
-	defer q.Close()
-	var all []tocsin.TenantID
-	for q.Next() {
-		var id tocsin.TenantID
-		if err := q.Scan(&id); err != nil {
-			return err
-		}
-		all = append(all, id)
-	}
-	if err := q.Err(); err != nil {
 		return err
 	}
 	for _, id := range all {
@@ -193,4 +181,22 @@ func AskAll(ctx context.Context, tx *store.Tx) error {
 		}
 	}
 	return nil
+}
+
+// tenants are all there are.
+func tenants(ctx context.Context, tx *store.Tx) ([]tocsin.TenantID, error) {
+	q, err := tx.Query(ctx, `select tenant from tenant order by tenant`)
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	var all []tocsin.TenantID
+	for q.Next() {
+		var id tocsin.TenantID
+		if err := q.Scan(&id); err != nil {
+			return nil, err
+		}
+		all = append(all, id)
+	}
+	return all, q.Err()
 }
