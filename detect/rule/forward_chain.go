@@ -2,6 +2,9 @@ package rule
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -33,12 +36,56 @@ func judgeForwardChain(o *detect.Org, ms []*detect.Mailbox) []tocsin.Finding {
 	}
 	var out []tocsin.Finding
 	for _, m := range ms {
-		for i := range m.Rules {
-			r := &m.Rules[i]
-			if path, to := c.follow(m, r, nil, map[*detect.Mailbox]bool{}); len(path) > 1 {
-				out = append(out, chainFinding(o, path, to))
-			}
+		for _, w := range c.ways(m) {
+			out = append(out, chainFinding(o, w))
 		}
+	}
+	return out
+}
+
+// way is a path from one mailbox to the outside, with the rules of that mailbox that lead there.
+type way struct {
+	rules []*detect.Rule // the newest first
+	path  []sender       // begins with one of rules
+	to    []detect.Destination
+}
+
+// name is the way's own: the mailboxes after the first, then the destinations.
+func (w *way) name() string {
+	var steps []string
+	for _, s := range w.path[1:] {
+		steps = append(steps, tocsin.CanonicalAddress(s.m.Address))
+	}
+	ends := make([]string, len(w.to))
+	for i, d := range w.to {
+		ends[i] = tocsin.CanonicalAddress(d.Address)
+	}
+	slices.Sort(ends)
+	return strings.Join(append(steps, strings.Join(ends, ", ")), " → ")
+}
+
+// ways are the paths outside that begin in m; rules that take the same path are one.
+func (c *chains) ways(m *detect.Mailbox) []*way {
+	var out []*way
+	by := map[string]*way{}
+	for i := range m.Rules {
+		r := &m.Rules[i]
+		path, to := c.follow(m, r, nil, map[*detect.Mailbox]bool{})
+		if len(path) < 2 {
+			continue
+		}
+		w := &way{path: path, to: to}
+		if same := by[w.name()]; same != nil {
+			w = same
+		} else {
+			by[w.name()] = w
+			out = append(out, w)
+		}
+		w.rules = append(w.rules, r)
+	}
+	for _, w := range out {
+		slices.SortStableFunc(w.rules, func(a, b *detect.Rule) int { return b.At(time.Time{}).Compare(a.At(time.Time{})) })
+		w.path[0].r = w.rules[0]
 	}
 	return out
 }
@@ -81,18 +128,20 @@ func (c *chains) mailbox(a tocsin.Address) *detect.Mailbox {
 	return nil
 }
 
-func chainFinding(o *detect.Org, path []sender, to []detect.Destination) tocsin.Finding {
+func chainFinding(o *detect.Org, w *way) tocsin.Finding {
+	path, to := w.path, w.to
 	first, last := path[0], path[len(path)-1]
 	f := about(o, &forwardChain, first.m, first.r)
+	f.Cause = w.name()
 	var terms detect.Terms
 	terms.Add(60, fmt.Sprintf("mail leaves through %s inside", count(len(path)-1, "mailbox")))
-	every := true
+	every := slices.ContainsFunc(w.rules, func(r *detect.Rule) bool { return detect.RuleBreadth(&r.MailRule) == detect.Every })
+	for _, r := range w.rules[1:] {
+		f.Evidence = append(f.Evidence, ruleEvidence(first.m, r))
+	}
 	why := label(&first.r.MailRule) + " sends " + takes(first.m.Address, &first.r.MailRule)
-	for i, s := range path {
+	for _, s := range path[1:] {
 		every = every && detect.RuleBreadth(&s.r.MailRule) == detect.Every
-		if i == 0 {
-			continue
-		}
 		f.Evidence = append(f.Evidence, ruleEvidence(s.m, s.r))
 		if at := s.r.At(o.Now); at.After(f.Time) {
 			f.Time = at
@@ -108,7 +157,22 @@ func chainFinding(o *detect.Org, path []sender, to []detect.Destination) tocsin.
 	destinationTerms(o, first.m, to, &terms)
 	nameTerm(&last.r.MailRule, &terms)
 	reached(f, to)
-	return *scored(f, terms, why+" on to "+destinations(to)+", "+outside(o, worst(to))+".")
+	return *scored(f, terms, why+" on to "+destinations(to)+", "+outside(o, worst(to))+"."+others(w.rules[1:]))
+}
+
+// others names the further rules of a mailbox that take the same way.
+func others(rules []*detect.Rule) string {
+	if len(rules) == 0 {
+		return ""
+	}
+	names := make([]string, len(rules))
+	for i, r := range rules {
+		names[i] = detect.Quote(r.Name)
+	}
+	if len(names) == 1 {
+		return " The rule " + names[0] + " leads there as well."
+	}
+	return " The rules " + strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " lead there as well."
 }
 
 func what(r *tocsin.MailRule) string {
