@@ -2,6 +2,7 @@ package rule
 
 import (
 	"fmt"
+	"slices"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -32,6 +33,23 @@ func judgeObfuscatedName(o *detect.Org, m *detect.Mailbox, r *detect.Rule) *tocs
 	stateTerms(&r.MailRule, &terms)
 	return scored(about(o, &obfuscatedName, m, r), terms,
 		fmt.Sprintf("The name of the rule %s of %s %s, and the rule %s.%s", detect.Quote(r.Name), m.Address, odd, what, state(&r.MailRule)))
+}
+
+// withoutNamesCounted leaves out what is found on a rule's name where another finding on that rule counts the name among its
+// terms: one rule does not speak twice of one thing.
+func withoutNamesCounted(fs []tocsin.Finding) []tocsin.Finding {
+	counted := map[[2]string]bool{} // by subject and term
+	for i := range fs {
+		if fs[i].Rule == obfuscatedName.Name {
+			continue
+		}
+		for _, t := range fs[i].Terms {
+			counted[[2]string{fs[i].Subject, t.Why}] = true
+		}
+	}
+	return slices.DeleteFunc(fs, func(f tocsin.Finding) bool {
+		return f.Rule == obfuscatedName.Name && counted[[2]string{f.Subject, f.Terms[0].Why}]
+	})
 }
 
 // harm is the worst a rule does, as points and words: it sends mail out, takes it away, or files it out of sight.

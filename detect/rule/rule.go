@@ -32,14 +32,14 @@ var Sweeps = []detect.Sweep{
 	{Meta: forwardChain, Judge: judgeForwardChain},
 }
 
-// Mailbox judges the state of one mailbox by every check; what is excepted is left out.
+// Mailbox judges the state of one mailbox by every check; what is excepted is left out, and what another check has counted.
 func Mailbox(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
 	var out []tocsin.Finding
 	for i := range Checks {
 		c := &Checks[i]
 		out = append(out, o.Unexcused(&c.Meta, c.Judge(o.For(&c.Meta), m))...)
 	}
-	return out
+	return withoutNamesCounted(out)
 }
 
 // Across judges mailboxes together by every sweep. Only mailboxes with rules that send mail on matter to it.

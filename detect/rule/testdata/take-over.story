@@ -12,7 +12,5 @@ mon 02:40 bob makes rule "..." forward to eve@evil.example
 mon 06:00 amy deletes rule ".."
 expect hides-money-mail amy risk 85
 expect hidden-folder amy risk 70
-expect obfuscated-name amy
 expect short-lived-rule amy risk 70
 expect forward-everything bob risk 95
-expect obfuscated-name bob
