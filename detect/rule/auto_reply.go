@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -62,7 +63,7 @@ func judgeAutoReply(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
 	if unsure {
 		terms.Add(-15, "your accepted domains are not known")
 	}
-	f := autoReplyFinding(o, m, foreign)
+	f := autoReplyFinding(m, foreign)
 	return []tocsin.Finding{*scored(f, terms, fmt.Sprintf("The automatic reply of %s leads to %s, %s.", m.Address, some(foreign), outside(o, placeOf(unsure))))}
 }
 
@@ -73,12 +74,9 @@ func placeOf(unsure bool) detect.Place {
 	return detect.Outside
 }
 
-func autoReplyFinding(o *detect.Org, m *detect.Mailbox, foreign []string) *tocsin.Finding {
-	at := m.AutoReply.Start
-	if at.IsZero() || at.After(o.Now) {
-		at = o.Now
-	}
-	f := autoReply.Finding(m.Person, m.Address, string(m.Person), at)
+// autoReplyFinding has no time: nothing tells when the reply was written, only from when it shall be sent.
+func autoReplyFinding(m *detect.Mailbox, foreign []string) *tocsin.Finding {
+	f := autoReply.Finding(m.Person, m.Address, string(m.Person), time.Time{})
 	slices.Sort(foreign)
 	for _, l := range foreign {
 		f.Evidence = append(f.Evidence, tocsin.Evidence{ID: string(m.Person), Source: "mailbox_settings", What: "in the automatic reply", Raw: l})
