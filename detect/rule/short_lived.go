@@ -50,13 +50,17 @@ func judgeLife(o *detect.Org, m *detect.Mailbox, r *detect.Rule, life time.Durat
 		return nil
 	}
 	var terms detect.Terms
-	terms.Add(40, "it lived for "+span(life))
+	lived, later := span(life), span(life)+" later"
+	if life < time.Minute {
+		lived, later = "less than a minute", "within a minute"
+	}
+	terms.Add(40, "it lived for "+lived)
 	terms.Add(points, "it was a rule that "+what)
 	nameTerm(&r.MailRule, &terms)
 	f := about(o, &shortLived, m, r)
 	f.Time = r.DeletedAt
-	return scored(f, terms, fmt.Sprintf("%s of %s was made on %s, and deleted %s later; it was a rule that %s.", label(&r.MailRule), m.Address,
-		r.FirstSeen.UTC().Format("2 January 2006 at 15:04 UTC"), span(life), what))
+	return scored(f, terms, fmt.Sprintf("%s of %s was made on %s, and deleted %s; it was a rule that %s.", label(&r.MailRule), m.Address,
+		r.FirstSeen.UTC().Format("2 January 2006 at 15:04 UTC"), later, what))
 }
 
 // span is a duration in words: "35 minutes", "3 hours".
