@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tocsin.dev"
-	"tocsin.dev/detect"
 	"tocsin.dev/store"
 )
 
@@ -266,8 +265,7 @@ func (s *Service) GetRule(ctx context.Context, in RuleIn) (MailRuleDetail, error
 		if err != nil {
 			return d, err
 		}
-		rows, err := find(ctx, t, (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and subject = ? and person = ? order by severity_rank desc, last_seen desc, id limit 100", in.ID, person), (*findingRow).fields)
-		d.Findings = findingViews(rows)
+		d.Findings, err = findingsOfRule(ctx, t, d.MailRule)
 		return d, err
 	})
 }

@@ -258,7 +258,7 @@ type MailRule struct {
 	Outside   bool            `json:"outside"` // sends outside
 	Hides     bool            `json:"hides"`   // deletes everything or what it sends on, or is judged to hide mail
 	Targets   []Target        `json:"targets"`
-	Risk      int             `json:"risk"`     // the highest of its open findings
+	Risk      int             `json:"risk"`     // the highest of what is said against it
 	Severity  tocsin.Severity `json:"severity"` // of that risk; empty for 0
 	FirstSeen time.Time       `json:"first_seen,omitzero"`
 	Changed   time.Time       `json:"changed,omitzero"`

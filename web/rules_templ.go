@@ -66,7 +66,7 @@ func rulesPage(p *page, v rulesView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page-head\"><div><h1>Rules and forwarding</h1><p class=\"sub\">Every inbox rule that was read, the riskiest first: what it looks for, what it does, and where it sends mail.</p></div><div class=\"tools\"><a class=\"btn\" id=\"csv\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page-head\"><div><h1>Rules and forwarding</h1><p class=\"sub\">Every inbox rule that was read: what it looks for, what it does, and where it sends mail. Those risky by themselves come first; a risk also counts findings across mailboxes.</p></div><div class=\"tools\"><a class=\"btn\" id=\"csv\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -192,7 +192,7 @@ func rulesPage(p *page, v rulesView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = chipBox("hides", "Hides mail", v.In.Hides).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = chipBox("hides", "Hides mail (deletes all, deletes what it sends on, or is judged to hide)", v.In.Hides).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
