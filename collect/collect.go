@@ -184,7 +184,7 @@ func (c *Collector) round(ctx context.Context, s source) error {
 		next = c.Store.Clock().Now().Add(retryAfter(failed, s.every))
 		c.Log.Warn("a source was not read", "tenant", c.Tenant, "source", s.name, "error", failed)
 	}
-	if err := c.ended(ctx, s.name, failed, next); err != nil {
+	if err := c.ended(ctx, s.name, began, failed, next); err != nil {
 		return err
 	}
 	if c.Refused == nil || failed == nil && before.Succeeded > before.Failed {

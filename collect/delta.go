@@ -36,7 +36,7 @@ func (c *Collector) delta(ctx context.Context, name string, round func(ctx conte
 	if err != nil {
 		return err
 	}
-	return c.keep(ctx, name, token)
+	return c.keep(ctx, name, row.Token, token)
 }
 
 // deltaRound is one round under way.

@@ -83,14 +83,16 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 	return o, nil
 }
 
-// lookup finds what stands behind an address: a person, or a group with its members outside.
+// lookup finds what stands behind an address: a person, or a group with its members outside. Of several, as while an
+// address moves from one to another, it is always the same one: a member before a guest, then by id.
 func lookup(ctx context.Context, t *store.Tenant, addr string) (detect.Known, error) {
 	var k detect.Known
 	var kind string
 	var enabled *bool
 	var created int64
 	err := t.QueryRow(ctx, `select p.person, p.kind, p.mail, p.name, p.enabled, p.created from person_address a
-		join person p on p.tenant = a.tenant and p.person = a.person where a.tenant = $1 and a.address = $2 and p.deleted = 0`, addr).
+		join person p on p.tenant = a.tenant and p.person = a.person where a.tenant = $1 and a.address = $2 and p.deleted = 0
+		order by case p.kind when 'guest' then 1 else 0 end, p.person limit 1`, addr).
 		Scan(&k.Person, &kind, &k.Address, &k.Name, &enabled, &created)
 	if err == nil {
 		k.Kind = detect.Person
@@ -106,7 +108,8 @@ func lookup(ctx context.Context, t *store.Tenant, addr string) (detect.Known, er
 	}
 	var outside string
 	err = t.QueryRow(ctx, `select g.mail, g.name, g.outside from group_address a
-		join mail_group g on g.tenant = a.tenant and g.id = a.group_id where a.tenant = $1 and a.address = $2 and g.deleted = 0`, addr).
+		join mail_group g on g.tenant = a.tenant and g.id = a.group_id where a.tenant = $1 and a.address = $2 and g.deleted = 0
+		order by g.id limit 1`, addr).
 		Scan(&k.Address, &k.Name, &outside)
 	if errors.Is(err, store.ErrNone) {
 		return detect.Known{}, nil

@@ -2,6 +2,10 @@ package collect
 
 import (
 	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -230,6 +234,81 @@ func TestTellEnds(t *testing.T) {
 				b.same("the other", out, "settings.changed p.example")
 			}
 			b.same("once", b.since(tell))
+		}
+	})
+}
+
+// TestTwoHoldersOfAnAddress: whoever stands behind an address that two have is the same on each engine and each time.
+func TestTwoHoldersOfAnAddress(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		people := b.settle("amy", "bob", "cat", "dan")
+		slices.Sort(people)
+		look := func(want tocsin.PersonID) {
+			b.Helper()
+			b.inTenant(func(ctx context.Context, t *store.Tenant) error {
+				k, err := lookup(ctx, t, "both@x.example")
+				if k.Person != want {
+					b.Errorf("%s stands behind it, want %s", k.Person, want)
+				}
+				return err
+			})
+		}
+		for _, i := range []int{3, 0, 2, 1} {
+			b.exec(`insert into person_address (tenant, address, person) values ($1, 'both@x.example', $2)`, string(people[i]))
+		}
+		look(people[0])
+		b.exec(`update person set kind = 'guest' where tenant = $1 and person in ($2, $3)`, string(people[0]), string(people[1]))
+		look(people[2])
+		for _, id := range []string{"g2", "g1", "g3"} {
+			b.fold(b.item(kindGroup, tocsin.PersonID(id), groupSeen{ID: id, Name: id, Mail: "all@x.example", Kind: "distribution"}))
+		}
+		b.inTenant(func(ctx context.Context, t *store.Tenant) error {
+			k, err := lookup(ctx, t, "all@x.example")
+			if k.Name != "g1" {
+				b.Errorf("%s stands behind it, want g1", k.Name)
+			}
+			return err
+		})
+	})
+}
+
+// TestAskedAnewMeanwhile: a round that is under way undoes neither that its source was made due nor that all is to be
+// asked from the beginning.
+func TestAskedAnewMeanwhile(t *testing.T) {
+	inBoth(t, 20, "", func(f *field) {
+		f.ask("users")
+		state := `select token = '', succeeded, due from source where tenant = $1 and name = 'users'`
+		meanwhile := func(do func(), broken bool) {
+			f.Helper()
+			once := sync.OnceFunc(do)
+			f.between = func(r *http.Request, res *http.Response) *http.Response {
+				if strings.HasSuffix(r.URL.Path, "/users/delta") {
+					once()
+					if broken {
+						res.StatusCode = http.StatusForbidden
+					}
+				}
+				return res
+			}
+			f.ask("users")
+			f.between = nil
+		}
+		askAll := func() {
+			if err := f.st.Update(context.Background(), func(tx *store.Tx) error { return AskAll(context.Background(), tx) }); err != nil {
+				f.Error(err)
+			}
+		}
+		meanwhile(askAll, false)
+		f.want("all is asked", state, "1 0 0")
+		f.ask("users")
+		f.want("and was", `select token <> '', succeeded > 0, due > 0 from source where tenant = $1 and name = 'users'`, "1 1 1")
+		meanwhile(askAll, true)
+		f.want("all is asked, and the round failed", state, "1 0 0")
+		f.ask("users")
+		due := func() { f.exec(`update source set due = 0 where tenant = $1`) }
+		for _, broken := range []bool{false, true} {
+			meanwhile(due, broken)
+			f.want("it is due", `select due from source where tenant = $1 and name = 'users'`, "0")
 		}
 	})
 }

@@ -38,13 +38,14 @@ const resumable = time.Hour
 
 // began notes that a round of the source has begun, and gives when. A round that was cut short keeps its beginning, so
 // that what it had read already is not asked again; so does one that failed, but only as long as it would have been good
-// for, lest a single mailbox that always fails keep the others from being read anew.
+// for, lest a single mailbox that always fails keep the others from being read anew. It is due from now on, so that
+// somebody who makes it due while it is under way (due is 0 then) is not taken for how it was before.
 func (c *Collector) began(ctx context.Context, s source) (time.Time, error) {
 	now := c.Store.Clock().Now()
 	var started int64
 	err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		return t.QueryRow(ctx, `insert into source (tenant, name, started) values ($1, $2, $3)
-			on conflict (tenant, name) do update set started = case
+		return t.QueryRow(ctx, `insert into source (tenant, name, started, due) values ($1, $2, $3, $3)
+			on conflict (tenant, name) do update set due = excluded.due, started = case
 				when source.started > source.succeeded and source.started > source.failed and source.started > $4 then source.started
 				when source.started > source.succeeded and source.started <= source.failed and source.started > $5 then source.started
 				else excluded.started end
@@ -54,18 +55,19 @@ func (c *Collector) began(ctx context.Context, s source) (time.Time, error) {
 	return tocsin.FromMillis(started), err
 }
 
-// ended notes how a round went, and when the next is due.
-func (c *Collector) ended(ctx context.Context, name string, failed error, next time.Time) error {
+// ended notes how the round that began at a time went, and when the next is due. Who made the source due meanwhile has it
+// asked again at once; and where all is to be asked from the beginning (see [AskAll]), the round counts for nothing.
+func (c *Collector) ended(ctx context.Context, name string, began time.Time, failed error, next time.Time) error {
 	now := c.Store.Clock().Now()
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		var err error
 		if failed == nil {
-			_, err = t.Exec(ctx, `update source set succeeded = $3, failed = 0, because = '', mend = '', due = $4, done = total
-				where tenant = $1 and name = $2`, name, tocsin.Millis(now), tocsin.Millis(next))
+			_, err = t.Exec(ctx, `update source set succeeded = $3, failed = 0, because = '', mend = '', due = case when due = 0 then due else $4 end, done = total
+				where tenant = $1 and name = $2 and started = $5`, name, tocsin.Millis(now), tocsin.Millis(next), tocsin.Millis(began))
 		} else {
 			p := Explain(failed)
-			_, err = t.Exec(ctx, `update source set failed = $3, because = $4, mend = $5, due = $6 where tenant = $1 and name = $2`,
-				name, tocsin.Millis(now), p.What, p.Do, tocsin.Millis(next))
+			_, err = t.Exec(ctx, `update source set failed = $3, because = $4, mend = $5, due = case when due = 0 then due else $6 end
+				where tenant = $1 and name = $2 and started = $7`, name, tocsin.Millis(now), p.What, p.Do, tocsin.Millis(next), tocsin.Millis(began))
 		}
 		if err != nil {
 			return err
@@ -121,10 +123,11 @@ func (c *Collector) progress(ctx context.Context, name string, done, total int) 
 	})
 }
 
-// keep stores the source's delta token; what the token stands behind is in the journal by then.
-func (c *Collector) keep(ctx context.Context, name, token string) error {
+// keep stores the source's delta token in place of the one that the round began with; what it stands behind is in the
+// journal by then. Where that one was taken away meanwhile, all is to be read again, and the new one is dropped.
+func (c *Collector) keep(ctx context.Context, name, began, token string) error {
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `update source set token = $3 where tenant = $1 and name = $2`, name, token)
+		_, err := t.Exec(ctx, `update source set token = $3 where tenant = $1 and name = $2 and token = $4`, name, token, began)
 		return err
 	})
 }
