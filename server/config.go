@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,13 +27,14 @@ import (
 	"tocsin.dev/graph"
 )
 
-// Config is every setting. The path a.b in the YAML file is TOCSIN_A_B in the environment and --a.b on the command
+// Config is every setting. The path a.b in the YAML file is TOCSIN_A_B in the environment and --set a.b=… on the command
 // line; a later one of these wins. An unknown one is refused. The zero value of a limit is Microsoft's published one.
 type Config struct {
 	Data     string `koanf:"data"`     // directory for the journal and, unless database says otherwise, the tables
 	Listen   string `koanf:"listen"`   // address of the pages and the API
 	URL      string `koanf:"url"`      // where browsers reach the pages, if a proxy stands before them
 	Database string `koanf:"database"` // empty: SQLite in data; or postgres://…
+	Proxies  string `koanf:"proxies"`  // networks of proxies before the pages whose X-Forwarded-For is believed: 10.0.0.0/8, ::1/128
 	TLS      struct {
 		Certificate string `koanf:"certificate"` // PEM files; both empty: plain HTTP, for loopback or behind a proxy
 		Key         string `koanf:"key"`
@@ -128,9 +133,34 @@ func Load(path string, environ []string, flags map[string]string) (Config, error
 	}
 	var c Config
 	if err := k.Unmarshal("", &c); err != nil {
-		return c, tocsin.Problemf(tocsin.Invalid, "Durations look like 5m or 90s, numbers like 16.", "A setting has the wrong form: %s.", firstLine(err))
+		return c, misfit(k)
 	}
 	return c, c.check()
+}
+
+// misfit names the setting that does not have the form of its default.
+func misfit(k *koanf.Koanf) error {
+	forms := koanf.New(".")
+	if err := forms.Load(structs.Provider(Defaults(), "koanf"), nil); err != nil {
+		return err
+	}
+	for _, key := range forms.Keys() {
+		value, form := fmt.Sprint(k.Get(key)), ""
+		switch forms.Get(key).(type) {
+		case time.Duration:
+			if _, err := time.ParseDuration(value); err != nil {
+				form = "a duration, such as 5m or 90s"
+			}
+		case int:
+			if _, err := strconv.Atoi(value); err != nil {
+				form = "a whole number, such as 16"
+			}
+		}
+		if form != "" {
+			return tocsin.Problemf(tocsin.Invalid, "Give "+form+".", "The setting %s is %q.", key, value)
+		}
+	}
+	return tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for the form of each.", "A setting has the wrong form.")
 }
 
 func loadFile(k *koanf.Koanf, path string, known map[string]bool) error {
@@ -157,12 +187,12 @@ func fromEnvironment(environ []string, known map[string]bool) (map[string]string
 	out := map[string]string{}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if !strings.HasPrefix(name, "TOCSIN_") || strings.HasPrefix(name, "TOCSIN_TEST_") || slices.Contains(clientNames, name) {
+		if !strings.HasPrefix(name, "TOCSIN_") || strings.HasPrefix(name, "TOCSIN_TEST_") || slices.Contains(clientNames, name) || serviceLink.MatchString(name) {
 			continue
 		}
 		key, ok := names[name]
 		if !ok {
-			return nil, tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for every setting; nearest: "+nearest(name, slices.Collect(maps.Keys(names)))+".",
+			return nil, tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for every setting."+nearest(name, slices.Collect(maps.Keys(names))),
 				"No setting is called %s in the environment.", name)
 		}
 		out[key] = value
@@ -173,21 +203,28 @@ func fromEnvironment(environ []string, known map[string]bool) (map[string]string
 // clientNames are the environment's words for the command's client half, and are no settings of the server.
 var clientNames = []string{"TOCSIN_SERVER", "TOCSIN_TOKEN", "TOCSIN_TENANT", "TOCSIN_CA", "TOCSIN_SHARED"}
 
+// serviceLink are the names that Kubernetes puts into the environment for a Service called tocsin.
+// https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+var serviceLink = regexp.MustCompile(`^TOCSIN_(SERVICE_HOST|SERVICE_PORT.*|PORT|PORT_.*)$`)
+
 func unknown(key, where string, known map[string]bool) error {
-	return tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for every setting; nearest: "+nearest(key, slices.Collect(maps.Keys(known)))+".",
+	return tocsin.Problemf(tocsin.Invalid, "See `tocsin serve --check` for every setting."+nearest(key, slices.Collect(maps.Keys(known))),
 		"No setting is called %s (%s).", key, where)
 }
 
-// nearest is the name that shares most with what was written.
+// nearest is a hint at the name that shares most with what was written; empty where none shares half.
 func nearest(s string, names []string) string {
 	slices.Sort(names)
-	best, most := "", -1
+	best, most := "", 0
 	for _, n := range names {
-		if c := common(s, n); c > most {
+		if c := common(s, n); c > most && 2*(c-common(s, "TOCSIN_")) > len(strings.TrimPrefix(s, "TOCSIN_")) {
 			best, most = n, c
 		}
 	}
-	return best
+	if best == "" {
+		return ""
+	}
+	return " Perhaps " + best + " was meant."
 }
 
 // common counts the letters that a and b share at the beginning and at the end.
@@ -223,29 +260,63 @@ func (c *Config) check() error {
 		return tocsin.Problemf(tocsin.Invalid, "Use debug, info, warn or error.", "No log.level is called %q.", c.Log.Level)
 	case !slices.Contains([]string{"text", "json"}, c.Log.Format):
 		return tocsin.Problemf(tocsin.Invalid, "Use text or json.", "No log.format is called %q.", c.Log.Format)
+	case !c.Every.positive():
+		return tocsin.Problemf(tocsin.Invalid, "Give durations of at least a second, such as 5m.", "A setting every.… is shorter than a second.")
+	case !listenable(c.Listen):
+		return tocsin.Problemf(tocsin.Invalid, "Write it as 127.0.0.1:8420, or :8420 for every address of this machine.", "The setting listen is %q, which is no address.", c.Listen)
 	case c.Batches < 1:
 		return tocsin.Problemf(tocsin.Invalid, "Use a number from 1.", "The setting batches is %d.", c.Batches)
 	}
+	c.URL = strings.TrimRight(c.URL, "/")
 	if c.URL != "" {
-		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return tocsin.Problemf(tocsin.Invalid, "Write it as https://tocsin.example.", "The setting url is %q, which is no address.", c.URL)
+		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return tocsin.Problemf(tocsin.Invalid, "Write it as https://tocsin.example, with no path.", "The setting url is %q, which is no address of a server.", c.URL)
+		}
+	}
+	for _, n := range networks(c.Proxies) {
+		if _, err := netip.ParsePrefix(n); err != nil {
+			return tocsin.Problemf(tocsin.Invalid, "Write networks as 10.0.0.0/8, separated by commas.", "The setting proxies has %q, which is no network.", n)
 		}
 	}
 	return nil
+}
+
+func listenable(address string) bool {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 0 && n < 1<<16
+}
+
+// positive says whether every interval is long enough to be one.
+func (e Every) positive() bool {
+	return min(e.Directory, e.Roles, e.Domains, e.Settings, e.Rules, e.Members, e.Absent) >= time.Second
+}
+
+func networks(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// proxies are those whose word on a client's address is believed.
+func (c Config) proxies() []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range networks(c.Proxies) {
+		if p, err := netip.ParsePrefix(n); err == nil { // check has refused what is none
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // Sheet is the settings as YAML, without secrets: what --check prints.
 func (c Config) Sheet() string {
 	hide(&c.Key.Value)
 	hide(&c.Owner.Token)
-	if u, err := url.Parse(c.Database); err == nil && u.User != nil {
-		u.User = url.User(u.User.Username())
-		c.Database = u.String()
-	}
-	if u, err := url.Parse(c.Journal.URL); err == nil && u.User != nil {
-		u.User = url.User(u.User.Username())
-		c.Journal.URL = u.String()
-	}
+	c.Limits = Limits(c.Limits.graph().OrDefaults())
+	c.Database = bare(c.Database)
+	c.Journal.URL = bare(c.Journal.URL)
 	k := koanf.New(".")
 	if err := k.Load(structs.Provider(c, "koanf"), nil); err != nil {
 		return err.Error() // a struct of our own
@@ -255,6 +326,22 @@ func (c Config) Sheet() string {
 		fmt.Fprintf(&b, "%s: %v\n", key, k.Get(key))
 	}
 	return b.String()
+}
+
+// bare is a list of addresses with neither credentials nor queries, which may hold some.
+func bare(list string) string {
+	parts := strings.Split(list, ",")
+	for i, p := range parts {
+		u, err := url.Parse(p)
+		switch {
+		case err != nil:
+			parts[i] = "(set)"
+		case u.Host != "":
+			u.User, u.RawQuery, u.Fragment = nil, "", ""
+			parts[i] = u.String()
+		}
+	}
+	return strings.Join(parts, ",")
 }
 
 func hide(s *string) {

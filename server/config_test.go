@@ -38,15 +38,19 @@ func TestLoadRefuses(t *testing.T) {
 		flags      map[string]string
 		says       []string
 	}{
-		{"an unknown setting", "lisen: x\n", nil, nil, []string{"lisen", "nearest: listen"}},
-		{"an unknown setting below", "every:\n  rule: 5m\n", nil, nil, []string{"every.rule", "nearest: every.rules"}},
+		{"an unknown setting", "lisen: x\n", nil, nil, []string{"lisen", "Perhaps listen was meant"}},
+		{"an unknown setting below", "every:\n  rule: 5m\n", nil, nil, []string{"every.rule", "Perhaps every.rules was meant"}},
 		{"an unknown environment", "", []string{"TOCSIN_LISTN=x"}, nil, []string{"TOCSIN_LISTN", "TOCSIN_LISTEN"}},
-		{"an unknown flag", "", nil, map[string]string{"dta": "x"}, []string{"dta", "nearest: data"}},
-		{"no duration", "every:\n  rules: soon\n", nil, nil, []string{"wrong form", "5m"}},
+		{"an unknown flag", "", nil, map[string]string{"dta": "x"}, []string{"dta", "Perhaps data was meant"}},
+		{"no duration", "every:\n  rules: soon\n", nil, nil, []string{`every.rules is "soon"`, "5m"}},
+		{"a negative interval", "every:\n  rules: -5s\n", nil, nil, []string{"shorter than a second"}},
+		{"no address to listen at", "listen: nonsense\n", nil, nil, []string{"nonsense", "127.0.0.1:8420"}},
 		{"no YAML", "listen: [\n", nil, nil, []string{"cannot be read", "YAML"}},
 		{"half of TLS", "tls:\n  key: k.pem\n", nil, nil, []string{"TLS needs"}},
 		{"a cluster without PostgreSQL", "journal:\n  url: nats://x\n", nil, nil, []string{"PostgreSQL"}},
 		{"a level of its own", "log:\n  level: loud\n", nil, nil, []string{"loud"}},
+		{"an address with a path", "url: https://tocsin.example/x\n", nil, nil, []string{"no path"}},
+		{"a network that is none", "proxies: 10.0.0.1\n", nil, nil, []string{"10.0.0.0/8"}},
 		{"an address that is none", "url: tocsin.example\n", nil, nil, []string{"https://"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -72,7 +76,7 @@ func TestLoadRefuses(t *testing.T) {
 
 // TestSheet: what --check prints holds no secret.
 func TestSheet(t *testing.T) {
-	c, err := Load("", []string{"TOCSIN_DATABASE=postgres://u:hunter2@db/x", "TOCSIN_KEY_VALUE=hunter2", "TOCSIN_OWNER_EMAIL=a@b.example", "TOCSIN_OWNER_TOKEN=hunter2hunter2hunter2"}, nil)
+	c, err := Load("", []string{"TOCSIN_DATABASE=postgres://u:hunter2@db/x?password=hunter2", "TOCSIN_JOURNAL_URL=nats://hunter2@n1,nats://a:hunter2@n2", "TOCSIN_SERVICE_HOST=10.0.0.1", "TOCSIN_PORT=tcp://10.0.0.1:80", "TOCSIN_URL=https://tocsin.example/", "TOCSIN_KEY_VALUE=hunter2", "TOCSIN_OWNER_EMAIL=a@b.example", "TOCSIN_OWNER_TOKEN=hunter2hunter2hunter2"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +84,7 @@ func TestSheet(t *testing.T) {
 	if strings.Contains(sheet, "hunter2") {
 		t.Errorf("a secret shows:\n%s", sheet)
 	}
-	for _, want := range []string{"every.rules: 5m0s", "postgres://u@db/x", "limits.mailboxrequests: 0"} {
+	for _, want := range []string{"every.rules: 5m0s", "postgres://db/x", "limits.mailboxrequests: 10000"} {
 		if !strings.Contains(sheet, want) {
 			t.Errorf("%q is not in\n%s", want, sheet)
 		}

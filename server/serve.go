@@ -110,26 +110,28 @@ func (s *Server) connect() api.Connect {
 	}
 }
 
+// refuse answers with a problem.
+func refuse(w http.ResponseWriter, p *tocsin.Problem, status int) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
 // testClock moves the clock ahead: {"advance":"24h"}.
 func (s *Server) testClock(w http.ResponseWriter, r *http.Request) {
-	refuse := func(p *tocsin.Problem, status int) {
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(p)
-	}
 	c, ok := api.CallerOf(r.Context())
 	if !ok || c.Installation() != api.Owner {
-		refuse(tocsin.Problemf(tocsin.Denied, "Use an owner's token.", "The clock is an owner's to move."), http.StatusForbidden)
+		refuse(w, tocsin.Problemf(tocsin.Denied, "Use an owner's token.", "The clock is an owner's to move."), http.StatusForbidden)
 		return
 	}
 	list, err := s.Connections.List(r.Context())
 	if err != nil {
-		refuse(tocsin.AsProblem(err), http.StatusInternalServerError)
+		refuse(w, tocsin.AsProblem(err), http.StatusInternalServerError)
 		return
 	}
 	for _, c := range list {
 		if c.Cloud != "own" {
-			refuse(tocsin.Problemf(tocsin.Denied, "Use a server that is connected to a simulated tenant only.", "A real tenant is connected."), http.StatusForbidden)
+			refuse(w, tocsin.Problemf(tocsin.Denied, "Use a server that is connected to a simulated tenant only.", "A real tenant is connected."), http.StatusForbidden)
 			return
 		}
 	}
@@ -139,7 +141,7 @@ func (s *Server) testClock(w http.ResponseWriter, r *http.Request) {
 	err = json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&in)
 	d, derr := time.ParseDuration(in.Advance)
 	if err != nil || derr != nil || d < 0 {
-		refuse(tocsin.Problemf(tocsin.Invalid, `Send {"advance":"24h"}.`, "That is no time to move ahead by."), http.StatusUnprocessableEntity)
+		refuse(w, tocsin.Problemf(tocsin.Invalid, `Send {"advance":"24h"}.`, "That is no time to move ahead by."), http.StatusUnprocessableEntity)
 		return
 	}
 	s.Clock.Advance(d)

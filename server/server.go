@@ -80,14 +80,17 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if s.Journal, err = journal.Open(ctx, journal.Config{Dir: filepath.Join(c.Data, "journal"), URL: c.Journal.URL, Partitions: c.Journal.Partitions, Log: s.log}); err != nil {
 		return s, err
 	}
+	if w := s.Journal.Warn(); w != "" {
+		s.log.Warn(w)
+	}
 	if s.Store, err = store.Open(ctx, c.database(), s.Clock); err != nil {
 		return s, err
 	}
 	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: c.Limits.graph(), Log: s.log, HTTP: o.HTTP}
 	fold := &collect.Fold{Log: s.log}
-	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: "collect", Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
+	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
 	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Seal: keeper.Seal, Unseal: keeper.Open,
-		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Version: o.Version, Log: s.log})
+		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
 	if c.Owner.Email != "" {
@@ -103,12 +106,23 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("/api/", s.API)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.Handle("GET /metrics", s.metrics.handler())
+	mux.Handle("GET /metrics", s.API.Authenticate(s.installation(s.metrics.handler())))
 	if s.options.TestClock {
 		mux.Handle("POST /test/clock", s.API.Authenticate(http.HandlerFunc(s.testClock)))
 	}
 	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))
 	return mux
+}
+
+// installation lets only those through who have a role on the whole installation: what next tells is of all tenants.
+func (s *Server) installation(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := api.CallerOf(r.Context()); !ok || c.Installation() == "" {
+			refuse(w, tocsin.Problemf(tocsin.Denied, "Use an API token of an account with a role on all tenants: Authorization: Bearer tcs_….", "This is for those who run the installation."), http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Handler answers the pages, the API and the probes.
@@ -123,6 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.follow(ctx, "sweep", s.sweep) })
 	g.Go(func() error { return s.follow(ctx, "judge", s.judge) })
 	g.Go(func() error { return s.collect(ctx) })
+	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}

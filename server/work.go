@@ -43,7 +43,10 @@ func (s *Server) holding(ctx context.Context, lease string, work func(context.Co
 	renewing.Go(func() {
 		defer stop()
 		for pause(ctx, leaseFor/5) {
-			if _, ok, err := s.Store.Lease(ctx, lease, s.owner, leaseFor); err != nil || !ok {
+			once, cancel := context.WithTimeout(ctx, leaseFor/2)
+			_, ok, err := s.Store.Lease(once, lease, s.owner, leaseFor)
+			cancel()
+			if err != nil || !ok {
 				return
 			}
 		}
@@ -72,15 +75,22 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (s *Server) follow(ctx context.Context, name string, round func(ctx context.Context, lane int) error) error {
 	return s.hold(ctx, "facts/"+name, func(ctx context.Context) error {
 		for ctx.Err() == nil {
-			began := time.Now()
+			began, news := time.Now(), s.Store.Appended()
+			var failed error
 			for lane := range store.Lanes {
-				if err := round(ctx, lane); err != nil {
-					return err
-				}
+				failed = errors.Join(failed, round(ctx, lane)) // one lane's trouble is not the others'
+			}
+			if failed != nil && ctx.Err() == nil {
+				s.log.Error("what follows the facts is held up; it tries again", "follower", name, "error", failed)
+				pause(ctx, 5*time.Second)
 			}
 			// A round looks at all that changed: while much does, fewer and larger rounds cost less.
 			pause(ctx, min(3*time.Since(began), 2*time.Second))
-			s.Store.Wait(ctx)
+			select {
+			case <-ctx.Done():
+			case <-news:
+			case <-time.After(500 * time.Millisecond): // what another replica wrote
+			}
 		}
 		return nil
 	})
@@ -92,6 +102,24 @@ func (s *Server) sweep(ctx context.Context, lane int) error {
 
 func (s *Server) judge(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "judge", lane, collect.Judge(s.Store, s.Journal))
+}
+
+// chores are done now and then, by one replica: what ends by itself is told, what is old is dropped.
+func (s *Server) chores(ctx context.Context) error {
+	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
+		if err := collect.TellEnds(ctx, s.Store); err != nil {
+			return err
+		}
+		if hour == 0 {
+			if err := s.Store.Trim(ctx); err != nil {
+				return err
+			}
+		}
+		if err := s.Clock.Sleep(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 // collect keeps a collector running for every connection that is not paused. A tenant is collected from by the first of its
@@ -151,6 +179,11 @@ func (s *Server) waitForConnections(ctx context.Context) {
 func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	client, err := s.Connections.Client(ctx, c)
 	if err != nil {
+		// A credential that does not open, say: it will not mend itself, so the connection says it.
+		if note := s.Connections.Broke(ctx, c, err); note != nil {
+			return note
+		}
+		pause(ctx, 30*time.Second)
 		return err
 	}
 	collector := &collect.Collector{Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,

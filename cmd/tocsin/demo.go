@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tocsin.dev"
+	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/server"
@@ -112,16 +113,28 @@ func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 	g.Go(func() error { return s.Serve(ctx, l) })
 	g.Go(func() error { return world.Run(ctx) })
 	in := world.Access()
-	_, err = s.Connections.Create(ctx, demoOwner, connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret,
+	conn, err := s.Connections.Create(ctx, demoOwner, connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret,
 		Cloud: "own", Own: connect.Own{Authority: in.Authority, Graph: in.Graph}})
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
 		err = nil // --data of an earlier demo
+	} else if err == nil {
+		err = trust(ctx, s, conn.Tenant)
 	}
 	if err != nil {
 		return err
 	}
 	invite(cmd.OutOrStdout(), conf.Address(l), password)
 	return g.Wait()
+}
+
+// trust makes the partner of the demo's stories a trusted one.
+func trust(ctx context.Context, s *server.Server, tenant tocsin.TenantID) error {
+	ctx = api.WithCaller(ctx, api.Caller{Email: demoOwner, By: "session", Grants: []api.Grant{{Tenant: api.Everywhere, Role: api.Owner}}})
+	in := api.CreatePartnerIn{Body: api.PartnerNew{Domain: "contoso-logistics.example", Owner: demoOwner,
+		Reason: "The carrier whose papers are archived with them", Expires: s.Clock.Now().AddDate(1, 0, 0)}}
+	in.Tenant = tenant
+	_, err := s.API.CreatePartner(ctx, in)
+	return err
 }
 
 const demoOwner = "demo@tocsin.example"
