@@ -227,3 +227,27 @@ func TestIdempotency(t *testing.T) {
 		}
 	})
 }
+
+// TestOwnDomainIsNoPartner: a domain of the tenant's own is inside as it is.
+func TestOwnDomainIsNoPartner(t *testing.T) {
+	st := storetest.SQLite(t)
+	s := serve(t, st)
+	settle(t, st, acme)
+	err := s.owner.Do(t.Context(), "partners create", api.CreatePartnerIn{In: in(acme), Body: api.PartnerNew{Domain: domainOf(acme), Owner: "o", Reason: "r", Expires: inHalfAYear}}, nil)
+	if code(err) != tocsin.Invalid {
+		t.Errorf("one's own domain as a partner: %v", err)
+	}
+}
+
+// TestPausedSources: where every connection is paused nothing is fresh.
+func TestPausedSources(t *testing.T) {
+	st := storetest.SQLite(t)
+	s := serve(t, st)
+	settle(t, st, acme)
+	call[api.Connection](t, s.owner, "connections pause", act(connectionOf)(acme))
+	for _, x := range call[api.Page[api.Source]](t, s.owner, "sources list", api.ListIn{In: in(acme)}).Items {
+		if x.State != "paused" {
+			t.Errorf("%s is %s", x.Name, x.State)
+		}
+	}
+}

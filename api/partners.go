@@ -66,6 +66,11 @@ func (s *Service) CreatePartner(ctx context.Context, in CreatePartnerIn) (Partne
 		if publicMail[domain] {
 			return Partner{}, invalid("Excuse single addresses with an exception instead.", "%s gives addresses to anybody, so it cannot be trusted as a whole.", domain)
 		}
+		if own, err := number(ctx, t, (&query{}).add("select count(*) from domain where tenant = $1 and lower(name) = ?", domain)); err != nil {
+			return Partner{}, err
+		} else if own > 0 {
+			return Partner{}, invalid("Give a domain of somebody else.", "%s is an accepted domain of the tenant: it counts as inside already.", domain)
+		}
 		r := partnerRow{Partner: Partner{Domain: domain, Owner: owner, Reason: reason}, expires: tocsin.Millis(b.Expires), created: tocsin.Millis(s.now())}
 		err = t.QueryRow(ctx, `insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, $3, $4, $5, $6)
 			on conflict (tenant, domain) do update set owner = excluded.owner, reason = excluded.reason, expires = excluded.expires returning created`,

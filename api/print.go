@@ -37,6 +37,9 @@ func (r *run) print(v reflect.Value) error {
 		return nil
 	}
 	if isPage(v.Type()) {
+		if len(items) == 0 {
+			fmt.Fprintln(r.cmd.ErrOrStderr(), "nothing")
+		}
 		return printRows(w, items)
 	}
 	return printLines(w, v, "")
@@ -58,7 +61,7 @@ var columns = map[string][]string{
 	"Token":      {"id", "name", "account", "role", "tenant", "expires", "used"},
 	"Exception":  {"id", "rule", "scope", "value", "owner", "expires", "reason"},
 	"Partner":    {"domain", "owner", "expires", "reason"},
-	"Group":      {"name", "mail", "kind", "outside"},
+	"Group":      {"name", "mail", "kind", "outside_members"},
 }
 
 func printRows(w io.Writer, items []reflect.Value) error {
@@ -71,6 +74,9 @@ func printRows(w io.Writer, items []reflect.Value) error {
 	for _, item := range items {
 		by := map[string]reflect.Value{}
 		members(item, func(name string, v reflect.Value) { by[name] = v })
+		if g, ok := item.Interface().(Group); ok {
+			by["outside_members"] = reflect.ValueOf(outsideWords(g))
+		}
 		cells := make([]string, len(show))
 		for i, name := range show {
 			cells[i] = cell(by[name], 60)
@@ -78,6 +84,17 @@ func printRows(w io.Writer, items []reflect.Value) error {
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
 	return t.Flush()
+}
+
+// outsideWords are a group's members outside; none is not the same as not asked.
+func outsideWords(g Group) string {
+	switch {
+	case g.Outside == nil:
+		return "not asked yet"
+	case len(g.Outside) == 0:
+		return "none"
+	}
+	return strings.Join(g.Outside, ", ")
 }
 
 // printLines prints a member a line, and what has members itself below it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
 	"tocsin.dev"
 	"tocsin.dev/store"
 )
@@ -186,6 +187,9 @@ func (s *Service) ChangePassword(ctx context.Context, in PasswordIn) (None, erro
 	}
 	if err := goodPassword(in.Body.New, c.Email); err != nil {
 		return None{}, err
+	}
+	if norm.NFKC.String(in.Body.New) == norm.NFKC.String(in.Body.Old) {
+		return None{}, invalid("Choose another.", "The new password is the present one.")
 	}
 	hash, err := s.hashPassword(ctx, in.Body.New)
 	if err != nil {

@@ -45,6 +45,10 @@ func sourcesOf(ctx context.Context, t *store.Tenant, now time.Time) ([]Source, e
 		Source
 		started, succeeded, failed, due int64
 	}
+	paused, err := allPaused(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	q := (&query{}).add("select name, started, succeeded, failed, because, mend, due, done, total from source where tenant = $1 order by name")
 	rows, err := find(ctx, t, q, func(r *row) []any {
 		return []any{&r.Name, &r.started, &r.succeeded, &r.failed, &r.Because, &r.Mend, &r.due, &r.Done, &r.Total}
@@ -52,10 +56,19 @@ func sourcesOf(ctx context.Context, t *store.Tenant, now time.Time) ([]Source, e
 	out := make([]Source, len(rows))
 	for i, r := range rows {
 		r.Started, r.Succeeded, r.Failed, r.Due = tocsin.FromMillis(r.started), tocsin.FromMillis(r.succeeded), tocsin.FromMillis(r.failed), tocsin.FromMillis(r.due)
-		r.State = freshness(r.Source, now)
+		if r.State = freshness(r.Source, now); paused {
+			r.State = "paused"
+		}
 		out[i] = r.Source
 	}
 	return out, err
+}
+
+// allPaused says whether nothing is read of a tenant since each of its connections is paused.
+func allPaused(ctx context.Context, t *store.Tenant) (bool, error) {
+	var all, paused int
+	err := t.QueryRow(ctx, `select count(*), coalesce(sum(case when state = 'paused' then 1 else 0 end), 0) from connection where tenant = $1`).Scan(&all, &paused)
+	return all > 0 && all == paused, err
 }
 
 // freshness is the state of a source.

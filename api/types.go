@@ -171,7 +171,7 @@ type Capability struct {
 }
 
 // Source is something that is read again and again, and how fresh it is.
-// States: waiting (never begun), reading, fresh, late (due and not read), failed.
+// States: waiting (never begun), reading, fresh, late (due and not read), failed, paused (as every connection is).
 type Source struct {
 	Name      string    `json:"name"`
 	State     string    `json:"state"`

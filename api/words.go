@@ -125,7 +125,7 @@ func summary(r tocsin.MailRule) string {
 		does = append(does, "deleted for good")
 	}
 	if r.Importance != "" {
-		does = append(does, "marked as of "+r.Importance+" importance")
+		does = append(does, "marked with "+r.Importance+" importance")
 	}
 	add("put into the categories", strings.Join(r.Categories, ", "))
 	if len(r.Unknown) > 0 {
@@ -157,12 +157,34 @@ func which(r tocsin.MailRule) string {
 			values, more = values[:3], " …"
 		}
 		if w := words(values); w == "yes" || w == "" {
-			parts = append(parts, phrase(t.Name))
+			parts = append(parts, plain(t.Name))
 		} else {
 			parts = append(parts, phrase(t.Name)+" "+w+more)
 		}
 	}
 	return "Mail where " + strings.Join(parts, " and ")
+}
+
+// plain is a predicate that has no words of its own, as people say it after "Mail where".
+func plain(name string) string {
+	if w, ok := map[string]string{
+		"sent_to_me": "the owner is a recipient", "sent_only_to_me": "the owner is the only recipient", "sent_cc_me": "the owner is in copy",
+		"sent_to_or_cc_me": "the owner is a recipient or in copy", "not_sent_to_me": "the owner is no recipient", "has_attachments": "there are attachments",
+	}[name]; ok {
+		return w
+	}
+	if what, ok := strings.CutPrefix(name, "is_"); ok {
+		switch what {
+		case "encrypted", "signed", "permission_controlled", "low_priority":
+			return "it " + phrase(name)
+		}
+		article := "a "
+		if strings.ContainsRune("aeiou", rune((what + " ")[0])) {
+			article = "an "
+		}
+		return "it is " + article + phrase(what)
+	}
+	return phrase(name)
 }
 
 func joined(list []string) string {

@@ -139,9 +139,9 @@ func share(part, whole int) string {
 func percent(part, whole int) string {
 	switch {
 	case whole <= 0:
-		return "0 %"
+		return "0%"
 	case part >= whole:
-		return "100 %"
+		return "100%"
 	}
-	return fmt.Sprintf("%d %%", min(99, 100*part/whole))
+	return fmt.Sprintf("%d%%", min(99, 100*part/whole))
 }

@@ -47,7 +47,7 @@ func (w *web) connectionDo(r *http.Request) (string, *notice, error) {
 		return to, &notice{Kind: "good", What: "Paused: no call is made to Microsoft."}, err
 	case "resume":
 		_, err := w.svc.ResumeConnection(r.Context(), in)
-		return to, &notice{Kind: "good", What: "It goes on."}, err
+		return to, &notice{Kind: "good", What: "Resumed: it is read again."}, err
 	case "delete":
 		if r.PostFormValue("sure") != "yes" {
 			return to, nil, tocsin.Problemf(tocsin.Invalid, "Tick “I mean it” and send again.", "Nothing was forgotten.")
@@ -79,6 +79,9 @@ func tested(c api.Connection) *notice {
 }
 
 func (w *web) connect(_ http.ResponseWriter, _ *http.Request, p *page) (templ.Component, error) {
+	if !p.installs(api.Admin) {
+		return nil, tocsin.Problemf(tocsin.Denied, "Ask an administrator of this installation to connect it.", "Your role may not connect a tenant.")
+	}
 	return connectPage(p, api.ConnectionNew{Cloud: "global"}, "secret", nil), nil
 }
 
@@ -106,4 +109,10 @@ func (w *web) connectDo(rw http.ResponseWriter, r *http.Request, p *page) (templ
 	w.leaveNotice(rw, &notice{Kind: "good", What: "Connected. The first reading begins now.", Do: "Findings appear as mailboxes are read; nothing need be reloaded."})
 	http.Redirect(rw, r, tenantAt(c.Tenant, "connections", c.ID), http.StatusSeeOther)
 	return nil, nil
+}
+
+// underWay says whether how far a source has come tells something: while it is read, or where it stopped before its end.
+// After a round it would only tell how much had changed, which reads as though there were no more.
+func underWay(s api.Source) bool {
+	return s.Total > 0 && (s.State == "reading" || s.Done < s.Total)
 }

@@ -115,8 +115,13 @@ func TestViewerSeesNoForms(t *testing.T) {
 			t.Errorf("%s: %d", path, code)
 		}
 	}
-	if code, _ := s.get("/settings/accounts"); code != http.StatusForbidden {
-		t.Errorf("accounts for a viewer: %d", code)
+	for _, path := range []string{"/settings/accounts", "/connect"} {
+		if code, _ := s.get(path); code != http.StatusForbidden {
+			t.Errorf("%s for a viewer: %d", path, code)
+		}
+	}
+	if _, body := s.post("/settings/you/password", "old", password, "new", password); !strings.Contains(body, "The new password is the present one.") {
+		t.Errorf("the same password again:\n%s", body)
 	}
 }
 
