@@ -81,14 +81,16 @@ func deltaOf[T any](ctx context.Context, c *Collector, s deltaSource[T], token s
 	return round.Token(), nil
 }
 
-// take translates a change. In a whole round what is not told is empty; in a later one it has not changed, so the object
-// must be looked at as it is.
+// take translates a change. In a whole round what is not told is empty; in a later one, and of an object that was there
+// in this one already, it has not changed, so the object must be looked at as it is.
 func (r *deltaRound[T]) take(ch *graph.Change[T]) error {
-	if r.whole && r.seen[ch.ID] && told(ch.Raw, "displayName") < 1 {
+	selected := graph.Find(r.call).Select
+	part := ch.Removed == "" && (!r.whole || r.seen[ch.ID]) && told(ch.Raw, selected...) < len(selected)
+	if part && r.whole && r.again == "" && told(ch.Raw, "displayName") < 1 {
 		return nil // a further piece of an object that was there
 	}
 	r.seen[ch.ID] = true
-	if !r.whole && ch.Removed == "" && told(ch.Raw, graph.Find(r.call).Select...) < len(graph.Find(r.call).Select) {
+	if part && (!r.whole || r.again != "") {
 		if r.again == "" {
 			return errPartial
 		}

@@ -1,7 +1,11 @@
 package collect
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -309,6 +313,75 @@ func TestAskedAnewMeanwhile(t *testing.T) {
 		for _, broken := range []bool{false, true} {
 			meanwhile(due, broken)
 			f.want("it is due", `select due from source where tenant = $1 and name = 'users'`, "0")
+		}
+	})
+}
+
+// TestSeenTwiceInAWholeRound: what changes while a whole round is read: who is told again in part is asked for, and who is
+// told again as removed is removed; a further piece of a group is none of these.
+func TestSeenTwiceInAWholeRound(t *testing.T) {
+	inBoth(t, 20, "", func(f *field) {
+		f.ask("domains")
+		again := func(path string, pick func(o map[string]any) bool, extra func(id any) []any) {
+			f.between = func(r *http.Request, res *http.Response) *http.Response {
+				if res.StatusCode != http.StatusOK || !strings.HasSuffix(r.URL.Path, path) {
+					return res
+				}
+				raw, err := io.ReadAll(res.Body)
+				var page map[string]any
+				if err != nil || json.Unmarshal(raw, &page) != nil {
+					panic("a page that does not read")
+				}
+				list := page["value"].([]any)
+				if i := slices.IndexFunc(list, func(o any) bool { return pick(o.(map[string]any)) }); i >= 0 {
+					page["value"] = append(list, extra(list[i].(map[string]any)["id"])...)
+				}
+				out, err := json.Marshal(page)
+				if err != nil {
+					panic(err)
+				}
+				res.Body, res.ContentLength = io.NopCloser(bytes.NewReader(out)), int64(len(out))
+				res.Header.Del("Content-Length")
+				return res
+			}
+		}
+		var part, gone any
+		again("/users/delta", func(o map[string]any) bool { return o["mail"] != nil && o["@removed"] == nil }, func(id any) []any {
+			if part == nil {
+				part = id
+				return []any{map[string]any{"id": id, "accountEnabled": false}}
+			}
+			return nil
+		})
+		asked := f.calls("/users/{user-id}")
+		f.ask("users")
+		f.ok("users")
+		f.want("told in part, it is whole", `select name <> '', mail <> '', deleted from person where tenant = $1 and object_id = '`+fmt.Sprint(part)+`'`, "1 1 0")
+		if n := f.calls("/users/{user-id}") - asked; part == nil || n != 1 {
+			f.Errorf("who was told again in part (%v) was asked for %d times: %v", part, n, f.w.Requests().Calls)
+		}
+
+		f.exec(`update source set token = '' where tenant = $1`)
+		again("/users/delta", func(o map[string]any) bool { return o["id"] != part }, func(id any) []any {
+			if gone == nil {
+				gone = id
+				return []any{map[string]any{"id": id, "@removed": map[string]any{"reason": "deleted"}}}
+			}
+			return nil
+		})
+		f.ask("users")
+		f.want("told as removed", `select object_id from person where tenant = $1 and deleted > 0`, fmt.Sprint(gone))
+
+		piece := false
+		again("/groups/delta", func(o map[string]any) bool { return o["mail"] != nil }, func(id any) []any {
+			piece = true
+			return []any{map[string]any{"id": id, "members@delta": []any{}}}
+		})
+		f.ask("groups")
+		f.ok("groups")
+		f.want("a further piece", `select count(*) from mail_group where tenant = $1 and name = ''`, "0")
+		if !piece {
+			f.Error("no group was told in pieces")
 		}
 	})
 }
