@@ -129,10 +129,10 @@ type brokenData struct{ column, why string }
 
 func (b *brokenData) Error() string {
 	column := map[string]string{"auditdata": "AuditData", "raweventdata": "RawEventData"}[b.column]
-	if strings.Contains(b.why, "unexpected end") {
+	if strings.HasSuffix(b.why, "in the middle") {
 		return column + " ends in the middle: the export cut it off"
 	}
-	return column + " is no JSON: " + b.why
+	return column + ": " + b.why
 }
 
 // unwrapped takes the properties out of Azure's diagnostic form {time, operationName, category, properties:{…}}: they are the
@@ -226,16 +226,26 @@ func defender(o object) normal {
 	n := normal{shape: deviceLog, id: o.text("reportid", "reportidstring", "reportidlong")}
 	n.record = detect.Record{
 		ID: n.id, Time: timeOf(o.text("timestamp", "time", "timegenerated")), Operation: operationName(o.text("actiontype")),
-		Workload: o.text("application"), Actor: o.text("accountupn", "accountdisplayname", "accountname"), ActorKind: "user",
+		Workload: o.text("application"), Actor: principal(o), ActorKind: "user",
 		IP: addressOf(o.text("ipaddress")), UserAgent: o.text("useragent"), Target: o.text("objectname"),
 	}
-	if p := o.text("permissions"); p != "" {
-		n.record.Extra = map[string]any{"permissions": p}
-	}
-	if to := o.text("permissionsaddedto"); to != "" {
-		n.record.Target = to
+	x := extras{}
+	x.put("permissions", o.text("permissions"))
+	x.put("permissions_in", o.text("permissionsaddedto"))
+	if len(x) > 0 {
+		n.record.Extra = x
 	}
 	return n
+}
+
+// principal is who acted: by the address, which other logs have as well, before the name that is shown.
+func principal(o object) string {
+	for _, name := range []string{"accountupn", "userid", "userprincipalname"} {
+		if s := o.text(name); strings.Contains(s, "@") {
+			return s
+		}
+	}
+	return o.text("accountdisplayname", "accountname")
 }
 
 // operationName is an operation in one spelling: without the full stop and blanks at its end that some logs have.

@@ -23,6 +23,7 @@ import (
 //	error             a sign-in's error code; "0" is success
 //	protocol, requirement, resource, session, interactive, country, asn, risk, risk_aggregated, risk_state, risk_detail, risk_types
 //	category, reason  of a directory record
+//	permissions, permissions_in  of a consent in Defender's tables: the scopes, and the resource they open
 //	targets           the objects of a directory record: id, name, type, upn
 //	file, recipient, recipient_type, site, item_type of a SharePoint record
 var Events = excusing(slices.Concat(

@@ -110,8 +110,12 @@ func judgeConsent(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Fi
 	app, resource := consentedApp(r)
 	m := &consentByUser
 	terms := auditTerms(25, "an application may act as a person")
-	if everybody {
+	unsaid := auditText(r, "permissions_in") != "" // Defender's tables do not tell for whom
+	switch {
+	case everybody:
 		m, terms = &consentTenantWide, auditTerms(50, "for everybody in the organisation")
+	case unsaid:
+		terms.Add(25, "the record does not say for whom: it may be everybody")
 	}
 	if reach := reachingScopes.FindString(scopes); reach != "" {
 		terms.Add(20, "it may reach mail, files or the directory ("+strings.TrimRight(reach, ".")+")")
@@ -123,8 +127,11 @@ func judgeConsent(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Fi
 		terms.Add(10, "granted by an application")
 	}
 	for_ := r.Actor
-	if everybody {
+	switch {
+	case everybody:
 		for_ = "everybody"
+	case unsaid:
+		for_ = "people (the record does not say for whom)"
 	}
 	asked := ""
 	if resource != "" {
@@ -133,13 +140,20 @@ func judgeConsent(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Fi
 	if scopes != "" {
 		asked += " with " + scopes
 	}
-	why := fmt.Sprintf("The application %s was allowed to act for %s%s%s.", app, for_, asked, auditBy(r))
-	return auditOne(auditFinding(o, m, r, r.Actor, strings.ToLower(app), strings.ToLower(r.Actor), why, terms))
+	name, subject := "The application "+app, strings.ToLower(app)
+	if app == "" {
+		name, subject = "An application that the record does not name", strings.ToLower(resource)
+	}
+	why := fmt.Sprintf("%s was allowed to act for %s%s%s.", name, for_, asked, auditBy(r))
+	return auditOne(auditFinding(o, m, r, r.Actor, subject, strings.ToLower(r.Actor), why, terms))
 }
 
 // consentedApp is the application that was allowed, and the resource it may reach. A record of consent has the application as its
 // target; one of a grant has the resource, and the application among the properties or as a second target.
 func consentedApp(r *detect.Record) (app, resource string) {
+	if in := auditText(r, "permissions_in"); in != "" {
+		return r.Target, in
+	}
 	target := auditTargetOf(r, "ServicePrincipal", "Application").Label()
 	if r.Operation == "Consent to application" || len(r.Modified) == 0 {
 		return target, ""
