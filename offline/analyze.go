@@ -45,6 +45,7 @@ func Analyze(ctx context.Context, opt Options, emit func(tocsin.Finding)) (Summa
 	if a.sorter.size <= 0 {
 		a.sorter.size = runSize
 	}
+	a.understood = map[string]bool{}
 	a.sum = Summary{Shapes: map[string]int{}, Operations: map[string]int{}, Findings: map[tocsin.Severity]int{}}
 	err := a.read(ctx)
 	if err == nil {
@@ -59,6 +60,8 @@ type analysis struct {
 	seen    *seen
 	domains *domains
 	sorter  sorter
+
+	understood map[string]bool // files with a record of a known form
 }
 
 // piece is what the reading of a file brings: records, or a broken piece.
@@ -120,6 +123,11 @@ func (a *analysis) read(ctx context.Context) error {
 	})
 	err := g.Wait()
 	a.sum.Files, a.sum.Bytes = len(a.opt.Files), bar.read
+	for _, file := range a.opt.Files {
+		if !a.understood[file] && !slices.Contains(a.sum.Unjudged, file) {
+			a.sum.Unjudged = append(a.sum.Unjudged, file)
+		}
+	}
 	return err
 }
 
@@ -214,6 +222,7 @@ func (a *analysis) keep(file string, from raw, n *normal) error {
 		a.sum.Strange++
 		return nil
 	}
+	a.understood[file] = true
 	a.sum.Records++
 	a.sum.Shapes[string(n.shape)]++
 	key := a.seen.key(n, from)

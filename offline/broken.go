@@ -1,9 +1,14 @@
 package offline
 
 import (
+	"compress/flate"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // Broken is a piece of a file that could not be read.
@@ -61,18 +66,50 @@ func (r *reader) read(s *source) error {
 				return err
 			}
 		default:
+			if head, _ := s.Peek(512); noText(head) {
+				r.bad(1, "%s", notLog)
+				return nil
+			}
 			return r.readCSV(s)
 		}
 	}
 }
 
-// plain is an error's text, for a reason: without the package's name before it.
-func plain(err error) string {
-	s := err.Error()
-	for _, p := range []string{"json: ", "csv: ", "gzip: ", "invalid character "} {
-		if rest, ok := strings.CutPrefix(s, p); ok && p != "invalid character " {
-			s = rest
+// notLog is what is said of a file that is no log at all.
+const notLog = "this is not a log: neither JSON nor CSV with known columns"
+
+// noText says whether the beginning of a file is no text: it has a null, or more than a tenth of it is no character.
+func noText(head []byte) bool {
+	odd := 0
+	for text := head; len(text) > 0; {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == 0:
+			return true
+		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\r' && r != '\n':
+			odd++
 		}
+		text = text[size:]
 	}
-	return s
+	return odd*10 > len(head)
+}
+
+// plain is an error's text for a reason, in words that ask for no knowledge of Go.
+func plain(err error) string {
+	var corrupt flate.CorruptInputError
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the file was cut off (gzip)"
+	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		return "the compressed data is damaged (gzip)"
+	case errors.As(err, &syntax) && strings.Contains(err.Error(), "unexpected end"):
+		return "the record ends in the middle"
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("the JSON is damaged at this place (character %d)", syntax.Offset)
+	case errors.As(err, &kind):
+		return "it is no JSON object"
+	}
+	return err.Error()
 }

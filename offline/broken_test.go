@@ -144,3 +144,76 @@ func TestEmptyLinesCount(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingJudged holds files in which nothing is understood to an exit status of 1 that names them, and to no clean summary.
+func TestNothingJudged(t *testing.T) {
+	for name, log := range map[string]string{
+		"apps.csv": "AppName,HighRisk,permissions\nEntApp01,No,User.Read\n", "a.json": `{"a":1}`, "list.json": "[]", "any.csv": "x,y\n1,2\n",
+	} {
+		_, notes, err := run(t, write(t, name, []byte(log)))
+		var p *tocsin.Problem
+		if !errors.As(err, &p) || !strings.Contains(p.What, name) || !strings.Contains(p.What, "was judged") {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if !strings.Contains(notes, "nothing could be judged") || strings.Contains(notes, "Found      nothing.") {
+			t.Errorf("%s: notes\n%s", name, notes)
+		}
+	}
+	_, notes, err := run(t, "testdata/unified.json", write(t, "apps.csv", []byte("a,b\n1,2\n")))
+	if err == nil || !strings.Contains(notes, "apps.csv: nothing in it was judged") || !strings.Contains(notes, "Found      3 critical") {
+		t.Errorf("one of two files: %v\n%s", err, notes)
+	}
+	if _, _, err := run(t, write(t, "part.jsonl", []byte(`{"a":1}`+"\n"+`{"Id":"1","Operation":"FileAccessed","Workload":"SharePoint","CreationTime":"2026-03-02T02:03:00"}`+"\n"))); err != nil {
+		t.Errorf("partly unknown: %v", err)
+	}
+}
+
+// TestPlainReasons holds reasons to words of their own.
+func TestPlainReasons(t *testing.T) {
+	whole, err := os.ReadFile("testdata/unified.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zipped(t, bytes.Repeat(whole, 50))
+	for name, c := range map[string]struct {
+		log  []byte
+		want string
+	}{
+		"null.jsonl": {[]byte("{\"a\":1}\n{\"a\":no}\n"), "the JSON is damaged at this place (character "},
+		"cut.gz":     {z[:len(z)-20], "the file was cut off (gzip)"},
+		"random.bin": {[]byte{0x8f, 0x2c, 0x01, 0xfe, 0x99, 0x0a, 0xc3, 0x2c, 0x00, 0x12, 0x81, 0x0a}, notLog},
+		"words.txt":  {[]byte("hello\nworld\n"), notLog},
+		"data.csv":   {[]byte("RecordId,AuditData\n1,[1]\n"), "AuditData: it is no JSON object"},
+	} {
+		got := analyze(t, Options{Files: []string{write(t, name, c.log)}})
+		if len(got.sum.First) != 1 || !strings.Contains(got.sum.First[0].Reason, c.want) {
+			t.Errorf("%s: %v, want %q", name, got.sum.First, c.want)
+		}
+	}
+}
+
+func TestDomainsAreChecked(t *testing.T) {
+	var p *tocsin.Problem
+	if _, _, err := run(t, "--domain", "not a domain!", "testdata/unified.json"); !errors.As(err, &p) || !strings.Contains(p.What, "not a domain!") {
+		t.Errorf("error %v", err)
+	}
+	for _, good := range []string{"contoso.com", "@Contoso.co.uk; a-b.example", "münchen.example", "xn--mnchen-3ya.example"} {
+		if err := checkDomains([]string{good}); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+}
+
+// TestDefenderConsent reads a consent from Defender's table: the resource is not the application, and the person is the same
+// as in the directory's own record of the act.
+func TestDefenderConsent(t *testing.T) {
+	log := `{"Timestamp":"2026-03-02T13:27:20Z","ActionType":"Add delegated permission grant.","Application":"Office 365","AccountObjectId":"aead923d","AccountDisplayName":"Amy Adams","ReportId":"r1","UserId":"amy@fabrikam.com","Permissions":"User.Read Mail.ReadWrite","PermissionsAddedTo":"Microsoft Graph","RawEventData":null,"AccountUpn":""}` + "\n"
+	got := analyze(t, Options{Files: []string{write(t, "x.jsonl", []byte(log))}})
+	if len(got.findings) != 1 {
+		t.Fatalf("findings %+v", got.findings)
+	}
+	f := got.findings[0]
+	if f.Person != "amy@fabrikam.com" || f.Severity != tocsin.High || !strings.HasPrefix(f.Why, "An application that the record does not name was allowed to act") || !strings.Contains(f.Why, "in Microsoft Graph with User.Read Mail.ReadWrite") {
+		t.Errorf("%s %s: %s", f.Person, f.Severity, f.Why)
+	}
+}

@@ -1,9 +1,12 @@
 package offline
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -16,7 +19,7 @@ const help = `Analyze reads exported logs of Microsoft 365 and prints what is da
 It takes the unified audit log (JSON, JSON lines, CSV with AuditData, OfficeActivity), Entra's sign-ins and directory audits (Graph,
 Log Analytics, diagnostic settings), risk detections and alerts, plain or gzipped, in any mixture; "-" is standard input.
 
-The exit status is 0 when all was read, whatever was found, and 1 when a piece could not be read or the command could not run.`
+The exit status is 0 when all was read, whatever was found, and 1 when a piece could not be read, nothing in a file was understood, or the command could not run.`
 
 // Command is "tocsin analyze". An error that it returns has been told nowhere yet; the exit status is 1 then.
 func Command() *cobra.Command {
@@ -44,6 +47,9 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 	least := tocsin.Severity(f.least)
 	if least.Rank() == 0 && least != tocsin.Info {
 		return tocsin.Problemf(tocsin.Invalid, "Use info, low, medium, high or critical.", "There is no severity %q.", f.least)
+	}
+	if err := checkDomains(f.domains); err != nil {
+		return err
 	}
 	out, notes := c.OutOrStdout(), c.ErrOrStderr()
 	var findings []tocsin.Finding
@@ -85,11 +91,43 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 	if hidden > 0 {
 		fmt.Fprintf(notes, "           %s below %s left out.\n", number(hidden, "finding"), least)
 	}
-	return brokenProblem(sum)
+	return errors.Join(unjudgedProblem(sum), brokenProblem(sum))
 }
 
 // maxShown is how many broken pieces are told one by one.
 const maxShown = 100
+
+// unjudgedProblem names the files that a clean result says nothing of.
+func unjudgedProblem(s Summary) error {
+	if len(s.Unjudged) == 0 {
+		return nil
+	}
+	names := make([]string, len(s.Unjudged))
+	for i, file := range s.Unjudged {
+		names[i] = clean(fileName(file))
+	}
+	return tocsin.Problemf(tocsin.Invalid, "See that it is an export of the logs that \"tocsin analyze --help\" names.",
+		"Nothing in %s was judged: there is no record of a known form in it.", strings.Join(names, ", "))
+}
+
+// domainName is a domain with a dot, in any script.
+var domainName = regexp.MustCompile(`^[\p{L}\p{N}](-*[\p{L}\p{N}_])*(\.[\p{L}\p{N}](-*[\p{L}\p{N}])*)+$`)
+
+// checkDomains refuses what cannot be a domain: with it everything would be called outside.
+func checkDomains(told []string) error {
+	for _, t := range told {
+		names := domainList(t)
+		for _, name := range names {
+			if !domainName.MatchString(name) {
+				return tocsin.Problemf(tocsin.Invalid, "Name domains as in contoso.com.", "%q is no domain.", t)
+			}
+		}
+		if len(names) == 0 {
+			return tocsin.Problemf(tocsin.Invalid, "Name domains as in contoso.com.", "%q is no domain.", t)
+		}
+	}
+	return nil
+}
 
 func brokenProblem(s Summary) error {
 	if s.Broken == 0 {

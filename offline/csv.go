@@ -91,7 +91,7 @@ func (t *table) header() error {
 		}
 		cells, err := t.split(bytes.TrimRight(line, "\r\n"))
 		if err != nil || len(cells) < 2 {
-			t.bad(t.in.line, "this is neither JSON nor a table with a header")
+			t.bad(t.in.line, "%s", notLog)
 			return io.EOF
 		}
 		t.names = make([]string, len(cells))

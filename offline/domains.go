@@ -26,11 +26,20 @@ type domains struct {
 func newDomains(told []string) *domains {
 	d := &domains{told: map[string]bool{}, org: map[string]int{}, users: map[string]int{}, named: map[string]bool{}}
 	for _, t := range told {
-		for _, name := range strings.FieldsFunc(t, func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
-			d.told[strings.ToLower(strings.TrimPrefix(name, "@"))] = true
+		for _, name := range domainList(t) {
+			d.told[name] = true
 		}
 	}
 	return d
+}
+
+// domainList are the names in a text that lists them, in lower case.
+func domainList(text string) []string {
+	names := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
+	for i, name := range names {
+		names[i] = strings.ToLower(strings.TrimPrefix(name, "@"))
+	}
+	return names
 }
 
 // learn looks at a record.

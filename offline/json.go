@@ -65,9 +65,6 @@ func whyInvalid(text []byte) string {
 	if err == nil {
 		return "not JSON"
 	}
-	if strings.Contains(err.Error(), "unexpected end") {
-		return "the record ends in the middle"
-	}
 	return plain(err)
 }
 

@@ -12,14 +12,15 @@ const maxBroken = 1000
 // Summary says what was read and what came of it.
 type Summary struct {
 	Files      int
-	Bytes      int64 // read from the files, as they lie on the disk
-	Records    int   // that were understood, with the repeated ones
-	Judged     int   // that a rule looked at, once each
-	Repeated   int   // that had been there before
-	Silent     int   // of operations that no rule looks at
-	Strange    int   // JSON or rows that are no record we know
-	Untimed    int   // judged without the time of the event
-	Broken     int   // pieces that could not be read
+	Bytes      int64    // read from the files, as they lie on the disk
+	Records    int      // that were understood, with the repeated ones
+	Judged     int      // that a rule looked at, once each
+	Repeated   int      // that had been there before
+	Silent     int      // of operations that no rule looks at
+	Strange    int      // JSON or rows that are no record we know
+	Untimed    int      // judged without the time of the event
+	Unjudged   []string // files in which no record was understood
+	Broken     int      // pieces that could not be read
 	First      []Broken
 	Shapes     map[string]int // records by the form they came in
 	Operations map[string]int // of the silent records; bounded

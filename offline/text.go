@@ -168,8 +168,23 @@ func WriteSummary(w io.Writer, s Summary) error {
 	if s.Broken > 0 {
 		p.line("Broken     %s that could not be read.", number(s.Broken, "piece"))
 	}
+	for _, file := range s.Unjudged {
+		p.line("Unjudged   %s: nothing in it was judged, for no record in it is of a known form.", clean(fileName(file)))
+	}
+	if s.Records == 0 {
+		p.line("Found      nothing could be judged.")
+		return p.err
+	}
 	p.line("Found      %s.", foundLine(s.Findings))
 	return p.err
+}
+
+// fileName is how a file is called in a sentence.
+func fileName(file string) string {
+	if file == "-" {
+		return "standard input"
+	}
+	return file
 }
 
 func (p *printer) domains(s Summary) {

@@ -115,14 +115,16 @@ AMY@fabrikam.com
 
 // TestCommand holds what the command prints and how it ends.
 func TestCommand(t *testing.T) {
-	out, notes, err := run(t, "--min-severity", "critical", "testdata/unified.json")
+	hidden := write(t, "name.json", []byte(`{"Id":"n1","CreationTime":"2026-03-02T02:03:00","Operation":"New-InboxRule","Workload":"Exchange","UserId":"amy@fabrikam.com",`+
+		`"Parameters":[{"Name":"Name","Value":".."},{"Name":"SubjectContainsWords","Value":"contract"},{"Name":"DeleteMessage","Value":"True"}]}`))
+	out, notes, err := run(t, "--min-severity", "critical", "testdata/unified.json", hidden)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out, "global-administrator-granted") || strings.Contains(out, "obfuscated-name") || strings.Contains(out, "\x1b") {
 		t.Errorf("out:\n%s", out)
 	}
-	for _, w := range []string{"Read       5 records in 1 file", "fabrikam.com: taken from the records", "FileAccessed (1)", "1 finding below critical left out."} {
+	for _, w := range []string{"Read       6 records in 2 files", "fabrikam.onmicrosoft.com: taken from the records", "FileAccessed (1)", "1 finding below critical left out."} {
 		if !strings.Contains(notes, w) {
 			t.Errorf("the summary lacks %q:\n%s", w, notes)
 		}
