@@ -78,8 +78,7 @@ func severityOf(rank int) tocsin.Severity {
 // days is how many days an overview goes back.
 const days = 30
 
-// daysPart counts what is new, by the day it was first seen. What was first seen lately was last seen no earlier, which
-// is what the index has.
+// daysPart counts what is new, by the day it was first seen, from the index finding_first alone.
 func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {
 	first := o.At.Truncate(24*time.Hour).AddDate(0, 0, 1-days)
 	for i := range days {
@@ -87,8 +86,8 @@ func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Ov
 	}
 	type row struct{ day, rank, n, fresh int }
 	q := (&query{}).add(`select (first_seen - ?) / 86400000, severity_rank, count(*), sum(case when first_seen >= ? and status in ('open', 'in_work') then 1 else 0 end)
-		from finding where tenant = $1 and status in (`, tocsin.Millis(first), tocsin.Millis(o.At.Add(-24*time.Hour)))
-	q.add(q.in(anys(allStatuses)...)+`) and severity_rank in (0, 1, 2, 3, 4) and last_seen >= ? and first_seen >= ? group by 1, severity_rank`, tocsin.Millis(first), tocsin.Millis(first))
+		from finding where tenant = $1 and first_seen >= ? group by 1, severity_rank`,
+		tocsin.Millis(first), tocsin.Millis(o.At.Add(-24*time.Hour)), tocsin.Millis(first))
 	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.day, &r.rank, &r.n, &r.fresh} })
 	for _, r := range rows {
 		o.New24h.add(severityOf(r.rank), r.fresh)
@@ -150,11 +149,16 @@ func (s *Service) sourcesPart(ctx context.Context, t *store.Tenant, _ Caller, o 
 // coveragePart says of how much the rest is said. Partial data reads incomplete, never clean.
 func coveragePart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {
 	c := Coverage{ByState: map[string]int{}, NotReadBy: []ReasonCount{}, Incomplete: []string{}, Connections: len(o.Connections)}
-	q := (&query{}).add("select mailbox, mailbox_because, count(*) from person where tenant = $1 and deleted = 0 group by mailbox, mailbox_because order by 3 desc, 1, 2")
+	// In the order of the index person_mailbox, so that nothing is sorted: of "deleted = 0" SQLite would conclude that
+	// grouping by deleted is needless, and then sort all people.
+	q := (&query{}).add("select mailbox, mailbox_because, count(*) from person where tenant = $1 and deleted <= 0 group by mailbox, deleted, mailbox_because")
 	rows, err := find(ctx, t, q, func(r *ReasonCount) []any { return []any{&r.State, &r.Because, &r.Count} })
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(rows, func(a, b ReasonCount) int {
+		return cmp.Or(b.Count-a.Count, cmp.Compare(a.State, b.State), cmp.Compare(a.Because, b.Because))
+	})
 	for _, r := range rows {
 		c.People += r.Count
 		c.ByState[r.State] += r.Count
