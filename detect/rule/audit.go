@@ -99,7 +99,7 @@ func auditFinding(o *detect.Org, m *detect.Meta, r *detect.Record, who, subject,
 	if r.ActorKind == "app" && who == r.Actor {
 		f.Person = "" // an application
 	}
-	f.Cause, f.Why = cause, why
+	f.Cause, f.Why = cause, detect.Shown(why)
 	f.Evidence = make([]tocsin.Evidence, 0, 1+len(before))
 	for _, n := range before {
 		if n.ID != "" && n.ID != r.ID {

@@ -155,7 +155,10 @@ func wordsIn(r *tocsin.MailRule, lexicon *detect.Lexicon) []string {
 
 // scored sets a finding's risk and why.
 func scored(f *tocsin.Finding, terms detect.Terms, why string) *tocsin.Finding {
-	f.Why = why
+	f.Why = detect.Shown(why)
+	for i := range terms {
+		terms[i].Why = detect.Shown(terms[i].Why)
+	}
 	detect.Score(f, terms)
 	return f
 }
