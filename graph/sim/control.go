@@ -1,25 +1,38 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/story"
 )
 
-// Control serves what tests and people do to the simulator:
-//
-//	POST /story     a story as text; ?mode=now (all at once, the default), clock (as its time comes) or live&over=5m
-//	POST /fault     a Fault as JSON; DELETE ends all
-//	POST /clock     {"advance":"24h"}
-//	POST /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
-//	POST /forget    all delta tokens are unknown from now on
-//	GET  /truth     JSON lines; GET /requests; GET /digest; GET /clock
+const routes = `POST   /story     a story as text; ?mode=now (all at once, the default), clock (as its time comes) or live&over=5m (2m if not said)
+POST   /fault     a fault as JSON: {"path":"/users/*", "kind":"throttle", "times":3}
+DELETE /fault     ends all faults
+POST   /clock     {"advance":"24h"}
+GET    /clock     what the time is
+POST   /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
+POST   /forget    all delta tokens are unknown from now on
+GET    /truth     what was done, and what must be found, as JSON lines
+GET    /requests  what was asked of the service
+GET    /digest    a digest of the tenant's state
+`
+
+// Control serves what tests and people do to the simulator; GET / lists the routes.
 func (s *Sim) Control() http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		io.WriteString(w, routes)
+	})
 	mux.HandleFunc("POST /story", s.controlStory)
 	mux.HandleFunc("POST /fault", s.controlFault)
 	mux.HandleFunc("DELETE /fault", func(w http.ResponseWriter, _ *http.Request) { s.Heal(); w.WriteHeader(http.StatusNoContent) })
@@ -48,6 +61,10 @@ func (s *Sim) controlStory(w http.ResponseWriter, r *http.Request) {
 		wrong(w, err)
 		return
 	}
+	if len(st.World) == 0 && len(st.Acts) == 0 && len(st.Expects) == 0 {
+		wrong(w, errors.New("the story is empty"))
+		return
+	}
 	switch r.URL.Query().Get("mode") {
 	case "", "now":
 		err = s.Play(st)
@@ -56,7 +73,7 @@ func (s *Sim) controlStory(w http.ResponseWriter, r *http.Request) {
 			s.catchUp()
 		}
 	case "live":
-		over, bad := time.ParseDuration(r.URL.Query().Get("over"))
+		over, bad := time.ParseDuration(cmp.Or(r.URL.Query().Get("over"), "2m"))
 		if err = bad; err == nil {
 			err = s.Live(st, over)
 		}
@@ -127,6 +144,12 @@ func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if in.Roles != nil {
+		for _, role := range *in.Roles {
+			if !knownRole(role) {
+				wrong(w, fmt.Errorf("no application permission is called %q", role))
+				return
+			}
+		}
 		s.Consent(*in.Roles...)
 	}
 	if in.Content != nil {
@@ -139,6 +162,11 @@ func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {
 		s.Remove(*in.Removed)
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// knownRole says whether Microsoft Graph has an application permission of that name.
+func knownRole(name string) bool {
+	return slices.ContainsFunc(appRoles, func(r appRole) bool { return r.name == name })
 }
 
 func (s *Sim) controlTruth(w http.ResponseWriter, _ *http.Request) {

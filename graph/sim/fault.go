@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ const (
 
 // Fault is something that goes wrong with calls.
 type Fault struct {
-	Path   string    `json:"path"`             // of the calls: with or without the version; * any part or several; "": all
+	Path   string    `json:"path"`             // of the calls: with or without the version; * any text, also over several parts; "": all
 	Method string    `json:"method,omitempty"` // "": any
 	Kind   FaultKind `json:"kind"`
 	Times  int       `json:"times,omitempty"`  // how often; 0: until cleared
@@ -114,7 +113,7 @@ func (fs *faults) hit(method, path string) *Fault {
 	return nil
 }
 
-// matches says whether the path is meant: each * stands for one part, a * at the end for all that follow.
+// matches says whether the path is meant, in whatever case: each * stands for any text, also over several parts.
 func (f *Fault) matches(call string) bool {
 	if f.Path == "" || f.Path == "*" {
 		return true
@@ -124,14 +123,27 @@ func (f *Fault) matches(call string) bool {
 	if first, rest, ok := strings.Cut(call, "/"); ok && (first == "v1.0" || first == "beta") && !strings.HasPrefix(want, first) {
 		call = rest
 	}
-	if head, ok := strings.CutSuffix(want, "*"); ok && strings.Count(call, "/") > strings.Count(want, "/") {
-		parts := strings.SplitAfter(call, "/")
-		call = strings.Join(parts[:strings.Count(want, "/")+1], "")
-		call = strings.TrimSuffix(call, "/")
-		want = head + "*"
+	return starMatch(strings.ToLower(want), strings.ToLower(call))
+}
+
+// starMatch says whether the text is the pattern with something, or nothing, for each *.
+func starMatch(pattern, text string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	text, ok := strings.CutPrefix(text, head)
+	if !ok || !star {
+		return ok && text == ""
 	}
-	ok, err := path.Match(strings.ToLower(want), strings.ToLower(call))
-	return ok && err == nil
+	for {
+		part, more, again := strings.Cut(rest, "*")
+		if !again {
+			return strings.HasSuffix(text, part)
+		}
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text, rest = text[i+len(part):], more
+	}
 }
 
 // skew is how wrong the service's clock is.

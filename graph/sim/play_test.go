@@ -228,7 +228,7 @@ func TestControlOverSockets(t *testing.T) {
 		method, path, body string
 		want               int
 	}{
-		{"POST", "/story", everything, 204}, {"POST", "/story", "nonsense", 400}, {"POST", "/story?mode=live&over=1m", "# x\n", 204}, {"POST", "/story?mode=x", "# x\n", 400},
+		{"POST", "/story", everything, 204}, {"POST", "/story", "nonsense", 400}, {"POST", "/story?mode=live&over=1m", "domain fabrikam.com\n", 204}, {"POST", "/story?mode=x", "# x\n", 400},
 		{"POST", "/clock", `{"advance":"24h"}`, 200}, {"POST", "/clock", `{"advance":"-1h"}`, 400}, {"POST", "/clock", `{"forward":"1h"}`, 400},
 		{"POST", "/fault", `{"path":"/users","kind":"throttle","times":2,"after":"0.5"}`, 204}, {"POST", "/fault", `{"kind":"x"}`, 400}, {"DELETE", "/fault", "", 204},
 		{"POST", "/consent", `{"roles":["User.Read.All"],"disabled":false}`, 204}, {"POST", "/forget", "", 204}, {"GET", "/clock", "", 200},
