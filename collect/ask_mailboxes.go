@@ -21,6 +21,7 @@ type owner struct {
 	person                tocsin.PersonID
 	object                string
 	licensed, synced, can *bool
+	read                  bool  // their mailbox was read when it was asked last
 	told                  int64 // when the directory last told of them, Unix milliseconds
 	folders               map[string]tocsin.Folder
 }
@@ -34,7 +35,7 @@ func (c *Collector) owners(ctx context.Context, column string, since time.Time, 
 		return each(ctx, t, func(scan func(...any) error) error {
 			var o owner
 			var folders *string
-			if err := scan(&o.person, &o.object, &o.licensed, &o.synced, &o.can, &o.told, &folders); err != nil {
+			if err := scan(&o.person, &o.object, &o.licensed, &o.synced, &o.can, &o.read, &o.told, &folders); err != nil {
 				return err
 			}
 			if folders != nil && *folders != "" && *folders != "{}" {
@@ -44,11 +45,11 @@ func (c *Collector) owners(ctx context.Context, column string, since time.Time, 
 			}
 			out = append(out, o)
 			return nil
-		}, `select p.person, p.object_id, p.licensed, p.synced, p.enabled, p.seen, m.folders from person p
+		}, `select p.person, p.object_id, p.licensed, p.synced, p.enabled, p.mailbox = 'read', p.seen, m.folders from person p
 			left join mailbox m on m.tenant = p.tenant and m.person = p.person
 			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and coalesce(m.`+column+`, 0) < $2
 				and (p.mailbox not in ('none', 'out_of_scope') or p.mailbox_asked < $3) and p.seen >= $4
-			order by coalesce(m.`+column+`, 0), p.person`, tocsin.Millis(since), absentBefore, told)
+			order by case when m.`+column+` > p.mailbox_asked then m.`+column+` else p.mailbox_asked end, p.person`, tocsin.Millis(since), absentBefore, told)
 	})
 	return out, err
 }
@@ -69,12 +70,19 @@ const together = 200
 // the journal. A mailbox that fails for a passing reason fails the round, after the others were read. While the people
 // are read for the first time, the mailboxes of those that are known already are asked beside that.
 func (c *Collector) poll(ctx context.Context, a asked) error {
-	p := polling{c: c, asked: a, told: c.Store.Clock().Now()}
+	row, err := c.row(ctx, a.source)
+	if err != nil {
+		return err
+	}
+	p := polling{c: c, asked: a, told: c.Store.Clock().Now(), lost: row.Succeeded == 0}
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(max(2, c.atOnce()*20/together))
-	err := p.feed(inner, g)
+	err = p.feed(inner, g)
 	if waited := g.Wait(); err == nil || errors.Is(err, context.Canceled) {
 		err = waited
+	}
+	if err == nil {
+		err = p.decide(ctx)
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -167,6 +175,76 @@ type polling struct {
 	done   int       // mailboxes
 	vain   int       // batches in a row of which nothing came
 	told   time.Time // when it was last said how far it has come
+
+	// Of mailboxes refused where nobody beside them was answered; see decide.
+	answered bool           // somebody was, in this round
+	lost     bool           // nobody ever was, or somebody refused now was before
+	refused  []journal.Item // each says that its mailbox is out of scope
+	denied   error          // what Graph answered
+}
+
+// refusal is a mailbox that was refused in words that may mean it alone, or all of them.
+type refusal struct {
+	body any // says that it alone is
+	err  error
+}
+
+// refusedEnough is how many mailboxes are refused, and nobody is answered, until asking on is held to be in vain.
+const refusedEnough = 10 * together
+
+// sort gives what can be told of a chunk, and keeps back the refusals while nobody is answered. It stops the round when
+// there are too many of these.
+func (p *polling) sort(owners []owner, bodies []any) (items []journal.Item, stop, failed error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.answered = p.answered || slices.ContainsFunc(bodies, answered)
+	for i, body := range bodies {
+		r, refused := body.(refusal)
+		if refused {
+			body = r.body
+		}
+		if body == nil {
+			continue
+		}
+		it, err := p.c.item(p.asked.kind, owners[i].person, body)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !refused || p.answered {
+			items = append(items, it)
+			continue
+		}
+		p.refused, p.denied = append(p.refused, it), r.err
+		p.lost = p.lost || owners[i].read
+	}
+	if !p.answered && p.lost && len(p.refused) >= refusedEnough {
+		stop = p.denied
+	}
+	return items, stop, nil
+}
+
+func answered(body any) bool {
+	switch b := body.(type) {
+	case rulesSeen:
+		return b.State == ""
+	case settingsSeen:
+		return b.State == ""
+	}
+	return false
+}
+
+// decide says in the end what the refusals mean that were kept back. Under RBAC for Applications the token holds no role,
+// so that a mailbox out of scope and a permission that is not granted read the same. Where somebody was answered, or it
+// was so before and only mailboxes that were never read are refused, each refusal is its mailbox's own.
+func (p *polling) decide(ctx context.Context) error {
+	if len(p.refused) == 0 {
+		return nil
+	}
+	if p.answered || !p.lost {
+		return p.c.append(ctx, p.refused)
+	}
+	p.failed = worst(p.failed, p.denied)
+	return nil
 }
 
 // chunk asks some mailboxes. Its error stops the others.
@@ -175,17 +253,11 @@ func (p *polling) chunk(ctx context.Context, owners []owner) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	items := make([]journal.Item, 0, len(bodies))
-	for i, body := range bodies {
-		if body == nil {
-			continue
-		}
-		it, err := p.c.item(p.asked.kind, owners[i].person, body)
-		if err != nil {
-			return err
-		}
-		items = append(items, it)
+	items, stopped, err := p.sort(owners, bodies)
+	if err != nil {
+		return err
 	}
+	failed = worst(failed, stopped)
 	if err := p.c.append(ctx, items); err != nil {
 		return err
 	}
@@ -321,6 +393,10 @@ func owned(owners []owner, results []graph.Result, take func(i int) (any, error)
 		}
 		if state, because := owners[i].absent(err, alone); state != "" {
 			out[i] = without(state, because)
+			continue
+		}
+		if d, ok := errors.AsType[*graph.Denied](err); ok && d.Code == "ErrorAccessDenied" {
+			out[i] = refusal{without(owners[i].absent(err, true)), err}
 			continue
 		}
 		failed = worst(failed, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/graph"
 	"tocsin.dev/store"
 	"tocsin.dev/stream"
 )
@@ -46,7 +48,7 @@ func TestDecidedMeanwhile(t *testing.T) {
 			b.exec(`delete from finding_change where tenant = $1`)
 			h, x := row()
 			b.decide("forward-outside", decided, b.st.Clock().Now().Add(time.Hour))
-			meets("gone", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h) }, string(decided), "")
+			meets("gone", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h, false) }, string(decided), "")
 			meets("again", h, func(ctx context.Context, f *filing) error { return f.again(ctx, &x, h) }, string(decided), "updated")
 			h.status = string(tocsin.Fixed)
 			meets("back", h, func(ctx context.Context, f *filing) error { return f.again(ctx, &x, h) }, string(decided), "updated")
@@ -54,7 +56,7 @@ func TestDecidedMeanwhile(t *testing.T) {
 		// Taken into work meanwhile, it is fixed all the same; accepted anew after the end, it stays.
 		h, _ := row()
 		b.decide("forward-outside", tocsin.InWork, time.Time{})
-		meets("in work", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h) }, "fixed", "updated fixed")
+		meets("in work", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h, false) }, "fixed", "updated fixed")
 		b.decide("forward-outside", tocsin.Accepted, b.st.Clock().Now().Add(-time.Minute))
 		h, x := row()
 		b.decide("forward-outside", tocsin.Accepted, b.st.Clock().Now().Add(time.Hour))
@@ -384,4 +386,59 @@ func TestSeenTwiceInAWholeRound(t *testing.T) {
 			f.Error("no group was told in pieces")
 		}
 	})
+}
+
+// TestRefusedTogether: whether refusals mean their mailboxes or that a permission is not granted is decided over the round.
+func TestRefusedTogether(t *testing.T) {
+	inBoth(t, 500, "", func(f *field) {
+		f.ask("domains", "users")
+		asks := func(answers func(n int) bool) (asked int, err error) {
+			var mu sync.Mutex
+			f.st.Clock().Advance(25 * time.Hour)
+			f.exec(`update source set started = $2 where tenant = $1 and name = 'rules'`, tocsin.Millis(f.st.Clock().Now()))
+			err = f.c.poll(f.Context(), asking(func(owners []owner) ([]any, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				results := make([]graph.Result, len(owners))
+				for i := range results {
+					if !answers(asked) {
+						results[i].Err = &graph.Denied{Code: "ErrorAccessDenied"}
+					}
+					asked++
+				}
+				return owned(owners, results, func(i int) (any, error) {
+					return rulesSeen{}, results[i].Err
+				}, func(state, because string) any { return rulesSeen{State: state, Absent: because} })
+			}))
+			f.folded(f.r)
+			return asked, err
+		}
+		f.exec(`insert into source (tenant, name) values ($1, 'rules')`)
+		count := func(state string) string {
+			return f.rows(`select count(*) from person where tenant = $1 and kind <> 'guest' and mailbox = $2`, state)[0]
+		}
+		none := func(int) bool { return false }
+		all, err := asks(none)
+		if _, ok := errors.AsType[*graph.Denied](err); !ok || count("out_of_scope") != "0" || all < 2*together {
+			t.Fatalf("all %d are refused: %v, %s out of scope", all, err, count("out_of_scope"))
+		}
+		n, err := asks(func(n int) bool { return n == all-1 })
+		if err != nil || n != all || count("read") != "1" || count("out_of_scope") != fmt.Sprint(all-1) {
+			t.Fatalf("only the last of %d is answered: %v, %s read, %s out of scope", n, err, count("read"), count("out_of_scope"))
+		}
+		// Who was read before is refused with the others: a permission was taken away.
+		f.exec(`update source set succeeded = 1 where tenant = $1 and name = 'rules'`)
+		if _, err = asks(none); err == nil || count("read") != "1" {
+			t.Errorf("who was read is refused now with all others: %v, %s read", err, count("read"))
+		}
+		// Only those that were refused before are asked.
+		f.exec(`update mailbox set rules_seen = $2 where tenant = $1`, tocsin.Millis(f.st.Clock().Now().Add(48*time.Hour)))
+		if n, err = asks(none); err != nil || n != all-1 {
+			t.Errorf("%d that were refused before are refused again: %v", n, err)
+		}
+	})
+}
+
+func asking(ask func([]owner) ([]any, error)) asked {
+	return asked{source: "rules", column: "rules_seen", kind: kindRules, ask: func(_ context.Context, o []owner) ([]any, error) { return ask(o) }}
 }
