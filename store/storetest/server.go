@@ -1,3 +1,5 @@
+//go:build unix
+
 package storetest
 
 import (
@@ -14,8 +16,6 @@ import (
 	"syscall"
 	"time"
 )
-
-var errAbsent = errors.New("no PostgreSQL is installed and TOCSIN_TEST_POSTGRES is not set")
 
 // reap starts the server and waits until the test process has ended, however it ended: its end of the pipe on standard
 // input is closed then. It stops the server and removes its directory.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/store"
 )
+
+var errAbsent = errors.New("no PostgreSQL is installed and TOCSIN_TEST_POSTGRES is not set")
 
 // Run runs test once on SQLite and once on PostgreSQL, each time with an empty database of its own.
 func Run(t *testing.T, test func(t *testing.T, st *store.Store)) {
