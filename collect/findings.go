@@ -16,6 +16,8 @@ type filing struct {
 	t     *store.Tenant
 	now   time.Time
 	rules map[string]bool // the rules that were asked: what they no longer find is fixed
+	// strict judges the same again as if nothing were trusted or excused: what is found then only is excused, not gone.
+	strict func() []tocsin.Finding
 
 	rows, notes [][]any // of new findings, and of the history
 }
@@ -53,14 +55,29 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 			return fmt.Errorf("file a finding of %s: %w", x.Rule, err)
 		}
 	}
+	var still map[string]bool
 	for _, id := range sortedKeys(had) {
 		if h := had[id]; h.status == string(tocsin.Open) || h.status == string(tocsin.InWork) || f.ended(h) {
-			if err := f.gone(ctx, h); err != nil {
+			if still == nil {
+				still = f.still()
+			}
+			if err := f.gone(ctx, h, still[id]); err != nil {
 				return err
 			}
 		}
 	}
 	return f.write(ctx)
+}
+
+// still are the ids of what would be found if nothing were trusted or excused.
+func (f *filing) still() map[string]bool {
+	ids := map[string]bool{}
+	if f.strict != nil {
+		for _, x := range f.distinct(f.strict()) {
+			ids[x.ID] = true
+		}
+	}
+	return ids
 }
 
 // distinct gives the findings their ids. Of two with the same cause the riskier stays.
@@ -144,8 +161,8 @@ func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 	return f.note(ctx, x.ID, string(x.Person), what, x.Why)
 }
 
-// gone marks a finding whose cause is gone as fixed.
-func (f *filing) gone(ctx context.Context, h filed) error {
+// gone marks a finding as fixed whose cause is gone, or is excused now: by a trusted partner, or an exception.
+func (f *filing) gone(ctx context.Context, h filed, excused bool) error {
 	n, err := f.t.Exec(ctx, `update finding set status = 'fixed', version = version + 1
 		where tenant = $1 and id = $2 and (status in ('open', 'in_work') or status = 'accepted' and accepted_until > 0 and accepted_until <= $3)`, h.id, tocsin.Millis(f.now))
 	if err != nil || n == 0 {
@@ -155,7 +172,11 @@ func (f *filing) gone(ctx context.Context, h filed) error {
 	if err := json.Unmarshal([]byte(h.body), &old); err != nil {
 		return err
 	}
-	return f.note(ctx, h.id, string(old.Person), "fixed", "The cause is gone.")
+	note := "The cause is gone."
+	if excused {
+		note = "It is excused: a trusted partner or an exception covers it (see Settings). The cause is still there, and the finding opens again when that ends."
+	}
+	return f.note(ctx, h.id, string(old.Person), "fixed", note)
 }
 
 // note writes a finding's history and tells it as a fact.

@@ -44,7 +44,12 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 		if err := r.reach(ctx, org, chunk); err != nil {
 			return err
 		}
-		f := filing{t: r.t, now: org.Now, rules: checkNames}
+		f := filing{t: r.t, now: org.Now, rules: checkNames, strict: func() (found []tocsin.Finding) {
+			for _, m := range list {
+				found = append(found, rule.Mailbox(org.strict(), m.Mailbox)...)
+			}
+			return found
+		}}
 		if err := f.file(ctx, found, `person in (`+store.In(len(chunk), 2)+`)`, anys(chunk)...); err != nil {
 			return err
 		}

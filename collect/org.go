@@ -30,6 +30,13 @@ func (r *run) organisation(ctx context.Context) (*organisation, error) {
 	return o, err
 }
 
+// strict is the organisation as if it trusted and excused nobody.
+func (o *organisation) strict() *detect.Org {
+	s := o.Org
+	s.Partners, s.Exceptions = nil, nil
+	return &s
+}
+
 func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 	now := t.Tx().Clock().Now()
 	o := &organisation{Org: detect.Org{Tenant: t.ID(), Domains: map[string]bool{}, Partners: map[string]bool{}, Now: now}}

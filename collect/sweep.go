@@ -75,7 +75,7 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 		names[s.Name] = true
 		args = append(args, s.Name)
 	}
-	f := filing{t: t, now: org.Now, rules: names}
+	f := filing{t: t, now: org.Now, rules: names, strict: func() []tocsin.Finding { return rule.Across(org.strict(), all) }}
 	return f.file(ctx, found, `rule in (`+store.In(len(args), 2)+`)`, args...)
 }
 
