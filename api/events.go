@@ -1,7 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
@@ -68,5 +72,74 @@ func listEvents(ctx context.Context, t *store.Tenant, in EventsIn) (Page[Event],
 		r.Who, r.Name = names[r.Person].address, names[r.Person].name
 		p.Items[i] = r.Event
 	}
-	return p, err
+	if err != nil {
+		return p, err
+	}
+	return p, changesOf(ctx, t, p.Items)
+}
+
+// changesOf adds to events of rules which rule it was, and what changed; the history has each under its event's id.
+func changesOf(ctx context.Context, t *store.Tenant, events []Event) error {
+	var ids, people []any
+	at := map[string]int{}
+	for i, e := range events {
+		if e.Type == "RULE" {
+			ids, people = append(ids, e.ID), append(people, string(e.Person))
+			at[e.ID] = i
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	q := &query{}
+	q.add("select id, rule, before, after from rule_change where tenant = $1 and person in (" + q.in(people...) + ") and id in (" + q.in(ids...) + ")")
+	type row struct{ id, rule, before, after string }
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.id, &r.rule, &r.before, &r.after} })
+	for _, r := range rows {
+		before, err1 := ruleThen(r.before)
+		after, err2 := ruleThen(r.after)
+		if err := errors.Join(err1, err2); err != nil {
+			return fmt.Errorf("history of rule %s: %w", r.rule, err)
+		}
+		e := &events[at[r.id]]
+		e.Rule = r.rule
+		if now := cmp.Or(after, before); now != nil {
+			e.RuleIs = visible(now.Name)
+		}
+		e.What = changePhrase(e.What, before, after)
+	}
+	return err
+}
+
+// changePhrase says what changed in a rule, at most three of its properties; of one that was made or deleted, what it does.
+func changePhrase(otherwise string, before, after *tocsin.MailRule) string {
+	switch {
+	case before == nil && after == nil:
+		return otherwise
+	case before == nil:
+		return "Made: " + summary(*after)
+	case after == nil:
+		return "Deleted: " + summary(*before)
+	}
+	var parts []string
+	for _, d := range diff(before, after) {
+		switch {
+		case d.Mark == "same":
+		case d.Label == "State":
+			parts = append(parts, "switched "+d.After)
+		case d.Mark == "removed":
+			parts = append(parts, d.Label+": no longer "+d.Before)
+		case d.Mark == "added":
+			parts = append(parts, d.Label+": "+d.After)
+		default:
+			parts = append(parts, d.Label+": "+d.Before+" → "+d.After)
+		}
+	}
+	if len(parts) == 0 {
+		return otherwise
+	}
+	if n := len(parts); n > 3 {
+		parts = append(parts[:3], fmt.Sprintf("and %d more", n-3))
+	}
+	return strings.Join(parts, "; ")
 }

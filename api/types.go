@@ -385,8 +385,10 @@ type Event struct {
 	Person tocsin.PersonID `json:"person"`
 	Who    string          `json:"who"` // the person's address
 	Name   string          `json:"name"`
-	What   string          `json:"what"` // a phrase
-	Body   json.RawMessage `json:"body"` // the event in its outward form
+	What   string          `json:"what"`                // a phrase
+	Rule   string          `json:"rule,omitempty"`      // of a change of a rule: its id
+	RuleIs string          `json:"rule_name,omitempty"` // and its name, after the change
+	Body   json.RawMessage `json:"body"`                // the event in its outward form
 }
 
 // Group is a mail-enabled group. Outside is null where its members were not asked yet.

@@ -46,7 +46,7 @@ func (c reach) boxes() int {
 // standing is the title of the capability that a sentence is about, where it can never be had.
 func standing(why string) string {
 	for _, k := range connect.Capabilities {
-		if k.Not != "" && strings.HasPrefix(why, k.Name+" is ") {
+		if k.Not != "" && (strings.HasPrefix(why, k.Name+" is ") || strings.HasPrefix(why, k.Title+" is ") || strings.HasPrefix(why, k.Title+" are ")) {
 			return k.Title
 		}
 	}
