@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,7 @@ const (
 
 // Fault is something that goes wrong with calls.
 type Fault struct {
-	Path   string    `json:"path"`             // of the calls: with or without the version; * any text, also over several parts; "": all
+	Path   string    `json:"path"`             // of the calls: with or without the version; * within a part of it, ** over several; "": all
 	Method string    `json:"method,omitempty"` // "": any
 	Kind   FaultKind `json:"kind"`
 	Times  int       `json:"times,omitempty"`  // how often; 0: until cleared
@@ -126,24 +127,20 @@ func (f *Fault) matches(call string) bool {
 	return starMatch(strings.ToLower(want), strings.ToLower(call))
 }
 
-// starMatch says whether the text is the pattern with something, or nothing, for each *.
+// starMatch says whether the text is of the pattern: * and the other signs of [path.Match] stay within a part of the
+// path, ** goes over any number of parts.
 func starMatch(pattern, text string) bool {
-	head, rest, star := strings.Cut(pattern, "*")
-	text, ok := strings.CutPrefix(text, head)
-	if !ok || !star {
-		return ok && text == ""
+	head, rest, deep := strings.Cut(pattern, "**")
+	if !deep {
+		ok, err := path.Match(pattern, text)
+		return ok && err == nil
 	}
-	for {
-		part, more, again := strings.Cut(rest, "*")
-		if !again {
-			return strings.HasSuffix(text, part)
+	for i := range len(text) + 1 {
+		if ok, err := path.Match(head, text[:i]); ok && err == nil && starMatch(rest, text[i:]) {
+			return true
 		}
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
-		}
-		text, rest = text[i+len(part):], more
 	}
+	return false
 }
 
 // skew is how wrong the service's clock is.

@@ -127,10 +127,10 @@ func TestFaultPaths(t *testing.T) {
 	}{
 		{"*", "/v1.0/users", true}, {"", "/v1.0/$batch", true}, {"/users", "/v1.0/users", true}, {"/v1.0/users", "/v1.0/users", true},
 		{"/beta/users", "/v1.0/users", false}, {"/users", "/v1.0/users/1", false}, {"/users/*", "/v1.0/users/1", true},
-		{"/users/*", "/v1.0/users/1/mailboxSettings", true}, {"/users/*/mailboxSettings", "/v1.0/users/1/mailboxSettings", true},
+		{"/users/*", "/v1.0/users/1/mailboxSettings", false}, {"/users/**", "/v1.0/users/1/mailboxSettings", true}, {"/users/*/mailboxSettings", "/v1.0/users/1/mailboxSettings", true},
 		{"/users/*/mailboxSettings", "/v1.0/users/1/messages", false}, {"/$batch", "/v1.0/$batch", true}, {"/users/delta*", "/v1.0/users/delta()", true},
-		{"*/messages", "/v1.0/users/1/messages", true}, {"/users/*/messages", "/v1.0/users/1/mailFolders/2/messages", true}, {"*/messages", "/v1.0/users/1/mailboxSettings", false},
-		{"*mail*s", "/v1.0/users/1/mailFolders", true}, {"/users/*x*", "/v1.0/users/1", false},
+		{"**/messages", "/v1.0/users/1/messages", true}, {"/users/**/messages", "/v1.0/users/1/mailFolders/2/messages", true}, {"**/messages", "/v1.0/users/1/mailboxSettings", false},
+		{"**mail*s", "/v1.0/users/1/mailFolders", true}, {"**messageRules**", "/v1.0/users/1/mailFolders/inbox/messageRules", true}, {"/users/*x*", "/v1.0/users/1", false},
 	} {
 		if got := (&Fault{Path: c.pattern}).matches(c.call); got != c.want {
 			t.Errorf("%s on %s: %v", c.pattern, c.call, got)
