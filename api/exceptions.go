@@ -35,6 +35,21 @@ func (s *Service) ListExceptions(ctx context.Context, in ExceptionsIn) (Page[Exc
 		for i := range rows {
 			list[i] = rows[i].view(s)
 		}
+		people := map[tocsin.PersonID]bool{}
+		for _, e := range list {
+			if e.Scope == detect.ScopePerson {
+				people[tocsin.PersonID(e.Value)] = true
+			}
+		}
+		names, err := namesOf(ctx, t, people)
+		if err != nil {
+			return p, err
+		}
+		for i := range list {
+			if e := &list[i]; e.Scope == detect.ScopePerson {
+				e.Name = names[tocsin.PersonID(e.Value)].address
+			}
+		}
 		p = paged(list, n, func(e Exception) string { return cursor("exceptions", e.ID) })
 		return total(in.Paging, p, func() (int, bool, error) {
 			return counted(ctx, t, (&query{}).add("exception where tenant = $1 and expires > ?", since))

@@ -415,6 +415,7 @@ type Exception struct {
 	Rule      string       `json:"rule"` // a detection's name, a family, or *
 	Scope     detect.Scope `json:"scope"`
 	Value     string       `json:"value"`
+	Name      string       `json:"name,omitempty"` // of a person: who it is, by address
 	Owner     string       `json:"owner"`
 	Reason    string       `json:"reason"`
 	Expires   time.Time    `json:"expires"`

@@ -27,6 +27,23 @@ func said(s string) templ.Component {
 	})
 }
 
+// prose shows text of ours in which `backticks` stand around what is typed or run.
+func prose(s string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		var b strings.Builder
+		parts := strings.Split(s, "`")
+		for i, p := range parts {
+			if i%2 == 1 && i < len(parts)-1 {
+				b.WriteString("<code>" + templ.EscapeString(p) + "</code>")
+				continue
+			}
+			b.WriteString(templ.EscapeString(p))
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	})
+}
+
 // raw shows a raw value: JSON laid out and tinted, anything else as it is; invisible characters as marks.
 func raw(s string) templ.Component {
 	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {

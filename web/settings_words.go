@@ -23,6 +23,15 @@ var roles = []roleMeaning{
 // tokenRoles are the roles in the order for a token: the least is what most programs need.
 var tokenRoles = roles
 
+// quietsWords says how many open findings fall silent.
+func quietsWords(n int, isMore bool, critical int) string {
+	more := ""
+	if isMore {
+		more = "at least "
+	}
+	return "This quiets " + more + plural(n, "open finding", "open findings") + ", " + thousands(critical) + " of them critical."
+}
+
 func scopeWord(s string) string {
 	if w, ok := map[string]string{
 		"person":  "A person, by id or address",

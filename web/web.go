@@ -87,10 +87,10 @@ func (w *web) routes(m *http.ServeMux) {
 
 	m.HandleFunc("GET /settings", w.inside("settings", "Settings", w.settings))
 	m.HandleFunc("GET /t/{tenant}/settings/organisation", t("settings", "Organisation", w.organisation))
-	m.HandleFunc("POST /t/{tenant}/settings/partners", w.act(w.partnerAdd))
+	m.HandleFunc("POST /t/{tenant}/settings/partners", w.inTenant("settings", "Trust a partner", w.sure(w.partnerQuiets, w.partnerAdd)))
 	m.HandleFunc("POST /t/{tenant}/settings/partners/delete", w.act(w.partnerDelete))
 	m.HandleFunc("GET /t/{tenant}/settings/exceptions", t("settings", "Exceptions", w.exceptions))
-	m.HandleFunc("POST /t/{tenant}/settings/exceptions", w.act(w.exceptionAdd))
+	m.HandleFunc("POST /t/{tenant}/settings/exceptions", w.inTenant("settings", "Excuse something", w.sure(w.exceptionQuiets, w.exceptionAdd)))
 	m.HandleFunc("POST /t/{tenant}/settings/exceptions/delete", w.act(w.exceptionDelete))
 	m.HandleFunc("GET /settings/accounts", w.inside("settings", "Accounts", w.accounts))
 	m.HandleFunc("POST /settings/accounts", w.act(w.accountAdd))
