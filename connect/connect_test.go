@@ -511,11 +511,16 @@ func TestRefused(t *testing.T) {
 		if err := b.client(c).SignIn(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		if err := b.s.Refused(b.Context(), c, nil); err != nil {
-			b.Fatal(err)
-		}
-		if now := b.get(c); now.State != On || now.Because != "" || now.Mend != "" {
-			b.Errorf("mended: %+v", now)
+		for _, answer := range []error{nil, &graph.Denied{Permissions: []string{"User.Read.All"}}} {
+			if err := b.s.Refused(b.Context(), c, &graph.Revoked{What: "x.", Do: "y."}); err != nil || b.get(c).State != Broken {
+				b.Fatal(err, b.get(c))
+			}
+			if err := b.s.Refused(b.Context(), c, answer); err != nil {
+				b.Fatal(err)
+			}
+			if now := b.get(c); now.State != On || now.Because != "" || now.Mend != "" {
+				b.Errorf("mended by %v: %+v", answer, now)
+			}
 		}
 	})
 }

@@ -196,7 +196,7 @@ func (s *Connections) Refused(ctx context.Context, c Connection, err error) erro
 	if _, denied := errors.AsType[*graph.Denied](err); err != nil && !denied {
 		return nil
 	}
-	if err == nil && now.State == Broken {
+	if now.State == Broken { // what is refused a permission has signed in
 		if err := s.proven(ctx, now); err != nil {
 			return err
 		}

@@ -287,12 +287,6 @@ var faults = []fault{
 	{name: "tokens that have expired", with: everything(sim.Fault{Kind: sim.Unauthorized, Every: 5}), goes: []string{"users", "domains"}},
 	{name: "tokens refused", with: []sim.Fault{{Kind: sim.Unauthorized, Path: "users/delta"}}, says: saying("Microsoft Graph does not accept the app's token", "Enterprise applications", "users"), goes: but("users")},
 	{name: "a claims challenge", with: []sim.Fault{{Kind: sim.Challenge, Path: "groups/delta"}}, says: saying("Conditional Access asks", "Exclude the app", "groups"), goes: but("groups")},
-	{name: "the secret replaced", with: everything(sim.Fault{Kind: sim.Unauthorized, Times: 1, Path: "users/delta"}), do: func(w *sim.Sim) { w.ReplaceSecret("another~secret~0123456789", time.Time{}) },
-		says: saying("The client secret is wrong.", "value, not its id", "users"), connection: [2]string{"The client secret is wrong.", "value, not its id"}},
-	{name: "the app disabled", do: func(w *sim.Sim) { w.Disable(true) }, undo: func(b *subject) { b.w.Disable(false) },
-		says: saying("The app is disabled in this tenant.", "Enable sign-in", "users", "rules"), connection: [2]string{"The app is disabled in this tenant.", "Enable sign-in"}},
-	{name: "the app deleted", do: func(w *sim.Sim) { w.Remove(true) }, undo: func(b *subject) { b.w.Remove(false) },
-		says: saying("The app is not in this tenant", "administrator consent", "users", "rules"), connection: [2]string{"The app is not in this tenant", "administrator consent"}},
 	{name: "consent revoked", with: []sim.Fault{{Kind: sim.Unauthorized, Times: 1, Path: "users/delta"}}, do: func(w *sim.Sim) { w.Consent() },
 		undo: func(b *subject) {
 			b.w.Consent(sim.ReadTier...)
@@ -305,6 +299,12 @@ var faults = []fault{
 		says: map[string][2]string{"users": {"The permission User.Read.All is not granted.", "test the connection"}, "rules": {"The permission MailboxSettings.Read is not granted.", "test the connection"},
 			"roles": {"The permission RoleManagement.Read.Directory is not granted.", "test the connection"}},
 		off: []string{"directory", "domains", "roles", "mailbox-rules", "mailbox-settings"}},
+	{name: "the secret replaced", with: everything(sim.Fault{Kind: sim.Unauthorized, Times: 1, Path: "users/delta"}), do: func(w *sim.Sim) { w.ReplaceSecret("another~secret~0123456789", time.Time{}) },
+		says: saying("The client secret is wrong.", "value, not its id", "users"), connection: [2]string{"The client secret is wrong.", "value, not its id"}},
+	{name: "the app disabled", do: func(w *sim.Sim) { w.Disable(true) }, undo: func(b *subject) { b.w.Disable(false) },
+		says: saying("The app is disabled in this tenant.", "Enable sign-in", "users", "rules"), connection: [2]string{"The app is disabled in this tenant.", "Enable sign-in"}},
+	{name: "the app deleted", do: func(w *sim.Sim) { w.Remove(true) }, undo: func(b *subject) { b.w.Remove(false) },
+		says: saying("The app is not in this tenant", "administrator consent", "users", "rules"), connection: [2]string{"The app is not in this tenant", "administrator consent"}},
 }
 
 // TestFaults lets one thing after the other go wrong under a running server, and something happen meanwhile. It is said,
