@@ -136,8 +136,13 @@ func starMatch(pattern, text string) bool {
 		return ok && err == nil
 	}
 	for i := range len(text) + 1 {
-		if ok, err := path.Match(head, text[:i]); ok && err == nil && starMatch(rest, text[i:]) {
-			return true
+		if ok, err := path.Match(head, text[:i]); !ok || err != nil {
+			continue
+		}
+		for k := i; k <= len(text); k++ {
+			if starMatch(rest, text[k:]) {
+				return true
+			}
 		}
 	}
 	return false
