@@ -212,7 +212,7 @@ func TestFirstLight(t *testing.T) {
 		amy, bruno, ines := "amy@"+w.Domain(), "bruno@"+w.Domain(), "ines@"+w.Domain()
 		eventually(t, "the findings", func() string {
 			had := findings(t, s, conn.Tenant, "open")
-			for _, want := range []string{"forward-outside " + amy, "obfuscated-name " + amy, "forward-everything " + bruno} {
+			for _, want := range []string{"forward-outside " + amy, "hidden-folder " + amy, "forward-everything " + bruno} {
 				if _, ok := had[want]; !ok {
 					return fmt.Sprintf("%q is not among %v", want, keys(had))
 				}

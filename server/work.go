@@ -107,13 +107,12 @@ func (s *Server) judge(ctx context.Context, lane int) error {
 // chores are done now and then, by one replica: what ends by itself is told, what is old is dropped.
 func (s *Server) chores(ctx context.Context) error {
 	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
-		if err := collect.TellEnds(ctx, s.Store); err != nil {
-			return err
-		}
+		failed := collect.TellEnds(ctx, s.Store)
 		if hour == 0 {
-			if err := s.Store.Trim(ctx); err != nil {
-				return err
-			}
+			failed = errors.Join(failed, s.Store.Trim(ctx))
+		}
+		if failed != nil && ctx.Err() == nil {
+			s.log.Error("a chore was not done; it is tried again", "error", failed)
 		}
 		if err := s.Clock.Sleep(ctx, time.Minute); err != nil {
 			return err
