@@ -454,3 +454,119 @@ func TestOneMailboxOfMany(t *testing.T) {
 		return ""
 	})
 }
+
+// TestPausedServer: a pause stops every request at once, whatever is due, and resuming lets all go on.
+func TestPausedServer(t *testing.T) {
+	w := world(t, 60, calmStory)
+	b := begin(t, pressed(t), w, nil)
+	b.reads(time.Time{}, allSources...)
+	in := api.ByIDAct{}
+	in.Tenant, in.ID = b.tenant(), b.conn.ID
+	if _, err := b.s.API.PauseConnection(as(t.Context(), api.Owner), in); err != nil {
+		t.Fatal(err)
+	}
+	before := w.Requests().Total
+	b.s.Clock.Advance(24 * time.Hour) // everything is due
+	for deadline := time.Now().Add(1500 * time.Millisecond); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if n := w.Requests().Total; n != before {
+			t.Fatalf("%d requests went out while it was paused", n-before)
+		}
+	}
+	if c := b.connection(); c.State != "paused" {
+		t.Errorf("the connection is %s: %s", c.State, c.Because)
+	}
+	for name, s := range b.sources() {
+		if s.Because != "" {
+			t.Errorf("%s says %q, for a pause that somebody wanted", name, s.Because)
+		}
+	}
+	acts(t, 0, w)
+	if _, err := b.s.API.ResumeConnection(as(t.Context(), api.Owner), in); err != nil {
+		t.Fatal(err)
+	}
+	b.reads(b.s.Clock.Now(), allSources...)
+	eventually(t, "what happened meanwhile", func() string {
+		if _, ok := findings(t, b.s, b.tenant(), "open")["forward-outside amy@"+w.Domain()]; !ok {
+			return "is not seen"
+		}
+		return ""
+	})
+}
+
+// TestSmallPermissionSets: known small sets of permissions work whole, or degrade with the reason (DESIGN.md part 4).
+func TestSmallPermissionSets(t *testing.T) {
+	const works, degraded, off = "works", "degraded", "off"
+	for _, c := range []struct {
+		name, granted string
+		capabilities  map[string]string
+		reads         []string
+		says          map[string][2]string
+		finds         []string // rules that find something in Amy's mailbox
+		misses        []string
+	}{
+		{name: "the single consent", granted: "User.Read.All Directory.Read.All AuditLog.Read.All Application.Read.All Policy.Read.All DeviceManagementManagedDevices.Read.All Mail.Read MailboxSettings.Read Sites.Read.All",
+			capabilities: map[string]string{"directory": works, "domains": works, "roles": works, "mailbox-rules": works, "mailbox-settings": works, "mailbox-forwarding": off},
+			reads:        allSources, finds: []string{"forward-outside", "hidden-folder", "hides-money-mail"}},
+		{name: "Entra by API credentials", granted: "Directory.Read.All AuditLog.Read.All",
+			capabilities: map[string]string{"directory": works, "domains": works, "roles": works, "mailbox-rules": off, "mailbox-settings": off},
+			reads:        []string{"domains", "users", "groups", "roles"},
+			says:         saying("The permission MailboxSettings.Read is not granted.", "administrator consent", "rules", "settings"), misses: []string{"forward-outside"}},
+		{name: "the stream", granted: "Mail.Read MailboxSettings.Read User.Read.All",
+			capabilities: map[string]string{"directory": degraded, "domains": degraded, "roles": off, "mailbox-rules": works, "mailbox-settings": works},
+			reads:        []string{"domains", "users", "rules", "settings"}, finds: []string{"forward-outside", "hidden-folder"},
+			says: map[string][2]string{"groups": {"The permission GroupMember.Read.All is not granted.", "administrator consent"}, "roles": {"The permission RoleManagement.Read.Directory is not granted.", "administrator consent"}}},
+		{name: "investigations", granted: "Directory.Read.All Mail.ReadWrite MailboxSettings.ReadWrite User.Read.All",
+			capabilities: map[string]string{"directory": works, "domains": works, "roles": works, "mailbox-rules": works, "mailbox-settings": works},
+			reads:        allSources, finds: []string{"forward-outside", "hidden-folder"}},
+		{name: "no folders", granted: "User.Read.All Directory.Read.All MailboxSettings.Read",
+			capabilities: map[string]string{"directory": works, "mailbox-rules": degraded, "mailbox-settings": works},
+			reads:        allSources, finds: []string{"forward-outside"}, misses: []string{"hidden-folder"}},
+		{name: "nothing", granted: "",
+			capabilities: map[string]string{"directory": off, "domains": off, "roles": off, "mailbox-rules": off, "mailbox-settings": off},
+			says: map[string][2]string{"users": {"The permission User.Read.All is not granted.", "administrator consent"}, "domains": {"The permission Organization.Read.All is not granted.", "administrator consent"},
+				"rules": {"Nobody's mailbox can be asked", "people are not read"}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := world(t, 60, calmStory)
+			w.Consent(strings.Fields(c.granted)...)
+			b := begin(t, pressed(t), w, nil)
+			b.reads(time.Time{}, c.reads...)
+			for name, s := range c.says {
+				b.says(name, s[0], s[1])
+			}
+			eventually(t, "what is found", func() string {
+				had := findings(t, b.s, b.tenant(), "open")
+				for _, rule := range c.finds {
+					if _, ok := had[rule+" amy@"+w.Domain()]; !ok {
+						return fmt.Sprintf("%s is not among %v", rule, keys(had))
+					}
+				}
+				return folded(t, b.s)
+			})
+			for _, rule := range c.misses {
+				if _, ok := findings(t, b.s, b.tenant())[rule+" amy@"+w.Domain()]; ok {
+					t.Errorf("%s was found without the permission for it", rule)
+				}
+			}
+			eventually(t, "the capabilities", func() string {
+				conn := b.connection()
+				if conn.State != "on" {
+					return "the connection is " + string(conn.State) + ": " + conn.Because
+				}
+				for _, v := range conn.Capabilities {
+					if want := c.capabilities[v.Name]; want != "" && string(v.State) != want {
+						return fmt.Sprintf("%s is %s (%s), want %s", v.Name, v.State, v.Because, want)
+					}
+					if v.State != works && (v.Because == "" || v.Mend == "") {
+						return fmt.Sprintf("%s is %s without a reason or a way to mend it", v.Name, v.State)
+					}
+				}
+				return ""
+			})
+			b.alive()
+			if v := w.Violations(); len(v) > 0 {
+				t.Errorf("it asked for content: %v", v)
+			}
+		})
+	}
+}
