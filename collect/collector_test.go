@@ -382,7 +382,7 @@ func TestOneMailboxFails(t *testing.T) {
 	f := newField(t, storetest.SQLite(t), 60, "")
 	f.ask("users")
 	bad := f.rows(`select object_id from person where tenant = $1 and licensed and enabled and kind = 'member' order by person`)[7]
-	f.fault(sim.Fault{Path: "users/" + bad + "/*", Kind: sim.Broken})
+	f.fault(sim.Fault{Path: "users/" + bad + "/**", Kind: sim.Broken})
 	f.ask("rules")
 	if got := f.rows(`select because, mend from source where tenant = $1 and name = 'rules' and failed > succeeded`); len(got) != 1 || !strings.Contains(got[0], "503") {
 		t.Errorf("a mailbox that failed is not said: %q", got)
@@ -412,7 +412,7 @@ func TestRefusedMailbox(t *testing.T) {
 	f := newField(t, storetest.SQLite(t), 60, "")
 	f.ask("users")
 	bad := f.rows(`select object_id from person where tenant = $1 and licensed and enabled and kind = 'member' order by person`)[7]
-	f.fault(sim.Fault{Path: "users/" + bad + "/*", Kind: sim.Denied})
+	f.fault(sim.Fault{Path: "users/" + bad + "/**", Kind: sim.Denied})
 	f.ask("rules")
 	f.ok("rules")
 	if got := f.rows(`select mailbox, mailbox_because from person where tenant = $1 and object_id = $2`, bad); !strings.HasPrefix(got[0], "out_of_scope Microsoft Graph refuses this mailbox") {
