@@ -1,0 +1,423 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/connect"
+	"tocsin.dev/graph/sim"
+	"tocsin.dev/store"
+	"tocsin.dev/story"
+)
+
+// byHost sends each request to the simulator that its host names.
+type byHost map[string]*sim.Sim
+
+// RoundTrip makes the request.
+func (h byHost) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := h[r.URL.Host]
+	if w == nil {
+		return nil, fmt.Errorf("no simulator stands at %s", r.URL.Host)
+	}
+	return w.Client().Transport.RoundTrip(r)
+}
+
+// landlord is a server with two tenants, red and blue, reachable by HTTP; guest is an account with a role in red alone.
+type landlord struct {
+	*testing.T
+	s         *Server
+	http      *httptest.Server
+	red, blue *subject
+	owner     string
+	guest     string
+}
+
+const landlordToken = "tcs_owner-of-both-tenants-0123456789"
+
+func newLandlord(t *testing.T, address string) *landlord {
+	t.Helper()
+	sims := byHost{}
+	for i, colour := range []string{"red", "blue"} {
+		text := strings.NewReplacer("NAME", colour).Replace(`# Only here.
+domain fabrikamfreight.com
+domain NAME-only.example
+partner NAME-partner.example
+person amy "Amy Of NAME-only" amy@NAME-only.example
+person bob "Bob Of NAME-only" bob@NAME-only.example
+group pals@NAME-only.example "Pals Of NAME-only" with amy, eve@NAME-only-evil.example
+mon 09:00 amy makes rule "NAME-only secret" when subject_contains "NAME-only" forward to drop@NAME-only-evil.example and move to conversationhistory
+mon 09:01 bob makes rule "NAME-only too" redirect to drop@NAME-only-evil.example
+mon 09:02 bob makes rule "NAME-only group" when subject_contains "x" redirect to pals@NAME-only.example
+`)
+		st, err := story.Parse(colour, strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := sim.New(sim.Config{Users: 40, Seed: int64(100 + i), Quiet: true, Stories: []*story.Story{st}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Close() })
+		sims[colour+".sim.invalid"] = w
+	}
+	c := settings(t)
+	c.Database = address
+	c.Every.Rules, c.Every.Directory = time.Second, time.Second
+	c.Owner.Email, c.Owner.Token = "owner@tocsin.example", landlordToken
+	s := start(t, c, &http.Client{Transport: sims})
+	l := &landlord{T: t, s: s, http: httptest.NewServer(s.Handler()), owner: landlordToken}
+	t.Cleanup(l.http.Close)
+	at := func(colour string) *subject {
+		w := sims[colour+".sim.invalid"]
+		n := own(w)
+		n.Name = "The way to " + colour + "-only"
+		n.Own = connect.Own{Authority: "https://" + colour + ".sim.invalid", Graph: "https://" + colour + ".sim.invalid"}
+		conn, err := s.Connections.Create(t.Context(), "test", n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &subject{T: t, s: s, w: w, conn: conn}
+	}
+	l.red, l.blue = at("red"), at("blue")
+	return l
+}
+
+// call makes a request as the holder of a token.
+func (l *landlord) call(token, method, path string, body string) (int, string) {
+	l.Helper()
+	r, err := http.NewRequestWithContext(l.Context(), method, l.http.URL+path, strings.NewReader(body))
+	if err != nil {
+		l.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := l.http.Client().Do(r)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return res.StatusCode, string(raw)
+}
+
+// did is call for what must go well.
+func (l *landlord) did(token, method, path, body string, into any) {
+	l.Helper()
+	status, text := l.call(token, method, path, body)
+	if status >= 300 {
+		l.Fatalf("%s %s: %d %s", method, path, status, text)
+	}
+	if into != nil {
+		if err := json.Unmarshal([]byte(text), into); err != nil {
+			l.Fatalf("%s %s: %v: %s", method, path, err, text)
+		}
+	}
+}
+
+// let makes an account with a role in red, and a token of it.
+func (l *landlord) let(role api.Role) string {
+	l.Helper()
+	const password = "correct horse battery staple 7"
+	email := string(role) + "@guest.example"
+	l.did(l.owner, "POST", "/api/v1/accounts", fmt.Sprintf(`{"email":%q,"name":"Guest","password":%q,"tenant":%q,"role":%q}`, email, password, l.red.tenant(), role), nil)
+	var page api.Page[api.Account]
+	l.did(l.owner, "GET", "/api/v1/accounts?limit=200", "", &page)
+	i := slices.IndexFunc(page.Items, func(a api.Account) bool { return a.Email == email })
+	caller := api.Caller{Account: page.Items[i].ID, Email: email, By: "session", Grants: []api.Grant{{Tenant: string(l.red.tenant()), Role: role}}}
+	made, err := l.s.API.CreateToken(api.WithCaller(l.Context(), caller), api.CreateTokenIn{Body: api.TokenNew{Name: "test", Role: role, On: string(l.red.tenant())}})
+	if err != nil {
+		l.Fatal(err)
+	}
+	return made.Secret
+}
+
+// objects are the ids of things in a tenant, by the name of the list they are in.
+func (b *subject) objects() map[string][]string {
+	b.Helper()
+	out := map[string][]string{}
+	for name, query := range map[string]string{
+		"connections": `select id from connection where tenant = $1`, "findings": `select id from finding where tenant = $1`, "people": `select person from person where tenant = $1`,
+		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1`,
+		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
+	} {
+		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
+			out[name] = nil
+			rows, err := t.Query(b.Context(), query)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var id string
+				if err := rows.Scan(&id); err != nil {
+					return err
+				}
+				out[name] = append(out[name], id)
+			}
+			return rows.Err()
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	out["tenant"] = []string{string(b.tenant())}
+	return out
+}
+
+// path is an operation's path in a tenant, with an object of from in it.
+func (b *subject) path(o api.Op, from map[string][]string) (string, bool) {
+	path := strings.ReplaceAll(o.Path, "{tenant}", string(b.tenant()))
+	noun, _, _ := strings.Cut(o.Name, " ")
+	first := func(list string) string {
+		if len(from[list]) == 0 {
+			return ""
+		}
+		return url.PathEscape(from[list][0])
+	}
+	lists := map[string]string{"{person}": first("people"), "{domain}": first("partners"), "{id}": first(noun)}
+	if noun == "rules" { // a rule and its mailbox belong together
+		lists["{person}"] = url.PathEscape(from["rule's person"][0])
+	}
+	for part, id := range lists {
+		if strings.Contains(path, part) && id == "" {
+			return "", false
+		}
+		path = strings.ReplaceAll(path, part, id)
+	}
+	return path, true
+}
+
+// TestIsolation: through every route an account with a role in one tenant sees nothing of the other, whose things are not
+// there for it.
+func TestIsolation(t *testing.T) {
+	onBoth(t, func(t *testing.T, address string) {
+		l := newLandlord(t, address)
+		for _, b := range []*subject{l.red, l.blue} {
+			synced(t, l.s, b.tenant())
+		}
+		l.fill()
+		red, blue := l.red.objects(), l.blue.objects()
+		for name, list := range blue {
+			if len(list) == 0 || len(red[name]) == 0 {
+				t.Fatalf("there are no %s to look for", name)
+			}
+		}
+		for _, b := range []struct {
+			of      *subject
+			objects map[string][]string
+		}{{l.red, red}, {l.blue, blue}} {
+			if err := l.s.Store.ViewTenant(t.Context(), b.of.tenant(), func(tt *store.Tenant) error {
+				var person, rule string
+				err := tt.QueryRow(t.Context(), `select person, id from mail_rule where tenant = $1 and name like '%only secret'`).Scan(&person, &rule)
+				b.objects["rule's person"], b.objects["rules"] = []string{person}, append([]string{rule}, b.objects["rules"]...)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		foreign := foreigners(red, blue)
+		for _, role := range []api.Role{api.Viewer, api.Owner} {
+			token := l.let(role)
+			l.seesOwnOnly(token, red, foreign)
+			l.findsNothing(token, red, blue)
+			l.followsOwnOnly(token, foreign)
+		}
+		// The owner of all sees both: what is looked for above can be found.
+		if _, text := l.call(l.owner, "GET", "/api/v1/tenants/"+string(l.blue.tenant())+"/findings?status=all&limit=200", ""); !strings.Contains(text, "blue-only") {
+			t.Error("the owner of all does not see what is looked for")
+		}
+	})
+}
+
+// fill makes in both tenants what people make: an exception, a partner, an event.
+func (l *landlord) fill() {
+	l.Helper()
+	until := time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339)
+	for colour, b := range map[string]*subject{"red": l.red, "blue": l.blue} {
+		at := "/api/v1/tenants/" + string(b.tenant())
+		l.did(l.owner, "POST", at+"/exceptions", fmt.Sprintf(`{"rule":"opaque-rule","scope":"domain","value":"%s-only-excused.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
+		l.did(l.owner, "POST", at+"/partners", fmt.Sprintf(`{"domain":"%s-only-partner.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
+		play(l, b.w, "# It happens.\ndomain "+colour+"-only.example\nperson amy \"Amy Of "+colour+"-only\" amy@"+colour+"-only.example\nmon 10:00 amy makes rule \""+colour+"-only later\" forward to late@"+colour+"-only-evil.example\n")
+	}
+	eventually(l, "what happened in both", func() string {
+		for _, b := range []*subject{l.red, l.blue} {
+			if len(b.objects()["events"]) == 0 || len(b.objects()["findings"]) < 3 {
+				return "is not seen"
+			}
+		}
+		return folded(l, l.s)
+	})
+}
+
+// foreigners are the texts that only blue has.
+func foreigners(red, blue map[string][]string) []string {
+	out := []string{"blue-only"}
+	for name, list := range blue {
+		for _, id := range list {
+			if !slices.Contains(red[name], id) {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// seesOwnOnly asks every reading route of one's own tenant, and those of none.
+func (l *landlord) seesOwnOnly(token string, red map[string][]string, foreign []string) {
+	l.Helper()
+	asked, own := 0, 0
+	for _, o := range api.Ops(nil) {
+		if o.Method != "GET" || strings.HasPrefix(o.Name, "facts") {
+			continue
+		}
+		path, ok := l.red.path(o, red)
+		if !ok {
+			l.Fatalf("%s: there is nothing to ask for", o.Name)
+		}
+		if strings.HasSuffix(o.Name, " list") {
+			path += "?limit=200"
+		}
+		status, text := l.call(token, "GET", path, "")
+		if strings.HasPrefix(o.Path, "/api/v1/accounts") {
+			if status != http.StatusForbidden {
+				l.Errorf("%s: %d %s", o.Name, status, text)
+			}
+			continue
+		}
+		if status != http.StatusOK {
+			l.Errorf("%s %s: %d %s", o.Name, path, status, text)
+		}
+		asked++
+		if strings.Contains(text, "red-only") || strings.Contains(text, string(l.red.tenant())) {
+			own++
+		}
+		for _, id := range foreign {
+			if strings.Contains(text, id) {
+				l.Errorf("%s shows %s of the other tenant: %.300s", o.Name, id, text)
+				break
+			}
+		}
+	}
+	if asked < 20 || own < 10 {
+		l.Errorf("%d routes were asked, of which %d showed something of one's own", asked, own)
+	}
+	for _, query := range []string{"/findings?status=all&q=blue-only", "/rules?destination=drop@blue-only-evil.example", "/identities?q=blue-only", "/mailboxes?q=blue-only", "/groups?q=blue-only"} {
+		var page api.Page[json.RawMessage]
+		l.did(token, "GET", "/api/v1/tenants/"+string(l.red.tenant())+query, "", &page)
+		if len(page.Items) != 0 {
+			l.Errorf("%s finds %s", query, page.Items)
+		}
+	}
+}
+
+// findsNothing asks for the other tenant, and in one's own for the other's objects: neither is there.
+func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
+	l.Helper()
+	want := func(what, method, path, body string) {
+		l.Helper()
+		status, text := l.call(token, method, path, body)
+		var p struct{ Code tocsin.Code }
+		if err := json.Unmarshal([]byte(text), &p); err != nil || status != http.StatusNotFound || p.Code != tocsin.NotFound {
+			l.Errorf("%s, %s %s: %d %s, want not_found", what, method, path, status, text)
+		}
+		if strings.Contains(text, "blue-only") {
+			l.Errorf("%s, %s %s tells of it: %s", what, method, path, text)
+		}
+	}
+	bodies := map[string]string{
+		"findings decide": `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
+		"exceptions create": `{"rule":"*","scope":"domain","value":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"partners create":   `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+	}
+	for _, o := range api.Ops(nil) {
+		if !strings.Contains(o.Path, "{tenant}") {
+			continue
+		}
+		body := bodies[o.Name]
+		if path, ok := l.blue.path(o, blue); ok {
+			want("the other tenant", o.Method, path, body)
+		}
+		if o.Method == "GET" && strings.Count(o.Path, "{") > 1 {
+			if path, ok := l.red.path(o, blue); ok {
+				want("the other's object in one's own tenant", o.Method, path, body)
+			}
+		}
+	}
+	want("the other's facts", "GET", "/api/v1/facts?tenant="+string(l.blue.tenant()), "")
+	if got := l.blue.objects(); !slices.Equal(got["exceptions"], blue["exceptions"]) || !slices.Equal(got["partners"], blue["partners"]) || !slices.Equal(got["connections"], blue["connections"]) {
+		l.Errorf("something of the other tenant was changed: %v", got)
+	}
+}
+
+// followsOwnOnly reads all facts of one's own tenant as a page does, up to the last there is.
+func (l *landlord) followsOwnOnly(token string, foreign []string) {
+	l.Helper()
+	list, err := l.s.Store.TenantFacts(l.Context(), l.red.tenant(), 0, 100_000)
+	if err != nil || len(list) == 0 {
+		l.Fatalf("%d facts (%v)", len(list), err)
+	}
+	ctx, stop := context.WithTimeout(l.Context(), 20*time.Second)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, "GET", l.http.URL+"/api/v1/facts?after=0&tenant="+string(l.red.tenant()), nil)
+	if err != nil {
+		l.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	res, err := l.http.Client().Do(r)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer res.Body.Close()
+	last := fmt.Sprintf("id: %d", list[len(list)-1].N)
+	n := 0
+	for lines := bufio.NewScanner(res.Body); lines.Scan() && lines.Text() != last; {
+		text := lines.Text()
+		if strings.HasPrefix(text, "data:") {
+			n++
+		}
+		for _, id := range foreign {
+			if strings.Contains(text, id) {
+				l.Errorf("the stream of facts shows %s of the other tenant: %s", id, text)
+			}
+		}
+	}
+	if n < len(list)-1 {
+		l.Errorf("%d facts came, of %d", n, len(list))
+	}
+}
+
+// TestTwoTenantsApart: what breaks one tenant's connection leaves the other's alone.
+func TestTwoTenantsApart(t *testing.T) {
+	l := newLandlord(t, "sqlite:"+t.TempDir()+"/tocsin.db")
+	for _, b := range []*subject{l.red, l.blue} {
+		synced(t, l.s, b.tenant())
+	}
+	l.blue.w.Disable(true)
+	eventually(t, "the broken one", func() string {
+		if c := l.blue.connection(); c.State != "broken" {
+			return "it is " + string(c.State)
+		}
+		return ""
+	})
+	now := l.s.Clock.Now()
+	l.red.reads(now, "users", "rules")
+	if c := l.red.connection(); c.State != "on" {
+		t.Errorf("the other is %s: %s", c.State, c.Because)
+	}
+	l.blue.w.Disable(false)
+	l.blue.reads(now, "users", "rules")
+}
