@@ -168,7 +168,7 @@ func loadFile(k *koanf.Koanf, path string, known map[string]bool) error {
 	if err := f.Load(file.Provider(path), yaml.Parser()); errors.Is(err, fs.ErrNotExist) {
 		return tocsin.Problemf(tocsin.Invalid, "Name the file that holds the settings, or leave out --config.", "There is no file %s.", path)
 	} else if err != nil {
-		return tocsin.Problemf(tocsin.Invalid, "It must be YAML, such as:  listen: 127.0.0.1:8420", "%s cannot be read: %s.", path, firstLine(err))
+		return tocsin.Problemf(tocsin.Invalid, "Write it as YAML, such as listen: 127.0.0.1:8420.", "%s cannot be read: %s.", path, firstLine(err))
 	}
 	for _, key := range f.Keys() {
 		if !known[key] {

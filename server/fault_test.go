@@ -436,7 +436,7 @@ func TestOneMailboxOfMany(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Fault(sim.Fault{Kind: sim.Broken, Path: "users/" + object + "/*"}); err != nil {
+	if err := w.Fault(sim.Fault{Kind: sim.Broken, Path: "users/" + object + "/**"}); err != nil {
 		t.Fatal(err)
 	}
 	b.says("rules", "503", passes)
