@@ -78,7 +78,9 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 	if err := tx.writeFacts(ctx); err != nil {
 		return err
 	}
-	if err := inner.Commit(); err != nil {
+	if err := inner.Commit(); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		return ctx.Err() // database/sql has rolled back by itself, before we came
+	} else if err != nil {
 		return err
 	}
 	if told {

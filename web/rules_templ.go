@@ -192,7 +192,7 @@ func rulesPage(p *page, v rulesView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = chipBox("hides", "Hides mail (deletes all, deletes what it sends on, or is judged to hide)", v.In.Hides).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = chipBox("hides", "Hides mail", v.In.Hides).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
