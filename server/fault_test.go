@@ -282,7 +282,7 @@ var faults = []fault{
 	{name: "denied rules", with: []sim.Fault{{Kind: sim.Denied, Path: mailboxRules}}, says: saying("The permission MailboxSettings.Read is not granted.", "administrator consent", "rules"),
 		off: []string{"mailbox-rules"}, goes: but("rules")},
 	{name: "denied domains", with: []sim.Fault{{Kind: sim.Denied, Path: "organization"}}, says: saying("The permission Organization.Read.All is not granted.", "administrator consent", "domains"), goes: but("domains")},
-	{name: "410 once", with: []sim.Fault{{Kind: sim.Gone, Path: "users/delta", Times: 1}, {Kind: sim.Gone, Path: "groups/delta", Times: 1}}, goes: allSources},
+	{name: "410 for tokens that are forgotten", do: func(w *sim.Sim) { w.ForgetDeltas() }, goes: allSources},
 	{name: "410 for ever", with: []sim.Fault{{Kind: sim.Gone, Path: "users/delta"}}, says: saying("the delta token has expired", passes, "users"), goes: but("users")},
 	{name: "tokens that have expired", with: everything(sim.Fault{Kind: sim.Unauthorized, Every: 5}), goes: []string{"users", "domains"}},
 	{name: "tokens refused", with: []sim.Fault{{Kind: sim.Unauthorized, Path: "users/delta"}}, says: saying("Microsoft Graph does not accept the app's token", "Enterprise applications", "users"), goes: but("users")},
