@@ -62,6 +62,9 @@ func (c *Collector) ended(ctx context.Context, name string, began time.Time, fai
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		var err error
 		if failed == nil {
+			if err := firstEnded(ctx, t, name); err != nil {
+				return err
+			}
 			_, err = t.Exec(ctx, `update source set succeeded = $3, failed = 0, because = '', mend = '', due = case when due = 0 then due else $4 end, done = total
 				where tenant = $1 and name = $2 and started = $5`, name, tocsin.Millis(now), tocsin.Millis(next), tocsin.Millis(began))
 		} else {
@@ -74,6 +77,21 @@ func (c *Collector) ended(ctx context.Context, name string, began time.Time, fai
 		}
 		return t.Append(ctx, store.Fact{Kind: "source.changed", Subject: name})
 	})
+}
+
+// firstEnded tells, when a part of the directory is about to have been read whole for the first time, that whoever was
+// judged without it is to be judged again.
+func firstEnded(ctx context.Context, t *store.Tenant, name string) error {
+	kind := map[string]string{"users": "person.changed", "groups": "group.changed"}[name]
+	if kind == "" {
+		return nil
+	}
+	var succeeded int64
+	err := t.QueryRow(ctx, `select succeeded from source where tenant = $1 and name = $2`, name).Scan(&succeeded)
+	if err != nil && !errors.Is(err, store.ErrNone) || succeeded > 0 {
+		return err
+	}
+	return t.Append(ctx, store.Fact{Kind: kind})
 }
 
 // settled waits until what is in the journal now is folded: what a round asks for depends on what others have brought.
