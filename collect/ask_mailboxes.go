@@ -126,7 +126,7 @@ func (p *polling) feed(ctx context.Context, g *errgroup.Group) error {
 		if whole {
 			return nil
 		}
-		if err := p.c.Store.Clock().Sleep(ctx, 300*time.Millisecond); err != nil { // let some come together
+		if err := p.c.Store.Clock().Sleep(ctx, time.Second); err != nil { // let some come together
 			return err
 		}
 	}

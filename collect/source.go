@@ -79,11 +79,10 @@ func (c *Collector) ended(ctx context.Context, name string, began time.Time, fai
 	})
 }
 
-// firstEnded tells, when a part of the directory is about to have been read whole for the first time, that whoever was
-// judged without it is to be judged again.
+// firstEnded tells, when the rules are about to have been read whole for the first time, that whoever was judged before
+// all the people and groups were known is to be judged again. The round has waited for all people to be folded.
 func firstEnded(ctx context.Context, t *store.Tenant, name string) error {
-	kind := map[string]string{"users": "person.changed", "groups": "group.changed"}[name]
-	if kind == "" {
+	if name != "rules" {
 		return nil
 	}
 	var succeeded int64
@@ -91,7 +90,7 @@ func firstEnded(ctx context.Context, t *store.Tenant, name string) error {
 	if err != nil && !errors.Is(err, store.ErrNone) || succeeded > 0 {
 		return err
 	}
-	return t.Append(ctx, store.Fact{Kind: kind})
+	return t.Append(ctx, store.Fact{Kind: "person.changed"})
 }
 
 // settled waits until what is in the journal now is folded: what a round asks for depends on what others have brought.

@@ -116,10 +116,10 @@ func concerned(f *store.Fact, now time.Time) (query string, args []any) {
 			union select person from finding where tenant = $1 and person <> '' and status in ('open', 'in_work', 'accepted')
 			union select person from mail_rule where tenant = $1 and deleted > $2`, []any{tocsin.Millis(now.Add(-remembered))}
 	case "group.changed":
-		return behind(f, "groups", `select r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
+		return behind(f, `select r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
 			where r.tenant = $1 and a.group_id = $2`)
 	case "person.changed": // their own mailbox is judged by the fold already
-		return behind(f, "users", `select r.person from rule_target r join person_address a on a.tenant = r.tenant and a.address = r.address
+		return behind(f, `select r.person from rule_target r join person_address a on a.tenant = r.tenant and a.address = r.address
 			where r.tenant = $1 and a.person = $2`)
 	case "finding.lapsed":
 		return `select person from person where tenant = $1 and person = $2`, []any{f.Person}
@@ -133,12 +133,12 @@ type moved struct {
 }
 
 // behind is the query for those who have mail sent to the person or group of a fact, by what it has now or has lost. The
-// first looks are told as one fact, of nobody: it can be anybody that a rule sends mail to. While the source is read for
-// the first time there are thousands of those, and its end tells one more: only from then on are they followed.
-func behind(f *store.Fact, source, now string) (query string, args []any) {
+// first looks are told as one fact, of nobody: it can be anybody that a rule sends mail to. During the first sync there are
+// thousands of those; they are followed once the rules have been read whole, whose end tells one more.
+func behind(f *store.Fact, now string) (query string, args []any) {
 	if f.Subject == "" {
 		return `select distinct person from rule_target where tenant = $1
-			and exists (select 1 from source where tenant = $1 and name = $2 and succeeded > 0)`, []any{source}
+			and exists (select 1 from source where tenant = $1 and name = 'rules' and succeeded > 0)`, nil
 	}
 	var body moved
 	if json.Unmarshal(f.Body, &body) != nil || len(body.Lost) == 0 {

@@ -85,7 +85,7 @@ func (s *Server) follow(ctx context.Context, name string, round func(ctx context
 				pause(ctx, 5*time.Second)
 			}
 			// A round looks at all that changed: while much does, fewer and larger rounds cost less.
-			pause(ctx, min(3*time.Since(began), 2*time.Second))
+			pause(ctx, min(5*time.Since(began), 5*time.Second))
 			select {
 			case <-ctx.Done():
 			case <-news:
