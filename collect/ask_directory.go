@@ -75,9 +75,22 @@ func (c *Collector) askGroups(ctx context.Context) error {
 			seen.ID, seen.Removed = id, removed
 			return c.item(kindGroup, tocsin.PersonID(id), seen)
 		},
-		held: `select id from mail_group where tenant = $1 and deleted = 0`,
+		held: `select id from mail_group where tenant = $1 and deleted = 0 and kind <> 'contact'`,
 	}
 	return c.delta(ctx, groups.name, func(ctx context.Context, token string) (string, error) { return deltaOf(ctx, c, groups, token) })
+}
+
+// askContacts reads the organisation's contacts. To the tables a contact is a group of one, who is outside.
+func (c *Collector) askContacts(ctx context.Context) error {
+	contacts := deltaSource[graph.OrgContact]{
+		name: "contacts", call: "contacts.delta",
+		translate: func(id string, removed bool, o *graph.OrgContact) (journal.Item, error) {
+			return c.item(kindGroup, tocsin.PersonID(id),
+				groupSeen{ID: id, Name: o.DisplayName, Mail: o.Mail, Kind: "contact", Addresses: o.ProxyAddresses, Removed: removed})
+		},
+		held: `select id from mail_group where tenant = $1 and deleted = 0 and kind = 'contact'`,
+	}
+	return c.delta(ctx, contacts.name, func(ctx context.Context, token string) (string, error) { return deltaOf(ctx, c, contacts, token) })
 }
 
 // askRoles reads the directory roles that are in use, each with its members.
@@ -129,7 +142,7 @@ func (c *Collector) askMembers(ctx context.Context) error {
 			groups = append(groups, id)
 			return err
 		}, `select distinct a.group_id from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
-			join mail_group g on g.tenant = a.tenant and g.id = a.group_id where r.tenant = $1 and g.deleted = 0 and g.members_seen < $2 order by a.group_id`, tocsin.Millis(before))
+			join mail_group g on g.tenant = a.tenant and g.id = a.group_id where r.tenant = $1 and g.deleted = 0 and g.kind <> 'contact' and g.members_seen < $2 order by a.group_id`, tocsin.Millis(before))
 	})
 	if err != nil {
 		return err

@@ -107,6 +107,7 @@ func (c *Collector) sources() []source {
 		{name: "domains", every: every.Domains, ask: c.askDomains},
 		{name: "users", every: every.Directory, ask: c.askUsers},
 		{name: "groups", every: every.Directory, ask: c.askGroups},
+		{name: "contacts", every: every.Directory, ask: c.askContacts},
 		{name: "roles", every: every.Roles, ask: c.askRoles},
 		{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
 		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},

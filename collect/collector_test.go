@@ -492,6 +492,25 @@ func TestMembers(t *testing.T) {
 	})
 }
 
+// TestContacts: a rule that sends mail to a contact is judged by where the contact is reached, and again when that changes.
+func TestContacts(t *testing.T) {
+	inBoth(t, 40, "# Through a contact.\ndomain fabrikamfreight.com\nperson amy\ncontact vendor@fabrikamfreight.com \"Vendor\" to sales@vendor.example\n"+
+		`mon 09:00 amy makes rule "On" redirect to vendor@fabrikamfreight.com`+"\n", func(f *field) {
+		f.ask("domains", "users", "groups", "contacts", "rules")
+		f.ok("contacts", "groups")
+		f.follow(f.c.Journal)
+		f.folded(f.r)
+		f.want("the finding", `select status from finding where tenant = $1 and rule = 'forward-to-group-or-contact'`, "open")
+		f.want("what it says", `select count(*) from finding where tenant = $1 and rule = 'forward-to-group-or-contact' and why like '%sales@vendor.example%'`, "1")
+		f.want("the group that the world has, untouched by the round of contacts", `select count(*) from mail_group where tenant = $1 and deleted > 0`, "0")
+		f.want("contacts", `select count(*) from mail_group where tenant = $1 and deleted = 0 and kind = 'contact'`, "3")
+		f.ask("members")
+		if n := f.calls("/transitiveMembers"); n != 0 {
+			f.Errorf("a contact was asked for its members: %d", n)
+		}
+	})
+}
+
 // TestSettingsAge: settings are asked for when they have become old, a new mailbox's at once.
 func TestSettingsAge(t *testing.T) {
 	f := newField(t, storetest.SQLite(t), 40, "")

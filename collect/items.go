@@ -40,7 +40,7 @@ type groupSeen struct {
 	ID        string   `json:"id"`
 	Name      string   `json:"name,omitempty"`
 	Mail      string   `json:"mail,omitempty"`
-	Kind      string   `json:"kind,omitempty"` // unified, distribution, mail_security, security
+	Kind      string   `json:"kind,omitempty"` // unified, distribution, mail_security, security, contact
 	Addresses []string `json:"addresses,omitempty"`
 	Removed   bool     `json:"removed,omitempty"`
 }

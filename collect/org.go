@@ -80,7 +80,7 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 		k, ok := known[addr]
 		if !ok {
 			var err error
-			if k, err = lookup(ctx, t, addr); err != nil && o.err == nil {
+			if k, err = lookup(ctx, t, o.Domains, addr); err != nil && o.err == nil {
 				o.err = err
 			}
 			known[addr] = k
@@ -90,9 +90,10 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 	return o, nil
 }
 
-// lookup finds what stands behind an address: a person, or a group with its members outside. Of several, as while an
+// lookup finds what stands behind an address: a person, a group with its members outside, or a contact with its addresses
+// outside, which are those at none of domains. Of several, as while an
 // address moves from one to another, it is always the same one: a member before a guest, then by id.
-func lookup(ctx context.Context, t *store.Tenant, addr string) (detect.Known, error) {
+func lookup(ctx context.Context, t *store.Tenant, domains map[string]bool, addr string) (detect.Known, error) {
 	var k detect.Known
 	var kind string
 	var enabled *bool
@@ -113,14 +114,25 @@ func lookup(ctx context.Context, t *store.Tenant, addr string) (detect.Known, er
 	} else if !errors.Is(err, store.ErrNone) {
 		return k, err
 	}
-	var outside string
-	err = t.QueryRow(ctx, `select g.mail, g.name, g.outside from group_address a
+	var outside, addresses string
+	err = t.QueryRow(ctx, `select g.mail, g.name, g.kind, g.addresses, g.outside from group_address a
 		join mail_group g on g.tenant = a.tenant and g.id = a.group_id where a.tenant = $1 and a.address = $2 and g.deleted = 0
 		order by g.id limit 1`, addr).
-		Scan(&k.Address, &k.Name, &outside)
+		Scan(&k.Address, &k.Name, &kind, &addresses, &outside)
 	if errors.Is(err, store.ErrNone) {
 		return detect.Known{}, nil
 	} else if err != nil {
+		return k, err
+	}
+	if kind == "contact" {
+		k.Kind = detect.Contact
+		var list []string
+		err := json.Unmarshal([]byte(addresses), &list)
+		for _, a := range canonical(append([]string{k.Address}, list...)) {
+			if _, domain, _ := strings.Cut(a, "@"); a != addr && !domains[domain] {
+				k.Outside = append(k.Outside, a)
+			}
+		}
 		return k, err
 	}
 	k.Kind = detect.Group

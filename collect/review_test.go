@@ -257,7 +257,7 @@ func TestTwoHoldersOfAnAddress(t *testing.T) {
 		look := func(want tocsin.PersonID) {
 			b.Helper()
 			b.inTenant(func(ctx context.Context, t *store.Tenant) error {
-				k, err := lookup(ctx, t, "both@x.example")
+				k, err := lookup(ctx, t, nil, "both@x.example")
 				if k.Person != want {
 					b.Errorf("%s stands behind it, want %s", k.Person, want)
 				}
@@ -274,7 +274,7 @@ func TestTwoHoldersOfAnAddress(t *testing.T) {
 			b.fold(b.item(kindGroup, tocsin.PersonID(id), groupSeen{ID: id, Name: id, Mail: "all@x.example", Kind: "distribution"}))
 		}
 		b.inTenant(func(ctx context.Context, t *store.Tenant) error {
-			k, err := lookup(ctx, t, "all@x.example")
+			k, err := lookup(ctx, t, nil, "all@x.example")
 			if k.Name != "g1" {
 				b.Errorf("%s stands behind it, want g1", k.Name)
 			}

@@ -31,8 +31,8 @@ type Capability struct {
 
 // Capabilities is all that a connection may make possible, in the order pages show it.
 var Capabilities = []Capability{
-	{Name: "directory", Title: "People and groups", Needs: []string{"users.delta"}, Helps: []string{"groups.delta", "groups.transitiveMembers"},
-		Lost: "groups and their members cannot be looked into, so a rule that forwards to a group with an outside member is not seen",
+	{Name: "directory", Title: "People and groups", Needs: []string{"users.delta"}, Helps: []string{"groups.delta", "groups.transitiveMembers", "contacts.delta"},
+		Lost: "groups, their members and contacts cannot be looked into, so a rule that forwards to a group with an outside member or to a contact is not seen",
 		Cost: "Nobody's mailbox can be found, so nothing else works."},
 	{Name: "domains", Title: "Accepted domains", Needs: []string{"organization.list"}, Helps: []string{"domains.list"},
 		Lost: "only the domains named with the organisation are known",

@@ -14,7 +14,7 @@ func TestCapabilities(t *testing.T) {
 		granted string
 		want    map[string]State
 	}{
-		{"everything that is read", "User.Read.All GroupMember.Read.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory MailboxSettings.Read Mail.ReadBasic.All",
+		{"everything that is read", "User.Read.All GroupMember.Read.All OrgContact.Read.All Organization.Read.All Domain.Read.All RoleManagement.Read.Directory MailboxSettings.Read Mail.ReadBasic.All",
 			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Works, "mailbox-settings": Works, "mailbox-forwarding": Off}},
 		{"the stream", "Mail.Read MailboxSettings.Read User.Read.All",
 			map[string]State{"directory": Degraded, "domains": Degraded, "roles": Off, "mailbox-rules": Works, "mailbox-settings": Works}},

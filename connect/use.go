@@ -318,7 +318,7 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 }
 
 // sources are the calls whose refusal a source's row tells of.
-var sources = map[string]string{"users": "users.delta", "groups": "groups.delta", "roles": "directoryRoles.list", "rules": "messageRules.list",
+var sources = map[string]string{"users": "users.delta", "groups": "groups.delta", "contacts": "contacts.delta", "roles": "directoryRoles.list", "rules": "messageRules.list",
 	"settings": "mailboxSettings.get"}
 
 // refused gives the live refusals, by call, from how the sources were last answered.

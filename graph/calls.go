@@ -62,6 +62,13 @@ var Calls = []Call{
 		Select:      []string{"id", "displayName", "mail", "userPrincipalName", "userType", "proxyAddresses"},
 		Why:         "Whether a group to which mail is forwarded has members outside.",
 	},
+	{
+		Name: "contacts.delta", Method: "GET", Path: "/contacts/delta", Kind: Directory,
+		Permissions: []string{"OrgContact.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/orgcontact-delta",
+		Select:      []string{"id", "displayName", "mail", "proxyAddresses"}, Options: []string{"$deltatoken"},
+		Why: "Contacts of the organisation: an address inside behind which there is one outside.",
+	},
 
 	{
 		Name: "directoryRoles.list", Method: "GET", Path: "/directoryRoles", Kind: Directory,

@@ -11,6 +11,15 @@ type Group struct {
 	ProxyAddresses  []string `json:"proxyAddresses,omitempty"`
 }
 
+// OrgContact is a contact in the organisation's address list. Mail is where it is reached; its further addresses may be
+// inside. https://learn.microsoft.com/graph/api/resources/orgcontact
+type OrgContact struct {
+	ID             string   `json:"id,omitempty"`
+	DisplayName    string   `json:"displayName,omitempty"`
+	Mail           string   `json:"mail,omitempty"`
+	ProxyAddresses []string `json:"proxyAddresses,omitempty"`
+}
+
 // Member is a member of a group or role: a user, group, contact, device or service principal.
 type Member struct {
 	Type              string   `json:"@odata.type,omitempty"` // #microsoft.graph.user …

@@ -63,7 +63,7 @@ func begin(t *testing.T, c Config, w *sim.Sim, before func()) *subject {
 func (b *subject) tenant() tocsin.TenantID { return b.conn.Tenant }
 
 // allSources are those that a server with every permission reads.
-var allSources = []string{"domains", "users", "groups", "roles", "rules", "settings", "members"}
+var allSources = []string{"domains", "users", "groups", "contacts", "roles", "rules", "settings", "members"}
 
 // sources are a tenant's, as the pages and the API show them.
 func (b *subject) sources() map[string]api.Source {
@@ -509,7 +509,7 @@ func TestSmallPermissionSets(t *testing.T) {
 			reads:        allSources, finds: []string{"forward-outside", "hidden-folder", "hides-money-mail"}},
 		{name: "Entra by API credentials", granted: "Directory.Read.All AuditLog.Read.All",
 			capabilities: map[string]string{"directory": works, "domains": works, "roles": works, "mailbox-rules": off, "mailbox-settings": off},
-			reads:        []string{"domains", "users", "groups", "roles"},
+			reads:        []string{"domains", "users", "groups", "contacts", "roles"},
 			says:         saying("The permission MailboxSettings.Read is not granted.", "administrator consent", "rules", "settings"), misses: []string{"forward-outside"}},
 		{name: "the stream", granted: "Mail.Read MailboxSettings.Read User.Read.All",
 			capabilities: map[string]string{"directory": degraded, "domains": degraded, "roles": off, "mailbox-rules": works, "mailbox-settings": works},

@@ -138,7 +138,7 @@ func synced(t testing.TB, s *Server, tenant tocsin.TenantID, sources ...string) 
 func syncedIn(t testing.TB, limit time.Duration, s *Server, tenant tocsin.TenantID, sources ...string) {
 	t.Helper()
 	if len(sources) == 0 {
-		sources = []string{"domains", "users", "groups", "roles", "rules", "settings"}
+		sources = []string{"domains", "users", "groups", "contacts", "roles", "rules", "settings"}
 	}
 	eventuallyIn(t, limit, "the first sync", func() string {
 		for _, name := range sources {

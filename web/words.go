@@ -78,7 +78,7 @@ func stateTone(kind string) string {
 // sourceWord is a source's name as people say it.
 func sourceWord(name string) string {
 	if w, ok := map[string]string{
-		"organization": "Organisation", "domains": "Accepted domains", "users": "People", "groups": "Groups",
+		"organization": "Organisation", "domains": "Accepted domains", "users": "People", "groups": "Groups", "contacts": "Contacts",
 		"group_members": "Group members", "members": "Group members", "roles": "Directory roles", "rules": "Inbox rules", "mailbox_rules": "Inbox rules",
 		"settings": "Mailbox settings", "mailbox_settings": "Mailbox settings", "folders": "Mail folders", "mailboxes": "Mailboxes",
 		"permissions": "Permissions", "directory": "Directory",

@@ -48,6 +48,7 @@ var appRoles = []appRole{
 	{"Mail.Send", "b633e1c5-b582-4048-a93e-9f11b44c7e96"},
 	{"MailboxSettings.Read", "40f97065-369a-49f4-947c-6a255697ae91"},
 	{"MailboxSettings.ReadWrite", "6931bccd-447a-43d1-b442-00a195474933"},
+	{"OrgContact.Read.All", "e1a88a34-94c4-4418-be12-c87b00e26bea"},
 	{"Organization.Read.All", "498476ce-e0fe-48b0-b801-37ba7e2685c6"},
 	{"Organization.ReadWrite.All", "292d869f-3427-49a8-9dab-8c70152b74e9"},
 	{"Policy.Read.All", "246dd0d5-5bd0-4def-940b-0421030a5b68"},
