@@ -19,32 +19,55 @@ const (
 
 // Capability is something a connection makes possible, by the calls it needs.
 type Capability struct {
-	Name  string
-	Title string
-	Needs []string // calls of graph.Calls without which it is off
-	Helps []string // calls without which it is degraded
-	Lost  string   // what is lost without Helps, a phrase
-	Cost  string   // what cannot be seen without it, a sentence
+	Name    string
+	Title   string
+	Product Product  // under which it is shown
+	Tier    Tier     // with which it is consented to
+	Needs   []string // calls of graph.Calls without which it is off
+	Helps   []string // calls without which it is degraded
+	Lost    string   // what is lost without Helps, a phrase
+	Cost    string   // what cannot be seen without it, a sentence
 	// Not says why it can never be had from Graph, and Instead what to do.
 	Not, Instead string
 }
 
+// Product is a Microsoft product that can be connected; one consent connects all of them.
+type Product string
+
+// The products.
+const (
+	Outlook    Product = "outlook"
+	Entra      Product = "entra"
+	Intune     Product = "intune"
+	SharePoint Product = "sharepoint"
+	Teams      Product = "teams"
+)
+
+// Tier is what a consent is for: an app registration each, so that reading never brings the right to act with it.
+type Tier string
+
+// The tiers.
+const (
+	Read    Tier = "read"    // collect and judge
+	Respond Tier = "respond" // act: each capability off until granted
+)
+
 // Capabilities is all that a connection may make possible, in the order pages show it.
 var Capabilities = []Capability{
-	{Name: "directory", Title: "People and groups", Needs: []string{"users.delta"}, Helps: []string{"groups.delta", "groups.transitiveMembers", "contacts.delta"},
+	{Name: "directory", Title: "People and groups", Product: Entra, Tier: Read, Needs: []string{"users.delta"}, Helps: []string{"groups.delta", "groups.transitiveMembers", "contacts.delta"},
 		Lost: "groups, their members and contacts cannot be looked into, so a rule that forwards to a group with an outside member or to a contact is not seen",
 		Cost: "Nobody's mailbox can be found, so nothing else works."},
-	{Name: "domains", Title: "Accepted domains", Needs: []string{"organization.list"}, Helps: []string{"domains.list"},
+	{Name: "domains", Title: "Accepted domains", Product: Entra, Tier: Read, Needs: []string{"organization.list"}, Helps: []string{"domains.list"},
 		Lost: "only the domains named with the organisation are known",
 		Cost: "Inside and outside are told apart by the addresses of your people alone."},
-	{Name: "roles", Title: "Directory roles", Needs: []string{"directoryRoles.list", "directoryRoles.members"},
+	{Name: "roles", Title: "Directory roles", Product: Entra, Tier: Read, Needs: []string{"directoryRoles.list", "directoryRoles.members"},
 		Cost: "Who is an administrator is not known, so pages and lists cannot tell administrators from others."},
-	{Name: "mailbox-rules", Title: "Inbox rules", Needs: []string{"messageRules.list"}, Helps: []string{"mailFolders.get"},
+	{Name: "mailbox-rules", Title: "Inbox rules", Product: Outlook, Tier: Read, Needs: []string{"messageRules.list"}, Helps: []string{"mailFolders.get"},
 		Lost: "the folders that rules move mail to are known by id only, so a folder nobody opens is not recognised",
 		Cost: "Forwarding, hiding and deleting by inbox rules is not seen."},
-	{Name: "mailbox-settings", Title: "Mailbox settings and purpose", Needs: []string{"mailboxSettings.get"},
+	{Name: "mailbox-settings", Title: "Mailbox settings and purpose", Product: Outlook, Tier: Read, Needs: []string{"mailboxSettings.get"},
 		Cost: "Shared mailboxes, automatic replies and time zones are not known."},
-	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules",
+	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules", Product: Outlook, Tier: Read,
 		Not:     "Microsoft Graph does not tell of them.",
 		Instead: "Export the unified audit log from Purview and run `tocsin analyze` on it.",
 		Cost:    "Forwarding set on the mailbox itself, delegation and transport rules are not seen here."},

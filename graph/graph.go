@@ -164,9 +164,21 @@ func address(what, s string) (*url.URL, error) {
 // P gives the placeholders of the call's path by name, and the query options that the call allows by theirs ("$filter").
 // A list that may have several pages is for [Pages].
 func (c *Client) Get(ctx context.Context, call string, p P, into any) error {
+	return c.Act(ctx, call, p, nil, into)
+}
+
+// Act makes a call that changes something, with body as its JSON (none where nil), and decodes its answer into into, which
+// may be nil. A refusal for throttling did nothing, and is tried again; anything else is sent once: after an
+// [Unavailable] it may have taken effect, so the caller looks before it tries again.
+func (c *Client) Act(ctx context.Context, call string, p P, body, into any) error {
 	r, err := c.request(call, p)
 	if err != nil {
 		return err
+	}
+	if body != nil {
+		if r.body, err = json.Marshal(body); err != nil {
+			return fmt.Errorf("%s: %w", call, err)
+		}
 	}
 	rep, err := c.do(ctx, r)
 	if err != nil {
