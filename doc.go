@@ -9,6 +9,7 @@
 //	store         the tables of record (SQLite, or PostgreSQL): open, migrate, transact per tenant; facts; leases
 //	stream        reads the journal in order and folds it exactly once; follows facts
 //	secret        seals credentials at rest; where the key comes from
+//	dial          reaches addresses that people give, never the server's inside
 //	graph         speaks to Microsoft Graph: calls, tokens, limits, pages, delta, batch
 //	graph/sim     stands in for Microsoft 365: worlds, faults, ground truth
 //	connect       consent, credentials, what is granted, what is missing and what that costs
