@@ -15,6 +15,7 @@
 //	connect       consent, credentials, what is granted, what is missing and what that costs
 //	detect        the forms of judgement: organisation, mailbox, rule set, audit record; risk and its terms
 //	detect/rule   the detections, by family
+//	detect/audit  brings audit records, whoever wrote them, into the one form that the detections read
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	offline       the same judgement on exported files, with no server
 //	api           the operations, one table: REST, OpenAPI, CLI, roles

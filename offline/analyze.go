@@ -18,6 +18,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/audit"
 	"tocsin.dev/detect/rule"
 )
 
@@ -69,7 +70,7 @@ type piece struct {
 	n       int // pieces are collected in the order in which they were read
 	file    string
 	raws    []raw
-	normals []normal
+	normals []audit.Entry
 	failed  []error // by record; nil where it was understood
 	broken  []Broken
 }
@@ -182,10 +183,10 @@ func ignoreRead(err error) error {
 }
 
 func (p *piece) normalise() {
-	p.normals = make([]normal, len(p.raws))
+	p.normals = make([]audit.Entry, len(p.raws))
 	p.failed = make([]error, len(p.raws))
 	for i := range p.raws {
-		p.normals[i], p.failed[i] = normalise(p.raws[i])
+		p.normals[i], p.failed[i] = p.raws[i].entry()
 	}
 }
 
@@ -217,32 +218,32 @@ func (a *analysis) broke(b Broken) {
 	}
 }
 
-func (a *analysis) keep(file string, from raw, n *normal) error {
-	if n.shape == strange {
+func (a *analysis) keep(file string, from raw, n *audit.Entry) error {
+	if n.Shape == audit.Strange {
 		a.sum.Strange++
 		return nil
 	}
 	a.understood[file] = true
 	a.sum.Records++
-	a.sum.Shapes[string(n.shape)]++
+	a.sum.Shapes[string(n.Shape)]++
 	key := a.seen.key(n, from)
 	if !a.seen.add(key) {
 		a.sum.Repeated++
 		return nil
 	}
 	a.domains.learn(n)
-	if !rule.Judged(n.record.Operation) {
-		a.sum.silent(n.record.Operation)
+	if !rule.Judged(n.Record.Operation) {
+		a.sum.silent(n.Record.Operation)
 		return nil
 	}
-	apart := n.id
+	apart := n.ID
 	if apart == "" {
 		apart = fmt.Sprintf("\xff%016x", key)
 	}
-	if n.record.ID == "" {
-		n.record.ID = fmt.Sprintf("%s:%d", filepath.Base(file), from.line)
+	if n.Record.ID == "" {
+		n.Record.ID = fmt.Sprintf("%s:%d", filepath.Base(file), from.line)
 	}
-	return a.sorter.add(&n.record, apart, sizeOf(from))
+	return a.sorter.add(&n.Record, apart, sizeOf(from))
 }
 
 // sizeOf is about what a record holds in memory: its text, and what maps and headers take.

@@ -3,12 +3,12 @@ package offline
 import (
 	"compress/flate"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
+
+	"tocsin.dev/detect/audit"
 )
 
 // Broken is a piece of a file that could not be read.
@@ -29,6 +29,14 @@ type raw struct {
 	json  []byte
 	names []string // of a CSV row: the columns, by canonical name
 	cells []string
+}
+
+// entry brings the record into the form the rules read.
+func (r raw) entry() (audit.Entry, error) {
+	if r.json == nil {
+		return audit.Row(r.names, r.cells)
+	}
+	return audit.Parse(r.json)
 }
 
 // reader reads the records of one file, in the file's order, and says which pieces are broken.
@@ -97,19 +105,11 @@ func noText(head []byte) bool {
 // plain is an error's text for a reason, in words that ask for no knowledge of Go.
 func plain(err error) string {
 	var corrupt flate.CorruptInputError
-	var syntax *json.SyntaxError
-	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the file was cut off (gzip)"
 	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return "the compressed data is damaged (gzip)"
-	case errors.As(err, &syntax) && strings.Contains(err.Error(), "unexpected end"):
-		return "the record ends in the middle"
-	case errors.As(err, &syntax):
-		return fmt.Sprintf("the JSON is damaged at this place (character %d)", syntax.Offset)
-	case errors.As(err, &kind):
-		return "it is no JSON object"
 	}
-	return err.Error()
+	return audit.Reason(err)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"tocsin.dev/detect/audit"
 )
 
 // maxLines is how many lines one row may have before its quotes are taken for broken: a pretty-printed AuditData has some
@@ -96,7 +98,7 @@ func (t *table) header() error {
 		}
 		t.names = make([]string, len(cells))
 		for i, c := range cells {
-			t.names[i] = canonical(c)
+			t.names[i] = audit.Canonical(c)
 		}
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/audit"
 )
 
 // maxDomains bounds how many domains are counted while they are inferred.
@@ -43,16 +44,16 @@ func domainList(text string) []string {
 }
 
 // learn looks at a record.
-func (d *domains) learn(n *normal) {
+func (d *domains) learn(n *audit.Entry) {
 	if len(d.told) > 0 {
 		return
 	}
-	if strings.Contains(n.org, ".") {
-		d.count(d.org, strings.ToLower(n.org))
+	if strings.Contains(n.Org, ".") {
+		d.count(d.org, strings.ToLower(n.Org))
 	}
-	r := &n.record
-	if !n.guest && (r.ActorKind == "user" || r.ActorKind == "admin") && r.Operation != "UserLoginFailed" && r.Operation != "RiskDetection" &&
-		n.shape != alertLog && n.shape != deviceLog {
+	r := &n.Record
+	if !n.Guest && (r.ActorKind == "user" || r.ActorKind == "admin") && r.Operation != "UserLoginFailed" && r.Operation != "RiskDetection" &&
+		n.Shape != audit.AlertLog && n.Shape != audit.DeviceLog {
 		d.person(r.Actor)
 	}
 	for _, p := range []string{"ForwardingSmtpAddress", "ForwardTo", "RedirectTo", "ForwardAsAttachmentTo", "BlindCopyTo", "RedirectMessageTo", "User", "Trustee"} {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"tocsin.dev"
 )
@@ -88,7 +87,7 @@ func readAll(t *testing.T, b []byte, asJSON bool) {
 			if one.line < 1 {
 				t.Errorf("line %d", one.line)
 			}
-			if _, err := normalise(one); err == nil && one.json != nil && !json.Valid(one.json) {
+			if _, err := one.entry(); err == nil && one.json != nil && !json.Valid(one.json) {
 				t.Errorf("%s was taken for a record", one.json)
 			}
 			return nil
@@ -108,28 +107,4 @@ func readAll(t *testing.T, b []byte, asJSON bool) {
 	if err != nil {
 		t.Errorf("after line %d: %v", last, err)
 	}
-}
-
-// FuzzTime reads any text as a time: it is none, or one that a log can have.
-func FuzzTime(f *testing.F) {
-	for _, s := range []string{"2026-03-02T02:00:00", "2021-08-02T13:11:39.7724491Z", "4/28/2021, 3:05:26.000 PM", "2023-07-26 22:58:30.983201900", "/Date(1772416800000)/", "2024-11-27T03:31:26.7088498+00:00", ""} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if at := timeOf(s); !at.IsZero() && (at.Year() < 1999 || at.Year() > 2201 || at.Location() != time.UTC) {
-			t.Errorf("%q: %v", s, at)
-		}
-	})
-}
-
-// FuzzAddress reads any text as an address; reading it again changes nothing.
-func FuzzAddress(f *testing.F) {
-	for _, s := range []string{"1.2.3.4", "1.2.3.4:443", "[2001:db8::1]:443", "2001:db8::1", "::ffff:1.2.3.4", "fe80::1%eth0", "[::1]:x"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if a := addressOf(s); addressOf(a) != a {
-			t.Errorf("%q: %q, then %q", s, a, addressOf(a))
-		}
-	})
 }

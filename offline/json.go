@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"tocsin.dev/detect/audit"
 )
 
 // readJSON reads JSON lines, an array, an object that holds an array of records, or objects one after the other.
@@ -51,21 +53,11 @@ func (r *reader) object(line int, text []byte) error {
 		if json.Valid(text) {
 			r.bad(line, "the line is no object")
 		} else {
-			r.bad(line, "%s", whyInvalid(text))
+			r.bad(line, "%s", audit.Invalid(text))
 		}
 		return nil
 	}
 	return r.yield(raw{line: line, json: text})
-}
-
-// whyInvalid says what is wrong with a record.
-func whyInvalid(text []byte) string {
-	var v json.RawMessage
-	err := json.Unmarshal(text, &v)
-	if err == nil {
-		return "not JSON"
-	}
-	return plain(err)
 }
 
 // lists are the members in which exports keep their records: Graph's value, Azure's records, Log Analytics' tables.

@@ -3,6 +3,8 @@ package offline
 import (
 	"hash/maphash"
 	"unsafe"
+
+	"tocsin.dev/detect/audit"
 )
 
 // generation is how many records one generation of seen remembers: 2 million, in 32 MB.
@@ -20,12 +22,12 @@ type seen struct {
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed()} }
 
 // key is the hash of a record: by its id where it has one.
-func (s *seen) key(n *normal, r raw) uint64 {
-	if n.twin != "" {
-		return maphash.String(s.seed, n.twin)
+func (s *seen) key(n *audit.Entry, r raw) uint64 {
+	if n.Twin != "" {
+		return maphash.String(s.seed, n.Twin)
 	}
-	if n.id != "" {
-		return maphash.String(s.seed, string(n.shape)+"\x00"+n.id)
+	if n.ID != "" {
+		return maphash.String(s.seed, string(n.Shape)+"\x00"+n.ID)
 	}
 	var h maphash.Hash
 	h.SetSeed(s.seed)

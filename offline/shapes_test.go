@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/text/encoding/unicode"
 
+	"tocsin.dev/detect/audit"
+
 	"tocsin.dev"
 )
 
@@ -23,24 +25,24 @@ func TestShapes(t *testing.T) {
 	mail := []string{"forward-everything", "mailbox-forwards-outside"}
 	for _, c := range []struct {
 		file    string
-		shape   shape
+		shape   audit.Shape
 		records int
 		rules   []string
 	}{
-		{"unified.json", unifiedLog, 5, unifiedRules},
-		{"unified.jsonl", unifiedLog, 5, unifiedRules},
-		{"query-records.json", unifiedLog, 5, unifiedRules},
-		{"purview.csv", unifiedLog, 5, unifiedRules},
-		{"powershell.csv", unifiedLog, 5, unifiedRules},
-		{"office-activity.csv", unifiedLog, 4, mail},
-		{"log-analytics.json", unifiedLog, 2, mail},
-		{"sign-ins.json", signInLog, 13, []string{"legacy-authentication", "password-spray"}},
-		{"sign-ins.csv", signInLog, 13, []string{"legacy-authentication", "password-spray"}},
-		{"directory-audits.json", directoryLog, 2, []string{"global-administrator-granted"}},
-		{"audit-logs.csv", directoryLog, 2, []string{"global-administrator-granted"}},
-		{"diagnostics.jsonl", directoryLog, 2, []string{"global-administrator-granted", "legacy-authentication"}},
-		{"alerts.json", alertLog, 1, []string{"microsoft-alert"}},
-		{"risk-detections.json", riskLog, 1, []string{"risk-detected"}},
+		{"unified.json", audit.UnifiedLog, 5, unifiedRules},
+		{"unified.jsonl", audit.UnifiedLog, 5, unifiedRules},
+		{"query-records.json", audit.UnifiedLog, 5, unifiedRules},
+		{"purview.csv", audit.UnifiedLog, 5, unifiedRules},
+		{"powershell.csv", audit.UnifiedLog, 5, unifiedRules},
+		{"office-activity.csv", audit.UnifiedLog, 4, mail},
+		{"log-analytics.json", audit.UnifiedLog, 2, mail},
+		{"sign-ins.json", audit.SignInLog, 13, []string{"legacy-authentication", "password-spray"}},
+		{"sign-ins.csv", audit.SignInLog, 13, []string{"legacy-authentication", "password-spray"}},
+		{"directory-audits.json", audit.DirectoryLog, 2, []string{"global-administrator-granted"}},
+		{"audit-logs.csv", audit.DirectoryLog, 2, []string{"global-administrator-granted"}},
+		{"diagnostics.jsonl", audit.DirectoryLog, 2, []string{"global-administrator-granted", "legacy-authentication"}},
+		{"alerts.json", audit.AlertLog, 1, []string{"microsoft-alert"}},
+		{"risk-detections.json", audit.RiskLog, 1, []string{"risk-detected"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			got := analyze(t, Options{Files: []string{filepath.Join("testdata", c.file)}})

@@ -14,6 +14,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/audit"
 )
 
 // shared is the folder of data beside the working tree, where it is there.
@@ -235,7 +236,7 @@ func variant(t *testing.T, c peerCase, i int) []byte {
 			case low == "id" || low == "correlationid":
 				m[k] = fmt.Sprintf("%s-%d", s, i)
 			case low == "time" || low == "creationtime" || low == "createddatetime":
-				if at := timeOf(s); !at.IsZero() {
+				if at := audit.Time(s); !at.IsZero() {
 					m[k] = at.Add(time.Duration(i) * time.Second).Format("2006-01-02T15:04:05.000Z")
 				}
 			case (low == "ipaddress" || low == "calleripaddress") && c.file() == "azure_graph_session_multiple_ips":

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"tocsin.dev/detect/audit"
 )
 
 // readValues reads records that stand in arrays, in members of an object, or one after the other over many lines. It finds
@@ -284,7 +286,7 @@ func columnsOf(text []byte) []string {
 	}
 	names := make([]string, len(table.Columns))
 	for i, c := range table.Columns {
-		names[i] = canonical(c.Name)
+		names[i] = audit.Canonical(c.Name)
 	}
 	return names
 }

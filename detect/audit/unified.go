@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"strconv"
@@ -9,25 +9,25 @@ import (
 
 // unified reads a record of the unified audit log, from Purview, the Management Activity API or Log Analytics' OfficeActivity.
 // Schema: https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema.
-func unified(o object) normal {
-	n := normal{shape: unifiedLog, id: o.text("id", "officeid", "sourcerecordid"), org: o.text("organizationname")}
-	r := &n.record
+func unified(o object) Entry {
+	n := Entry{Shape: UnifiedLog, ID: o.text("id", "officeid", "sourcerecordid"), Org: o.text("organizationname")}
+	r := &n.Record
 	*r = detect.Record{
-		ID: n.id, Operation: operationName(o.text("operation")), Workload: o.text("workload", "officeworkload"), RecordType: o.text("recordtype"),
+		ID: n.ID, Operation: operationName(o.text("operation")), Workload: o.text("workload", "officeworkload"), RecordType: o.text("recordtype"),
 		// The time of the event; the others come minutes later, and are better than none.
-		Time:   timeOf(o.text("creationtime", "timegenerated", "eventtime", "starttime", "elevationtime", "peventtime")),
+		Time:   Time(o.text("creationtime", "timegenerated", "eventtime", "starttime", "elevationtime", "peventtime")),
 		Actor:  o.text("userid"),
 		IP:     addressOf(o.text("clientip", "clientipaddress", "actoripaddress")),
 		Object: o.text("objectid", "officeobjectid"), Result: o.text("resultstatus"), UserAgent: o.text("useragent"), ClientApp: o.text("clientinfostring"),
 	}
 	r.ActorKind = actorKind(r.Actor, o.text("usertype"))
-	n.guest = outsider(o, r.Actor)
+	n.Guest = outsider(o, r.Actor)
 	r.Params = pairs(o["parameters"], r.Params)
 	r.Params = pairs(o["operationproperties"], r.Params)
 	r.Params = pairs(o["cmdletparameters"], r.Params)
 	r.Modified = changes(o["modifiedproperties"], r.Modified)
 	x := extras{}
-	x.put("organization", n.org)
+	x.put("organization", n.Org)
 	x.put("external", strings.ToLower(o.text("externalaccess")))
 	x.put("app_id", o.text("clientappid", "appid", "applicationid"))
 	x.put("app", o.text("clientapplication", "applicationdisplayname", "appdisplayname", "application"))
@@ -35,7 +35,7 @@ func unified(o object) normal {
 	case strings.HasPrefix(r.Operation, "UserLog"):
 		unifiedSignIn(o, r, x)
 		if id := o.text("intrasystemid"); len(id) == 36 && !strings.HasPrefix(id, "00000000") {
-			n.twin = "sign-in\x00" + id // the sign-in's id in the directory's own log
+			n.Twin = "sign-in\x00" + id // the sign-in's id in the directory's own log
 		}
 	case strings.HasPrefix(r.Workload, "AzureActiveDirectory"), r.RecordType == "8":
 		unifiedDirectory(o, r, x)

@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"strings"
@@ -8,18 +8,18 @@ import (
 
 // directory reads a directory audit: Graph's directoryAudit, Log Analytics' AuditLogs, or the diagnostic form.
 // Schema: https://learn.microsoft.com/graph/api/resources/directoryaudit.
-func directory(o object) normal {
-	n := normal{shape: directoryLog, id: o.text("id")}
+func directory(o object) Entry {
+	n := Entry{Shape: DirectoryLog, ID: o.text("id")}
 	op := o.text("operationname", "activitydisplayname", "outeroperation")
 	if v := textOf(o["outeroperation"]); v != "" { // the diagnostic form's own name holds where the two differ
 		op = v
 	}
-	n.record = detect.Record{
-		ID: n.id, Operation: operationName(op), Workload: "AzureActiveDirectory", RecordType: o.text("innercategory", "category"),
-		Time:   timeOf(o.text("activitydatetime", "timegenerated", "time", "peventtime")),
+	n.Record = detect.Record{
+		ID: n.ID, Operation: operationName(op), Workload: "AzureActiveDirectory", RecordType: o.text("innercategory", "category"),
+		Time:   Time(o.text("activitydatetime", "timegenerated", "time", "peventtime")),
 		Result: o.text("result", "resulttype"), Object: o.text("resourceid"),
 	}
-	r := &n.record
+	r := &n.Record
 	x := extras{}
 	x.put("category", o.text("innercategory", "category"))
 	x.put("reason", o.text("resultreason", "resultdescription"))

@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"net/netip"
@@ -17,8 +17,8 @@ var (
 	}
 )
 
-// timeOf reads a time; the zero time where it is none. A fraction may have nine digits.
-func timeOf(s string) time.Time {
+// Time reads a time; the zero time where it is none. A fraction may have nine digits.
+func Time(s string) time.Time {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return time.Time{}

@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"encoding/json"
@@ -9,9 +9,9 @@ import (
 // object is a record's members by canonical name, whatever the export called them.
 type object map[string]any
 
-// canonical is a member's name in lower case without what exports add to it: blanks and underscores, Log Analytics' zone
+// Canonical is a member's name in lower case without what exports add to it: blanks and underscores, Log Analytics' zone
 // ("TimeGenerated [UTC]") and type suffixes ("Operation_s", "DeviceDetail_dynamic"), quotes.
-func canonical(name string) string {
+func Canonical(name string) string {
 	name = strings.Trim(name, " \t\"'\ufeff")
 	if i := strings.IndexByte(name, '['); i > 0 {
 		name = name[:i]
@@ -50,7 +50,7 @@ func lowered(name string) string {
 func members(m map[string]any) object {
 	o := make(object, len(m))
 	for name, v := range m {
-		key := canonical(name)
+		key := Canonical(name)
 		if old, ok := o[key]; ok && !empty(old) && (empty(v) || strings.Contains(name, "_")) {
 			continue
 		}

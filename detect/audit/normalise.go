@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"encoding/json"
@@ -8,50 +8,56 @@ import (
 	"tocsin.dev/detect"
 )
 
-// shape is the form a record came in; it is counted in the summary.
-type shape string
+// Shape is the form a record came in; it is counted in the summary.
+type Shape string
 
 // The shapes.
 const (
-	unifiedLog   shape = "unified audit log"
-	signInLog    shape = "sign-ins"
-	directoryLog shape = "directory audits"
-	alertLog     shape = "alerts"
-	riskLog      shape = "risk detections"
-	azureLog     shape = "Azure resources" // known and out of scope: nobody's mail or account is in them
-	deviceLog    shape = "Defender tables" // likewise, as far as they are devices
-	strange      shape = "not understood"
+	UnifiedLog   Shape = "unified audit log"
+	SignInLog    Shape = "sign-ins"
+	DirectoryLog Shape = "directory audits"
+	AlertLog     Shape = "alerts"
+	RiskLog      Shape = "risk detections"
+	AzureLog     Shape = "Azure resources" // known and out of scope: nobody's mail or account is in them
+	DeviceLog    Shape = "Defender tables" // likewise, as far as they are devices
+	Strange      Shape = "not understood"
 )
 
-// normal is a record in the form the rules read, with what the reader needs of it besides.
-type normal struct {
-	record detect.Record
-	shape  shape
-	id     string // the record's own id; empty where it has none
-	twin   string // what the same event's record in another log has in common with it; empty where it has none
-	org    string // the tenant's name: contoso.onmicrosoft.com
-	guest  bool   // the actor is a guest or an outsider: his domain is not the organisation's
+// Entry is a record in the form the rules read, with what the reader needs of it besides.
+type Entry struct {
+	Record detect.Record
+	Shape  Shape
+	ID     string // the record's own id; empty where it has none
+	Twin   string // what the same event's record in another log has in common with it; empty where it has none
+	Org    string // the tenant's name: contoso.onmicrosoft.com
+	Guest  bool   // the actor is a guest or an outsider: his domain is not the organisation's
 }
 
-// normalise brings a record into one form, whatever wrote it. An error says what is broken in it.
-func normalise(r raw) (normal, error) {
-	if r.json == nil {
-		return ofObject(columns(r.names, r.cells))
-	}
-	o, passed, err := decode(r.json)
+// Parse brings a record's JSON object into one form, whatever wrote it. An error says what is broken in it, in words for a
+// person. Of a record of the unified log that no rule looks at, only what is counted of it may be filled in: see [Whole].
+func Parse(text []byte) (Entry, error) { return parse(text, true) }
+
+// Whole is Parse that fills in all, also of what no rule looks at.
+func Whole(text []byte) (Entry, error) { return parse(text, false) }
+
+func parse(text []byte, glancing bool) (Entry, error) {
+	o, passed, err := decode(text, glancing)
 	switch {
 	case err != nil:
-		return normal{}, errors.New(whyInvalid(r.json))
+		return Entry{}, errors.New(Invalid(text))
 	case passed != nil:
 		return *passed, nil
 	}
-	return ofObject(o)
+	return ofObject(o, glancing)
 }
+
+// Row brings a table's row into one form: its columns by [Canonical] name, and its cells.
+func Row(names, cells []string) (Entry, error) { return ofObject(columns(names, cells), true) }
 
 // decode reads a JSON object. Where a glance shows a record of the unified log that no rule looks at, it only holds it to be
 // valid, and gives what is counted of it.
-func decode(text []byte) (object, *normal, error) {
-	if n, ok := glance(text); ok && json.Valid(text) {
+func decode(text []byte, glancing bool) (object, *Entry, error) {
+	if n, ok := glance(text); glancing && ok && json.Valid(text) {
 		return nil, n, nil
 	}
 	var m map[string]any
@@ -61,51 +67,51 @@ func decode(text []byte) (object, *normal, error) {
 	return members(m), nil, nil
 }
 
-func ofObject(o object) (normal, error) {
-	inner, passed, err := auditData(o)
+func ofObject(o object, glancing bool) (Entry, error) {
+	inner, passed, err := auditData(o, glancing)
 	switch {
 	case err != nil:
-		return normal{}, err
+		return Entry{}, err
 	case passed != nil:
 		return *passed, nil
 	case inner != nil:
 		n := unified(inner)
-		if n.id == "" {
-			n.id = o.text("recordid", "identity", "id")
-			n.record.ID = n.id
+		if n.ID == "" {
+			n.ID = o.text("recordid", "identity", "id")
+			n.Record.ID = n.ID
 		}
-		if n.record.Time.IsZero() {
-			n.record.Time = timeOf(o.text("creationtime", "creationdate", "createddatetime"))
+		if n.Record.Time.IsZero() {
+			n.Record.Time = Time(o.text("creationtime", "creationdate", "createddatetime"))
 		}
 		return n, nil
 	}
 	o = unwrapped(o)
-	n := normal{shape: strange}
+	n := Entry{Shape: Strange}
 	switch shapeOf(o) {
-	case unifiedLog:
+	case UnifiedLog:
 		n = unified(o)
-	case signInLog:
+	case SignInLog:
 		n = signInOf(o)
-	case directoryLog:
+	case DirectoryLog:
 		n = directory(o)
-	case alertLog:
+	case AlertLog:
 		n = alert(o)
-	case riskLog:
+	case RiskLog:
 		n = risk(o)
-	case azureLog:
+	case AzureLog:
 		n = azure(o)
-	case deviceLog:
+	case DeviceLog:
 		n = defender(o)
 	}
-	if n.record.ID == "" { // what a person can look the record up by
-		n.record.ID = o.text("correlationid")
+	if n.Record.ID == "" { // what a person can look the record up by
+		n.Record.ID = o.text("correlationid")
 	}
 	return n, nil
 }
 
 // auditData is the record within a row or object that only carries it: Purview's AuditData, Defender's RawEventData. Nil
 // where there is none; an error where it is not JSON.
-func auditData(o object) (object, *normal, error) {
+func auditData(o object, glancing bool) (object, *Entry, error) {
 	for _, name := range []string{"auditdata", "raweventdata"} {
 		switch v := o[name].(type) {
 		case map[string]any:
@@ -114,9 +120,9 @@ func auditData(o object) (object, *normal, error) {
 			if strings.TrimSpace(v) == "" {
 				continue
 			}
-			inner, passed, err := decode([]byte(v))
+			inner, passed, err := decode([]byte(v), glancing)
 			if err != nil {
-				return nil, nil, &brokenData{column: name, why: plain(err)}
+				return nil, nil, &brokenData{column: name, why: Reason(err)}
 			}
 			return inner, passed, nil
 		}
@@ -167,7 +173,7 @@ func unwrapped(o object) object {
 }
 
 // shapeOf tells the shape by the members that only it has.
-func shapeOf(o object) shape {
+func shapeOf(o object) Shape {
 	kind, category := strings.ToLower(o.text("type", "table")), strings.ToLower(o.text("category"))
 	has := func(names ...string) bool {
 		for _, n := range names {
@@ -179,41 +185,41 @@ func shapeOf(o object) shape {
 	}
 	switch {
 	case has("operation") && (has("workload") || has("officeworkload") || has("recordtype") || has("userkey")):
-		return unifiedLog
+		return UnifiedLog
 	case strings.HasSuffix(category, "signinlogs"), strings.HasPrefix(kind, "signinlogs") && has("resulttype"), strings.HasPrefix(kind, "aad") && strings.Contains(kind, "signinlogs"):
-		return signInLog
+		return SignInLog
 	case has("riskeventtype", "risklevel"), has("riskeventtype", "riskstate"):
-		return riskLog
+		return RiskLog
 	case strings.HasPrefix(category, "advancedhunting-"):
 		return hunting(category)
 	case has("initiatedby") && (has("activitydisplayname") || has("operationname")), strings.HasPrefix(kind, "auditlogs"), category == "auditlogs":
-		return directoryLog
+		return DirectoryLog
 	case has("status") && has("createddatetime") && (has("appdisplayname") || has("clientappused")) && (has("userprincipalname") || has("serviceprincipalid")):
-		return signInLog
+		return SignInLog
 	case has("title", "severity") && (has("servicesource") || has("alertid") || has("detectionsource") || has("providername")):
-		return alertLog
+		return AlertLog
 	case has("callerip") && has("authorization"), kind == "azureactivity", has("operationnamevalue"), strings.Contains(strings.ToUpper(o.text("operationname")), "MICROSOFT.") && has("resourceid"):
-		return azureLog
+		return AzureLog
 	case has("actiontype", "timestamp"), has("actiontype", "deviceid"):
-		return deviceLog
+		return DeviceLog
 	case has("resourceid", "category") && has("operationname"):
-		return azureLog
+		return AzureLog
 	}
-	return strange
+	return Strange
 }
 
-func hunting(category string) shape {
+func hunting(category string) Shape {
 	if category == "advancedhunting-alertinfo" {
-		return alertLog
+		return AlertLog
 	}
-	return deviceLog
+	return DeviceLog
 }
 
 // azure keeps of Azure's own log only what reaches from the directory into it.
-func azure(o object) normal {
-	n := normal{shape: azureLog, id: o.text("eventdataid", "id")}
-	n.record = detect.Record{
-		ID: n.id, Time: timeOf(o.text("timegenerated", "time", "eventsubmissiontimestamp")), Workload: "Azure",
+func azure(o object) Entry {
+	n := Entry{Shape: AzureLog, ID: o.text("eventdataid", "id")}
+	n.Record = detect.Record{
+		ID: n.ID, Time: Time(o.text("timegenerated", "time", "eventsubmissiontimestamp")), Workload: "Azure",
 		Operation: o.text("operationnamevalue", "operationname", "outeroperation"), Actor: o.text("caller"), ActorKind: "user",
 		IP: addressOf(o.text("calleripaddress")), Result: o.text("activitystatusvalue", "resulttype", "resultsignature"),
 	}
@@ -222,10 +228,10 @@ func azure(o object) normal {
 
 // defender reads the tables of advanced hunting: of devices nothing is judged; a cloud application's event without the record
 // it was made from tells only what and who.
-func defender(o object) normal {
-	n := normal{shape: deviceLog, id: o.text("reportid", "reportidstring", "reportidlong")}
-	n.record = detect.Record{
-		ID: n.id, Time: timeOf(o.text("timestamp", "time", "timegenerated")), Operation: operationName(o.text("actiontype")),
+func defender(o object) Entry {
+	n := Entry{Shape: DeviceLog, ID: o.text("reportid", "reportidstring", "reportidlong")}
+	n.Record = detect.Record{
+		ID: n.ID, Time: Time(o.text("timestamp", "time", "timegenerated")), Operation: operationName(o.text("actiontype")),
 		Workload: o.text("application"), Actor: principal(o), ActorKind: "user",
 		IP: addressOf(o.text("ipaddress")), UserAgent: o.text("useragent"), Target: o.text("objectname"),
 	}
@@ -233,7 +239,7 @@ func defender(o object) normal {
 	x.put("permissions", o.text("permissions"))
 	x.put("permissions_in", o.text("permissionsaddedto"))
 	if len(x) > 0 {
-		n.record.Extra = x
+		n.Record.Extra = x
 	}
 	return n
 }

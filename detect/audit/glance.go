@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 // glance looks at the members of an object up to its first nested one, without decoding it. Where they show a record of the
 // unified log of an operation that no rule looks at, which most are, it gives what is counted of such a record. The members it
 // needs stand first in what Microsoft writes; where they do not, the record is decoded as any other.
-func glance(text []byte) (*normal, bool) {
+func glance(text []byte) (*Entry, bool) {
 	s := glancer{text: text}
 	if !s.begin() {
 		return nil, false
@@ -38,10 +38,10 @@ func glance(text []byte) (*normal, bool) {
 	if operation == "" || o.text("id") == "" || o.text("workload") == "" || rule.Judged(operationName(operation)) {
 		return nil, false
 	}
-	n := &normal{shape: unifiedLog, id: o.text("id"), org: o.text("organizationname")}
-	n.record.Operation, n.record.Actor = operationName(operation), o.text("userid")
-	n.record.ActorKind = actorKind(n.record.Actor, o.text("usertype"))
-	n.guest = outsider(o, n.record.Actor)
+	n := &Entry{Shape: UnifiedLog, ID: o.text("id"), Org: o.text("organizationname")}
+	n.Record.Operation, n.Record.Actor = operationName(operation), o.text("userid")
+	n.Record.ActorKind = actorKind(n.Record.Actor, o.text("usertype"))
+	n.Guest = outsider(o, n.Record.Actor)
 	return n, true
 }
 

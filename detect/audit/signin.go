@@ -1,4 +1,4 @@
-package offline
+package audit
 
 import (
 	"strings"
@@ -9,23 +9,23 @@ import (
 
 // signInOf reads a sign-in of the directory's own log: Graph's signIn, Log Analytics' SigninLogs, or the diagnostic form.
 // Schema: https://learn.microsoft.com/graph/api/resources/signin.
-func signInOf(o object) normal {
-	n := normal{shape: signInLog, id: o.text("id")}
+func signInOf(o object) Entry {
+	n := Entry{Shape: SignInLog, ID: o.text("id")}
 	app := o.text("userprincipalname") == "" && o.text("userid") == "" || strings.HasPrefix(o.text("category"), "ServicePrincipal") || strings.HasPrefix(o.text("category"), "ManagedIdentity")
-	n.record = detect.Record{
-		ID: n.id, Workload: "SignIn", RecordType: o.text("category"), Time: signInTime(o),
+	n.Record = detect.Record{
+		ID: n.ID, Workload: "SignIn", RecordType: o.text("category"), Time: signInTime(o),
 		Actor: o.text("userprincipalname", "signinidentifier", "alternatesigninname", "userid"), ActorKind: "user",
 		IP: addressOf(o.text("ipaddress", "calleripaddress")), UserAgent: o.text("useragent"), ClientApp: o.text("clientappused"),
 		Object: o.text("resourcedisplayname"), Operation: "UserLoggedIn", Result: "success",
 	}
-	r := &n.record
-	if n.id != "" {
-		n.twin = "sign-in\x00" + n.id
+	r := &n.Record
+	if n.ID != "" {
+		n.Twin = "sign-in\x00" + n.ID
 	}
 	if app {
 		r.Actor, r.ActorKind = o.text("serviceprincipalname", "appdisplayname", "serviceprincipalid", "appid"), "app"
 	}
-	n.guest = strings.EqualFold(o.text("usertype"), "guest") || !sameTenant(o) || strings.Contains(strings.ToLower(r.Actor), "#ext#")
+	n.Guest = strings.EqualFold(o.text("usertype"), "guest") || !sameTenant(o) || strings.Contains(strings.ToLower(r.Actor), "#ext#")
 	x := extras{}
 	code := errorCode(o)
 	x.put("error", code)
@@ -55,13 +55,13 @@ func signInOf(o object) normal {
 
 // signInTime is when it was; a table that lost its time columns still tells it among the steps of the authentication.
 func signInTime(o object) time.Time {
-	t := timeOf(o.text("createddatetime", "timegenerated", "time", "peventtime"))
+	t := Time(o.text("createddatetime", "timegenerated", "time", "peventtime"))
 	if !t.IsZero() {
 		return t
 	}
 	for _, e := range o.list("authenticationdetails") {
 		if m, ok := e.(map[string]any); ok {
-			if t = timeOf(members(m).text("authenticationstepdatetime")); !t.IsZero() {
+			if t = Time(members(m).text("authenticationstepdatetime")); !t.IsZero() {
 				return t
 			}
 		}
