@@ -60,7 +60,7 @@ type Connection struct {
 type Connections struct {
 	Store  *store.Store
 	Keeper *secret.Keeper
-	Limits graph.Limits
+	Limits *graph.Shared // what all connections use of Microsoft's limits; nil: each client keeps its own
 	Log    *slog.Logger
 	// HTTP is used in place of a client of our own, in tests and the demo with the simulator in process.
 	HTTP *http.Client
@@ -124,6 +124,7 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 	if err := n.check(); err != nil {
 		return Connection{}, err
 	}
+	ctx = graph.WithPriority(ctx, graph.High)
 	gc, err := s.open(n, nil)
 	if err != nil {
 		return Connection{}, err
@@ -220,7 +221,7 @@ func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
 		}
 	}
 	gc, err := graph.New(graph.Config{Cloud: cloud, Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
-		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Limits: s.Limits, Log: s.Log, Paused: paused})
+		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Shared: s.Limits, Log: s.Log, Paused: paused})
 	if err != nil {
 		return nil, entered(asProblem(err))
 	}

@@ -145,6 +145,7 @@ func (s *Connections) kept(ctx context.Context, c Connection) (k kept, err error
 // Test asks for a fresh token, judges the capabilities by what it grants, and makes what was refused so far due at once.
 // A fresh grant takes Entra some minutes.
 func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id string) ([]Verdict, error) {
+	ctx = graph.WithPriority(ctx, graph.High)
 	c, err := s.Get(ctx, tenant, id)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -41,6 +42,7 @@ func (c *Client) Batch(ctx context.Context, parts []Part) ([]Result, error) {
 	if err != nil {
 		for _, it := range b.queue {
 			b.results[it.i].Err = err
+			c.limits.letGo(&it.hold)
 		}
 	}
 	return b.results, err
@@ -58,6 +60,7 @@ type item struct {
 	list      []json.RawMessage // of the pages before
 	seen      map[uint64]bool   // their links
 	ticket    *ticket
+	hold      hold // the limit for which it waits
 }
 
 // round is a request that came back.
@@ -138,7 +141,7 @@ func (b *batch) pick(ctx context.Context) (items []*item, wait time.Duration) {
 		if it.alone && len(items) > 0 {
 			continue
 		}
-		t, d, ok := b.c.limits.try(it.r.ask(ctx))
+		t, d, ok := b.c.limits.try(it.r.ask(ctx), &it.hold)
 		if !ok {
 			late = b.late(ctx, it, d) || late
 			wait = min(wait, max(d, batchIdle))
@@ -159,7 +162,7 @@ func (b *batch) late(ctx context.Context, it *item, wait time.Duration) bool {
 	if wait <= b.c.limits.lim.MaxWait && inTime(ctx, wait) {
 		return false
 	}
-	b.results[it.i].Err = &Throttled{Where: Where{Call: it.r.call.Name}, After: wait, Limit: it.r.call.Kind.String(), Ours: true}
+	b.results[it.i].Err = &Throttled{Where: Where{Call: it.r.call.Name}, After: wait, Limit: b.c.limits.refuse(&it.hold), Ours: true}
 	return true
 }
 
@@ -184,8 +187,8 @@ func (b *batch) launch(ctx context.Context, items []*item) {
 	b.flying++
 	go func() {
 		rd := b.c.batchOnce(ctx, items)
-		for _, it := range items {
-			it.ticket.release(0)
+		for n, it := range items {
+			b.c.settle(it.ticket, rd.reps[strconv.Itoa(n+1)])
 		}
 		b.done <- rd
 	}()

@@ -196,7 +196,7 @@ func (b *batch) judge(ctx context.Context, it *item, rep *reply) (wait time.Dura
 		err = b.c.judge(call, rep)
 	}
 	if t, ok := err.(*Throttled); ok {
-		b.c.limits.throttled(it.r.ask(ctx), t.After, ofApp(rep.header))
+		b.c.limits.throttled(it.r.ask(ctx), t.After, told429(rep))
 	}
 	retry, wait := b.c.again(err, it.r, it.tries+1, it.tries == 0)
 	if retry && wait <= b.c.limits.lim.MaxWait && inTime(ctx, wait) {

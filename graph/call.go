@@ -7,15 +7,20 @@ type Kind int
 
 // The kinds of calls.
 const (
-	Other      Kind = iota // only the limit of the whole app
-	Mailbox                // the mailbox's own: requests in ten minutes, and at once
-	Directory              // resource units of the tenant
-	Report                 // sign-ins, directory audits: 5 in 10 seconds
-	Protection             // Identity Protection and Conditional Access: 1 a second for all apps
+	Other        Kind = iota // only the limit of the whole app
+	Mailbox                  // the mailbox's own: requests in ten minutes, at once, bytes sent
+	Directory                // resource units of the tenant, and changes of it
+	Report                   // sign-ins, directory audits: 5 in 10 seconds
+	Protection               // Identity Protection and Conditional Access: 1 a second for all apps
+	Intune                   // devices: 2,000 in 20 seconds, 200 changes
+	Subscription             // /subscriptions: 5,000 in 20 seconds
+	Trace                    // message traces: 100 in 5 minutes
+	Activity                 // Management Activity API, another service than Graph: 2,000 a minute
+	kinds
 )
 
 func (k Kind) String() string {
-	return [...]string{"other", "mailbox", "directory", "reports", "protection"}[k]
+	return [...]string{"other", "mailbox", "directory", "reports", "protection", "intune", "subscriptions", "trace", "activity"}[k]
 }
 
 // Call is one request Tocsin can make.

@@ -126,11 +126,7 @@ func (c *Client) attempt(ctx context.Context, r request, bad string) (rep *reply
 			return nil, "", err
 		}
 		defer func() {
-			cost := 0
-			if rep != nil {
-				cost = rep.cost()
-			}
-			t.release(cost)
+			c.settle(t, rep)
 		}()
 	}
 	if c.paused() { // while it waited
@@ -141,7 +137,24 @@ func (c *Client) attempt(ctx context.Context, r request, bad string) (rep *reply
 }
 
 func (r request) ask(ctx context.Context) ask {
-	return ask{kind: r.call.Kind, box: r.box, units: r.call.Units(), high: isHigh(ctx)}
+	write := r.call.Method != http.MethodGet && r.call.Name != "batch"
+	a := ask{call: r.call.Name, kind: r.call.Kind, box: r.box, units: r.call.Units(), write: write, high: isHigh(ctx)}
+	if write && r.call.Kind == Mailbox {
+		a.bytes = len(r.body)
+	}
+	return a
+}
+
+// settle gives back what a call held of the limits, and takes in what its answer, where there is one, says of them.
+func (c *Client) settle(t *ticket, rep *reply) {
+	if rep == nil {
+		t.release(0)
+		return
+	}
+	t.release(rep.cost())
+	if part, err := strconv.ParseFloat(rep.header.Get("x-ms-throttle-limit-percentage"), 64); err == nil {
+		c.limits.told(t.ask, part)
+	}
 }
 
 // send makes one request and reads its whole answer.
@@ -198,7 +211,7 @@ func (c Call) headers(high bool) map[string]string {
 	if len(prefer) > 0 {
 		h["Prefer"] = strings.Join(prefer, ", ")
 	}
-	if c.Kind == Directory {
+	if c.Kind == Directory || c.Kind == Report || c.Kind == Protection { // the services of identity and access know it
 		h["x-ms-throttle-priority"] = "low"
 		if high {
 			h["x-ms-throttle-priority"] = "high"
@@ -287,14 +300,14 @@ func (c *Client) verdict(ctx context.Context, r request, rep *reply) error {
 	}
 	err := c.judge(r.call, rep)
 	if t, ok := err.(*Throttled); ok {
-		c.limits.throttled(r.ask(ctx), t.After, ofApp(rep.header))
+		c.limits.throttled(r.ask(ctx), t.After, told429(rep))
 	}
 	return err
 }
 
-// ofApp says whether a 429 came from the limit of the app over all its tenants.
-func ofApp(h http.Header) bool {
-	return strings.HasPrefix(h.Get("x-ms-throttle-scope"), "Application/")
+// told429 is what a 429 says of itself.
+func told429(rep *reply) Refusal {
+	return Refusal{Code: parseFault(rep.body).Code, Why: clip(rep.header.Get("x-ms-throttle-information"), 80), scope: scopeOf(rep.header.Get("x-ms-throttle-scope"))}
 }
 
 // notJSON says what came instead of JSON, without quoting it.

@@ -25,7 +25,7 @@ func (w Where) at() string {
 type Throttled struct {
 	Where
 	After time.Duration // from now
-	Limit string        // which: all, mailbox, directory, reports, protection; empty when only Graph knows
+	Limit string        // which, as Use.Limit; empty when only Graph knows
 	Ours  bool          // we held it back; Graph was not asked
 
 	guess bool // Graph did not say how long: each further try waits longer

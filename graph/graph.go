@@ -55,7 +55,7 @@ type Config struct {
 	HTTP      *http.Client     // the zero value is a client of our own
 	Now       func() time.Time // by which limits are kept; the zero value is time.Now
 	Limits    Limits
-	Shared    *Shared // the limit of the app over all its tenants; the zero value is this client's own
+	Shared    *Shared // keeps the limits of many clients, in place of Now and Limits; the zero value is this client's own
 	Log       *slog.Logger
 	UserAgent string
 
@@ -104,7 +104,7 @@ func New(cfg Config) (*Client, error) {
 	if _, err := address("authority", cfg.Cloud.Authority); err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, base: base, log: cfg.Log, limits: newLimiter(cfg.Limits, cfg.Shared, cfg.Now)}
+	c := &Client{cfg: cfg, base: base, log: cfg.Log, limits: cfg.Shared.of(cfg.Cloud, cfg.Client, cfg.Tenant)}
 	own := *cfg.HTTP
 	own.CheckRedirect = c.mayRedirect
 	c.http = &own
@@ -143,6 +143,9 @@ func (cfg *Config) defaults() {
 	}
 	if cfg.Batches <= 0 {
 		cfg.Batches = 16
+	}
+	if cfg.Shared == nil {
+		cfg.Shared = NewShared(cfg.Limits, cfg.Now)
 	}
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = 64 << 20

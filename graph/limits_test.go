@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -21,19 +22,19 @@ func TestWindowsHoldWhereverOneLooks(t *testing.T) {
 		span  time.Duration
 	}{{1, time.Second}, {5, 10 * time.Second}, {100, 10 * time.Second}, {1000, 10 * time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newScope(tc.limit, tc.span)
+			s, l := newScope("x", tc.limit, tc.span), Limits{}.OrDefaults()
 			rnd := rand.New(rand.NewPCG(1, uint64(tc.limit)))
 			began := time.Now()
 			var at []time.Time
 			for len(at) < 6*tc.limit {
 				now := time.Now()
-				wait := s.wait(1, true, now.UnixNano())
+				wait := s.wait(&l, 1, true, now.UnixNano())
 				if wait > 0 {
 					if wait > tc.span*slots/(slots-1) {
 						t.Fatalf("a wait of %s under %s", wait, tc.span)
 					}
 					time.Sleep(wait)
-					if again := s.wait(1, true, time.Now().UnixNano()); again > 0 {
+					if again := s.wait(&l, 1, true, time.Now().UnixNano()); again > 0 {
 						t.Fatalf("after waiting %s there are %s more to wait", wait, again)
 					}
 					continue
@@ -61,32 +62,57 @@ func TestWindowsHoldWhereverOneLooks(t *testing.T) {
 }
 
 func TestWindowBounds(t *testing.T) {
-	s := newScope(10, 10*time.Second)
+	s, l := newScope("x", 10, 10*time.Second), Limits{}.OrDefaults()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
-	if d := s.wait(50, true, now); d != 0 {
+	if d := s.wait(&l, 50, true, now); d != 0 {
 		t.Errorf("what costs more than all waits %s, though all is free", d)
 	}
 	s.add(50)
-	if d := s.wait(1, true, now); d != 11*time.Second {
+	if d := s.wait(&l, 1, true, now); d != 11*time.Second {
 		t.Errorf("the next waits %s", d)
 	}
-	if d := s.wait(1, true, now-int64(time.Hour)); d <= 0 {
+	if d := s.wait(&l, 1, true, now-int64(time.Hour)); d <= 0 {
 		t.Error("a clock stepping back frees the window")
 	}
 	s.add(-80)
 	if s.sum() != 0 {
 		t.Errorf("given back more than was spent: %d", s.sum())
 	}
-	if d := s.wait(1, true, now+int64(time.Hour)); d != 0 {
+	if d := s.wait(&l, 1, true, now+int64(time.Hour)); d != 0 {
 		t.Errorf("an hour later it waits %s", d)
 	}
 }
 
-func mailboxAsk(high bool) ask { return ask{kind: Mailbox, box: 7, units: 1, high: high} }
+// limiterOf is the limiter of an app in a tenant, by the system's clock.
+func limiterOf(l Limits) *limiter { return NewShared(l, time.Now).of(Global, "app", "tenant") }
+
+func box(n uint64) (k boxKey) {
+	binary.LittleEndian.PutUint64(k[8:], n)
+	return k
+}
+
+func try(l *limiter, a ask) (*ticket, time.Duration, bool) {
+	var h hold
+	defer l.letGo(&h)
+	return l.try(a, &h)
+}
+
+func useOf(t *testing.T, l *limiter, name string) Use {
+	t.Helper()
+	for _, u := range l.usage() {
+		if u.Limit == name {
+			return u
+		}
+	}
+	t.Fatalf("there is no limit %q", name)
+	return Use{}
+}
+
+func mailboxAsk(high bool) ask { return ask{kind: Mailbox, box: box(7), units: 1, high: high} }
 
 func TestFourAtATimeOneForAPerson(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{}, nil, time.Now)
+		l := limiterOf(Limits{})
 		var order []string
 		var mu sync.Mutex
 		call := func(name string, high bool, lasts time.Duration) {
@@ -115,7 +141,7 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 		if want := []string{"low0", "low1", "low2", "high0"}; !slices.Equal(order, want) {
 			t.Fatalf("%q, want %q", order, want)
 		}
-		if _, _, ok := l.try(mailboxAsk(false)); ok {
+		if _, _, ok := try(l, mailboxAsk(false)); ok {
 			t.Error("a fifth was let in")
 		}
 		time.Sleep(2 * time.Minute)
@@ -126,7 +152,7 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 		}
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		b := l.boxes[7]
+		b := l.boxes[box(7)]
 		if b.high != 0 || b.low != 0 || b.queue != nil {
 			t.Errorf("left over: %+v", b)
 		}
@@ -135,7 +161,7 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 
 func TestLeavingTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{MailboxConcurrent: 1}, nil, time.Now)
+		l := limiterOf(Limits{MailboxConcurrent: 1})
 		first, err := l.acquire(t.Context(), mailboxAsk(false))
 		if err != nil {
 			t.Fatal(err)
@@ -162,7 +188,7 @@ func TestLeavingTheLine(t *testing.T) {
 		}
 		first.release(0)
 		(<-got).release(0)
-		if b := l.boxes[7]; b.low != 0 || b.high != 0 || b.queue != nil {
+		if b := l.boxes[box(7)]; b.low != 0 || b.high != 0 || b.queue != nil {
 			t.Errorf("left over: %+v", b)
 		}
 	})
@@ -170,10 +196,10 @@ func TestLeavingTheLine(t *testing.T) {
 
 func TestMailboxesDoNotShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{MailboxRequests: 20}, nil, time.Now)
+		l := limiterOf(Limits{MailboxRequests: 20})
 		n := 0
 		for {
-			tk, _, ok := l.try(mailboxAsk(false))
+			tk, _, ok := try(l, mailboxAsk(false))
 			if !ok {
 				break
 			}
@@ -183,12 +209,12 @@ func TestMailboxesDoNotShare(t *testing.T) {
 		if n != 19 {
 			t.Errorf("%d in the background, want 19 of 20", n)
 		}
-		if tk, _, ok := l.try(mailboxAsk(true)); !ok {
+		if tk, _, ok := try(l, mailboxAsk(true)); !ok {
 			t.Error("nothing is left for a person")
 		} else {
 			tk.release(0)
 		}
-		if tk, _, ok := l.try(ask{kind: Mailbox, box: 8, units: 1}); !ok {
+		if tk, _, ok := try(l, ask{kind: Mailbox, box: box(8), units: 1}); !ok {
 			t.Error("another mailbox waits")
 		} else {
 			tk.release(0)
@@ -196,24 +222,33 @@ func TestMailboxesDoNotShare(t *testing.T) {
 	})
 }
 
+// Each kind has its own limits; of each some is kept for a person, and as much goes at once as is published.
 func TestKindsHaveTheirOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{}, nil, time.Now)
-		for kind, want := range map[Kind]int{Report: 5, Protection: 1, Directory: 7600 / 4} {
-			n := 0
-			for {
-				tk, wait, ok := l.try(ask{kind: kind, units: map[Kind]int{Directory: 4}[kind] + map[Kind]int{Report: 1, Protection: 1}[kind]})
-				if !ok {
-					if wait <= 0 || wait > 11*time.Second {
-						t.Errorf("%s waits %s", kind, wait)
-					}
-					break
+		l := limiterOf(Limits{})
+		l.users(100)
+		for kind, want := range map[Kind][2]int{Report: {4, 5}, Protection: {1, 1}, Directory: {4750 / 4, 5000 / 4}, Intune: {1900, 2000},
+			Subscription: {4750, 5000}, Trace: {95, 100}, Activity: {1900, 2000}} {
+			for i, high := range []bool{false, true} {
+				n := 0
+				if i == 1 {
+					n = want[0] // what the background left over
 				}
-				tk.release(0)
-				n++
-			}
-			if n != want {
-				t.Errorf("%s: %d at once, want %d", kind, n, want)
+				for {
+					tk, wait, ok := try(l, ask{kind: kind, units: map[Kind]int{Directory: 4}[kind], high: high})
+					if !ok {
+						list := counted(kind, false)
+						if _, span := budgets[list[len(list)-1]].of(&l.lim); wait <= 0 || wait > span*11/10 {
+							t.Errorf("%s waits %s", kind, wait)
+						}
+						break
+					}
+					tk.release(0)
+					n++
+				}
+				if n != want[i] {
+					t.Errorf("%s: %d at once, want %d (high: %v)", kind, n, want[i], high)
+				}
 			}
 		}
 	})
@@ -221,13 +256,13 @@ func TestKindsHaveTheirOwn(t *testing.T) {
 
 func TestCostIsCorrectedByGraph(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{}, nil, time.Now)
+		l := limiterOf(Limits{})
 		tk, err := l.acquire(t.Context(), ask{kind: Directory, units: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		tk.release(5)
-		if got := l.byKind[Directory].sum(); got != 5 {
+		if got := l.scopes[directory].sum(); got != 5 {
 			t.Errorf("%d units are spent, Graph said 5", got)
 		}
 	})
@@ -235,11 +270,10 @@ func TestCostIsCorrectedByGraph(t *testing.T) {
 
 func Test429IsHonouredForItsScope(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		lim := Limits{}
-		shared := NewShared(lim)
-		a, b := newLimiter(lim, shared, time.Now), newLimiter(lim, shared, time.Now)
+		shared := NewShared(Limits{}, time.Now)
+		a, b := shared.of(Global, "app", "a"), shared.of(Global, "app", "b")
 		free := func(l *limiter, k ask) bool {
-			tk, wait, ok := l.try(k)
+			tk, wait, ok := try(l, k)
 			if ok {
 				tk.release(0)
 			} else if wait <= 0 {
@@ -247,27 +281,31 @@ func Test429IsHonouredForItsScope(t *testing.T) {
 			}
 			return ok
 		}
-		box, box2 := ask{kind: Mailbox, box: 1, units: 1, high: true}, ask{kind: Mailbox, box: 2, units: 1}
+		box1, box2 := ask{kind: Mailbox, box: box(1), units: 1, high: true}, ask{kind: Mailbox, box: box(2), units: 1}
 		dir, other := ask{kind: Directory, units: 1}, ask{kind: Other}
 
-		a.throttled(box, time.Minute, false)
-		if free(a, box) || !free(a, box2) || !free(a, dir) || !free(b, box) {
+		a.throttled(box1, time.Minute, Refusal{})
+		if free(a, box1) || !free(a, box2) || !free(a, dir) || !free(b, box1) {
 			t.Error("a mailbox's 429 holds for that mailbox and nothing else")
 		}
-		a.throttled(dir, time.Minute, false)
+		a.throttled(dir, time.Minute, Refusal{})
 		if free(a, dir) || !free(a, box2) || !free(b, dir) {
 			t.Error("the directory's 429 holds for the directory of that tenant")
 		}
-		a.throttled(other, time.Minute, false)
+		a.throttled(other, time.Minute, Refusal{})
 		if free(a, box2) || free(a, other) || !free(b, other) {
 			t.Error("one without a scope holds for the client")
 		}
-		a.throttled(dir, 2*time.Minute, true)
+		a.throttled(dir, 2*time.Minute, Refusal{scope: scopeOf("Application/ReadWrite/app/a")})
+		if free(b, dir) || !free(b, other) {
+			t.Error("the app's holds for the directory of all its tenants")
+		}
+		a.throttled(other, 2*time.Minute, Refusal{scope: scopeOf("Application/ReadWrite/app/a")})
 		if free(a, other) || free(b, other) {
-			t.Error("the app's holds for all of its tenants")
+			t.Error("the app's, of a kind without a limit of its own, holds for all")
 		}
 		time.Sleep(2*time.Minute + time.Second)
-		if !free(a, box) || !free(a, dir) || !free(b, other) {
+		if !free(a, box1) || !free(a, dir) || !free(b, other) {
 			t.Error("it does not end")
 		}
 	})
@@ -275,7 +313,7 @@ func Test429IsHonouredForItsScope(t *testing.T) {
 
 func TestHeldBackNoLongerThanCanBeWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{Reports: 1, ReportsWindow: time.Minute, MaxWait: 90 * time.Second}, nil, time.Now)
+		l := limiterOf(Limits{Reports: 1, ReportsWindow: time.Minute, MaxWait: 90 * time.Second})
 		k := ask{kind: Report, units: 1}
 		began := time.Now()
 		for range 2 {
@@ -295,17 +333,17 @@ func TestHeldBackNoLongerThanCanBeWaited(t *testing.T) {
 		if e := as[*Throttled](t, err); !e.Ours || e.Limit != "reports" || e.After < 50*time.Second || time.Since(now) != 0 {
 			t.Errorf("%+v after %s", e, time.Since(now))
 		}
-		l.throttled(k, time.Hour, false)
+		l.throttled(k, time.Hour, Refusal{})
 		_, err = l.acquire(t.Context(), k)
 		as[*Throttled](t, err)
 		ended, end := context.WithCancel(t.Context())
 		end()
-		l2 := newLimiter(Limits{Reports: 1}, nil, time.Now)
+		l2 := limiterOf(Limits{Reports: 1})
 		_, _ = l2.acquire(t.Context(), k)
 		if _, err := l2.acquire(ended, k); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
-		u := l.usage()[3]
+		u := useOf(t, l, "reports")
 		if u.Limit != "reports" || u.Of != 1 || u.Spent != 2 || u.Waits < 1 || u.Waited < time.Minute || u.Refused != 2 || u.Throttled != 1 || u.Blocked != time.Hour {
 			t.Errorf("usage %+v", u)
 		}
@@ -314,9 +352,9 @@ func TestHeldBackNoLongerThanCanBeWaited(t *testing.T) {
 
 func TestIdleMailboxesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLimiter(Limits{}, nil, time.Now)
+		l := limiterOf(Limits{})
 		for i := range 1000 {
-			tk, _, ok := l.try(ask{kind: Mailbox, box: uint64(i + 1), units: 1})
+			tk, _, ok := try(l, ask{kind: Mailbox, box: box(uint64(i + 1)), units: 1})
 			if !ok {
 				t.Fatal(i)
 			}
@@ -324,12 +362,12 @@ func TestIdleMailboxesAreForgotten(t *testing.T) {
 				tk.release(0)
 			}
 		}
-		l.throttled(ask{kind: Mailbox, box: 2}, 24*time.Hour, false)
-		if u := l.usage()[1]; u.Mailboxes != 1000 || u.Used != 1 {
+		l.throttled(ask{kind: Mailbox, box: box(2)}, 24*time.Hour, Refusal{})
+		if u := useOf(t, l, "mailbox"); u.Mailboxes != 1000 || u.Used != 1 {
 			t.Errorf("%+v", u)
 		}
 		time.Sleep(12 * time.Minute)
-		if u := l.usage()[1]; u.Mailboxes != 2 {
+		if u := useOf(t, l, "mailbox"); u.Mailboxes != 2 {
 			t.Errorf("%d are remembered, want the one under way and the one throttled", u.Mailboxes)
 		}
 	})
@@ -347,9 +385,9 @@ func TestAMailboxIsSmall(t *testing.T) {
 	}
 	const many = 100_000
 	before := heap()
-	l := newLimiter(Limits{}, nil, time.Now)
+	l := limiterOf(Limits{})
 	for i := range uint64(many) {
-		tk, _, _ := l.try(ask{kind: Mailbox, box: rand.Uint64() | 1, units: 1})
+		tk, _, _ := try(l, ask{kind: Mailbox, box: box(rand.Uint64() | 1), units: 1})
 		if tk == nil {
 			t.Fatal(i)
 		}
@@ -365,15 +403,15 @@ func TestAMailboxIsSmall(t *testing.T) {
 
 // Many at once, high and low, some giving up: never more than the limits, nobody forgotten, nothing left over.
 func TestLimiterUnderLoad(t *testing.T) {
-	l := newLimiter(Limits{}, nil, time.Now)
+	l := limiterOf(Limits{})
 	var mu sync.Mutex
-	now, low := map[uint64]int{}, map[uint64]int{}
+	now, low := map[boxKey]int{}, map[boxKey]int{}
 	var wg sync.WaitGroup
 	for g := range 64 {
 		wg.Go(func() {
 			rnd := rand.New(rand.NewPCG(uint64(g), 1))
 			for range 200 {
-				k := ask{kind: Mailbox, box: 1 + rnd.Uint64N(4), units: 1, high: rnd.IntN(4) == 0}
+				k := ask{kind: Mailbox, box: box(1 + rnd.Uint64N(4)), units: 1, high: rnd.IntN(4) == 0}
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				if rnd.IntN(5) == 0 {
 					cancel()
@@ -406,7 +444,7 @@ func TestLimiterUnderLoad(t *testing.T) {
 	wg.Wait()
 	for k, b := range l.boxes {
 		if b.high != 0 || b.low != 0 || b.queue != nil {
-			t.Errorf("mailbox %d: %+v", k, b)
+			t.Errorf("mailbox %v: %+v", k, b)
 		}
 	}
 }
@@ -414,12 +452,12 @@ func TestLimiterUnderLoad(t *testing.T) {
 func BenchmarkAcquire(b *testing.B) {
 	for _, boxes := range []uint64{1, 100_000} {
 		b.Run(fmt.Sprint(boxes), func(b *testing.B) {
-			l := newLimiter(Limits{Requests: 1 << 30, MailboxRequests: 1 << 30}, nil, time.Now)
+			l := limiterOf(Limits{Requests: 1 << 30, MailboxRequests: 1 << 30})
 			n := uint64(0)
 			b.ReportAllocs()
 			for b.Loop() {
 				n++
-				tk, err := l.acquire(b.Context(), ask{kind: Mailbox, box: 1 + n%boxes, units: 1})
+				tk, err := l.acquire(b.Context(), ask{kind: Mailbox, box: box(1 + n%boxes), units: 1})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -2,16 +2,70 @@ package graph
 
 import (
 	"context"
+	"hash/maphash"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
+
+// boxKey stands for a mailbox: its user's id, or a hash of the name that was used instead. The zero value is no mailbox.
+// One addressed now by id and now by name counts as two: use ids.
+type boxKey [16]byte
+
+var seed = maphash.MakeSeed()
+
+// hashed marks a key that is no id: version 15 is nobody's.
+const hashed = 0xf0
+
+func keyOfMailbox(user string) (k boxKey) {
+	if id, err := uuid.Parse(user); err == nil && id != uuid.Nil && id[6]&hashed != hashed {
+		return boxKey(id)
+	}
+	h := maphash.String(seed, user)
+	for i := range 8 {
+		k[8+i] = byte(h >> (8 * i))
+	}
+	k[6] = hashed
+	return k
+}
+
+// String is the user's id; empty where a name was used.
+func (k boxKey) String() string {
+	if k == (boxKey{}) || k[6]&hashed == hashed {
+		return ""
+	}
+	return uuid.UUID(k).String()
+}
 
 // mailbox is the limits of one mailbox, in 80 bytes: a tenant may have 100,000.
 type mailbox struct {
 	window
 	blocked   int64 // until when a 429 told us to keep off, Unix ns
-	high, low uint8 // calls under way
+	high, low uint8 // places taken
+	going     uint8 // calls under way: those with a place that no longer wait for a window
 	queue     *queue
+}
+
+// upload is what was sent to one mailbox, in bytes.
+type upload struct {
+	window
+	pending int
+}
+
+func (u *upload) wait(l *limiter, n int, high bool, now int64) time.Duration {
+	u.roll(now, l.uploadWidth)
+	return u.window.wait(n, l.lim.share(l.lim.MailboxUpload, high), u.pending, now, l.uploadWidth)
+}
+
+// upload is the one of that mailbox. mu is held.
+func (l *limiter) upload(key boxKey) *upload {
+	u, ok := l.uploads[key]
+	if !ok {
+		u = &upload{}
+		l.uploads[key] = u
+	}
+	return u
 }
 
 // queue is who waits to enter a mailbox; there is one only while somebody does.
@@ -20,7 +74,7 @@ type queue struct{ high, low []chan struct{} }
 // wait is how long until one more request fits.
 func (b *mailbox) wait(l *limiter, high bool, now int64) time.Duration {
 	b.roll(now, l.boxWidth)
-	return max(time.Duration(b.blocked-now), b.window.wait(1, share(l.lim.MailboxRequests, high), now, l.boxWidth))
+	return max(time.Duration(b.blocked-now), b.window.wait(1, l.lim.share(l.lim.MailboxRequests, high), int(b.going), now, l.boxWidth))
 }
 
 // room says whether one more call fits beside those under way.
@@ -48,7 +102,7 @@ func (b *mailbox) enter(high bool) {
 }
 
 // mailbox is the one of that key. mu is held.
-func (l *limiter) mailbox(key uint64) *mailbox {
+func (l *limiter) mailbox(key boxKey) *mailbox {
 	b, ok := l.boxes[key]
 	if !ok {
 		b = &mailbox{}
@@ -72,10 +126,10 @@ func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
 	}
 	line := b.queue.line(a.high)
 	*line = append(*line, turn)
-	l.boxTally.waits++
+	var h hold
+	h.on(&l.boxTally, a.high)
 	l.mu.Unlock()
 
-	began := time.Now()
 	var err error
 	select {
 	case <-turn:
@@ -84,7 +138,7 @@ func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.boxTally.waited += time.Since(began)
+	h.off()
 	if err == nil {
 		return b, nil
 	}
@@ -104,14 +158,14 @@ func (q *queue) line(high bool) *[]chan struct{} {
 	return &q.low
 }
 
-// leave gives back the place in the mailbox.
+// leave gives back the place in the mailbox of a call that was not made.
 func (t *ticket) leave() {
 	if t.box == nil {
 		return
 	}
 	t.l.mu.Lock()
+	defer t.l.mu.Unlock()
 	t.box.exit(t.l.lim, t.high)
-	t.l.mu.Unlock()
 }
 
 func (b *mailbox) exit(l Limits, high bool) {
@@ -144,7 +198,7 @@ func (b *mailbox) settle(l Limits) {
 // idle says that forgetting the mailbox changes nothing.
 func (b *mailbox) idle(now, width int64) bool {
 	b.roll(now, width)
-	return b.high == 0 && b.low == 0 && b.queue == nil && b.blocked <= now && b.sum() == 0
+	return b.high == 0 && b.low == 0 && b.going == 0 && b.queue == nil && b.blocked <= now && b.sum() == 0
 }
 
 // sweep forgets idle mailboxes, once a window. mu is held.
@@ -156,6 +210,11 @@ func (l *limiter) sweep(now int64) {
 	for k, b := range l.boxes {
 		if b.idle(now, l.boxWidth) {
 			delete(l.boxes, k)
+		}
+	}
+	for k, u := range l.uploads {
+		if u.roll(now, l.uploadWidth); u.pending == 0 && u.sum() == 0 {
+			delete(l.uploads, k)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,7 +17,7 @@ type P map[string]string
 type request struct {
 	call Call
 	url  string // absolute
-	box  uint64 // the mailbox whose limits count; 0 for none
+	box  boxKey // the mailbox whose limits count
 	body []byte
 }
 
@@ -125,14 +124,12 @@ func keys(p P) []string {
 	return out
 }
 
-var seed = maphash.MakeSeed()
-
-// mailboxKey stands for a mailbox in the limits. One addressed now by id and now by name counts as two: use ids.
-func mailboxKey(call Call, p P) uint64 {
+// mailboxKey stands for a mailbox in the limits.
+func mailboxKey(call Call, p P) boxKey {
 	if call.Kind != Mailbox {
-		return 0
+		return boxKey{}
 	}
-	return max(maphash.String(seed, strings.ToLower(p["user"])), 1)
+	return keyOfMailbox(strings.ToLower(p["user"]))
 }
 
 // link is a nextLink or deltaLink of the call, checked: it must lead back to the Graph we asked, or the token would leak.
@@ -174,7 +171,7 @@ type Priority int
 
 // The priorities.
 const (
-	Low  Priority = iota // the background: keeps off the last slot of a mailbox and the last twentieth of a limit
+	Low  Priority = iota // the background: keeps off the last slot of a mailbox and the Reserve of each limit, and behind a person
 	High                 // a person waits
 )
 

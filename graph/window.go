@@ -36,10 +36,11 @@ func (w *window) sum() int {
 	return n
 }
 
-// wait is how long until n more fit under limit; 0 is now. roll comes first.
-func (w *window) wait(n, limit int, now, width int64) time.Duration {
+// wait is how long until n more fit under limit, at least, beside what is pending: spent, but maybe not yet counted by who keeps
+// the limit. 0 is now. roll comes first.
+func (w *window) wait(n, limit, pending int, now, width int64) time.Duration {
 	n = min(n, limit) // what costs more than the whole limit goes when all of it is free
-	over := w.sum() + n - limit
+	over := w.sum() + pending + n - limit
 	if over <= 0 {
 		return 0
 	}
@@ -49,7 +50,12 @@ func (w *window) wait(n, limit int, now, width int64) time.Duration {
 			return time.Duration((i+slots)*width - now)
 		}
 	}
-	return time.Duration(slots * width)
+	return time.Duration((w.at+slots)*width - now) // what is pending counts from its end on, so from now at the earliest
+}
+
+// next is how long the running slot still runs.
+func (w *window) next(now, width int64) time.Duration {
+	return time.Duration(max((w.at+1)*width-now, 1))
 }
 
 // add spends n; a negative n gives back what was spent in the running slot.

@@ -73,19 +73,47 @@ type Every struct {
 
 // Limits are Microsoft Graph's, each to be set where Microsoft changes one; see graph.Limits.
 type Limits struct {
-	Requests          int           `koanf:"requests"`
-	Window            time.Duration `koanf:"window"`
-	MailboxRequests   int           `koanf:"mailboxrequests"`
-	MailboxWindow     time.Duration `koanf:"mailboxwindow"`
-	MailboxConcurrent int           `koanf:"mailboxconcurrent"`
-	MailboxBackground int           `koanf:"mailboxbackground"`
-	DirectoryUnits    int           `koanf:"directoryunits"`
-	DirectoryWindow   time.Duration `koanf:"directorywindow"`
-	Reports           int           `koanf:"reports"`
-	ReportsWindow     time.Duration `koanf:"reportswindow"`
-	Protection        int           `koanf:"protection"`
-	ProtectionWindow  time.Duration `koanf:"protectionwindow"`
-	MaxWait           time.Duration `koanf:"maxwait"`
+	Requests                    int           `koanf:"requests"`
+	Window                      time.Duration `koanf:"window"`
+	MailboxRequests             int           `koanf:"mailboxrequests"`
+	MailboxWindow               time.Duration `koanf:"mailboxwindow"`
+	MailboxConcurrent           int           `koanf:"mailboxconcurrent"`
+	MailboxBackground           int           `koanf:"mailboxbackground"`
+	MailboxUpload               int           `koanf:"mailboxupload"`
+	MailboxUploadWindow         time.Duration `koanf:"mailboxuploadwindow"`
+	DirectoryUnits              int           `koanf:"directoryunits"`
+	DirectoryWindow             time.Duration `koanf:"directorywindow"`
+	DirectoryMediumUnits        int           `koanf:"directorymediumunits"`
+	DirectorySmallUnits         int           `koanf:"directorysmallunits"`
+	DirectoryMediumFrom         int           `koanf:"directorymediumfrom"`
+	DirectoryLargeFrom          int           `koanf:"directorylargefrom"`
+	DirectoryAppUnits           int           `koanf:"directoryappunits"`
+	DirectoryAppWindow          time.Duration `koanf:"directoryappwindow"`
+	DirectoryWrites             int           `koanf:"directorywrites"`
+	DirectoryWritesWindow       time.Duration `koanf:"directorywriteswindow"`
+	DirectoryAppWrites          int           `koanf:"directoryappwrites"`
+	DirectoryAppWritesWindow    time.Duration `koanf:"directoryappwriteswindow"`
+	DirectoryTenantWrites       int           `koanf:"directorytenantwrites"`
+	DirectoryTenantWritesWindow time.Duration `koanf:"directorytenantwriteswindow"`
+	Reports                     int           `koanf:"reports"`
+	ReportsWindow               time.Duration `koanf:"reportswindow"`
+	Protection                  int           `koanf:"protection"`
+	ProtectionWindow            time.Duration `koanf:"protectionwindow"`
+	Intune                      int           `koanf:"intune"`
+	IntuneTenant                int           `koanf:"intunetenant"`
+	IntuneWrites                int           `koanf:"intunewrites"`
+	IntuneTenantWrites          int           `koanf:"intunetenantwrites"`
+	IntuneWindow                time.Duration `koanf:"intunewindow"`
+	Subscriptions               int           `koanf:"subscriptions"`
+	SubscriptionsTenant         int           `koanf:"subscriptionstenant"`
+	SubscriptionsWindow         time.Duration `koanf:"subscriptionswindow"`
+	Traces                      int           `koanf:"traces"`
+	TracesWindow                time.Duration `koanf:"traceswindow"`
+	Activity                    int           `koanf:"activity"`
+	ActivityWindow              time.Duration `koanf:"activitywindow"`
+	Reserve                     int           `koanf:"reserve"`
+	Caution                     int           `koanf:"caution"`
+	MaxWait                     time.Duration `koanf:"maxwait"`
 }
 
 // the struct conversions hold the two lists of settings to those that they stand for.

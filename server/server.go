@@ -16,6 +16,7 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
@@ -86,7 +87,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if s.Store, err = store.Open(ctx, c.database(), s.Clock); err != nil {
 		return s, err
 	}
-	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: c.Limits.graph(), Log: s.log, HTTP: o.HTTP}
+	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: graph.NewShared(c.Limits.graph(), s.Clock.Now), Log: s.log, HTTP: o.HTTP}
 	fold := &collect.Fold{Log: s.log}
 	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
 	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Seal: keeper.Seal, Unseal: keeper.Open,

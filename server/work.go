@@ -185,6 +185,11 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 		pause(ctx, 30*time.Second)
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var sizing sync.WaitGroup
+	sizing.Go(func() { s.size(ctx, c.Tenant, client) })
+	defer sizing.Wait()
+	defer stop()
 	collector := &collect.Collector{Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
 		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log,
 		Refused: func(ctx context.Context, err error) error { return s.Connections.Refused(ctx, c, err) }}
