@@ -5,6 +5,7 @@
 //
 //	person, group, members, role, domains     the directory, by delta and by poll
 //	settings, rules                           a mailbox's settings and its inbox rules, by poll
+//	rights, cover                             forwarding and rights over mailboxes, from every source; what a source tells of
 //	judge                                     nothing new: look at a mailbox again, since what it is judged by has changed
 //
 // The folding half ([Fold.Step]) reads the items in order and, in one transaction with the reader's checkpoint, compares

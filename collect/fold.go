@@ -53,7 +53,9 @@ type run struct {
 	rules   []pending[rulesSeen]
 	setting []pending[settingsSeen]
 	judges  []pending[struct{}]
-	touched map[string]int // kind of fact → how many first looks, told as one fact
+	told    []pending[rightsSeen]
+	names   map[string]string // who is behind a name, as far as it was looked up
+	touched map[string]int    // kind of fact → how many first looks, told as one fact
 	org     *organisation
 }
 
@@ -91,6 +93,10 @@ func (r *run) add(ctx context.Context, it *journal.Item) error {
 		return one(ctx, it, r.foldRole)
 	case kindDomains:
 		return one(ctx, it, r.foldDomains)
+	case kindRights:
+		return take(it, &r.told)
+	case kindCover:
+		return one(ctx, it, r.foldCover)
 	}
 	return shapeError{fmt.Errorf("no item is of kind %q", it.Kind)}
 }
@@ -110,6 +116,9 @@ func (r *run) flush(ctx context.Context) error {
 		return err
 	}
 	if err := batches(ctx, r.judges, r.foldJudge); err != nil {
+		return err
+	}
+	if err := r.foldRights(ctx); err != nil {
 		return err
 	}
 	r.people, r.groups, r.rules, r.setting, r.judges = r.people[:0], r.groups[:0], r.rules[:0], r.setting[:0], r.judges[:0]

@@ -17,6 +17,8 @@ const (
 	kindSettings = "settings"
 	kindRules    = "rules"
 	kindJudge    = "judge"
+	kindRights   = "rights"
+	kindCover    = "cover"
 )
 
 // personSeen is a person as the directory gives it. Pointers are unknown where nil: unknown is never no.

@@ -13,7 +13,7 @@ func anys[T ~string](in []T) []any {
 	return out
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 func ids[T any](batch []pending[T]) []any {
 	out := make([]any, len(batch))

@@ -108,13 +108,13 @@ func grantsOf(r *detect.Record) []grant {
 	switch r.Operation {
 	case "Add-MailboxPermission":
 		user, _ := auditParam(r, "User")
-		if !strings.Contains(strings.ToLower(rights), "fullaccess") || auditSaid(r, "Deny", "true") || builtIn(user) {
+		if !strings.Contains(strings.ToLower(rights), "fullaccess") || auditSaid(r, "Deny", "true") || BuiltIn(user) {
 			return nil
 		}
 		return []grant{{&mailboxFullAccess, mailbox, user, "full access to", 42}}
 	case "Add-RecipientPermission":
 		user, _ := auditParam(r, "Trustee")
-		if !strings.Contains(strings.ToLower(rights), "sendas") || builtIn(user) {
+		if !strings.Contains(strings.ToLower(rights), "sendas") || BuiltIn(user) {
 			return nil
 		}
 		return []grant{{&sendAsGranted, mailbox, user, "the right to send as", 40}}
@@ -136,8 +136,8 @@ func grantsOf(r *detect.Record) []grant {
 	return nil
 }
 
-// builtIn says whether a trustee is the mailbox itself or one of Exchange's own groups.
-func builtIn(user string) bool {
+// BuiltIn says whether a trustee is the mailbox itself or one of Exchange's own groups.
+func BuiltIn(user string) bool {
 	u := strings.ToLower(user)
 	return u == "" || strings.HasPrefix(u, `nt authority\`) || strings.HasPrefix(u, "s-1-5-") && len(u) < 12 ||
 		strings.Contains(u, "discovery management") || strings.Contains(u, "discoverysearchmailbox")
