@@ -65,7 +65,7 @@ func newField(t *testing.T, st *store.Store, users int, stories string) *field {
 	t.Cleanup(func() { w.Close() })
 	f := &field{bed: &bed{T: t, st: st, tenant: tocsin.TenantID(w.Tenant())}, w: w}
 	f.exec(`insert into tenant (tenant, name, created) values ($1, 'Acme', 1)`)
-	gc, err := graph.New(graph.Config{Cloud: graph.Cloud{Authority: sim.Address, Graph: sim.Address}, Tenant: w.Tenant(), Client: w.ClientID(), Secret: w.Secret(),
+	gc, err := graph.New(graph.Config{Cloud: graph.Own(sim.Address, sim.Address), Tenant: w.Tenant(), Client: w.ClientID(), Secret: w.Secret(),
 		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: st.Clock().Now})
 	if err != nil {
 		t.Fatal(err)

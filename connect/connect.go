@@ -77,7 +77,7 @@ type client struct {
 }
 
 // clouds are Microsoft's, by the name settings use.
-var clouds = map[string]graph.Cloud{"global": graph.Global, "usgov": graph.USGov, "dod": graph.USDoD, "china": graph.China}
+var clouds = map[string]graph.Cloud{"global": graph.Global, "gcc": graph.USGCC, "usgov": graph.USGov, "dod": graph.USDoD, "china": graph.China}
 
 // check says what cannot be right about n before anything is sent.
 func (n *New) check() error {
@@ -103,7 +103,7 @@ func (n *New) check() error {
 		return tocsin.Problemf(tocsin.Invalid, "Copy the column Value of the client secret, not the Secret ID; it is shown only once, so make a new secret if it is gone.", "That is a secret's id, not its value.")
 	}
 	if _, ok := clouds[n.Cloud]; !ok && n.Cloud != "own" {
-		return tocsin.Problemf(tocsin.Invalid, "Use global, usgov, dod or china, or give the addresses of a cloud of your own.", "No cloud is called %q.", n.Cloud)
+		return tocsin.Problemf(tocsin.Invalid, "Use global, gcc, usgov, dod or china, or give the addresses of a cloud of your own.", "No cloud is called %q.", n.Cloud)
 	}
 	if n.Cloud == "own" && (!addressed(n.Own.Graph) || !addressed(n.Own.Authority)) {
 		return tocsin.Problemf(tocsin.Invalid, "Give both as https:// addresses.", "A cloud of one's own needs the addresses of Graph and of its sign-in.")
@@ -208,7 +208,7 @@ func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
 	cloud := clouds[n.Cloud]
 	hc := s.HTTP
 	if n.Cloud == "own" {
-		cloud = graph.Cloud{Authority: strings.TrimRight(n.Own.Authority, "/"), Graph: strings.TrimRight(n.Own.Graph, "/")}
+		cloud = graph.Own(strings.TrimRight(n.Own.Authority, "/"), strings.TrimRight(n.Own.Graph, "/"))
 		if hc == nil && n.Own.CA != "" {
 			pool := x509.NewCertPool()
 			if !pool.AppendCertsFromPEM([]byte(n.Own.CA)) {

@@ -38,6 +38,7 @@ const (
 	subscriptionsTenant
 	trace
 	activity
+	administration
 	number
 )
 
@@ -75,6 +76,8 @@ var budgets = [number]struct {
 
 	trace:    {"trace", Trace, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.Traces, l.TracesWindow }},
 	activity: {"activity", Activity, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.Activity, l.ActivityWindow }},
+
+	administration: {"exchange-administration", Administration, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.Administration, l.AdministrationWindow }},
 }
 
 // newRow makes the budgets of a level.
@@ -95,7 +98,7 @@ var counts = func() (out [kinds][2][]budget) {
 		for write := range 2 {
 			list := []budget{}
 			for b, k := range budgets {
-				if budget(b) == all && Kind(kind) == Activity {
+				if budget(b) == all && (Kind(kind) == Activity || Kind(kind) == Administration) {
 					continue // another service, which is not Graph
 				}
 				if (budget(b) == all || k.kind == Kind(kind) && k.kind != Other) && (!k.writes || write == 1) {

@@ -7,26 +7,28 @@ type Kind int
 
 // The kinds of calls.
 const (
-	Other        Kind = iota // only the limit of the whole app
-	Mailbox                  // the mailbox's own: requests in ten minutes, at once, bytes sent
-	Directory                // resource units of the tenant, and changes of it
-	Report                   // sign-ins, directory audits: 5 in 10 seconds
-	Protection               // Identity Protection and Conditional Access: 1 a second for all apps
-	Intune                   // devices: 2,000 in 20 seconds, 200 changes
-	Subscription             // /subscriptions: 5,000 in 20 seconds
-	Trace                    // message traces: 100 in 5 minutes
-	Activity                 // Management Activity API, another service than Graph: 2,000 a minute
+	Other          Kind = iota // only the limit of the whole app
+	Mailbox                    // the mailbox's own: requests in ten minutes, at once, bytes sent
+	Directory                  // resource units of the tenant, and changes of it
+	Report                     // sign-ins, directory audits: 5 in 10 seconds
+	Protection                 // Identity Protection and Conditional Access: 1 a second for all apps
+	Intune                     // devices: 2,000 in 20 seconds, 200 changes
+	Subscription               // /subscriptions: 5,000 in 20 seconds
+	Trace                      // message traces: 100 in 5 minutes
+	Activity                   // Management Activity API, another service than Graph: 2,000 a minute
+	Administration             // Exchange's administration, another service too: Microsoft publishes nothing, we keep to a few a second
 	kinds
 )
 
 func (k Kind) String() string {
-	return [...]string{"other", "mailbox", "directory", "reports", "protection", "intune", "subscriptions", "trace", "activity"}[k]
+	return [...]string{"other", "mailbox", "directory", "reports", "protection", "intune", "subscriptions", "trace", "activity", "exchange administration"}[k]
 }
 
 // Call is one request Tocsin can make.
 type Call struct {
 	Name        string
 	Method      string
+	Service     Service  // whose address and token; empty is Graph
 	Path        string   // after /v1.0, with {placeholders}; {user} is the mailbox whose limits count
 	Permissions []string // application permissions, any one of which is enough, the least first
 	Docs        string   // Microsoft's page
@@ -36,6 +38,7 @@ type Call struct {
 	Top         int      // $top: elements on a page
 	PageSize    int      // Prefer: odata.maxpagesize, where $top would end a delta round early
 	Beta        bool
+	Reads       bool // a POST that changes nothing, so that it may be sent twice
 	Kind        Kind
 	Cost        int    // resource units before $select takes one off, for Directory; 0 is 1
 	Why         string // what we want with it

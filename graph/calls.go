@@ -165,12 +165,87 @@ var Calls = []Call{
 	},
 
 	{
+		Name: "auditQueries.create", Method: "POST", Path: "/security/auditLog/queries", Kind: Other,
+		Permissions: auditQueryPermissions,
+		Docs:        "https://learn.microsoft.com/graph/api/security-auditcoreroot-post-auditlogqueries",
+		Why:         "A search of the unified audit log that somebody asks for: what the feed no longer has.",
+	},
+	{
+		Name: "auditQueries.get", Method: "GET", Path: "/security/auditLog/queries/{query}", Kind: Other,
+		Permissions: auditQueryPermissions,
+		Docs:        "https://learn.microsoft.com/graph/api/security-auditlogquery-get",
+		Select:      []string{"id", "status", "displayName"},
+		Why:         "Whether the search has ended; it takes minutes.",
+	},
+	{
+		Name: "auditQueries.records", Method: "GET", Path: "/security/auditLog/queries/{query}/records", Kind: Other, Top: 999,
+		Permissions: auditQueryPermissions,
+		Docs:        "https://learn.microsoft.com/graph/api/security-auditlogquery-list-records",
+		Select:      []string{"id", "createdDateTime", "auditLogRecordType", "operation", "service", "userPrincipalName", "clientIp", "objectId", "auditData"},
+		Why:         "What the search found.",
+	},
+
+	{
+		Name: "activity.subscriptions.list", Method: "GET", Service: ActivityFeed, Path: feed + "/subscriptions/list", Kind: Activity,
+		Permissions: []string{"ActivityFeed.Read"},
+		Docs:        feedDocs + "#list-current-subscriptions", Options: []string{"PublisherIdentifier"},
+		Why: "Which parts of the audit log are delivered to us.",
+	},
+	{
+		Name: "activity.subscriptions.start", Method: "POST", Service: ActivityFeed, Path: feed + "/subscriptions/start", Kind: Activity,
+		Permissions: []string{"ActivityFeed.Read"},
+		Docs:        feedDocs + "#start-a-subscription", Options: []string{"contentType", "PublisherIdentifier"},
+		Why: "To have a part of the audit log delivered: mailboxes, directory, the rest, SharePoint.",
+	},
+	{
+		Name: "activity.content.list", Method: "GET", Service: ActivityFeed, Path: feed + "/subscriptions/content", Kind: Activity,
+		Permissions: []string{"ActivityFeed.Read"},
+		Docs:        feedDocs + "#list-available-content", Options: []string{"contentType", "startTime", "endTime", "PublisherIdentifier"},
+		Why: "Which parcels of audit records have come since the last look.",
+	},
+	{
+		// The address of each parcel is told by the list; it is followed only to the service that was asked.
+		Name: "activity.content.get", Method: "GET", Service: ActivityFeed, Path: feed + "/audit/{content}", Kind: Activity,
+		Permissions: []string{"ActivityFeed.Read"},
+		Docs:        feedDocs + "#retrieve-content", Options: []string{"PublisherIdentifier"},
+		Why: "The audit records of a parcel: forwarding set on mailboxes, rights given, rules made, sign-ins.",
+	},
+
+	{
+		Name: "exchange.mailboxes", Method: "POST", Service: ExchangeAdmin, Path: "/adminapi/v2.0/{tenant}/Mailbox", Kind: Administration, Reads: true, PageSize: 1000,
+		Permissions: []string{"Exchange.ManageAsAppV2"},
+		Docs:        "https://learn.microsoft.com/exchange/reference/admin-api-endpoints-reference-mailbox",
+		Why:         "Who may send on behalf of whom. Needs a role in Exchange besides.",
+	},
+	{
+		Name: "exchange.folderPermissions", Method: "POST", Service: ExchangeAdmin, Path: "/adminapi/v2.0/{tenant}/MailboxFolderPermission", Kind: Administration, Reads: true, PageSize: 1000,
+		Permissions: []string{"Exchange.ManageAsAppV2"},
+		Docs:        "https://learn.microsoft.com/exchange/reference/admin-api-endpoints-reference-mailboxfolderpermission",
+		Why:         "To whom a mailbox's inbox is open, everybody perhaps. Needs a role in Exchange besides.",
+	},
+	{
+		Name: "exchange.command", Method: "POST", Service: ExchangeAdmin, Path: "/adminapi/beta/{tenant}/InvokeCommand", Kind: Administration, Reads: true, PageSize: 1000,
+		Permissions: []string{"Exchange.ManageAsApp"},
+		Docs:        "https://learn.microsoft.com/powershell/exchange/app-only-auth-powershell-v2",
+		Why:         "The state of forwarding, Full Access, Send As and transport rules, by Get- cmdlets alone. Needs a role in Exchange besides.",
+	},
+
+	{
 		// Carries up to twenty of the calls above; needs no permission of its own.
 		Name: "batch", Method: "POST", Path: "/$batch", Kind: Other,
 		Docs: "https://learn.microsoft.com/graph/json-batching",
 		Why:  "Twenty of the calls above in one request.",
 	},
 }
+
+// Paths of the Management Activity API.
+const (
+	feed     = "/api/v1.0/{tenant}/activity/feed"
+	feedDocs = "https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-reference"
+)
+
+// auditQueryPermissions begin with the least that finds what mailboxes tell; each searches its own part of the log.
+var auditQueryPermissions = []string{"AuditLogsQuery-Exchange.Read.All", "AuditLogsQuery.Read.All", "AuditLogsQuery-Entra.Read.All"}
 
 var userFields = []string{
 	"id", "displayName", "userPrincipalName", "mail", "proxyAddresses", "otherMails", "userType", "accountEnabled",

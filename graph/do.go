@@ -93,7 +93,9 @@ func (c *Client) again(err error, r request, try int, firstToken bool) (bool, ti
 }
 
 // safe says whether making the request twice is the same as once. A batch is: it holds nothing but reading calls.
-func (r request) safe() bool { return r.call.Method == http.MethodGet || r.call.Name == "batch" }
+func (r request) safe() bool {
+	return r.call.Method == http.MethodGet || r.call.Reads || r.call.Name == "batch"
+}
 
 // passes is an Unavailable that another try may mend.
 type passes struct {
@@ -114,7 +116,11 @@ func (c *Client) attempt(ctx context.Context, r request, bad string) (rep *reply
 	if c.paused() {
 		return nil, "", ErrPaused
 	}
-	if used, err = c.tokens.get(ctx, bad); err != nil {
+	at, err := c.at(r.call)
+	if err != nil {
+		return nil, "", err
+	}
+	if used, err = at.tokens.get(ctx, bad); err != nil {
 		return nil, "", err
 	}
 	if r.call.Name != "batch" { // a batch's parts are what counts
@@ -195,6 +201,10 @@ func (c *Client) dress(req *http.Request, r request, token, id string) {
 	}
 	for k, v := range r.call.headers(isHigh(req.Context())) {
 		h.Set(k, v)
+	}
+	if r.call.Service == ExchangeAdmin {
+		h.Set("X-AnchorMailbox", or(r.near, systemMailbox+c.cfg.Tenant))
+		h.Set("X-ResponseFormat", "json")
 	}
 }
 

@@ -26,17 +26,30 @@ import (
 )
 
 // Cloud is one of Microsoft's clouds, or one that stands in for it. Both are https addresses.
+// An empty Activity or Exchange is a service that the cloud does not have.
 type Cloud struct {
 	Authority string // where one signs in, without the tenant
 	Graph     string // without /v1.0
+	Activity  string // of the Management Activity API
+	Exchange  string // of Exchange's administration
+
+	ActivityAudience, ExchangeAudience string // whom tokens are for, where that is not the address
 }
 
-// Microsoft's clouds: https://learn.microsoft.com/graph/deployments
+// Microsoft's clouds: https://learn.microsoft.com/graph/deployments, the activity feed's addresses from
+// https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-reference, Exchange's from
+// https://learn.microsoft.com/microsoft-365/enterprise/microsoft-365-endpoints. China's has no activity feed.
 var (
-	Global = Cloud{"https://login.microsoftonline.com", "https://graph.microsoft.com"}
-	USGov  = Cloud{"https://login.microsoftonline.us", "https://graph.microsoft.us"}
-	USDoD  = Cloud{"https://login.microsoftonline.us", "https://dod-graph.microsoft.us"}
-	China  = Cloud{"https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"}
+	Global = Cloud{Authority: "https://login.microsoftonline.com", Graph: "https://graph.microsoft.com",
+		Activity: "https://manage.office.com", Exchange: "https://outlook.office365.com"}
+	USGCC = Cloud{Authority: "https://login.microsoftonline.com", Graph: "https://graph.microsoft.com",
+		Activity: "https://manage-gcc.office.com", Exchange: "https://outlook.office365.com"}
+	USGov = Cloud{Authority: "https://login.microsoftonline.us", Graph: "https://graph.microsoft.us",
+		Activity: "https://manage.office365.us", Exchange: "https://outlook.office365.us"}
+	USDoD = Cloud{Authority: "https://login.microsoftonline.us", Graph: "https://dod-graph.microsoft.us",
+		Activity: "https://manage.protection.apps.mil", Exchange: "https://webmail.apps.mil"}
+	China = Cloud{Authority: "https://login.partner.microsoftonline.cn", Graph: "https://microsoftgraph.chinacloudapi.cn",
+		Exchange: "https://partner.outlook.cn"}
 )
 
 // Config is what a client needs to know. Cloud, Tenant, Client and one credential must be set; the rest has defaults.
@@ -84,7 +97,8 @@ type Client struct {
 	base   *url.URL // of Graph, without a version
 	http   *http.Client
 	log    *slog.Logger
-	tokens *tokens
+	tokens *tokens // for Graph
+	reach  map[Service]*reach
 	limits *limiter
 }
 
@@ -108,10 +122,35 @@ func New(cfg Config) (*Client, error) {
 	own := *cfg.HTTP
 	own.CheckRedirect = c.mayRedirect
 	c.http = &own
-	if c.tokens, err = c.newTokens(); err != nil {
+	c.reach = map[Service]*reach{}
+	for _, s := range []Service{"", ActivityFeed, ExchangeAdmin} {
+		r, err := c.newReach(s)
+		if err != nil {
+			return nil, err
+		}
+		if r != nil {
+			c.reach[s] = r
+		}
+	}
+	c.tokens = c.reach[""].tokens
+	return c, nil
+}
+
+// newReach is where a service is; nil where the cloud has none.
+func (c *Client) newReach(s Service) (*reach, error) {
+	at, audience := c.cfg.Cloud.place(s)
+	if at == "" {
+		return nil, nil
+	}
+	base, err := address(or(string(s), "graph"), at)
+	if err != nil {
 		return nil, err
 	}
-	return c, nil
+	tokens, err := c.newTokens(strings.TrimRight(audience, "/")+"/.default", s)
+	if err != nil {
+		return nil, err
+	}
+	return &reach{base: base, tokens: tokens}, nil
 }
 
 func (cfg *Config) defaults() {

@@ -17,6 +17,10 @@ func (c *Client) judge(call Call, rep *reply) error {
 	switch s := rep.status; {
 	case f.is("syncStateNotFound", "resyncRequired", "syncStateInvalid", "resyncChangesApplyDifferences", "resyncChangesUploadDifferences") || s == http.StatusGone:
 		return &Gone{Where: at, Code: f.Code}
+	case f.is("AF429"): // the activity feed says so with 403
+		return c.throttled(at, rep)
+	case call.Service == ExchangeAdmin && s >= 400 && s < 500 && lacksRole(f):
+		return &Denied{Where: at, Permissions: call.Permissions, Code: RoleMissing, Message: f.Message}
 	case call.Kind == Mailbox && s >= 400 && s < 500 && f.is(noMailbox...):
 		return &NoMailbox{Where: at, Code: f.Code}
 	case s == http.StatusTooManyRequests:
@@ -34,6 +38,16 @@ func (c *Client) judge(call Call, rep *reply) error {
 		return &Unavailable{Where: at, What: fmt.Sprintf("the answer is a redirection (%d), which is not followed", s)}
 	}
 	return &Failed{Where: at, Code: f.Code, Message: f.Message}
+}
+
+// RoleMissing is the code of a [Denied] that is for want of a role in Exchange and not of a permission.
+const RoleMissing = "RoleMissing"
+
+// lacksRole says whether Exchange refused for want of a role: it says so in words alone, and hides the cmdlets of roles one has not.
+// https://learn.microsoft.com/powershell/exchange/app-only-auth-powershell-v2
+func lacksRole(f fault) bool {
+	m := strings.ToLower(f.Message)
+	return strings.Contains(m, "role assigned to application") || strings.Contains(m, "is not recognized as")
 }
 
 // noMailbox are the codes of users without one that Graph can open.

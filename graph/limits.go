@@ -58,6 +58,9 @@ type Limits struct {
 	Activity       int           // Management Activity API, of a tenant; 2,000 …
 	ActivityWindow time.Duration // … in 1 min
 
+	Administration       int           // Exchange's administration, of a tenant; 50 …
+	AdministrationWindow time.Duration // … in 10 s: Microsoft publishes nothing, so this is ours
+
 	Reserve int           // percent of each limit, but at least one call, that is kept for those for whom a person waits; 5
 	Caution int           // percent of a limit from which on Graph warns: the background keeps below it for a window; 80
 	MaxWait time.Duration // the longest a call is held back before it comes back as Throttled; 5 min
@@ -114,6 +117,8 @@ func (l Limits) OrDefaults() Limits {
 	span(&l.TracesWindow, 5*time.Minute)
 	count(&l.Activity, 2_000)
 	span(&l.ActivityWindow, time.Minute)
+	count(&l.Administration, 50)
+	span(&l.AdministrationWindow, 10*time.Second)
 	count(&l.Reserve, 5)
 	l.Reserve = min(l.Reserve, 90)
 	count(&l.Caution, 80)

@@ -16,8 +16,13 @@ import (
 	msal "github.com/AzureAD/microsoft-authentication-library-for-go/apps/errors"
 )
 
-// newTokens chooses how this client signs in.
-func (c *Client) newTokens() (*tokens, error) {
+// newTokens chooses how this client signs in to a service. A person's tokens, made elsewhere, are for Graph alone.
+func (c *Client) newTokens(scope string, s Service) (*tokens, error) {
+	if c.cfg.Tokens != nil && s != "" {
+		return &tokens{fetch: func(context.Context, bool) (token, error) {
+			return token{}, fmt.Errorf("a person's token is not for %s", Resources[s].Name)
+		}}, nil
+	}
 	if c.cfg.Tokens != nil {
 		return &tokens{fetch: c.borrowed}, nil
 	}
@@ -41,7 +46,7 @@ func (c *Client) newTokens() (*tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.fetch = func(ctx context.Context, _ bool) (token, error) { return c.signIn(ctx, cred) }
+	t.fetch = func(ctx context.Context, _ bool) (token, error) { return c.signIn(ctx, cred, scope, t) }
 	return t, nil
 }
 
@@ -54,9 +59,9 @@ func (c *Client) borrowed(ctx context.Context, fresh bool) (token, error) {
 }
 
 // signIn gets an app's token by the client credentials flow. Faults that pass are tried again, within ctx.
-func (c *Client) signIn(ctx context.Context, cred confidential.Credential) (token, error) {
+func (c *Client) signIn(ctx context.Context, cred confidential.Credential, scope string, tokens *tokens) (token, error) {
 	for try := 1; ; try++ {
-		t, err := c.signInOnce(ctx, cred)
+		t, err := c.signInOnce(ctx, cred, scope, tokens)
 		if err == nil {
 			return t, nil
 		}
@@ -83,7 +88,7 @@ func (c *Client) signInWait(err error, try int) (time.Duration, bool) {
 
 // signInOnce uses a client of MSAL's made for the one token: we keep the token ourselves, and a refused one must not come
 // back from another cache. The public instance discovery is off: it would tell a third host, and fail in clouds of one's own.
-func (c *Client) signInOnce(ctx context.Context, cred confidential.Credential) (token, error) {
+func (c *Client) signInOnce(ctx context.Context, cred confidential.Credential, scope string, tokens *tokens) (token, error) {
 	wire := &signInWire{c: c}
 	authority := strings.TrimRight(c.cfg.Cloud.Authority, "/") + "/" + c.cfg.Tenant
 	app, err := confidential.New(authority, c.cfg.Client, cred,
@@ -91,9 +96,8 @@ func (c *Client) signInOnce(ctx context.Context, cred confidential.Credential) (
 	if err != nil {
 		return token{}, errors.New("the sign-in address cannot be used: " + clip(c.hide(err.Error()), 200))
 	}
-	scope := strings.TrimRight(c.cfg.Cloud.Graph, "/") + "/.default"
 	res, err := app.AcquireTokenByCredential(ctx, []string{scope})
-	c.tokens.note(wire.skew)
+	tokens.note(wire.skew)
 	if err != nil {
 		return token{}, c.signInFault(ctx, err, wire)
 	}

@@ -118,10 +118,13 @@ func (t *tokens) drop(bad string) {
 
 // hide takes tokens and secrets out of a text that came from outside.
 func (c *Client) hide(s string) string {
-	c.tokens.mu.Lock()
-	cur := c.tokens.cur.value
-	c.tokens.mu.Unlock()
-	for _, secret := range []string{cur, c.cfg.Secret, url.QueryEscape(c.cfg.Secret)} {
+	secrets := []string{c.cfg.Secret, url.QueryEscape(c.cfg.Secret)}
+	for _, r := range c.reach {
+		r.tokens.mu.Lock()
+		secrets = append(secrets, r.tokens.cur.value)
+		r.tokens.mu.Unlock()
+	}
+	for _, secret := range secrets {
 		if len(secret) >= 8 {
 			s = strings.ReplaceAll(s, secret, "(hidden)")
 		}

@@ -388,9 +388,9 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		"no credential": {Tenant: "t", Client: "c"},
 		"no tenant":     {Client: "c", Secret: "s"},
 		"odd tenant":    {Tenant: "t/../x", Client: "c", Secret: "s"},
-		"plain http":    {Cloud: Cloud{"https://login.example", "http://graph.example"}, Tenant: "t", Client: "c", Secret: "s"},
-		"plain login":   {Cloud: Cloud{"http://login.example", "https://graph.example"}, Tenant: "t", Client: "c", Secret: "s"},
-		"no address":    {Cloud: Cloud{"https://login.example", "graph"}, Tenant: "t", Client: "c", Secret: "s"},
+		"plain http":    {Cloud: Cloud{Authority: "https://login.example", Graph: "http://graph.example"}, Tenant: "t", Client: "c", Secret: "s"},
+		"plain login":   {Cloud: Cloud{Authority: "http://login.example", Graph: "https://graph.example"}, Tenant: "t", Client: "c", Secret: "s"},
+		"no address":    {Cloud: Cloud{Authority: "https://login.example", Graph: "graph"}, Tenant: "t", Client: "c", Secret: "s"},
 	} {
 		if _, err := New(cfg); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -19,6 +19,7 @@ type request struct {
 	url  string // absolute
 	box  boxKey // the mailbox whose limits count
 	body []byte
+	near string // whose mailbox Exchange should answer from; a hint
 }
 
 var placeholder = regexp.MustCompile(`\{(\w+)\}`)
@@ -29,14 +30,33 @@ func (c *Client) request(name string, p P) (request, error) {
 	if !ok {
 		return request{}, fmt.Errorf("no call is named %q", name)
 	}
-	rel, err := call.url(p)
+	at, err := c.at(call)
+	if err != nil {
+		return request{}, err
+	}
+	rel, err := call.url(c.ours(call, p))
 	if err != nil {
 		return request{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return request{call: call, url: c.base.String() + call.version() + rel, box: mailboxKey(call, p)}, nil
+	return request{call: call, url: at.base.String() + call.version() + rel, box: mailboxKey(call, p)}, nil
+}
+
+// ours is p with the tenant, where the call's path names it.
+func (c *Client) ours(call Call, p P) P {
+	if !strings.Contains(call.Path, "{tenant}") {
+		return p
+	}
+	all := P{"tenant": c.cfg.Tenant}
+	for k, v := range p {
+		all[k] = v
+	}
+	return all
 }
 
 func (c Call) version() string {
+	if c.Service != "" {
+		return ""
+	}
 	if c.Beta {
 		return "/beta"
 	}
@@ -132,14 +152,17 @@ func mailboxKey(call Call, p P) boxKey {
 	return keyOfMailbox(strings.ToLower(p["user"]))
 }
 
-// link is a nextLink or deltaLink of the call, checked: it must lead back to the Graph we asked, or the token would leak.
+// link is a nextLink, deltaLink or contentUri of the call, checked: it must lead back to the service we asked, or the token would leak.
 func (c *Client) link(call Call, link string) (*url.URL, error) {
 	u, err := url.Parse(link)
 	if err != nil {
 		return nil, &ForeignLink{Call: call.Name, Host: "an address that does not parse"}
 	}
-	under := c.base.Path + call.version() + "/"
-	if u.Scheme != c.base.Scheme || !strings.EqualFold(u.Host, c.base.Host) || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, under) {
+	at, err := c.at(call)
+	if err != nil {
+		return nil, err
+	}
+	if base := at.base; u.Scheme != base.Scheme || !strings.EqualFold(u.Host, base.Host) || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, c.under(call, base)) {
 		return nil, &ForeignLink{Call: call.Name, Host: u.Scheme + "://" + u.Host}
 	}
 	return u, nil

@@ -111,6 +111,8 @@ type Limits struct {
 	TracesWindow                time.Duration `koanf:"traceswindow"`
 	Activity                    int           `koanf:"activity"`
 	ActivityWindow              time.Duration `koanf:"activitywindow"`
+	Administration              int           `koanf:"administration"`
+	AdministrationWindow        time.Duration `koanf:"administrationwindow"`
 	Reserve                     int           `koanf:"reserve"`
 	Caution                     int           `koanf:"caution"`
 	MaxWait                     time.Duration `koanf:"maxwait"`

@@ -62,7 +62,7 @@ func TestFullSync(t *testing.T) {
 func bareRead(t *testing.T, w *sim.Sim) (time.Duration, int) {
 	t.Helper()
 	n := own(w)
-	gc, err := graph.New(graph.Config{Cloud: graph.Cloud{Authority: n.Own.Authority, Graph: n.Own.Graph}, Tenant: n.Tenant, Client: n.Client, Secret: n.Secret, HTTP: w.Client()})
+	gc, err := graph.New(graph.Config{Cloud: graph.Own(n.Own.Authority, n.Own.Graph), Tenant: n.Tenant, Client: n.Client, Secret: n.Secret, HTTP: w.Client()})
 	if err != nil {
 		t.Fatal(err)
 	}
