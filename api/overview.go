@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/store"
 )
 
@@ -181,6 +182,21 @@ func coveragePart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) e
 	return err
 }
 
+// had says whether nothing is unseen for want of a capability: it is one to act, or another connection has it.
+func had(connections []Connection, name string) bool {
+	if connect.Acts(name) {
+		return true
+	}
+	for _, c := range connections {
+		for _, k := range c.Capabilities {
+			if k.Name == name && k.State == "works" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // judge says why the picture is incomplete, where it is.
 func (c *Coverage) judge(o *Overview) {
 	say := func(yes bool, text string) {
@@ -192,7 +208,7 @@ func (c *Coverage) judge(o *Overview) {
 	for _, n := range o.Connections {
 		say(n.State != "on", "The connection "+n.Name+" is "+n.State+".")
 		for _, k := range n.Capabilities {
-			say(k.State != "works", k.Title+" are "+k.State+": "+k.Because)
+			say(k.State != "works" && !had(o.Connections, k.Name), k.Title+" are "+k.State+": "+k.Because)
 		}
 	}
 	for _, s := range o.Sources {

@@ -36,6 +36,13 @@ func (r *run) diff(ctx context.Context, list []looked) error {
 		return err
 	}
 	d := &difference{run: r, org: org}
+	people := make([]any, len(list))
+	for i := range list {
+		people[i] = string(list[i].person)
+	}
+	if d.ours, err = ourActs(ctx, r.t, people, tocsin.Millis(org.Now.Add(-recently))); err != nil {
+		return err
+	}
 	for i := range list {
 		if err := d.mailbox(ctx, &list[i], held[list[i].person]); err != nil {
 			return err
@@ -66,6 +73,7 @@ type difference struct {
 	*run
 	org                             *organisation
 	rules, targets, history, events [][]any
+	ours                            map[tocsin.PersonID][]ourAct
 	stale                           [][2]string // rules whose destinations held are not theirs any more: person, rule
 }
 
@@ -127,7 +135,27 @@ func unresolved(r tocsin.MailRule) tocsin.MailRule {
 }
 
 // change is what happened to a rule: found, created, updated, deleted; or nothing but that we know more of it.
-type change struct{ what, before, after string }
+type change struct {
+	what, before, after string
+	action              string // of ours that did it
+}
+
+// rules are the rule before and after.
+func (c change) rules() (was, is *tocsin.MailRule, err error) {
+	for _, x := range []struct {
+		text string
+		into **tocsin.MailRule
+	}{{c.before, &was}, {c.after, &is}} {
+		if x.text == "" {
+			continue
+		}
+		*x.into = &tocsin.MailRule{}
+		if err := json.Unmarshal([]byte(x.text), *x.into); err != nil {
+			return nil, nil, err
+		}
+	}
+	return was, is, nil
+}
 
 // is notes a rule's new state.
 func (d *difference) is(ctx context.Context, l *looked, rule *ruleSeen, c change, old heldRule, known bool) error {
@@ -169,8 +197,13 @@ func (d *difference) tell(ctx context.Context, l *looked, rule string, c change)
 	if c.what == "" {
 		return nil
 	}
+	was, is, err := c.rules()
+	if err != nil {
+		return err
+	}
+	c.action = did(d.ours[l.person], c.what, rule, was, is)
 	eventID := tocsin.NewEventID(d.t.ID(), string(l.person), rule, c.what, c.before, c.after, timeKey(l.at))
-	d.history = append(d.history, []any{string(l.person), rule, l.at, eventID, c.what, c.before, c.after})
+	d.history = append(d.history, []any{string(l.person), rule, l.at, eventID, c.what, c.before, c.after, c.action})
 	if c.what == "found" {
 		d.touched["rule.created"]++
 		return nil
@@ -184,7 +217,7 @@ func (d *difference) tell(ctx context.Context, l *looked, rule string, c change)
 		return err
 	}
 	d.events = append(d.events, []any{eventID, l.at, event.EventType, "rule_" + c.what, string(l.person), string(body)})
-	return d.t.Append(ctx, store.Fact{Kind: "rule." + c.what, Subject: rule, Person: string(l.person)})
+	return d.t.Append(ctx, store.Fact{Kind: "rule." + c.what, Subject: rule, Person: string(l.person), Body: ourBody(c.action)})
 }
 
 // write writes what was gathered.
@@ -201,7 +234,7 @@ func (d *difference) write(ctx context.Context) error {
 		{store.Into{Table: "mail_rule", Key: []string{"person", "id"}, Keep: []string{"first_seen"},
 			Columns: []string{"person", "id", "name", "enabled", "body", "raw", "targets", "outside", "first_seen", "changed", "seen", "deleted"}}, d.rules},
 		{store.Into{Table: "rule_target", Key: []string{"address", "person", "rule", "verb"}, Columns: []string{"address", "person", "rule", "verb", "outside"}}, d.targets},
-		{store.Into{Table: "rule_change", Key: []string{"person", "rule", "at", "id"}, Columns: []string{"person", "rule", "at", "id", "change", "before", "after"}}, d.history},
+		{store.Into{Table: "rule_change", Key: []string{"person", "rule", "at", "id"}, Columns: []string{"person", "rule", "at", "id", "change", "before", "after", "action"}}, d.history},
 		{store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body"}}, d.events},
 	} {
 		if err := d.t.Insert(ctx, w.into, w.rows); err != nil {
@@ -209,6 +242,18 @@ func (d *difference) write(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// ourBody says in a fact which action of ours it comes from.
+func ourBody(action string) json.RawMessage {
+	if action == "" {
+		return nil
+	}
+	b, err := encode(map[string]string{"action": action})
+	if err != nil {
+		return nil // a map of texts is always JSON
+	}
+	return b
 }
 
 func timeKey(ms int64) string { return tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000") }
@@ -227,7 +272,11 @@ func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, rule, id string, 
 	if err != nil {
 		return tocsin.Event{}, err
 	}
-	raw, err := encode(map[string]any{"platform_event_id": rule, "change_type": c.what, "before": orNull(c.before), "after": orNull(c.after), "source_platform": "microsoft_outlook"})
+	told := map[string]any{"platform_event_id": rule, "change_type": c.what, "before": orNull(c.before), "after": orNull(c.after), "source_platform": "microsoft_outlook"}
+	if c.action != "" {
+		told["action_id"] = c.action // we did it
+	}
+	raw, err := encode(told)
 	if err != nil {
 		return tocsin.Event{}, err
 	}

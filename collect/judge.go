@@ -71,6 +71,11 @@ func (r *run) risks(ctx context.Context, m *boxed, found []tocsin.Finding) error
 	for i := range found {
 		highest[found[i].Subject] = max(highest[found[i].Subject], found[i].Risk)
 	}
+	for _, id := range m.quiet {
+		if _, err := r.t.Exec(ctx, `update mail_rule set risk = 0 where tenant = $1 and person = $2 and id = $3`, string(m.Person), id); err != nil {
+			return err
+		}
+	}
 	for i := range m.Rules {
 		d := &m.Rules[i]
 		is := standing{highest[d.ID], slices.ContainsFunc(d.Targets(), r.org.Outside)}
@@ -111,6 +116,7 @@ func (r *run) reach(ctx context.Context, org *organisation, people []tocsin.Pers
 type boxed struct {
 	*detect.Mailbox
 	standing []standing // of each rule
+	quiet    []string   // rules that we stopped, and whose rows still have a risk
 }
 
 type standing struct {
@@ -164,9 +170,13 @@ func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by 
 		rule   string
 	}
 	where := map[key]int{}
+	ours, err := ourActs(ctx, t, anys(people), 0)
+	if err != nil {
+		return err
+	}
 	args := append([]any{since}, anys(people)...)
 	in := store.In(len(people), 3)
-	err := each(ctx, t, func(scan func(...any) error) error {
+	err = each(ctx, t, func(scan func(...any) error) error {
 		var person tocsin.PersonID
 		var id, body string
 		var changed, deleted int64
@@ -183,6 +193,12 @@ func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by 
 			return err
 		}
 		d.ID = id
+		if stopped(ours[person], id, d.Enabled, deleted > 0) {
+			if as.risk > 0 {
+				m.quiet = append(m.quiet, id)
+			}
+			return nil
+		}
 		where[key{person, id}] = len(m.Rules)
 		m.Rules, m.standing = append(m.Rules, d), append(m.standing, as)
 		return nil
@@ -217,5 +233,5 @@ func rulesOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, by 
 			}
 		}
 		return nil
-	}, `select person, rule, at, change, before from rule_change where tenant = $1 and person in (`+store.In(len(people), 2)+`) order by person, rule, at, id`, anys(people)...)
+	}, `select person, rule, at, change, before from rule_change where tenant = $1 and action = '' and person in (`+store.In(len(people), 2)+`) order by person, rule, at, id`, anys(people)...)
 }

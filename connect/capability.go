@@ -71,7 +71,18 @@ var Capabilities = []Capability{
 		Not:     "Microsoft Graph does not tell of them.",
 		Instead: "Export the unified audit log from Purview and run `tocsin analyze` on it.",
 		Cost:    "Forwarding set on the mailbox itself, delegation and transport rules are not seen here."},
+	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.sessions", "users.revokeSignInSessions"},
+		Cost: "Nobody's sessions can be ended from here."},
+	{Name: RuleChange, Title: "Disabling and deleting inbox rules", Product: Outlook, Tier: Respond,
+		Needs: []string{"messageRules.get", "messageRules.update", "messageRules.delete", "messageRules.create"},
+		Cost:  "A rule can be seen, and not be stopped from here."},
 }
+
+// The capabilities to act.
+const (
+	RevokeSessions = "revoke-sessions"
+	RuleChange     = "rule-change"
+)
 
 // Verdict is a capability as it stands.
 type Verdict struct {
@@ -136,10 +147,13 @@ func grant(lacking []string) string {
 		strings.Join(lacking, ", ") + ", grant administrator consent, wait a few minutes, then test the connection."
 }
 
-// Permissions are the least permissions for all that Tocsin can read, each with why.
-func Permissions() []Permission {
+// Permissions are the least permissions for all that a tier can do, each with why.
+func Permissions(tier Tier) []Permission {
 	var out []Permission
 	for _, c := range Capabilities {
+		if c.Tier != tier {
+			continue
+		}
 		for _, name := range append(slices.Clone(c.Needs), c.Helps...) {
 			call := graph.Find(name)
 			if len(call.Permissions) == 0 {

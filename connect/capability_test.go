@@ -22,6 +22,8 @@ func TestCapabilities(t *testing.T) {
 			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Off, "mailbox-settings": Off}},
 		{"investigations", "Directory.Read.All Mail.ReadWrite MailboxSettings.ReadWrite User.Read.All",
 			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Works, "mailbox-settings": Works}},
+		{"the respond tier alone", "User.Read.All User.RevokeSessions.All MailboxSettings.ReadWrite", map[string]State{"revoke-sessions": Works, "rule-change": Works}},
+		{"reading alone", "User.Read.All MailboxSettings.Read", map[string]State{"revoke-sessions": Off, "rule-change": Off}},
 		{"nothing", "", map[string]State{"directory": Off, "domains": Off, "roles": Off, "mailbox-rules": Off, "mailbox-settings": Off, "mailbox-forwarding": Off}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,8 +65,8 @@ func TestCapabilitiesNameCalls(t *testing.T) {
 			t.Errorf("%s does not say what is lost without it", c.Name)
 		}
 	}
-	if len(Permissions()) < 5 {
-		t.Errorf("permissions: %v", Permissions())
+	if len(Permissions(Read)) < 5 || len(Permissions(Respond)) < 2 {
+		t.Errorf("permissions: %v, %v", Permissions(Read), Permissions(Respond))
 	}
 }
 

@@ -47,6 +47,19 @@ var Calls = []Call{
 		Select:      userFields,
 		Why:         "One person as they are now.",
 	},
+	{
+		Name: "users.sessions", Method: "GET", Path: "/users/{user}", Kind: Directory, Cost: 1,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-get",
+		Select:      []string{"id", "userType", "signInSessionsValidFromDateTime"},
+		Why:         "Since when a person's sessions are valid: read before sessions are revoked, and again to see that they were.",
+	},
+	{
+		Name: "users.revokeSignInSessions", Method: "POST", Path: "/users/{user}/revokeSignInSessions", Kind: Directory, Cost: 1,
+		Permissions: []string{"User.RevokeSessions.All", "User.ReadWrite.All", "Directory.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-revokesigninsessions",
+		Why:         "Ends a person's sessions, when an analyst asks for it: whoever took them over must sign in again.",
+	},
 
 	{
 		Name: "groups.delta", Method: "GET", Path: "/groups/delta", Kind: Directory,
@@ -104,6 +117,30 @@ var Calls = []Call{
 		Permissions: []string{"MailboxSettings.Read", "MailboxSettings.ReadWrite"},
 		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-list-messagerules",
 		Why:         "Inbox rules that forward, hide or delete mail: the mark of a mailbox taken over. The folder is inbox.",
+	},
+	{
+		Name: "messageRules.get", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messageRules/{rule}", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.Read", "MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/messagerule-get",
+		Why:         "One rule as it is now, before it is changed and after.",
+	},
+	{
+		Name: "messageRules.update", Method: "PATCH", Path: "/users/{user}/mailFolders/{folder}/messageRules/{rule}", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/messagerule-update",
+		Why:         "Switches a rule off, when an analyst asks for it, and on again to undo that.",
+	},
+	{
+		Name: "messageRules.delete", Method: "DELETE", Path: "/users/{user}/mailFolders/{folder}/messageRules/{rule}", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/messagerule-delete",
+		Why:         "Deletes a rule, when an analyst asks for it.",
+	},
+	{
+		Name: "messageRules.create", Method: "POST", Path: "/users/{user}/mailFolders/{folder}/messageRules", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-post-messagerules",
+		Why:         "Makes a rule again that was deleted, to undo that.",
 	},
 	{
 		Name: "mailFolders.get", Method: "GET", Path: "/users/{user}/mailFolders/{folder}", Kind: Mailbox,

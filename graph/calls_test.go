@@ -27,7 +27,7 @@ func TestCallsAreWellFormed(t *testing.T) {
 		if c.Name != "batch" && len(c.Permissions) == 0 {
 			t.Errorf("%s has no permission", c.Name)
 		}
-		if c.Name != "messageRules.list" && c.Name != "batch" && c.Method == "GET" && c.Service == "" && len(c.Select) == 0 {
+		if c.Method == "GET" && !strings.HasPrefix(c.Name, "messageRules.") && c.Service == "" && len(c.Select) == 0 {
 			t.Errorf("%s asks for all fields", c.Name)
 		}
 		if (c.Kind == Mailbox) != (strings.HasPrefix(c.Path, "/users/{user}/m")) {
@@ -63,7 +63,7 @@ func TestMetadataOnly(t *testing.T) {
 // published is a call's path as Microsoft's description writes it.
 func published(c Call) string {
 	p := strings.NewReplacer("(appId='{appId}')", "/{servicePrincipal-id}", "{user}", "{user-id}", "{group}", "{group-id}", "{role}", "{directoryRole-id}",
-		"{folder}", "{mailFolder-id}", "{message}", "{message-id}", "{principal}", "{servicePrincipal-id}", "{query}", "{auditLogQuery-id}").Replace(c.Path)
+		"{folder}", "{mailFolder-id}", "{rule}", "{messageRule-id}", "{message}", "{message-id}", "{principal}", "{servicePrincipal-id}", "{query}", "{auditLogQuery-id}").Replace(c.Path)
 	if strings.HasSuffix(p, "/delta") {
 		p += "()"
 	}
@@ -176,6 +176,9 @@ func TestCallsAreOfMicrosoftsDescription(t *testing.T) {
 			if !known[o] {
 				t.Errorf("%s: %s is not an option of it", c.Name, o)
 			}
+		}
+		if len(c.Select) == 0 {
+			continue // of what changes something, the answer is not read
 		}
 		fields := members(t, op)
 		for _, f := range c.Select {

@@ -32,7 +32,11 @@ func TestDocuments(t *testing.T) {
 func permissions() string {
 	var b strings.Builder
 	b.WriteString("# Permissions\n\nGenerated from `graph.Calls` and `connect.Capabilities`. All are application permissions of Microsoft Graph, granted with administrator\nconsent. A capability whose permission is lacking is off or degraded, and says so.\n\n| permission | for |\n|---|---|\n")
-	for _, p := range connect.Permissions() {
+	for _, p := range connect.Permissions(connect.Read) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
+	}
+	b.WriteString("\nTo act, each off until granted, on the same app registration or one of its own:\n\n| permission | for |\n|---|---|\n")
+	for _, p := range connect.Permissions(connect.Respond) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
 	}
 	b.WriteString("\n## Capabilities\n\n| capability | needs | helped by | without it |\n|---|---|---|---|\n")

@@ -139,6 +139,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.follow(ctx, "judge", s.judge) })
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
+	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}

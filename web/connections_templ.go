@@ -1181,7 +1181,7 @@ func connectPage(p *page, in api.ConnectionNew, method string, refused *notice) 
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, k := range connect.Permissions() {
+			for _, k := range connect.Permissions(connect.Read) {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 108, "<li><span class=\"grow\"><code>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

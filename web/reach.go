@@ -91,7 +91,7 @@ func lacking(connections []api.Connection, sources []api.Source) (out []string) 
 			out = append(out, "The connection "+c.Name+" is "+c.State+".")
 		}
 		for _, k := range c.Capabilities {
-			if k.State != "works" && k.State != "on" {
+			if k.State != "works" && k.State != "on" && !connect.Acts(k.Name) {
 				out = append(out, k.Name+" is "+k.State+": "+k.Because)
 			}
 		}

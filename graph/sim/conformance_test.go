@@ -177,6 +177,7 @@ var asking = []struct {
 	{"GET", "users/delta", "$select={allUser}", nil, 200},
 	{"GET", "users/{user-id}", "$select={allUser}&$expand=manager", nil, 200},
 	{"PATCH", "users/{user-id}", "", map[string]any{"accountEnabled": false}, 204},
+	{"POST", "users/{user-id}/revokeSignInSessions", "", nil, 200},
 	{"GET", "users/{user-id}/manager", "", nil, 200},
 	{"GET", "users/{user-id}/memberOf", "", nil, 200},
 	{"GET", "users/{user-id}/transitiveMemberOf", "", nil, 200},

@@ -193,6 +193,24 @@ func (s *Sim) patchUser(r *request) reply {
 	return reply{status: http.StatusNoContent}
 }
 
+// revokeSessions ends a person's sessions: what counts is the time from which they are valid. Of a guest nothing ends, since
+// they sign in at home, and the answer is the same.
+func (s *Sim) revokeSessions(r *request) reply {
+	p := s.world.find(r.vars[0])
+	if p == nil {
+		return s.notFound(r, r.vars[0])
+	}
+	if p.kind != guest {
+		now := s.clock.Now().Truncate(time.Second)
+		if err := s.changeUser(p.i, "sessions.revoked", "graph", obj{{"signInSessionsValidFromDateTime", stamp(now)}}, func(p *person) {
+			p.over = p.over.set("signInSessionsValidFromDateTime", stamp(now)).set("refreshTokensValidFromDateTime", stamp(now))
+		}); err != nil {
+			return s.refuse(r, http.StatusInternalServerError, "UnknownError", "The truth cannot be written.")
+		}
+	}
+	return ok(append(r.context("Edm.Boolean"), `,"value":true}`...))
+}
+
 // changeUser writes the truth, then changes the person. The caller holds mu.
 func (s *Sim) changeUser(i int, what, by string, detail obj, change func(*person)) error {
 	p := s.world.person(i)

@@ -24,6 +24,7 @@ const (
 	Slow         FaultKind = "slow"         // the answer comes Delay later
 	Cut          FaultKind = "cut"          // the call is done, and the connection breaks in the middle of the answer
 	Garbage      FaultKind = "garbage"      // the call is done, and the answer is not JSON
+	Lost         FaultKind = "lost"         // the call is done, and the answer says that it may not be: Status, else 504
 	Gone         FaultKind = "gone"         // 410 with syncStateNotFound: a delta token expired
 	Denied       FaultKind = "denied"       // 403
 	OutOfScope   FaultKind = "out_of_scope" // 403 as for a mailbox that an access policy keeps out of
@@ -43,7 +44,7 @@ type Fault struct {
 	Skip   int       `json:"skip,omitempty"`   // so many matching calls go well first
 	Every  int       `json:"every,omitempty"`  // only each so-manieth matching call
 	Chance float64   `json:"chance,omitempty"` // 0..1; 0: always
-	Status int       `json:"status,omitempty"` // of Broken
+	Status int       `json:"status,omitempty"` // of Broken and Lost
 	Code   int       `json:"code,omitempty"`   // of SignIn
 	After  string    `json:"after,omitempty"`  // Retry-After, as it shall stand in the header; "none": no header
 	Delay  Duration  `json:"delay,omitempty"`  // of Slow and Clock
@@ -73,7 +74,7 @@ type activeFault struct {
 	seen, used int
 }
 
-var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock}
+var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Lost, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock}
 
 // Fault makes things go wrong from now on.
 func (s *Sim) Fault(f Fault) error {
@@ -163,7 +164,7 @@ func (fs *faults) skew() time.Duration {
 // suffer answers with the fault; true where the call goes on in spite of it.
 func (s *Sim) suffer(w http.ResponseWriter, r *http.Request, req *request, f *Fault) bool {
 	switch {
-	case f == nil || f.Kind == Cut || f.Kind == Garbage:
+	case f == nil || f.Kind == Cut || f.Kind == Garbage || f.Kind == Lost:
 		return true
 	case f.Kind == Slow:
 		return pause(r, time.Duration(f.Delay))

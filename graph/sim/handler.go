@@ -41,6 +41,13 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		out = s.top(r, req)
 	}
 	out.cut = hit != nil && hit.Kind == Cut
+	if hit != nil && hit.Kind == Lost {
+		status := hit.Status
+		if status == 0 {
+			status = http.StatusGatewayTimeout
+		}
+		out = s.refuse(req, status, "UnknownError", "")
+	}
 	if hit != nil && hit.Kind == Garbage {
 		out.body = []byte(`<!DOCTYPE html><html><body><h2>502 - Web server received an invalid response`)
 	}

@@ -103,6 +103,9 @@ func (out reply) write(w http.ResponseWriter, r *request, now time.Time) {
 		h.Set(kv[0], kv[1])
 	}
 	if out.cut {
+		if len(out.body) == 0 { // an answer without a body would be whole
+			panic(http.ErrAbortHandler)
+		}
 		h.Set("Content-Length", fmt.Sprint(len(out.body)))
 		w.WriteHeader(out.status)
 		w.Write(out.body[:len(out.body)/2])

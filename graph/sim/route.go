@@ -24,6 +24,7 @@ var (
 	forUsers    = strings.Fields("User.ReadBasic.All User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	forUserLog  = strings.Fields("User.Read.All User.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
 	forUserEdit = strings.Fields("User.ReadWrite.All Directory.ReadWrite.All User.EnableDisableAccount.All User-PasswordProfile.ReadWrite.All")
+	forRevoke   = strings.Fields("User.RevokeSessions.All User.ReadWrite.All Directory.ReadWrite.All")
 	forMemberOf = strings.Fields("Directory.Read.All Directory.ReadWrite.All Group.ReadBasic.All GroupMember.ReadBasic.All")
 	forAllOf    = strings.Fields("User.Read.All Directory.Read.All Directory.ReadWrite.All Group.Read.All Group.ReadBasic.All GroupMember.Read.All GroupMember.ReadBasic.All")
 	forGroups   = strings.Fields("Group.ReadBasic.All GroupMember.Read.All Group.Read.All Group.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
@@ -73,6 +74,7 @@ func paths() []*route {
 		{method: get, path: "users/delta", roles: forUserLog, cost: 2, query: deltaList, serve: (*Sim).usersDelta},
 		{method: get, path: user, roles: forUsers, cost: 1, query: one, serve: (*Sim).oneUser},
 		{method: patch, path: user, roles: forUserEdit, cost: 1, serve: (*Sim).patchUser},
+		{method: post, path: user + "/revokeSignInSessions", roles: forRevoke, cost: 1, serve: (*Sim).revokeSessions},
 		{method: get, path: user + "/manager", roles: forUserLog, cost: 1, query: one, serve: (*Sim).manager},
 		{method: get, path: user + "/memberOf", roles: forMemberOf, cost: 2, query: plainList, serve: (*Sim).memberOf},
 		{method: get, path: user + "/transitiveMemberOf", roles: forAllOf, cost: 2, query: plainList, serve: (*Sim).memberOf},

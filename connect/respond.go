@@ -1,0 +1,66 @@
+package connect
+
+import (
+	"context"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/store"
+)
+
+// Acts says whether a capability is one to act, not to read: it is off until it is granted, and nothing is unseen without it.
+func Acts(name string) bool {
+	for _, c := range Capabilities {
+		if c.Name == name {
+			return c.Tier == Respond
+		}
+	}
+	return false
+}
+
+// For gives the tenant's connection that has a capability, and its client: the first that is on and where it works. Reading
+// and acting may be two app registrations. Where none has it, the problem says why and how to mend it.
+func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capability string) (Connection, *graph.Client, error) {
+	var all []Connection
+	verdicts := map[string]Verdict{}
+	err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
+		if all, err = list(ctx, t, ""); err != nil {
+			return err
+		}
+		q, err := t.Query(ctx, `select connection, state, because, mend from capability where tenant = $1 and name = $2`, capability)
+		if err != nil {
+			return err
+		}
+		defer q.Close()
+		for q.Next() {
+			var id string
+			var v Verdict
+			if err := q.Scan(&id, &v.State, &v.Because, &v.Mend); err != nil {
+				return err
+			}
+			verdicts[id] = v
+		}
+		return q.Err()
+	})
+	if err != nil {
+		return Connection{}, nil, err
+	}
+	lack := tocsin.Problemf(tocsin.Denied, "Connect the tenant first.", "The tenant is not connected.")
+	for _, c := range all {
+		v, judged := verdicts[c.ID]
+		switch {
+		case c.State == Paused:
+			lack = tocsin.Problemf(tocsin.Conflict, "Resume the connection "+c.Name+" first.", "The connection is paused: nothing is asked of Graph.")
+		case c.State != On:
+			lack = tocsin.Problemf(tocsin.Denied, c.Mend, "%s", c.Because)
+		case !judged:
+			lack = tocsin.Problemf(tocsin.Denied, "Test the connection "+c.Name+".", "What the connection may do was not judged yet.")
+		case v.State != Works:
+			lack = tocsin.Problemf(tocsin.Denied, v.Mend, "%s", v.Because)
+		default:
+			gc, err := s.Client(ctx, c)
+			return c, gc, err
+		}
+	}
+	return Connection{}, nil, lack
+}
