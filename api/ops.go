@@ -43,6 +43,19 @@ func Ops(s *Service) []Op {
 		op("partners create", "POST /api/v1/tenants/{tenant}/partners", Admin, "Trust a domain outside, until a date", s.CreatePartner, status(http.StatusCreated)),
 		op("partners delete", "DELETE /api/v1/tenants/{tenant}/partners/{domain}", Admin, "Trust a domain no longer", s.DeletePartner),
 
+		op("channels list", "GET /api/v1/tenants/{tenant}/channels", Viewer, "Who is told of findings, by which way (tenant *: of every tenant)", s.ListChannels),
+		op("channels get", "GET /api/v1/tenants/{tenant}/channels/{id}", Viewer, "One channel", s.GetChannel),
+		op("channels create", "POST /api/v1/tenants/{tenant}/channels", Admin, "Tell somebody of findings: by e-mail, webhook, Slack or Teams", s.CreateChannel, status(http.StatusCreated)),
+		op("channels edit", "PATCH /api/v1/tenants/{tenant}/channels/{id}", Admin, "Change a channel", s.EditChannel),
+		op("channels delete", "DELETE /api/v1/tenants/{tenant}/channels/{id}", Admin, "Forget a channel", s.DeleteChannel),
+		op("channels test", "POST /api/v1/tenants/{tenant}/channels/{id}/test", Admin, "Send a test message, and see how it goes", s.TestChannel),
+		op("channels rotate", "POST /api/v1/tenants/{tenant}/channels/{id}/rotate", Admin, "Give a webhook a new signing secret; the old one holds for a day more", s.RotateChannel),
+		op("alerts list", "GET /api/v1/tenants/{tenant}/alerts", Viewer, "What was told, what waits, and what could not be delivered", s.ListAlerts),
+		op("alerts tries", "GET /api/v1/tenants/{tenant}/alerts/{id}/tries", Viewer, "Every try to deliver an alert", s.ListTries),
+		op("snoozes list", "GET /api/v1/tenants/{tenant}/snoozes", Viewer, "Of what nobody is told for now, by whom, until when", s.ListSnoozes),
+		op("snoozes create", "POST /api/v1/tenants/{tenant}/snoozes", Analyst, "Tell nobody of a finding, of a detection or by a channel, until a date", s.CreateSnooze, status(http.StatusCreated)),
+		op("snoozes delete", "DELETE /api/v1/tenants/{tenant}/snoozes/{id}", Analyst, "End a snooze", s.DeleteSnooze),
+
 		follow("facts stream", "GET /api/v1/facts", Viewer, "What changes, as it changes (server-sent events)", s),
 
 		op("accounts list", "GET /api/v1/accounts", Owner, "Who may sign in", s.ListAccounts),

@@ -61,6 +61,10 @@ var columns = map[string][]string{
 	"Token":      {"id", "name", "account", "role", "tenant", "expires", "used"},
 	"Exception":  {"id", "rule", "scope", "value", "owner", "expires", "reason"},
 	"Partner":    {"domain", "owner", "expires", "reason"},
+	"Channel":    {"name", "kind", "address", "severity", "state", "delivered", "because", "id"},
+	"Alert":      {"at", "state", "severity", "change", "title", "who", "channel_name", "because"},
+	"Try":        {"n", "at", "outcome", "status", "took_ms", "because"},
+	"Snooze":     {"scope", "value", "name", "until", "created_by", "id"},
 	"Group":      {"name", "mail", "kind", "outside_members"},
 }
 

@@ -75,7 +75,25 @@ var matrix = map[string]asked{
 		return api.CreatePartnerIn{In: in(t), Body: api.PartnerNew{Domain: "new.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
 	}},
 	"partners delete": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.PartnerIn{In: in(t), Domain: partnerOf(t)} }},
-	"facts stream":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FactsIn{Tenant: t, After: "0"} }},
+	"channels list":   {least: api.Viewer, in: list},
+	"channels get":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: channelOf(t)} }},
+	"channels create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateChannelIn{In: in(t), Body: api.ChannelNew{Kind: "slack", ChannelSettings: api.ChannelSettings{Name: "n", Address: "https://hooks.slack.com/services/x"}}}
+	}},
+	"channels edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditChannelIn{ByID: api.ByID{In: in(t), ID: channelOf(t)}, Body: api.ChannelEdit{Version: 1, ChannelSettings: api.ChannelSettings{Name: "another"}}}
+	}},
+	"channels delete": {least: api.Admin, acts: true, in: act(channelOf)},
+	"channels test":   {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: channelOf(t)} }},
+	"channels rotate": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: channelOf(t)} }},
+	"alerts list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AlertsIn{In: in(t)} }},
+	"alerts tries":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.TriesIn{ByID: api.ByID{In: in(t), ID: alertOf(t)}} }},
+	"snoozes list":    {least: api.Viewer, in: list},
+	"snoozes create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateSnoozeIn{In: in(t), Body: api.SnoozeNew{Scope: "finding", Value: findingOf(t), Until: inHalfAYear}}
+	}},
+	"snoozes delete": {least: api.Analyst, acts: true, in: act(snoozeOf)},
+	"facts stream":   {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FactsIn{Tenant: t, After: "0"} }},
 
 	"accounts list": {least: api.Owner, in: func(tocsin.TenantID) any { return api.AccountsIn{} }},
 	"accounts create": {least: api.Owner, in: func(tocsin.TenantID) any {
@@ -305,6 +323,12 @@ func inTenant(v any, tenant tocsin.TenantID) any {
 		v.Tenant = tenant
 		return v
 	case api.PartnerIn:
+		v.Tenant = tenant
+		return v
+	case api.EditChannelIn:
+		v.Tenant = tenant
+		return v
+	case api.TriesIn:
 		v.Tenant = tenant
 		return v
 	}

@@ -11,12 +11,14 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"tocsin.dev"
+	"tocsin.dev/notify"
 	"tocsin.dev/store"
 )
 
 // Options is what a service is given besides its store.
 type Options struct {
 	Connect Connect
+	Alerts  *notify.Alerts // nil: channels can be looked at and not changed
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.
 	Seal   func(plain []byte, about string) ([]byte, error)
 	Unseal func(sealed []byte, about string) ([]byte, error)

@@ -8,11 +8,15 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/dial"
+	"tocsin.dev/notify"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 )
@@ -32,6 +36,9 @@ func personOf(t tocsin.TenantID) tocsin.PersonID { return tocsin.PersonID("perso
 func findingOf(t tocsin.TenantID) string    { return "finding-" + string(t) }
 func ruleOf(t tocsin.TenantID) string       { return "rule-" + string(t) }
 func exceptionOf(t tocsin.TenantID) string  { return "exception-" + string(t) }
+func channelOf(t tocsin.TenantID) string    { return "channel-" + string(t) }
+func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
+func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
 func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
 func domainOf(t tocsin.TenantID) string     { return "t" + string(t)[:4] + ".example" }
@@ -54,12 +61,31 @@ func keeper(tb testing.TB) *secret.Keeper {
 	return k
 }
 
+// sealer is the key of the tests, the same for all that is sealed in them.
+var sealer = sync.OnceValue(func() *secret.Keeper {
+	k, err := secret.Open(secret.Source{Value: strings.Repeat("ab", 32)})
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
+
+func sealedChannel(tb testing.TB, tenant tocsin.TenantID) []byte {
+	tb.Helper()
+	b, err := sealer().Seal([]byte(`{"url":"https://127.0.0.1:1/SEALED-SECRET","secret":"whsec_U0VBTEVELVNFQ1JFVC1TRUFMRUQ="}`), "channel|"+string(tenant)+"|"+channelOf(tenant))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
 const ownerToken = "tcs_owner-token-of-the-tests-0123456789"
 
 func serve(t *testing.T, st *store.Store) *server {
 	t.Helper()
-	k := keeper(t)
-	s := api.New(st, api.Options{Connect: connections(st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	k := sealer()
+	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
+	s := api.New(st, api.Options{Connect: connections(st), Alerts: alerts, Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	if err := s.EnsureOwner(t.Context(), "Owner@Tocsin.example", ownerToken); err != nil {
@@ -154,6 +180,13 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen) values ($1, $2, $3, $4, 'high', 3, 72, $5, $6, $7, '', $8, 'exfiltration', $9, 'open', $10, $10)`,
 				[]any{findingOf(tenant), finding.Rule, finding.Title, p, finding.Who, finding.Subject, finding.Why, text(tb, finding), now}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
+			{`delete from channel where tenant = $1`, nil},
+			{`insert into channel (tenant, id, kind, name, address, sealed, filter, quiet, digest_over, digest_minutes, enabled, since, created, created_by) values ($1, $2, 'webhook', 'SIEM', 'https://127.0.0.1:1/…', $3, '{"severity":"high","changes":["opened"]}', '{}', 10, 15, $4, 1, 1, 'c')`,
+				[]any{channelOf(tenant), sealedChannel(tb, tenant), true}},
+			{`delete from alert where tenant = $1`, nil},
+			{`insert into alert (tenant, id, channel, about, finding, rule, severity, severity_rank, change, body, at, early, state, message) values ($1, $2, $3, $1, $4, 'forward-outside', 'high', 3, 'opened', '{}', 1, $5, 'sent', 'm')`,
+				[]any{alertOf(tenant), channelOf(tenant), findingOf(tenant), false}},
+			{`insert into snooze (tenant, id, scope, value, until, reason, created, created_by) values ($1, $2, 'rule', 'forward-outside', $3, 'r', 1, 'c') on conflict do nothing`, []any{snoozeOf(tenant), later}},
 			{`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, 'o', 'r', $3, 1) on conflict do nothing`, []any{partnerOf(tenant), later}},
 		} {
 			if _, err := t.Exec(ctx, q.text, q.args...); err != nil {

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -24,7 +26,9 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/collect"
+	"tocsin.dev/dial"
 	"tocsin.dev/graph"
+	"tocsin.dev/notify"
 )
 
 // Config is every setting. The path a.b in the YAML file is TOCSIN_A_B in the environment and --set a.b=… on the command
@@ -51,6 +55,19 @@ type Config struct {
 		Email string `koanf:"email"` // with token: the first account and an API token of it, made at start
 		Token string `koanf:"token"`
 	} `koanf:"owner"`
+	SMTP struct {
+		Host         string `koanf:"host"`         // the mail server that alerts go out by; empty: none, and no channel sends e-mail
+		Port         int    `koanf:"port"`         // 0: 587, 465 or 25, as tls has it
+		User         string `koanf:"user"`         // empty: no sign-in
+		PasswordFile string `koanf:"passwordfile"` // a file with the password
+		From         string `koanf:"from"`         // the sender: tocsin@acme.example, or Tocsin <tocsin@acme.example>
+		TLS          string `koanf:"tls"`          // starttls, implicit or none
+		CA           string `koanf:"ca"`           // PEM file with authorities to trust besides the system's
+	} `koanf:"smtp"`
+	Alerts struct {
+		Allow string `koanf:"allow"` // networks of one's own that webhooks may lead to: 10.1.0.0/16, fd00:1::/64. Empty: the Internet only
+		CA    string `koanf:"ca"`    // PEM file with authorities of receivers to trust besides the system's
+	} `koanf:"alerts"`
 	Log struct {
 		Level  string `koanf:"level"`  // debug, info, warn, error
 		Format string `koanf:"format"` // text, json
@@ -126,6 +143,7 @@ func (e Every) intervals() collect.Intervals { return collect.Intervals(e) }
 func Defaults() Config {
 	c := Config{Data: "tocsin-data", Listen: "127.0.0.1:8420", Batches: 64}
 	c.Log.Level, c.Log.Format = "info", "text"
+	c.SMTP.TLS = notify.StartTLS
 	c.Every = Every(collect.Intervals{}.OrDefault())
 	return c
 }
@@ -303,12 +321,72 @@ func (c *Config) check() error {
 			return tocsin.Problemf(tocsin.Invalid, "Write it as https://tocsin.example, with no path.", "The setting url is %q, which is no address of a server.", c.URL)
 		}
 	}
-	for _, n := range networks(c.Proxies) {
-		if _, err := netip.ParsePrefix(n); err != nil {
-			return tocsin.Problemf(tocsin.Invalid, "Write networks as 10.0.0.0/8, separated by commas.", "The setting proxies has %q, which is no network.", n)
+	for name, list := range map[string]string{"proxies": c.Proxies, "alerts.allow": c.Alerts.Allow} {
+		for _, n := range networks(list) {
+			if _, err := netip.ParsePrefix(n); err != nil {
+				return tocsin.Problemf(tocsin.Invalid, "Write networks as 10.0.0.0/8, separated by commas.", "The setting %s has %q, which is no network.", name, n)
+			}
 		}
 	}
+	return c.checkSMTP()
+}
+
+func (c *Config) checkSMTP() error {
+	if !slices.Contains([]string{notify.StartTLS, notify.Implicit, notify.Plain}, c.SMTP.TLS) {
+		return tocsin.Problemf(tocsin.Invalid, "Use starttls, implicit or none.", "No smtp.tls is called %q.", c.SMTP.TLS)
+	}
+	if c.SMTP.Host == "" {
+		return nil
+	}
+	from, err := mail.ParseAddress(c.SMTP.From)
+	switch {
+	case err != nil || !strings.Contains(from.Address, "."):
+		return tocsin.Problemf(tocsin.Invalid, "Write it as tocsin@acme.example, or Tocsin <tocsin@acme.example>.", "The setting smtp.from is %q, which is no address.", c.SMTP.From)
+	case (c.SMTP.User == "") != (c.SMTP.PasswordFile == ""):
+		return tocsin.Problemf(tocsin.Invalid, "Give both smtp.user and smtp.passwordfile, or neither.", "Signing in to the mail server needs a name and a password.")
+	case c.SMTP.User != "" && c.SMTP.TLS == notify.Plain:
+		return tocsin.Problemf(tocsin.Invalid, "Set smtp.tls to starttls or implicit.", "A password would be sent to the mail server in the clear.")
+	case c.SMTP.Port < 0 || c.SMTP.Port > 65535:
+		return tocsin.Problemf(tocsin.Invalid, "Use a number from 1 to 65535, or 0 for the usual one.", "The setting smtp.port is %d.", c.SMTP.Port)
+	}
 	return nil
+}
+
+// alerts is what tells people of findings, without the store and the key.
+func (c *Config) alerts() (*notify.Alerts, error) {
+	a := &notify.Alerts{URL: c.URL, Guard: &dial.Guard{Allow: prefixes(c.Alerts.Allow)},
+		SMTP: notify.SMTP{Host: c.SMTP.Host, Port: c.SMTP.Port, User: c.SMTP.User, From: c.SMTP.From, TLS: c.SMTP.TLS}}
+	var err error
+	if a.Guard.Roots, err = roots("alerts.ca", c.Alerts.CA); err != nil {
+		return nil, err
+	}
+	if a.SMTP.Roots, err = roots("smtp.ca", c.SMTP.CA); err != nil {
+		return nil, err
+	}
+	if c.SMTP.PasswordFile != "" {
+		text, err := os.ReadFile(c.SMTP.PasswordFile)
+		if err != nil {
+			return nil, tocsin.Problemf(tocsin.Invalid, "Name a file that this user may read.", "The file in smtp.passwordfile cannot be read.")
+		}
+		a.SMTP.Password = strings.TrimRight(string(text), "\r\n")
+	}
+	return a, nil
+}
+
+// roots are the system's certificate authorities and those of a file; nil, which is the system's, where there is no file.
+func roots(setting, file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || !pool.AppendCertsFromPEM(text) {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Name a PEM file with the authority's certificate.", "The file %s in the setting %s holds no certificate that can be read.", file, setting)
+	}
+	return pool, nil
 }
 
 func listenable(address string) bool {
@@ -330,9 +408,11 @@ func networks(list string) []string {
 }
 
 // proxies are those whose word on a client's address is believed.
-func (c Config) proxies() []netip.Prefix {
+func (c Config) proxies() []netip.Prefix { return prefixes(c.Proxies) }
+
+func prefixes(list string) []netip.Prefix {
 	var out []netip.Prefix
-	for _, n := range networks(c.Proxies) {
+	for _, n := range networks(list) {
 		if p, err := netip.ParsePrefix(n); err == nil { // check has refused what is none
 			out = append(out, p)
 		}

@@ -154,6 +154,7 @@ func (b *subject) objects() map[string][]string {
 		"connections": `select id from connection where tenant = $1`, "findings": `select id from finding where tenant = $1`, "people": `select person from person where tenant = $1`,
 		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1`,
 		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
+		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[name] = nil
@@ -251,6 +252,10 @@ func (l *landlord) fill() {
 		at := "/api/v1/tenants/" + string(b.tenant())
 		l.did(l.owner, "POST", at+"/exceptions", fmt.Sprintf(`{"rule":"opaque-rule","scope":"domain","value":"%s-only-excused.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
 		l.did(l.owner, "POST", at+"/partners", fmt.Sprintf(`{"domain":"%s-only-partner.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
+		var made api.Channel
+		l.did(l.owner, "POST", at+"/channels", fmt.Sprintf(`{"kind":"slack","name":"%s-only channel","address":"https://hooks.%s-only.invalid/x"}`, colour, colour), &made)
+		l.did(l.owner, "POST", at+"/channels/"+made.ID+"/test", "", nil)
+		l.did(l.owner, "POST", at+"/snoozes", fmt.Sprintf(`{"scope":"channel","value":%q,"reason":"%s-only","until":%q}`, made.ID, colour, until), nil)
 		play(l, b.w, "# It happens.\ndomain "+colour+"-only.example\nperson amy \"Amy Of "+colour+"-only\" amy@"+colour+"-only.example\nmon 10:00 amy makes rule \""+colour+"-only later\" forward to late@"+colour+"-only-evil.example\n")
 	}
 	eventually(l, "what happened in both", func() string {
@@ -341,7 +346,9 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 	bodies := map[string]string{
 		"findings decide": `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
 		"exceptions create": `{"rule":"*","scope":"domain","value":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
-		"partners create":   `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"channels create":   `{"kind":"slack","name":"x","address":"https://hooks.slack.com/x"}`, "channels edit": `{"version":1,"name":"x"}`,
+		"snoozes create":  `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"partners create": `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 	}
 	for _, o := range api.Ops(nil) {
 		if !strings.Contains(o.Path, "{tenant}") {

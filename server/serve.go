@@ -35,6 +35,9 @@ func unwrapped(err error) error {
 
 // Serve runs the server and answers on l until ctx ends; requests under way are given ten seconds to end.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if s.Alerts.URL == "" {
+		s.Alerts.URL = s.Config.Address(l) // nothing has been sent yet
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx }}

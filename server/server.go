@@ -18,6 +18,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
+	"tocsin.dev/notify"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 	"tocsin.dev/stream"
@@ -41,6 +42,7 @@ type Server struct {
 	Store       *store.Store
 	Journal     *journal.Journal
 	Connections *connect.Connections
+	Alerts      *notify.Alerts
 	API         *api.Service
 	reader      *stream.Reader
 	owner       string // of leases: this process
@@ -90,7 +92,11 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: graph.NewShared(c.Limits.graph(), s.Clock.Now), Log: s.log, HTTP: o.HTTP}
 	fold := &collect.Fold{Log: s.log}
 	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
-	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Seal: keeper.Seal, Unseal: keeper.Open,
+	if s.Alerts, err = c.alerts(); err != nil {
+		return s, err
+	}
+	s.Alerts.Store, s.Alerts.Keeper, s.Alerts.Log = s.Store, keeper, s.log
+	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Alerts: s.Alerts, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
@@ -137,6 +143,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.reader.Run(ctx) })
 	g.Go(func() error { return s.follow(ctx, "sweep", s.sweep) })
 	g.Go(func() error { return s.follow(ctx, "judge", s.judge) })
+	g.Go(func() error { return s.follow(ctx, notify.Follower, s.alert) })
+	g.Go(func() error { return s.hold(ctx, "alerts", s.Alerts.Run) })
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })

@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/notify"
 	"tocsin.dev/store"
 	"tocsin.dev/stream"
 )
@@ -102,6 +103,10 @@ func (s *Server) sweep(ctx context.Context, lane int) error {
 
 func (s *Server) judge(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "judge", lane, collect.Judge(s.Store, s.Journal))
+}
+
+func (s *Server) alert(ctx context.Context, lane int) error {
+	return stream.Fold(ctx, s.Store, notify.Follower, lane, s.Alerts.Fold)
 }
 
 // chores are done now and then, by one replica: what ends by itself is told, what is old is dropped.

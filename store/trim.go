@@ -17,12 +17,13 @@ const (
 	keepAnswers     = 24 * time.Hour // under an idempotency key
 	keepAttempts    = 24 * time.Hour
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
+	keepAlerts      = 30 * 24 * time.Hour  // after they ended
 	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
 )
 
 // followers are the names under which the facts are followed. What one of them has not dealt with yet stays, and so do all
 // facts of a lane in which one has not begun.
-var followers = []string{"sweep", "judge"}
+var followers = []string{"sweep", "judge", "alerts"}
 
 // trimBatch is how many rows are deleted in one transaction, so that nobody waits long for it.
 const trimBatch = 500
@@ -47,6 +48,10 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"session", "expiry < $1", tocsin.Millis(time.Now())}, // by the system's clock, as the cookies
 		{"setup_link", "expires < $1", ago(0)},
 		{"api_token", "expires <> 0 and expires < $1", ago(keepTokens)},
+		{"alert_try", "at < $1", ago(keepAlerts)},
+		{"alert", "ended <> 0 and ended < $1", ago(keepAlerts)},
+		{"alert_message", "ended <> 0 and ended < $1", ago(keepAlerts)},
+		{"snooze", "until < $1", ago(keepAlerts)},
 		{"rule_change", "at < $1", ago(keepHistory)},
 		{"event", "at < $1", ago(keepHistory)},
 		{"finding_change", "at < $1", ago(keepHistory)},

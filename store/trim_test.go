@@ -54,6 +54,7 @@ func TestTrimFacts(t *testing.T) {
 			}
 		}
 		moveTo(ctx, t, st, "sweep", lane, 0, 6)
+		moveTo(ctx, t, st, "alerts", lane, 0, 6)
 		moveTo(ctx, t, st, "ends/"+string(contoso), lane, 0, 1) // this one counts milliseconds
 		check("the second follower has not begun", all...)
 		moveTo(ctx, t, st, "judge", lane, 0, 1)
@@ -87,6 +88,10 @@ func TestTrimTables(t *testing.T) {
 			{"rule_change", `insert into rule_change (tenant, person, rule, at, id, change, before, after) values ('t', 'p', 'r', $2, $1, '', '', '')`, before(401 * day), before(399 * day)},
 			{"event", `insert into event (tenant, id, at, type, action, person, body) values ('t', $1, $2, '', '', '', '')`, before(401 * day), before(399 * day)},
 			{"finding_change", `insert into finding_change (tenant, finding, id, at, who, change) values ('t', 'f', $1, $2, '', '')`, before(401 * day), before(399 * day)},
+			{"alert", `insert into alert (tenant, id, channel, about, finding, rule, severity, severity_rank, change, body, at, early, state, ended) values ('t', $1, '', 't', '', '', '', 0, '', '', 1, false, 'sent', $2)`, before(31 * day), before(29 * day)},
+			{"alert_message", `insert into alert_message (tenant, id, channel, kind, alerts, state, created, due, ended) values ('t', $1, '', '', 1, 'sent', 1, 1, $2)`, before(31 * day), before(29 * day)},
+			{"alert_try", `insert into alert_try (tenant, message, n, at, outcome) values ('t', $1, 1, $2, '')`, before(31 * day), before(29 * day)},
+			{"snooze", `insert into snooze (tenant, id, scope, value, until, reason, created, created_by) values ('t', $1, '', '', $2, '', 1, '')`, before(31 * day), before(29 * day)},
 			{"dead_letter", `insert into dead_letter (tenant, id, kind, subject, body, because, at) values ('t', $1, '', '', 'x', '', $2)`, before(401 * day), before(399 * day)},
 		}
 		count := func(name string) (n int) {

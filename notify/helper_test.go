@@ -1,0 +1,5 @@
+package notify_test
+
+import "tocsin.dev/store/storetest"
+
+var storetestSQLite = storetest.SQLite
