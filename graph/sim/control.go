@@ -23,6 +23,8 @@ POST   /consent   {"roles":["User.Read.All"], "content":false, "disabled":false,
 POST   /forget    all delta tokens are unknown from now on
 GET    /truth     what was done, and what must be found, as JSON lines
 GET    /requests  what was asked of the service
+GET    /limits    how near each limit was come to, and how many 429 were given for it
+POST   /limits    {"limit":"directory", "spend":4000}: as another app would use it up
 GET    /digest    a digest of the tenant's state
 `
 
@@ -42,6 +44,8 @@ func (s *Sim) Control() http.Handler {
 	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) { s.ForgetDeltas(); w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /truth", s.controlTruth)
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Requests()) })
+	mux.HandleFunc("GET /limits", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Limited()) })
+	mux.HandleFunc("POST /limits", s.controlSpend)
 	mux.HandleFunc("GET /digest", func(w http.ResponseWriter, _ *http.Request) { s.catchUp(); writeJSON(w, http.StatusOK, s.Digest()) })
 	return mux
 }
@@ -108,6 +112,21 @@ func (s *Sim) controlFault(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.Fault(f); err != nil {
+		wrong(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) controlSpend(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Limit string `json:"limit"`
+		Spend int    `json:"spend"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	if err := s.Spend(in.Limit, in.Spend); err != nil {
 		wrong(w, err)
 		return
 	}

@@ -150,6 +150,9 @@ func (s *Sim) finish(r *request) reply {
 	out := r.route.serve(s, r)
 	if !r.route.outlook {
 		out = out.with("x-ms-resource-unit", units[min(s.cost(r), len(units)-1)]).with("OData-Version", "4.0")
+		if r.part >= 0.8 {
+			out = out.with("x-ms-throttle-limit-percentage", percentage(r.part))
+		}
 	}
 	return s.counted(r, out)
 }

@@ -21,6 +21,7 @@ type request struct {
 	route           *route
 	vars            [4]string
 	batched         bool
+	part            float64 // of the directory's resource units that is used with this call
 }
 
 func (r *request) clientID() string {
