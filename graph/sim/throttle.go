@@ -345,7 +345,9 @@ func (s *Sim) tooMany(r *request, at *limit, wait time.Duration) *reply {
 }
 
 // percentage is the header of that name: said from 0.8 on, at most 1.8.
-func percentage(part float64) string { return strconv.FormatFloat(min(max(part, 0.8), 1.8), 'f', 2, 64) }
+func percentage(part float64) string {
+	return strconv.FormatFloat(min(max(part, 0.8), 1.8), 'f', 2, 64)
+}
 
 // cost is the call's price in resource units: $select and a small $top lower it, $expand raises it.
 func (s *Sim) cost(r *request) int {
