@@ -24,6 +24,8 @@ type app struct {
 	secretEnds time.Time // zero: never
 	certs      []*x509.Certificate
 	roles      []string
+	requests   []string // permissions that the registration asks for
+	redirects  []string // addresses to come back to; none: any of https, or of this machine
 	consented  time.Time
 	content    bool // subjects and bodies may be asked for
 	disabled   bool
@@ -32,7 +34,7 @@ type app struct {
 
 func newApp(s seed, cfg Config) *app {
 	a := &app{id: cfg.ClientID, objectID: s.guid(askApp, 3), name: "Tocsin", secret: cfg.Secret, roles: slices.Clone(cfg.Roles),
-		content: cfg.Content, consented: time.Now().UTC().Truncate(time.Second)}
+		requests: slices.Clone(ReadTier), content: cfg.Content, consented: time.Now().UTC().Truncate(time.Second)}
 	if a.id == "" {
 		a.id = s.guid(askApp, 2)
 	}

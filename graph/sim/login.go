@@ -50,7 +50,9 @@ func (s *Sim) login(w http.ResponseWriter, r *http.Request) {
 	case "discovery/instance":
 		s.instance(w, r)
 	case "adminconsent", "v2.0/adminconsent":
-		s.adminConsent(w, r)
+		s.adminConsent(w, r, tenant)
+	case "oauth2/v2.0/authorize":
+		s.authorize(w, r, tenant)
 	default:
 		http.NotFound(w, r)
 	}
@@ -119,27 +121,6 @@ func (s *Sim) instance(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// adminConsent is the page on which an administrator consents; here one always does.
-func (s *Sim) adminConsent(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	to, err := url.Parse(q.Get("redirect_uri"))
-	if err != nil || to.Host == "" {
-		s.refuseLogin(w, r, aad(http.StatusBadRequest, 90102, "invalid_request", "'redirect_uri' value must be a valid absolute URI."))
-		return
-	}
-	back := to.Query()
-	back.Set("state", q.Get("state"))
-	if q.Get("client_id") == s.app.id {
-		back.Set("tenant", s.cfg.Tenant)
-		back.Set("admin_consent", "True")
-	} else {
-		back.Set("error", "unauthorized_client")
-		back.Set("error_description", s.unknownApp(q.Get("client_id")).Error())
-	}
-	to.RawQuery = back.Encode()
-	http.Redirect(w, r, to.String(), http.StatusFound)
-}
-
 func (s *Sim) tokenEndpoint(w http.ResponseWriter, r *http.Request, tenant string) {
 	w.Header().Set("Cache-Control", "no-store, no-cache")
 	w.Header().Set("Pragma", "no-cache")
@@ -154,6 +135,10 @@ func (s *Sim) tokenEndpoint(w http.ResponseWriter, r *http.Request, tenant strin
 		return
 	}
 	skew := s.faults.skew()
+	if r.PostForm.Get("grant_type") == "authorization_code" {
+		s.redeem(w, r, tenant, time.Now().Add(skew))
+		return
+	}
 	token, err := s.grant(r, tenant, time.Now().Add(skew))
 	if err != nil {
 		s.refuseLogin(w, r, err)

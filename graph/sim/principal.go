@@ -3,14 +3,14 @@ package sim
 import (
 	"strings"
 	"time"
+
+	"tocsin.dev/graph"
 )
 
 // roleID is the id of an application permission; one that is not in the table gets an id of its own, always the same.
 func roleID(name string) string {
-	for _, r := range appRoles {
-		if r.name == name {
-			return r.id
-		}
+	if p, ok := graph.FindPermission(name); ok && p.ID != "" {
+		return p.ID
 	}
 	h := seed(0)
 	for _, c := range name {
@@ -19,13 +19,14 @@ func roleID(name string) string {
 	return h.guid(askApp, 7)
 }
 
-type appRole struct{ name, id string }
-
 func (s *Sim) graphPrincipal() obj {
 	var roles []any
-	for _, r := range appRoles {
-		roles = append(roles, obj{{"allowedMemberTypes", []string{"Application"}}, {"description", r.name}, {"displayName", r.name},
-			{"id", r.id}, {"isEnabled", true}, {"origin", "Application"}, {"value", r.name}})
+	for _, p := range graph.Permissions {
+		if p.App != "" {
+			continue
+		}
+		roles = append(roles, obj{{"allowedMemberTypes", []string{"Application"}}, {"description", p.Name}, {"displayName", p.Name},
+			{"id", p.ID}, {"isEnabled", true}, {"origin", "Application"}, {"value", p.Name}})
 	}
 	return s.principalObject(s.world.seed.guid(askApp, 6), graphID, "Microsoft Graph", "f8cdef31-a31e-4b4a-93e4-5f571e91255a", true, roles)
 }

@@ -57,6 +57,7 @@ type Sim struct {
 	truth     truth
 	app       *app
 	keys      keyring
+	codes     codes
 	tokens    sync.Map // token → *claims, those whose signature was found right
 
 	clientOnce sync.Once
