@@ -1,6 +1,7 @@
 package connect
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -30,6 +32,11 @@ type New struct {
 	Certificate          string
 	Cloud                string // global, usgov, dod, china; or own, with the three below
 	Own                  Own
+
+	Products []Product // switched on; none: all
+	Tier     Tier      // empty: read
+	// Consent is who consented, by OAuth: the credential is then the registration's, and none is kept with the connection.
+	Consent *Consent
 }
 
 // Own is a cloud of one's own: a simulator, or a proxy.
@@ -62,6 +69,8 @@ type Connections struct {
 	Keeper *secret.Keeper
 	Limits *graph.Shared // what all connections use of Microsoft's limits; nil: each client keeps its own
 	Log    *slog.Logger
+	// Allow are networks in which a cloud of one's own may stand, though they are not public.
+	Allow []netip.Prefix
 	// HTTP is used in place of a client of our own, in tests and the demo with the simulator in process.
 	HTTP *http.Client
 
@@ -125,11 +134,19 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 		return Connection{}, err
 	}
 	ctx = graph.WithPriority(ctx, graph.High)
+	if err := s.reachable(ctx, n); err != nil {
+		return Connection{}, err
+	}
 	gc, err := s.open(n, nil)
 	if err != nil {
 		return Connection{}, err
 	}
-	org, err := prove(ctx, gc, tocsin.TenantID(n.Tenant))
+	var org organisation
+	if n.Consent != nil {
+		org, err = s.proveConsented(ctx, gc, &n)
+	} else {
+		org, err = prove(ctx, gc, tocsin.TenantID(n.Tenant))
+	}
 	if err != nil {
 		return Connection{}, entered(err)
 	}
@@ -159,13 +176,17 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return err
 	}
-	if err == nil && state != Broken {
+	if err == nil && state != Broken && n.Consent == nil {
 		return tocsin.Problemf(tocsin.Conflict, "Open that connection instead, or delete it first.", "This tenant is connected by this app already.")
 	}
 	if err == nil {
 		c.Version++
 	}
-	sealed, err := s.Keeper.Seal([]byte(n.Secret+n.Certificate), about(c.Tenant, c.ID))
+	credential := n.Secret + n.Certificate
+	if n.Consent != nil {
+		credential = "" // the registration's is used
+	}
+	sealed, err := s.Keeper.Seal([]byte(credential), about(c.Tenant, c.ID))
 	if err != nil {
 		return fmt.Errorf("seal the credential: %w", err)
 	}
@@ -180,7 +201,25 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 		c.ID, c.Name, c.Cloud, c.Client, c.Method, sealed, c.State, string(settings), tocsin.Millis(c.Created), c.Version); err != nil {
 		return err
 	}
+	if err := n.keepMore(ctx, t, c.ID); err != nil {
+		return err
+	}
 	return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID, Actor: actor})
+}
+
+// keepMore writes what a connection was made for, and by whose consent.
+func (n New) keepMore(ctx context.Context, t *store.Tenant, id string) error {
+	products, err := json.Marshal(allOr(n.Products))
+	if err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, `update connection set tier = $3, products = $4 where tenant = $1 and id = $2`, id, string(cmp.Or(n.Tier, Read)), string(products)); err != nil {
+		return err
+	}
+	if n.Consent == nil {
+		return nil
+	}
+	return keepConsent(ctx, t, id, *n.Consent)
 }
 
 // entered is a refusal of what somebody has just entered: that can be corrected at once.
@@ -194,6 +233,9 @@ func entered(err error) error {
 }
 
 func method(n New) string {
+	if n.Consent != nil {
+		return MethodOAuth
+	}
 	if n.Certificate != "" {
 		return "certificate"
 	}
@@ -203,24 +245,30 @@ func method(n New) string {
 // about binds a sealed credential to its connection.
 func about(t tocsin.TenantID, id string) string { return string(t) + "|" + id + "|credential" }
 
+// cloudOf is where n's tenant is.
+func cloudOf(n New) graph.Cloud {
+	if n.Cloud == "own" {
+		return graph.Own(strings.TrimRight(n.Own.Authority, "/"), strings.TrimRight(n.Own.Graph, "/"))
+	}
+	return clouds[n.Cloud]
+}
+
 // open makes a Graph client; paused, where given, stops every call of it.
 func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
-	cloud := clouds[n.Cloud]
 	hc := s.HTTP
-	if n.Cloud == "own" {
-		cloud = graph.Own(strings.TrimRight(n.Own.Authority, "/"), strings.TrimRight(n.Own.Graph, "/"))
-		if hc == nil && n.Own.CA != "" {
+	if n.Cloud == "own" && hc == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.Proxy, t.DialContext, t.MaxIdleConnsPerHost = nil, s.guard().Dialer().DialContext, 64
+		if n.Own.CA != "" {
 			pool := x509.NewCertPool()
 			if !pool.AppendCertsFromPEM([]byte(n.Own.CA)) {
 				return nil, tocsin.Problemf(tocsin.Invalid, "Give the certificate authority as PEM (-----BEGIN CERTIFICATE-----).", "The certificate authority cannot be read.")
 			}
-			t := http.DefaultTransport.(*http.Transport).Clone()
 			t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-			t.MaxIdleConnsPerHost = 64
-			hc = &http.Client{Transport: t}
 		}
+		hc = &http.Client{Transport: t}
 	}
-	gc, err := graph.New(graph.Config{Cloud: cloud, Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
+	gc, err := graph.New(graph.Config{Cloud: cloudOf(n), Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
 		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Shared: s.Limits, Log: s.Log, Paused: paused})
 	if err != nil {
 		return nil, entered(asProblem(err))

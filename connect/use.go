@@ -94,6 +94,14 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	if err != nil {
 		return nil, err
 	}
+	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: k.cloud}
+	if k.method == MethodOAuth {
+		lent, err := s.lend(ctx, c, &n)
+		if err != nil {
+			return nil, err
+		}
+		k.version = k.version<<32 + lent
+	}
 	key := string(c.Tenant) + "/" + c.ID
 	if had := s.clients[key]; had != nil && had.version == k.version {
 		had.paused.Store(k.state == Paused)
@@ -103,13 +111,14 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	if err != nil {
 		return nil, err
 	}
-	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: k.cloud}
 	if err := json.Unmarshal([]byte(k.settings), &n.Own); err != nil {
 		return nil, fmt.Errorf("settings of connection %s: %w", c.ID, err)
 	}
-	if k.method == "certificate" {
+	switch k.method {
+	case MethodOAuth:
+	case "certificate":
 		n.Certificate = string(plain)
-	} else {
+	default:
 		n.Secret = string(plain)
 	}
 	made := &client{version: k.version}
@@ -307,6 +316,11 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 	list := Judge(granted, refused)
 	now := tocsin.Millis(s.Store.Clock().Now())
 	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		on, err := chosen(ctx, t, c.ID)
+		if err != nil {
+			return err
+		}
+		switchedOff(list, on)
 		for _, v := range list {
 			if _, err := t.Exec(ctx, `insert into capability (tenant, connection, name, state, because, mend, checked) values ($1, $2, $3, $4, $5, $6, $7)
 				on conflict (tenant, connection, name) do update set state = excluded.state, because = excluded.because, mend = excluded.mend, checked = excluded.checked`,
