@@ -19,6 +19,7 @@ import (
 type request struct {
 	caller  *Caller
 	address string // where from, for limits
+	host    string // that was asked for
 	session bool   // a session was loaded and can be written
 }
 
@@ -68,7 +69,7 @@ func (s *Service) Authenticate(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		req := &request{address: s.addressOf(r)}
+		req := &request{address: s.addressOf(r), host: r.Host}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, req))
 		token, bearer := bearerOf(r)
 		if !bearer {

@@ -67,6 +67,9 @@ func connectionsOf(ctx context.Context, t *store.Tenant, id string, now time.Tim
 		}
 		out[i] = r.Connection
 	}
+	if err == nil {
+		err = consentsOf(ctx, t, out)
+	}
 	return out, err
 }
 

@@ -18,6 +18,9 @@ func (r *run) print(v reflect.Value) error {
 	if r.o.out == reflect.TypeFor[None]() {
 		return nil
 	}
+	if g, ok := v.Interface().(Guide); ok && !r.json {
+		return printGuide(w, g)
+	}
 	items := []reflect.Value{v}
 	if isPage(v.Type()) {
 		items = items[:0]
@@ -54,6 +57,8 @@ var columns = map[string][]string{
 	"Event":      {"at", "who", "what", "id"},
 	"Detection":  {"name", "severity", "open", "title"},
 	"Connection": {"id", "name", "tenant", "state", "method", "because"},
+	"Asked":      {"name", "id", "optional", "for"},
+	"Consent":    {"at", "upn", "name", "actor", "granted"},
 	"Capability": {"title", "state", "because", "mend"},
 	"Source":     {"name", "state", "succeeded", "done", "total", "because"},
 	"Tenant":     {"id", "name", "initial_domain", "role", "connections", "open_findings"},
@@ -66,6 +71,26 @@ var columns = map[string][]string{
 	"Try":        {"n", "at", "outcome", "status", "took_ms", "because"},
 	"Snooze":     {"scope", "value", "name", "until", "created_by", "id"},
 	"Group":      {"name", "mail", "kind", "outside_members"},
+}
+
+// printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.
+func printGuide(w io.Writer, g Guide) error {
+	for i, step := range g.Steps {
+		fmt.Fprintf(w, "%d. %s\n", i+1, strings.NewReplacer("**", "", "`", "").Replace(step))
+	}
+	fmt.Fprintf(w, "\n%s\n\n", g.Who)
+	items := make([]reflect.Value, len(g.Permissions))
+	for i, p := range g.Permissions {
+		items[i] = reflect.ValueOf(p)
+	}
+	if err := printRows(w, items); err != nil {
+		return err
+	}
+	for _, p := range g.Permissions {
+		fmt.Fprintf(w, "\n%s: %s\n", p.Name, strings.Join(p.Why, " "))
+	}
+	_, err := fmt.Fprintf(w, "\n--- manifest: requiredResourceAccess\n%s\n\n--- Azure CLI\n%s\n--- PowerShell\n%s", g.Manifest, g.AzureCLI, g.PowerShell)
+	return err
 }
 
 func printRows(w io.Writer, items []reflect.Value) error {

@@ -42,14 +42,25 @@ var matrix = map[string]asked{
 	"connections create": {least: api.Admin, in: func(t tocsin.TenantID) any {
 		return api.CreateConnectionIn{Body: api.ConnectionNew{Name: "n", Tenant: string(t), ClientID: tocsin.NewID(), Secret: "s"}}
 	}, acts: true},
-	"connections test":   {least: api.Admin, in: act(connectionOf), acts: true},
-	"connections pause":  {least: api.Admin, in: act(connectionOf), acts: true},
-	"connections resume": {least: api.Admin, in: act(connectionOf), acts: true},
-	"connections delete": {least: api.Admin, in: act(connectionOf), acts: true},
-	"capabilities list":  {least: api.Viewer, in: list},
-	"sources list":       {least: api.Viewer, in: list},
-	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
-	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
+	"connections guide": {least: api.Self, in: func(tocsin.TenantID) any { return api.GuideIn{} }},
+	"connections choose": {least: api.Admin, in: func(t tocsin.TenantID) any {
+		return api.ChooseIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.Choice{Products: []string{"outlook"}}}
+	}, acts: true},
+	"registrations list": {least: api.Admin, in: func(tocsin.TenantID) any { return api.RegistrationsIn{} }},
+	"registrations set": {least: api.Admin, in: func(tocsin.TenantID) any {
+		return api.SetRegistrationIn{RegistrationIn: api.RegistrationIn{Tier: "read"}, Body: api.RegistrationNew{ClientID: tocsin.NewID(), Secret: "s"}}
+	}},
+	"registrations delete": {least: api.Admin, in: func(tocsin.TenantID) any { return api.RegistrationIn{Tier: "read"} }},
+	"consents begin":       {least: "session", in: func(tocsin.TenantID) any { return api.BeginConsentIn{} }},
+	"consents finish":      {least: "session", in: func(tocsin.TenantID) any { return api.FinishConsentIn{} }},
+	"connections test":     {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections pause":    {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections resume":   {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections delete":   {least: api.Admin, in: act(connectionOf), acts: true},
+	"capabilities list":    {least: api.Viewer, in: list},
+	"sources list":         {least: api.Viewer, in: list},
+	"findings list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
+	"findings get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
 	"findings decide": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.DecideIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Decision{Status: tocsin.InWork, Version: 1}}
 	}},
@@ -314,6 +325,9 @@ func inTenant(v any, tenant tocsin.TenantID) any {
 		v.Tenant = tenant
 		return v
 	case api.RuleIn:
+		v.Tenant = tenant
+		return v
+	case api.ChooseIn:
 		v.Tenant = tenant
 		return v
 	case api.DecideIn:

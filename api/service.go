@@ -11,6 +11,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/notify"
 	"tocsin.dev/store"
 )
@@ -19,6 +20,8 @@ import (
 type Options struct {
 	Connect Connect
 	Alerts  *notify.Alerts // nil: channels can be looked at and not changed
+	// Connections keeps app registrations and consents. Without it there are none.
+	Connections *connect.Connections
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.
 	Seal   func(plain []byte, about string) ([]byte, error)
 	Unseal func(sealed []byte, about string) ([]byte, error)

@@ -134,7 +134,7 @@ type Connection struct {
 	Name         string          `json:"name"`
 	Cloud        string          `json:"cloud"`
 	ClientID     string          `json:"client_id"`
-	Method       string          `json:"method"` // secret or certificate
+	Method       string          `json:"method"` // secret, certificate or oauth
 	State        string          `json:"state"`
 	Because      string          `json:"because"`
 	Mend         string          `json:"mend"`
@@ -143,6 +143,9 @@ type Connection struct {
 	Version      int64           `json:"version"`
 	Capabilities []Capability    `json:"capabilities"`
 	Sources      []Source        `json:"sources"`
+	Tier         string          `json:"tier"`     // read or respond
+	Products     []string        `json:"products"` // that are switched on
+	Consents     []Consent       `json:"consents"` // by OAuth, the newest first
 }
 
 // ConnectionNew is what makes a connection. Give a secret, or a certificate with its key as PEM.
@@ -157,6 +160,9 @@ type ConnectionNew struct {
 	Authority   string `json:"authority,omitempty" maxLength:"1000" doc:"Sign-in address of a cloud of one's own"`
 	Graph       string `json:"graph,omitempty" maxLength:"1000" doc:"Graph address of a cloud of one's own"`
 	CA          string `json:"ca,omitempty" maxLength:"65536" doc:"Certificate authority of a cloud of one's own, as PEM"`
+
+	Products []string `json:"products,omitempty" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products are switched on; all when absent"`
+	Tier     string   `json:"tier,omitempty" enum:"read,respond" doc:"What the app registration is for; read when absent"`
 }
 
 // Capability is something a connection allows, or not, because. States: works, degraded, off.

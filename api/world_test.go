@@ -15,6 +15,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/connect"
 	"tocsin.dev/dial"
 	"tocsin.dev/notify"
 	"tocsin.dev/secret"
@@ -85,7 +86,7 @@ func serve(t *testing.T, st *store.Store) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	s := api.New(st, api.Options{Connect: connections(st), Alerts: alerts, Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s := api.New(st, api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	if err := s.EnsureOwner(t.Context(), "Owner@Tocsin.example", ownerToken); err != nil {

@@ -70,6 +70,8 @@ type Collector struct {
 	Every   Intervals
 	Batches int // mailbox batches under way at once; 0 is 64
 	Log     *slog.Logger
+	// Without are names of sources that are not asked, since their product is switched off.
+	Without []string
 	// Refused is told, after the source's row says it too, how a round ended: with what Graph or the sign-in answered, or
 	// with nil when it went well, for the first time or after one that did not.
 	Refused func(context.Context, error) error
@@ -104,7 +106,7 @@ func (c *Collector) Run(ctx context.Context) error {
 func (c *Collector) sources() []source {
 	every := c.Every.OrDefault()
 	members := source{name: "members", every: min(every.Members, every.Rules), ask: c.askMembers}
-	return []source{
+	all := []source{
 		{name: "domains", every: every.Domains, ask: c.askDomains},
 		{name: "users", every: every.Directory, ask: c.askUsers},
 		{name: "groups", every: every.Directory, ask: c.askGroups},
@@ -113,6 +115,7 @@ func (c *Collector) sources() []source {
 		{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
 		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
 	}
+	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })
 }
 
 // first asks s once, if it never succeeded.

@@ -58,6 +58,7 @@ type Connection struct {
 	Tenant                  tocsin.TenantID
 	ID, Name, Cloud, Client string
 	Method, State           string
+	Tier                    Tier
 	Because, Mend           string
 	Created, Proven         time.Time
 	Version                 int64
@@ -151,7 +152,7 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 		return Connection{}, entered(err)
 	}
 	c := Connection{Tenant: tocsin.TenantID(n.Tenant), ID: tocsin.NewID(), Name: n.Name, Cloud: n.Cloud, Client: n.Client,
-		Method: method(n), State: On, Created: s.Store.Clock().Now(), Version: 1}
+		Method: method(n), State: On, Tier: cmp.Or(n.Tier, Read), Created: s.Store.Clock().Now(), Version: 1}
 	c.Proven = c.Created
 	if c.Name == "" {
 		c.Name = org.name

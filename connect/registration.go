@@ -169,6 +169,9 @@ func (s *Connections) DeleteRegistration(ctx context.Context, tier Tier) error {
 		return err
 	}
 	r, _, err := s.registered(ctx, tier)
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.NotFound {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (s *Connections) List(ctx context.Context) ([]Connection, error) {
 
 // list gives a tenant's connections, or the one named.
 func list(ctx context.Context, t *store.Tenant, id string) ([]Connection, error) {
-	q, err := t.Query(ctx, `select id, name, cloud, client_id, method, state, because, mend, created, proven, version from connection
+	q, err := t.Query(ctx, `select id, name, cloud, client_id, method, state, because, mend, created, proven, version, tier from connection
 		where tenant = $1 and ($2 = '' or id = $2) order by created`, id)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func list(ctx context.Context, t *store.Tenant, id string) ([]Connection, error)
 	for q.Next() {
 		c := Connection{Tenant: t.ID()}
 		var created, proven int64
-		if err := q.Scan(&c.ID, &c.Name, &c.Cloud, &c.Client, &c.Method, &c.State, &c.Because, &c.Mend, &created, &proven, &c.Version); err != nil {
+		if err := q.Scan(&c.ID, &c.Name, &c.Cloud, &c.Client, &c.Method, &c.State, &c.Because, &c.Mend, &created, &proven, &c.Version, &c.Tier); err != nil {
 			return nil, err
 		}
 		c.Created, c.Proven = tocsin.FromMillis(created), tocsin.FromMillis(proven)

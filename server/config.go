@@ -68,6 +68,9 @@ type Config struct {
 		Allow string `koanf:"allow"` // networks of one's own that webhooks may lead to: 10.1.0.0/16, fd00:1::/64. Empty: the Internet only
 		CA    string `koanf:"ca"`    // PEM file with authorities of receivers to trust besides the system's
 	} `koanf:"alerts"`
+	Cloud struct {
+		Allow string `koanf:"allow"` // networks in which a cloud of one's own may stand: 10.1.0.0/16, 127.0.0.0/8. Empty: loopback, if the pages are reached by it alone
+	} `koanf:"cloud"`
 	Log struct {
 		Level  string `koanf:"level"`  // debug, info, warn, error
 		Format string `koanf:"format"` // text, json
@@ -321,9 +324,9 @@ func (c *Config) check() error {
 			return tocsin.Problemf(tocsin.Invalid, "Write it as https://tocsin.example, with no path.", "The setting url is %q, which is no address of a server.", c.URL)
 		}
 	}
-	for name, list := range map[string]string{"proxies": c.Proxies, "alerts.allow": c.Alerts.Allow} {
+	for name, list := range map[string]string{"proxies": c.Proxies, "alerts.allow": c.Alerts.Allow, "cloud.allow": c.Cloud.Allow} {
 		for _, n := range networks(list) {
-			if _, err := netip.ParsePrefix(n); err != nil {
+			if _, err := netip.ParsePrefix(n); err != nil && (name != "cloud.allow" || n != "none") {
 				return tocsin.Problemf(tocsin.Invalid, "Write networks as 10.0.0.0/8, separated by commas.", "The setting %s has %q, which is no network.", name, n)
 			}
 		}
@@ -405,6 +408,24 @@ func (e Every) positive() bool {
 
 func networks(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// ownNetworks are those in which a cloud of one's own may stand, though the server does not call them for others. Where
+// nothing is set, a server that only its own machine reaches (it listens on loopback, and no url says that a proxy stands
+// before it) calls its loopback: there a simulator stands, and whoever reaches the pages reaches it anyway.
+func (c Config) ownNetworks() []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range networks(c.Cloud.Allow) {
+		if p, err := netip.ParsePrefix(n); err == nil { // none, or check has refused what is none
+			out = append(out, p)
+		}
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	ip := net.ParseIP(host)
+	if c.Cloud.Allow == "" && c.URL == "" && err == nil && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		out = append(out, netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
+	}
+	return out
 }
 
 // proxies are those whose word on a client's address is believed.

@@ -99,8 +99,12 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) connect() api.Connect {
 	return api.Connect{
 		Create: func(ctx context.Context, actor string, n api.ConnectionNew) (tocsin.TenantID, string, error) {
+			products, err := connect.ParseProducts(n.Products)
+			if err != nil {
+				return "", "", err
+			}
 			c, err := s.Connections.Create(ctx, actor, connect.New{Name: n.Name, Tenant: n.Tenant, Client: n.ClientID, Secret: n.Secret, Certificate: n.Certificate,
-				Cloud: n.Cloud, Own: connect.Own{Authority: n.Authority, Graph: n.Graph, CA: n.CA}})
+				Cloud: n.Cloud, Own: connect.Own{Authority: n.Authority, Graph: n.Graph, CA: n.CA}, Products: products, Tier: connect.Tier(n.Tier)})
 			return c.Tenant, c.ID, err
 		},
 		Test: func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {

@@ -89,14 +89,14 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if s.Store, err = store.Open(ctx, c.database(), s.Clock); err != nil {
 		return s, err
 	}
-	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: graph.NewShared(c.Limits.graph(), s.Clock.Now), Log: s.log, HTTP: o.HTTP}
+	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: graph.NewShared(c.Limits.graph(), s.Clock.Now), Log: s.log, HTTP: o.HTTP, Allow: c.ownNetworks()}
 	fold := &collect.Fold{Log: s.log}
 	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
 	if s.Alerts, err = c.alerts(); err != nil {
 		return s, err
 	}
 	s.Alerts.Store, s.Alerts.Keeper, s.Alerts.Log = s.Store, keeper, s.log
-	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Alerts: s.Alerts, Seal: keeper.Seal, Unseal: keeper.Open,
+	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()

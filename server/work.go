@@ -143,7 +143,7 @@ func (s *Server) collect(ctx context.Context) error {
 		taken := map[string]bool{}
 		for _, c := range list {
 			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
-			if c.State != connect.Paused && !taken[string(c.Tenant)] {
+			if c.State != connect.Paused && c.Tier != connect.Respond && !taken[string(c.Tenant)] {
 				taken[string(c.Tenant)] = true
 				wanted[fmt.Sprintf("%s/%s/%d", c.Tenant, c.ID, c.Version)] = c
 			}
@@ -190,12 +190,16 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 		pause(ctx, 30*time.Second)
 		return err
 	}
+	without, err := s.Connections.SourcesOff(ctx, c)
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	var sizing sync.WaitGroup
 	sizing.Go(func() { s.size(ctx, c.Tenant, client) })
 	defer sizing.Wait()
 	defer stop()
-	collector := &collect.Collector{Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
+	collector := &collect.Collector{Without: without, Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
 		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log,
 		Refused: func(ctx context.Context, err error) error { return s.Connections.Refused(ctx, c, err) }}
 	return collector.Run(ctx)

@@ -8,12 +8,15 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/connect"
+	"tocsin.dev/secret"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
@@ -43,7 +46,11 @@ type site struct {
 // newSite serves the pages on an empty store.
 func newSite(t testing.TB) *site {
 	st := storetest.SQLite(t)
-	svc := api.New(st, api.Options{Connect: api.Connect{
+	keeper, err := secret.Open(secret.Source{File: filepath.Join(t.TempDir(), "key")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := api.New(st, api.Options{Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
 		Test: func(context.Context, string, tocsin.TenantID, string) error { return nil },
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
 			return "", "", tocsin.Problemf(tocsin.Invalid, "Copy the secret's value, not its id.", "Microsoft does not accept the secret for %s.", c.ClientID)
