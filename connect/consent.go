@@ -156,7 +156,7 @@ func (s *Connections) FinishConsent(ctx context.Context, who Asker, a Answer, ma
 		return Step{}, err
 	}
 	if a.Error != "" {
-		return Step{}, asProblem(graph.Refusal(a.Error, a.Description))
+		return Step{}, asProblem(graph.RedirectRefusal(a.Error, a.Description))
 	}
 	r, n, err := s.registered(ctx, u.Begin.Tier)
 	if err != nil {
@@ -206,7 +206,7 @@ func otherTenant(want, got string) error {
 // consented is the second way back: what the address claims must agree with who signed in, and is then proven.
 func (s *Connections) consented(ctx context.Context, who Asker, u underWay, a Answer, n New, may func(tocsin.TenantID) error) (Step, error) {
 	if !strings.EqualFold(a.AdminConsent, "true") {
-		return Step{}, asProblem(graph.Refusal("access_denied", ""))
+		return Step{}, asProblem(graph.RedirectRefusal("access_denied", ""))
 	}
 	if !strings.EqualFold(a.Tenant, u.Person.Tenant) {
 		said := a.Tenant

@@ -274,9 +274,9 @@ func (c *Client) TokenTenant(ctx context.Context) (string, error) {
 	return strings.ToLower(claims.Tenant), nil
 }
 
-// Refusal is what the error of a redirect means, and what mends it. Its description comes from outside, and none of it is
+// RedirectRefusal is what the error of a redirect means, and what mends it. Its description comes from outside, and none of it is
 // shown.
-func Refusal(kind, description string) *Revoked {
+func RedirectRefusal(kind, description string) *Revoked {
 	code := 0
 	if m := aadsts.FindStringSubmatch(description); m != nil {
 		_, _ = fmt.Sscan(m[1], &code) // digits
