@@ -10,6 +10,7 @@
 //	stream        reads the journal in order and folds it exactly once; follows facts
 //	secret        seals credentials at rest; where the key comes from
 //	dial          reaches addresses that people give, never the server's inside
+//	graph/permission  the application permissions a tenant can grant, and their ids
 //	graph         speaks to Microsoft Graph: calls, tokens, limits, pages, delta, batch
 //	graph/sim     stands in for Microsoft 365: worlds, faults, ground truth
 //	connect       consent, credentials, what is granted, what is missing and what that costs

@@ -8,6 +8,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
+	"tocsin.dev/graph/permission"
 )
 
 // ProductTitle is a product with what people call it, what Tocsin gives for it and what it reads there.
@@ -46,7 +47,7 @@ const MethodOAuth = "oauth"
 
 // Asked is a permission of the wizard: what it is for, and why in the words of the calls that need it.
 type Asked struct {
-	Permission graph.Permission
+	Permission permission.Permission
 	For        []Capability // titles in the order of [Capabilities]
 	Why        []string     // of each call that needs it
 	Optional   bool         // something works without it, less well
@@ -130,9 +131,9 @@ func Asks(tier Tier, products []Product) []Asked {
 		if len(call.Permissions) == 0 {
 			return
 		}
-		p, ok := graph.FindPermission(call.Permissions[0])
+		p, ok := permission.Find(call.Permissions[0])
 		if !ok {
-			p = graph.Permission{Name: call.Permissions[0]}
+			p = permission.Permission{Name: call.Permissions[0]}
 		}
 		i := slices.IndexFunc(out, func(a Asked) bool { return a.Permission.Name == p.Name })
 		if i < 0 {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"tocsin.dev"
-	"tocsin.dev/graph"
+	"tocsin.dev/graph/permission"
 	"tocsin.dev/story"
 )
 
@@ -186,7 +186,7 @@ func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {
 
 // knownRole says whether Microsoft Graph has an application permission of that name.
 func knownRole(name string) bool {
-	return slices.ContainsFunc(graph.Permissions, func(p graph.Permission) bool { return p.Name == name })
+	return slices.ContainsFunc(permission.All, func(p permission.Permission) bool { return p.Name == name })
 }
 
 func (s *Sim) controlTruth(w http.ResponseWriter, _ *http.Request) {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"tocsin.dev/graph"
+	"tocsin.dev/graph/permission"
 )
 
 const scope = "https://graph.microsoft.com/.default"
@@ -230,7 +230,7 @@ func TestTokensAreCheckedOnEveryCall(t *testing.T) {
 	assigned := values(p.get("servicePrincipals(appId='" + p.s.ClientID() + "')/appRoleAssignments"))
 	var names []string
 	for _, a := range assigned {
-		for _, r := range graph.Permissions {
+		for _, r := range permission.All {
 			if r.ID == a["appRoleId"] {
 				names = append(names, r.Name)
 			}

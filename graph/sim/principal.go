@@ -4,12 +4,12 @@ import (
 	"strings"
 	"time"
 
-	"tocsin.dev/graph"
+	"tocsin.dev/graph/permission"
 )
 
 // roleID is the id of an application permission; one that is not in the table gets an id of its own, always the same.
 func roleID(name string) string {
-	if p, ok := graph.FindPermission(name); ok && p.ID != "" {
+	if p, ok := permission.Find(name); ok && p.ID != "" {
 		return p.ID
 	}
 	h := seed(0)
@@ -21,7 +21,7 @@ func roleID(name string) string {
 
 func (s *Sim) graphPrincipal() obj {
 	var roles []any
-	for _, p := range graph.Permissions {
+	for _, p := range permission.All {
 		if p.App != "" {
 			continue
 		}

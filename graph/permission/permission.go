@@ -1,4 +1,7 @@
-package graph
+// Package permission knows the application permissions that a tenant can grant an app, and the ids under which an app
+// registration's manifest names them. It imports nothing, so that the simulator, which imports nothing of package graph
+// either, knows the same.
+package permission
 
 import "strings"
 
@@ -13,15 +16,15 @@ type Permission struct {
 // The application ids of the services whose permissions are known here, the same in every tenant.
 // https://learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in
 const (
-	GraphApp      = "00000003-0000-0000-c000-000000000000"
-	ExchangeApp   = "00000002-0000-0ff1-ce00-000000000000"
-	ManagementApp = "c5393580-f805-4401-95e8-94b7a6ef2fc2" // Office 365 Management APIs
+	Graph      = "00000003-0000-0000-c000-000000000000"
+	Exchange   = "00000002-0000-0ff1-ce00-000000000000"
+	Management = "c5393580-f805-4401-95e8-94b7a6ef2fc2" // Office 365 Management APIs
 )
 
 // Service is the application id of the service that has the permission.
 func (p Permission) Service() string {
 	if p.App == "" {
-		return GraphApp
+		return Graph
 	}
 	return p.App
 }
@@ -29,17 +32,17 @@ func (p Permission) Service() string {
 // ServiceName is that service as the Entra portal calls it.
 func (p Permission) ServiceName() string {
 	switch p.App {
-	case ExchangeApp:
+	case Exchange:
 		return "Office 365 Exchange Online"
-	case ManagementApp:
+	case Management:
 		return "Office 365 Management APIs"
 	}
 	return "Microsoft Graph"
 }
 
-// FindPermission is the application permission of that name; false where it is not in [Permissions].
-func FindPermission(name string) (Permission, bool) {
-	for _, p := range Permissions {
+// Find is the application permission of that name; false where it is not in [All].
+func Find(name string) (Permission, bool) {
+	for _, p := range All {
 		if strings.EqualFold(p.Name, name) {
 			return p, true
 		}
@@ -47,9 +50,9 @@ func FindPermission(name string) (Permission, bool) {
 	return Permission{}, false
 }
 
-// Permissions are application permissions with their ids, by name: Microsoft Graph's from Microsoft's permissions reference,
+// All are application permissions with their ids, by name: Microsoft Graph's from Microsoft's permissions reference,
 // https://learn.microsoft.com/graph/permissions-reference, then those of two older services.
-var Permissions = []Permission{
+var All = []Permission{
 	{Name: "AppRoleAssignment.ReadWrite.All", ID: "06b708a9-e830-4db3-a914-8e69da51d44f"},
 	{Name: "Application.Read.All", ID: "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30"},
 	{Name: "Application.ReadWrite.All", ID: "1bfefb4e-e0b5-418b-a88f-73c46d2cc8e9"},
@@ -136,7 +139,7 @@ var Permissions = []Permission{
 	{Name: "UserAuthenticationMethod.Read.All", ID: "38d9df27-64da-44fd-b7c5-a6fbac20248f"},
 	{Name: "UserAuthenticationMethod.ReadWrite.All", ID: "50483e42-d915-4231-9639-7fdb7fd190e5"},
 
-	{Name: "ActivityFeed.Read", ID: "594c1fb6-4f81-4475-ae41-0c394909246c", App: ManagementApp},
-	{Name: "Exchange.ManageAsApp", ID: "dc50a0fb-09a3-484d-be87-e023b12c6440", App: ExchangeApp},
-	{Name: "Exchange.ManageAsAppV2", App: ExchangeApp},
+	{Name: "ActivityFeed.Read", ID: "594c1fb6-4f81-4475-ae41-0c394909246c", App: Management},
+	{Name: "Exchange.ManageAsApp", ID: "dc50a0fb-09a3-484d-be87-e023b12c6440", App: Exchange},
+	{Name: "Exchange.ManageAsAppV2", App: Exchange},
 }
