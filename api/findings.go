@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"tocsin.dev"
+	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 )
 
@@ -269,7 +270,13 @@ func getFinding(ctx context.Context, t *store.Tenant, id string) (FindingDetail,
 
 // around adds whom and what a finding is about.
 func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
-	d.Related, d.RelatedRules = []Finding{}, []MailRule{}
+	d.Related, d.RelatedRules, d.Acts = []Finding{}, []MailRule{}, []Act{}
+	done, err := remediate.List(ctx, t, remediate.Filter{Finding: d.ID, Limit: 20})
+	if err != nil {
+		return err
+	}
+	c, _ := CallerOf(ctx)
+	d.Done = actionViews(done, c)
 	if d.Person == "" {
 		rules, err := rulesTo(ctx, t, d.Subject, 100)
 		d.RelatedRules = rules
@@ -293,11 +300,14 @@ func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
 	}
 	rule, err := ruleDetail(ctx, t, d.Person, d.Subject)
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.NotFound {
-		return nil // the subject is no rule
+		d.Acts, err = actsOn(ctx, t, d.Person, nil) // the subject is no rule
+		return err
 	}
-	if err == nil {
-		d.MailRule = &rule
+	if err != nil {
+		return err
 	}
+	d.MailRule = &rule
+	d.Acts, err = actsOn(ctx, t, d.Person, &rule.MailRule)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"tocsin.dev"
+	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 )
 
@@ -245,6 +246,16 @@ func (s *Service) fillIdentity(ctx context.Context, t *store.Tenant, d *Identity
 		return err
 	}
 	p, err := listEvents(ctx, t, EventsIn{Person: d.Person, Paging: Paging{Limit: 100}})
+	if err != nil {
+		return err
+	}
 	d.Timeline = p.Items
+	done, err := remediate.List(ctx, t, remediate.Filter{Person: d.Person, Limit: 20})
+	if err != nil {
+		return err
+	}
+	c, _ := CallerOf(ctx)
+	d.Done = actionViews(done, c)
+	d.Acts, err = actsOn(ctx, t, d.Person, nil)
 	return err
 }

@@ -51,6 +51,7 @@ func (r *run) print(v reflect.Value) error {
 // columns are the members of a list's items that a row shows; other members are in --json.
 var columns = map[string][]string{
 	"Finding":    {"severity", "risk", "status", "title", "who", "last_seen", "id"},
+	"Action":     {"created", "kind", "state", "who", "rule_name", "asked_by", "because", "id"},
 	"MailRule":   {"risk", "who", "summary", "outside", "hides", "changed", "id"},
 	"Mailbox":    {"address", "state", "purpose", "rules_count", "rules_seen", "because"},
 	"Identity":   {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},

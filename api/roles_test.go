@@ -31,6 +31,14 @@ func person(t tocsin.TenantID) any { return api.ByPerson{In: in(t), Person: pers
 
 func account(tocsin.TenantID) any { return api.AccountIn{ID: "other@tocsin.example"} }
 
+func revocation(t tocsin.TenantID) api.ActionNew {
+	return api.ActionNew{Kind: "revoke_sessions", Person: personOf(t), Finding: findingOf(t), Why: "w"}
+}
+
+func decide(t tocsin.TenantID) any {
+	return api.ActionDecideIn{ByIDAct: act(actionOf)(t).(api.ByIDAct)}
+}
+
 var inHalfAYear = time.Now().AddDate(0, 6, 0).UTC().Truncate(time.Second)
 
 // matrix is every operation. One that is missing here fails the test.
@@ -66,6 +74,23 @@ var matrix = map[string]asked{
 	}},
 	"findings assign": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.AssignIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Assignment{Owner: "owner@tocsin.example", Version: 1}}
+	}},
+	"actions list": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ActionsIn{In: in(t)} }},
+	"actions get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: actionOf(t)} }},
+	"actions plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.PlanActionIn{In: in(t), Body: revocation(t)} }},
+	"actions create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateActionIn{In: in(t), Body: revocation(t)}
+	}},
+	"actions approve":   {least: api.Analyst, acts: true, in: decide},
+	"actions refuse":    {least: api.Analyst, acts: true, in: decide},
+	"actions cancel":    {least: api.Analyst, acts: true, in: decide},
+	"actions plan-undo": {least: api.Analyst, acts: true, in: act(doneOf)},
+	"actions undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.UndoIn{ByIDAct: act(doneOf)(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
+	}},
+	"response-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"response-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetResponseIn{In: in(t), Body: api.ResponseNew{Approval: "none", PerHour: 10}}
 	}},
 	"detections list": {least: api.Viewer, in: list},
 	"rules list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.RulesIn{In: in(t)} }},
@@ -334,6 +359,12 @@ func inTenant(v any, tenant tocsin.TenantID) any {
 		v.Tenant = tenant
 		return v
 	case api.AssignIn:
+		v.Tenant = tenant
+		return v
+	case api.ActionDecideIn:
+		v.Tenant = tenant
+		return v
+	case api.UndoIn:
 		v.Tenant = tenant
 		return v
 	case api.PartnerIn:

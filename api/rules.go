@@ -265,13 +265,16 @@ func (s *Service) GetRule(ctx context.Context, in RuleIn) (MailRuleDetail, error
 		if err != nil {
 			return d, err
 		}
-		d.Findings, err = findingsOfRule(ctx, t, d.MailRule)
+		if d.Findings, err = findingsOfRule(ctx, t, d.MailRule); err != nil {
+			return d, err
+		}
+		d.Acts, err = actsOn(ctx, t, person, &d.MailRule)
 		return d, err
 	})
 }
 
 func ruleDetail(ctx context.Context, t *store.Tenant, person tocsin.PersonID, id string) (MailRuleDetail, error) {
-	d := MailRuleDetail{Findings: []Finding{}}
+	d := MailRuleDetail{Findings: []Finding{}, Acts: []Act{}}
 	var r ruleRow
 	var raw string
 	err := t.QueryRow(ctx, `select `+ruleColumns+`, raw from mail_rule where tenant = $1 and person = $2 and id = $3`, person, id).Scan(append(r.fields(), &raw)...)
@@ -305,8 +308,8 @@ func ruleHistory(ctx context.Context, t *store.Tenant, person tocsin.PersonID, r
 		at            int64
 		before, after string
 	}
-	rows, err := find(ctx, t, (&query{}).add("select id, at, change, before, after from rule_change where tenant = $1 and person = ? and rule = ? order by at desc, id desc limit 200", person, rule),
-		func(r *row) []any { return []any{&r.ID, &r.at, &r.Change, &r.before, &r.after} })
+	rows, err := find(ctx, t, (&query{}).add("select id, at, change, before, after, action from rule_change where tenant = $1 and person = ? and rule = ? order by at desc, id desc limit 200", person, rule),
+		func(r *row) []any { return []any{&r.ID, &r.at, &r.Change, &r.before, &r.after, &r.Action} })
 	if err != nil {
 		return nil, err
 	}

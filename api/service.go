@@ -13,6 +13,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/connect"
 	"tocsin.dev/notify"
+	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 )
 
@@ -22,6 +23,8 @@ type Options struct {
 	Alerts  *notify.Alerts // nil: channels can be looked at and not changed
 	// Connections keeps app registrations and consents. Without it there are none.
 	Connections *connect.Connections
+	// Desk is where actions are planned and recorded; without it none can be.
+	Desk *remediate.Desk
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.
 	Seal   func(plain []byte, about string) ([]byte, error)
 	Unseal func(sealed []byte, about string) ([]byte, error)

@@ -85,8 +85,9 @@ func tenantView(ctx context.Context, t *store.Tenant, c Caller) (Tenant, error) 
 }
 
 func fillTenant(ctx context.Context, t *store.Tenant, v *Tenant) error {
-	err := t.QueryRow(ctx, `select (select count(*) from connection where tenant = $1), (select count(*) from finding where tenant = $1 and status in ('open', 'in_work'))`).
-		Scan(&v.Connections, &v.OpenFindings)
+	err := t.QueryRow(ctx, `select (select count(*) from connection where tenant = $1), (select count(*) from finding where tenant = $1 and status in ('open', 'in_work')),
+		(select count(*) from action where tenant = $1 and state = 'waiting_approval')`).
+		Scan(&v.Connections, &v.OpenFindings, &v.Waiting)
 	if err != nil {
 		return err
 	}

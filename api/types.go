@@ -30,6 +30,7 @@ type Tenant struct {
 	Role          Role            `json:"role"` // the caller's, in it
 	Connections   int             `json:"connections"`
 	OpenFindings  int             `json:"open_findings"`
+	Waiting       int             `json:"actions_waiting"` // for approval
 	Domains       []Domain        `json:"domains"`
 }
 
@@ -226,6 +227,8 @@ type FindingDetail struct {
 	Identity     *Identity         `json:"identity"`      // the person, where one is meant
 	MailRule     *MailRuleDetail   `json:"mail_rule"`     // the mailbox rule, where the subject is one
 	Related      []Finding         `json:"related"`       // others of that person, the worst first
+	Acts         []Act             `json:"acts"`          // what can be done about it here
+	Done         []Action          `json:"done"`          // what was done on it, or is to be, newest first
 	RelatedRules []MailRule        `json:"related_rules"` // for a finding across mailboxes: the rules that send there
 }
 
@@ -287,6 +290,7 @@ type MailRuleDetail struct {
 	Lines    []Line          `json:"lines"`   // what it says, a line per property
 	History  []RuleChange    `json:"history"` // newest first
 	Findings []Finding       `json:"findings"`
+	Acts     []Act           `json:"acts"` // what can be done about it here
 }
 
 // Line is a property of a rule in words.
@@ -300,6 +304,7 @@ type RuleChange struct {
 	ID     string     `json:"id"`
 	At     time.Time  `json:"at"`
 	Change string     `json:"change"` // found (at the first look), created, updated, deleted
+	Action string     `json:"action"` // of ours that did it; empty where it was somebody else
 	Diff   []DiffLine `json:"diff"`
 }
 
@@ -373,6 +378,8 @@ type IdentityDetail struct {
 	MailRules []MailRule      `json:"mail_rules"` // those there, then those deleted, newest first
 	Findings  []Finding       `json:"findings"`   // all statuses, open first
 	Timeline  []Event         `json:"timeline"`   // newest first, at most 100
+	Acts      []Act           `json:"acts"`       // what can be done about the person here
+	Done      []Action        `json:"done"`       // what was done to them, or is to be, newest first, at most 20
 }
 
 // DirectoryRole is an administrative role that a person holds.

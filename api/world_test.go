@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -17,7 +19,9 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/dial"
+	"tocsin.dev/graph"
 	"tocsin.dev/notify"
+	"tocsin.dev/remediate"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 )
@@ -41,6 +45,8 @@ func channelOf(t tocsin.TenantID) string    { return "channel-" + string(t) }
 func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
 func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
+func actionOf(t tocsin.TenantID) string     { return "action-" + string(t) } // waits for approval
+func doneOf(t tocsin.TenantID) string       { return "done-" + string(t) }   // disabled the rule
 func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
 func domainOf(t tocsin.TenantID) string     { return "t" + string(t)[:4] + ".example" }
 
@@ -86,13 +92,35 @@ func serve(t *testing.T, st *store.Store) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	s := api.New(st, api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s := api.New(st, api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Desk: desk(t, st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	if err := s.EnsureOwner(t.Context(), "Owner@Tocsin.example", ownerToken); err != nil {
 		t.Fatal(err)
 	}
 	return &server{t: t, st: st, api: s, http: h, owner: &api.Client{URL: h.URL, Token: ownerToken}}
+}
+
+// desk plans with a Graph that answers for every person, and with every rule switched off.
+func desk(t *testing.T, st *store.Store) *remediate.Desk {
+	t.Helper()
+	m := http.NewServeMux()
+	m.HandleFunc("GET /v1.0/users/{user}", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"id":"x","signInSessionsValidFromDateTime":"2026-01-01T00:00:00Z"}`)
+	})
+	m.HandleFunc("GET /v1.0/users/{user}/mailFolders/inbox/messageRules/{rule}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"id":%q,"displayName":"..","sequence":1,"isEnabled":false,"actions":{"delete":true}}`, r.PathValue("rule"))
+	})
+	h := httptest.NewTLSServer(m)
+	t.Cleanup(h.Close)
+	gc, err := graph.New(graph.Config{Cloud: graph.Cloud{Authority: h.URL, Graph: h.URL}, Tenant: "t", Client: "c", HTTP: h.Client(),
+		Tokens: func(context.Context, bool) (string, time.Time, error) { return "token", time.Now().Add(time.Hour), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &remediate.Desk{Store: st, Ways: func(_ context.Context, tenant tocsin.TenantID, _ string) (string, string, *graph.Client, error) {
+		return connectionOf(tenant), "main", gc, nil
+	}}
 }
 
 // connections does to the table what package connect does to it and to Microsoft.
@@ -180,6 +208,12 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`delete from finding where tenant = $1`, nil},
 			{`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen) values ($1, $2, $3, $4, 'high', 3, 72, $5, $6, $7, '', $8, 'exfiltration', $9, 'open', $10, $10)`,
 				[]any{findingOf(tenant), finding.Rule, finding.Title, p, finding.Who, finding.Subject, finding.Why, text(tb, finding), now}},
+			{`delete from action where tenant = $1`, nil},
+			{`delete from response_settings where tenant = $1`, nil},
+			{`insert into action (tenant, id, kind, state, person, who, object_id, finding, why, plan, asked_by, asked_email, created, changed) values ($1, $2, 'disable_rule', 'waiting_approval', $3, 'jane', 'object', $4, 'w', '{}', 'somebody', 'somebody@x.example', $5, $5)`,
+				[]any{actionOf(tenant), p, findingOf(tenant), now}},
+			{`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,
+				[]any{doneOf(tenant), p, ruleOf(tenant), `{"can_undo":true,"before":{"id":"x","displayName":"..","sequence":1,"isEnabled":true,"actions":{"delete":true}}}`, now}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
 			{`delete from channel where tenant = $1`, nil},
 			{`insert into channel (tenant, id, kind, name, address, sealed, filter, quiet, digest_over, digest_minutes, enabled, since, created, created_by) values ($1, $2, 'webhook', 'SIEM', 'https://127.0.0.1:1/…', $3, '{"severity":"high","changes":["opened"]}', '{}', 10, 15, $4, 1, 1, 'c')`,

@@ -274,3 +274,9 @@ func or(a, b string) string {
 	}
 	return a
 }
+
+// Who is the address of whom the draft is about; Name the name of the rule.
+func (f *Draft) Who() string { return f.person.who }
+
+// Name is the rule's name, where it is about one.
+func (f *Draft) Name() string { return f.name }

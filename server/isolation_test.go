@@ -65,7 +65,7 @@ mon 09:02 bob makes rule "NAME-only group" when subject_contains "x" redirect to
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := sim.New(sim.Config{Users: 40, Seed: int64(100 + i), Quiet: true, Stories: []*story.Story{st}})
+		w, err := sim.New(sim.Config{Users: 40, Seed: int64(100 + i), Quiet: true, Stories: []*story.Story{st}, Roles: slices.Concat(sim.ReadTier, sim.RespondTier)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,6 +155,7 @@ func (b *subject) objects() map[string][]string {
 		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1`,
 		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
+		"actions": `select id from action where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[name] = nil
@@ -256,6 +257,7 @@ func (l *landlord) fill() {
 		l.did(l.owner, "POST", at+"/channels", fmt.Sprintf(`{"kind":"slack","name":"%s-only channel","address":"https://hooks.%s-only.invalid/x"}`, colour, colour), &made)
 		l.did(l.owner, "POST", at+"/channels/"+made.ID+"/test", "", nil)
 		l.did(l.owner, "POST", at+"/snoozes", fmt.Sprintf(`{"scope":"channel","value":%q,"reason":"%s-only","until":%q}`, made.ID, colour, until), nil)
+		l.did(l.owner, "POST", at+"/actions", fmt.Sprintf(`{"kind":"revoke_sessions","person":"amy@%s-only.example","why":"%s-only"}`, colour, colour), nil)
 		play(l, b.w, "# It happens.\ndomain "+colour+"-only.example\nperson amy \"Amy Of "+colour+"-only\" amy@"+colour+"-only.example\nmon 10:00 amy makes rule \""+colour+"-only later\" forward to late@"+colour+"-only-evil.example\n")
 	}
 	eventually(l, "what happened in both", func() string {
@@ -349,6 +351,9 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"channels create":   `{"kind":"slack","name":"x","address":"https://hooks.slack.com/x"}`, "channels edit": `{"version":1,"name":"x"}`,
 		"snoozes create":  `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"partners create": `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"actions plan":    `{"kind":"revoke_sessions","person":"x","why":"x"}`, "actions create": `{"kind":"revoke_sessions","person":"x","why":"x"}`,
+		"actions undo": `{"why":"x"}`, "actions approve": `{}`, "actions refuse": `{}`, "actions cancel": `{}`,
+		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
 	for _, o := range api.Ops(nil) {
 		if !strings.Contains(o.Path, "{tenant}") {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +83,8 @@ func stage(users int, seed int64, over time.Duration) (*sim.Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true})
+	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true,
+		Roles: slices.Concat(sim.ReadTier, sim.RespondTier)}) // so that the attack can be stopped
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,9 @@ type Config struct {
 var ReadTier = []string{"User.Read.All", "Directory.Read.All", "AuditLog.Read.All", "Application.Read.All", "Policy.Read.All",
 	"Mail.Read", "MailboxSettings.Read"}
 
+// RespondTier is what acting asks for besides.
+var RespondTier = []string{"User.RevokeSessions.All", "MailboxSettings.ReadWrite"}
+
 // Sim is a simulated tenant. Make it with New; it is safe for use by several goroutines.
 type Sim struct {
 	cfg    Config
