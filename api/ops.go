@@ -21,6 +21,7 @@ func Ops(s *Service) []Op {
 		op("connections resume", "POST /api/v1/tenants/{tenant}/connections/{id}/resume", Admin, "Go on after a pause", s.ResumeConnection),
 		op("connections delete", "DELETE /api/v1/tenants/{tenant}/connections/{id}", Admin, "Forget a connection and its credentials", s.DeleteConnection),
 		op("capabilities list", "GET /api/v1/tenants/{tenant}/capabilities", Viewer, "What the connections allow, and what is off and why", s.ListCapabilities),
+		op("limits list", "GET /api/v1/tenants/{tenant}/limits", Viewer, "Microsoft's limits, and how near each connection is to them", s.ListLimits),
 		op("sources list", "GET /api/v1/tenants/{tenant}/sources", Viewer, "What is read, and how fresh it is", s.ListSources),
 
 		op("registrations list", "GET /api/v1/registrations", Admin, "The app registrations of this installation, by which tenants consent", s.ListRegistrations),

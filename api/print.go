@@ -61,6 +61,7 @@ var columns = map[string][]string{
 	"Asked":      {"name", "id", "optional", "for"},
 	"Consent":    {"at", "upn", "name", "actor", "granted"},
 	"Capability": {"title", "state", "because", "mend"},
+	"Limit":      {"title", "state", "used", "limit", "percent", "unit", "window_seconds", "waiting", "throttled"},
 	"Source":     {"name", "state", "succeeded", "done", "total", "because"},
 	"Tenant":     {"id", "name", "initial_domain", "role", "connections", "open_findings"},
 	"Account":    {"email", "name", "totp", "disabled", "seen", "grants"},

@@ -66,6 +66,7 @@ var matrix = map[string]asked{
 	"connections resume":   {least: api.Admin, in: act(connectionOf), acts: true},
 	"connections delete":   {least: api.Admin, in: act(connectionOf), acts: true},
 	"capabilities list":    {least: api.Viewer, in: list},
+	"limits list":          {least: api.Viewer, in: list},
 	"sources list":         {least: api.Viewer, in: list},
 	"findings list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
 	"findings get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},

@@ -12,6 +12,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"tocsin.dev"
 	"tocsin.dev/connect"
+	"tocsin.dev/graph"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
 	"tocsin.dev/store"
@@ -46,6 +47,8 @@ type Connect struct {
 	Pause  func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
 	Resume func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
 	Delete func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
+	// Limits says how much of each of Microsoft's limits a connection uses; nil where that is not known.
+	Limits func(ctx context.Context, tenant tocsin.TenantID, id string) ([]graph.Use, error)
 }
 
 // Service does the operations. Its methods check the caller's role and tenant themselves.

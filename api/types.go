@@ -192,6 +192,39 @@ type Source struct {
 	Total     int       `json:"total"`
 }
 
+// Limit is one of Microsoft's limits, and how near a connection is to it. Tocsin keeps below each by itself: what would pass
+// it waits. States: calm; near (80 percent or more is used); holding (calls wait for it now); blocked (Microsoft asked us to keep off).
+type Limit struct {
+	Connection     string          `json:"connection"`
+	Name           string          `json:"name"`
+	Title          string          `json:"title"`
+	State          string          `json:"state"`
+	Shared         string          `json:"shared"` // by whom: app_and_tenant, app (over all its tenants), tenant (all its apps), mailbox
+	Unit           string          `json:"unit"`   // requests, units, bytes, or calls where it is of calls at once
+	Limit          int             `json:"limit"`
+	Used           int             `json:"used"` // in the window that ends now; of the mailbox that is nearest for a mailbox's
+	Percent        int             `json:"percent"`
+	Window         float64         `json:"window_seconds"`  // 0 where it is of calls at once
+	Spent          int64           `json:"spent"`           // since the server began
+	Waiting        int             `json:"waiting"`         // calls that wait for it now
+	Held           int64           `json:"held"`            // calls that had to wait
+	HeldSeconds    float64         `json:"held_seconds"`    // how long, together
+	TurnedAway     int64           `json:"turned_away"`     // calls that would have waited too long
+	Throttled      int64           `json:"throttled"`       // refusals by Microsoft, 429
+	BlockedSeconds float64         `json:"blocked_seconds"` // how long Microsoft still wants us to keep off
+	Mailbox        tocsin.PersonID `json:"mailbox"`         // which is nearest
+	MailboxName    string          `json:"mailbox_name"`
+	Last           *Throttling     `json:"last_throttled"`
+}
+
+// Throttling is a refusal by Microsoft, 429.
+type Throttling struct {
+	At      time.Time `json:"at"`
+	Call    string    `json:"call"`
+	Seconds float64   `json:"after_seconds"` // that we kept off then
+	Why     string    `json:"why"`
+}
+
 // Finding is something dangerous, as a list shows it.
 type Finding struct {
 	ID            string          `json:"id"`

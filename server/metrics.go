@@ -20,6 +20,7 @@ type metrics struct {
 	open     *prometheus.Desc
 	fresh    *prometheus.Desc
 	state    *prometheus.Desc
+	limits   limitMetrics
 }
 
 func newMetrics(s *Server) *metrics {
@@ -29,6 +30,7 @@ func newMetrics(s *Server) *metrics {
 		fresh: prometheus.NewDesc("tocsin_source_succeeded_timestamp_seconds", "When a source was last read whole.", []string{"tenant", "source"}, nil),
 		state: prometheus.NewDesc("tocsin_connection_on", "1 while the connection is on.", []string{"tenant", "connection"}, nil),
 	}
+	m.limits = newLimitMetrics()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
 	return m
 }
@@ -43,6 +45,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.open
 	ch <- m.fresh
 	ch <- m.state
+	m.limits.describe(ch)
 }
 
 // Collect is for prometheus.Collector: it reads the tables when it is asked.
@@ -52,6 +55,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	if lag, err := m.server.reader.Lag(ctx); err == nil {
 		ch <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, float64(lag))
 	}
+	m.limits.collect(m.server.Connections.Limits.Usage(), ch)
 	list, err := m.server.Connections.List(ctx)
 	if err != nil {
 		m.server.log.Warn("metrics were not read", "error", err)

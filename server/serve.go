@@ -114,6 +114,7 @@ func (s *Server) connect() api.Connect {
 		Pause:  s.Connections.Pause,
 		Resume: s.Connections.Resume,
 		Delete: s.Connections.Delete,
+		Limits: s.Connections.Usage,
 	}
 }
 

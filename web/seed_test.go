@@ -16,6 +16,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
+	"tocsin.dev/graph"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -51,7 +52,8 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	svc := api.New(st, api.Options{Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
-		Test: func(context.Context, string, tocsin.TenantID, string) error { return nil },
+		Test:   func(context.Context, string, tocsin.TenantID, string) error { return nil },
+		Limits: seedLimits,
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
 			return "", "", tocsin.Problemf(tocsin.Invalid, "Copy the secret's value, not its id.", "Microsoft does not accept the secret for %s.", c.ClientID)
 		},
@@ -311,5 +313,41 @@ func (d seeder) findings(ps []seedPerson) {
 		for _, h := range [][2]string{{"raised", ""}, {"updated", "The risk rose from 71 to 95"}} {
 			d.add(`insert into finding_change (tenant, finding, id, at, who, change, note) values ($1, $2, $3, $4, 'tocsin', $5, $6)`, f.ID, tocsin.NewID(), d.ago(time.Hour), h[0], h[1])
 		}
+	}
+}
+
+// seedLimits are limits in every state there is.
+func seedLimits(context.Context, tocsin.TenantID, string) ([]graph.Use, error) {
+	at := time.Now().Add(-3 * time.Minute)
+	return []graph.Use{
+		{Limit: "all", Level: "app", Unit: "requests", Of: 130_000, In: 10 * time.Second, Used: 412, Spent: 1_204_311},
+		{Limit: "directory", Level: "app and tenant", Unit: "units", Of: 3_500, In: 10 * time.Second, Used: 2_980, Spent: 80_121, Waits: 12, Waited: 40 * time.Second},
+		{Limit: "reports", Level: "app and tenant", Unit: "requests", Of: 5, In: 10 * time.Second, Used: 4, Spent: 311, Waiting: 3, Waits: 77, Waited: 11 * time.Minute},
+		{Limit: "protection", Level: "tenant", Unit: "requests", Of: 1, In: time.Second, Used: 1, Spent: 900, Throttled: 2, Blocked: 2 * time.Second,
+			Last: &graph.Refusal{At: at, Call: "riskyUsers.list", After: 2 * time.Second, Code: "TooManyRequests"}},
+		{Limit: "trace", Level: "tenant", Unit: "requests", Of: 100, In: 5 * time.Minute},
+		{Limit: "mailbox", Level: "mailbox", Unit: "requests", Of: 10_000, In: 10 * time.Minute, Used: 38, Spent: 90_001, Mailboxes: 250, Mailbox: "jane.doe@acme.example"},
+		{Limit: "mailbox-at-once", Level: "mailbox", Unit: "places", Of: 4, Used: 2},
+		{Limit: "mailbox-upload", Level: "mailbox", Unit: "bytes", Of: 150_000_000, In: 5 * time.Minute, Used: 12_400, Spent: 1_240_000},
+	}, nil
+}
+
+func TestLimitsPage(t *testing.T) {
+	s := newSite(t)
+	s.claim()
+	s.fill()
+	code, body := s.get("/t/" + string(tenantID) + "/connections/limits")
+	if code != http.StatusOK {
+		t.Fatalf("%d\n%s", code, body)
+	}
+	sound(t, "limits", body)
+	for _, want := range []string{"2\u202f980 of 3\u202f500 units", "86 %", "Near", "Calls wait", "3 wait now", "Kept off", "riskyUsers.list", "in 10 min", "a second", "at once", "12.4 kB of 150 MB", "jane.doe@acme.example",
+		"1 more limit that no call has counted in", "of all apps in this tenant", `data-every="5"`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if code, body := s.get("/t/" + string(bareID) + "/connections/limits"); code != http.StatusOK || !strings.Contains(body, "No connection") {
+		t.Errorf("without a connection: %d", code)
 	}
 }

@@ -80,6 +80,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/identities/{person}", t("identities", "Identity", w.identity))
 	m.HandleFunc("GET /t/{tenant}/detections", t("detections", "Detections", w.detections))
 	m.HandleFunc("GET /t/{tenant}/connections", t("connections", "Connections", w.connections))
+	m.HandleFunc("GET /t/{tenant}/connections/limits", t("connections", "Limits", w.limits))
 	m.HandleFunc("GET /t/{tenant}/connections/{id}", t("connections", "Connection", w.connection))
 	m.HandleFunc("POST /t/{tenant}/connections/{id}/{do}", w.act(w.connectionDo))
 	m.HandleFunc("GET /connect", w.inside("connections", "Connect a tenant", w.connect))

@@ -55,6 +55,10 @@ export function startLive(announce) {
     timer = setTimeout(refresh, Math.max(0, Math.min(settle, first + longest - now)));
   };
 
+  // What no fact tells of, as how much of a limit is used, is fetched every so often while it is looked at.
+  const every = Number(part()?.dataset.every);
+  if (every > 0) setInterval(() => { if (!paused && !document.hidden && linked === "on") refresh(); }, every * 1000);
+
   pill.addEventListener("hello", () => link("on"));
   pill.addEventListener("facts", (e) => { link("on"); facts(JSON.parse(e.detail.data)); });
   pill.addEventListener("htmx:sse:error", () => link("lost"));
