@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"tocsin.dev/graph/permission"
 )
 
 // Service is one of Microsoft's beside Graph that the same app registration may call: another address, another token,
@@ -21,15 +23,12 @@ const (
 type Resource struct {
 	Name  string // as the portal lists it under API permissions
 	AppID string
-	Roles map[string]string // application permissions of ours → id, for a manifest
 }
 
-// Resources are the services by which Tocsin reads besides Graph. An id that Microsoft does not publish is left out.
+// Resources are the services by which Tocsin reads besides Graph.
 var Resources = map[Service]Resource{
-	ActivityFeed: {Name: "Office 365 Management APIs", AppID: "c5393580-f805-4401-95e8-94b7a6ef2fc2",
-		Roles: map[string]string{"ActivityFeed.Read": "594c1fb6-4f81-4475-ae41-0c394909246c"}},
-	ExchangeAdmin: {Name: "Office 365 Exchange Online", AppID: "00000002-0000-0ff1-ce00-000000000000",
-		Roles: map[string]string{"Exchange.ManageAsApp": "dc50a0fb-09a3-484d-be87-e023b12c6440"}},
+	ActivityFeed:  {Name: "Office 365 Management APIs", AppID: permission.Management},
+	ExchangeAdmin: {Name: "Office 365 Exchange Online", AppID: permission.Exchange},
 }
 
 // place is a service's address and whom its tokens are for.

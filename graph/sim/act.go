@@ -12,11 +12,20 @@ import (
 
 // act lets one thing happen. The caller holds mu.
 func (s *Sim) act(n scheduled) error {
-	a := n.act
 	p, err := s.actor(n)
 	if err != nil {
 		return err
 	}
+	if err := s.acted(n, p); err != nil {
+		return err
+	}
+	s.written(n, p)
+	return nil
+}
+
+// acted lets it happen, but for its audit record.
+func (s *Sim) acted(n scheduled, p *person) error {
+	a := n.act
 	if p == nil { // done by something that is no person of the tenant
 		return s.tell(Truth{Change: "audit", By: n.by(), Time: n.at, ID: first(a.Args["operation"], string(a.Verb))})
 	}

@@ -160,7 +160,7 @@ func benchmarkRules(b *testing.B, changed bool) {
 		b.Fatal(err)
 	}
 	s.app.mu.Lock()
-	token, bad := s.issue(time.Now())
+	token, bad := s.issue(time.Now(), audience)
 	s.app.mu.Unlock()
 	if bad != nil {
 		b.Fatal(bad)

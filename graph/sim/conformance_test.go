@@ -117,7 +117,7 @@ func onlyKnown(doc *openapi3.T, s *openapi3.SchemaRef, body any, at string) erro
 		known := map[string]*openapi3.SchemaRef{}
 		members(s, known)
 		for name, e := range v {
-			if strings.Contains(name, "@") {
+			if strings.Contains(name, "@") || name == "auditData" { // an open type: the record's own members stand in it
 				continue
 			}
 			p, ok := known[name]
@@ -225,9 +225,13 @@ var asking = []struct {
 	{"GET", "users/{user-id}/messages/{message-id}", "", nil, 200},
 	{"POST", "users/{user-id}/mailFolders/{mailFolder-id}/messages/{message-id}/move", "", map[string]any{"destinationId": "inbox"}, 201},
 	{"POST", "users/{user-id}/messages/{message-id}/move", "", map[string]any{"destinationId": "archive"}, 201},
+	{"POST", "security/auditLog/queries", "", map[string]any{"displayName": "rights", "filterStartDateTime": "2020-01-01T00:00:00Z", "filterEndDateTime": "2100-01-01T00:00:00Z",
+		"operationFilters": []string{"New-InboxRule"}}, 201},
+	{"GET", "security/auditLog/queries/{auditLogQuery-id}", "", nil, 200},
+	{"GET", "security/auditLog/queries/{auditLogQuery-id}/records", "$top=10", nil, 200},
 }
 
-var everyRole = append(slices.Clone(ReadTier), "MailboxSettings.ReadWrite", "Mail.ReadWrite", "User.ReadWrite.All")
+var everyRole = append(slices.Clone(ReadTier), "MailboxSettings.ReadWrite", "Mail.ReadWrite", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
 func TestAnswersFitMicrosoftsDescription(t *testing.T) {
@@ -255,7 +259,7 @@ mon 09:02 amy receives from eve@evil.example subject "Hello"
 	p.holdsAt(doc, "users/{user-id}/mailFolders/{mailFolder-id}/messageRules", "users/"+amy.id+"/mailFolders/inbox/messageRules")
 	p.holdsAt(doc, "users/{user-id}/mailboxSettings", "users/"+amy.id+"/mailboxSettings")
 	for _, r := range paths() {
-		if !asked[r.method+" "+r.path] {
+		if r.service == "" && !asked[r.method+" "+r.path] {
 			t.Errorf("%s %s is served and was not asked", r.method, r.path)
 		}
 	}
@@ -282,7 +286,11 @@ func (p *probe) fill(path string) string {
 	if strings.Contains(path, "mailFolders") {
 		any = in
 	}
-	return strings.NewReplacer("{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
+	var search string
+	for id := range p.s.feed.searches {
+		search = id
+	}
+	return strings.NewReplacer("{auditLogQuery-id}", search, "{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
 		"{orgContact-id}", w.contact[0].id, "{directoryRole-id}", w.roles[0].id, "{servicePrincipal-id}", p.s.app.objectID,
 		"{mailFolder-id}", "inbox", "{messageRule-id}", rule, "{message-id}", any).Replace(path)
 }
@@ -468,6 +476,9 @@ func TestRolesAreOfMicrosoftsMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range paths() {
+		if r.service != "" { // the map is Graph's; graph/calls_test.go has a table for these
+			continue
+		}
 		path := "/" + r.path
 		if strings.HasSuffix(path, "/delta") {
 			path += "()"

@@ -21,6 +21,7 @@ DELETE /fault     ends all faults
 POST   /clock     {"advance":"24h"}
 GET    /clock     what the time is
 POST   /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
+POST   /feed      how audit records are delivered: {"delay":"30m", "late":10, "late_by":"6h", "repeat":true, "off":false}
 POST   /forget    all delta tokens are unknown from now on
 GET    /truth     what was done, and what must be found, as JSON lines
 GET    /requests  what was asked of the service
@@ -42,6 +43,7 @@ func (s *Sim) Control() http.Handler {
 	mux.HandleFunc("POST /clock", s.controlClock)
 	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) { s.showClock(w) })
 	mux.HandleFunc("POST /consent", s.controlConsent)
+	mux.HandleFunc("POST /feed", s.controlFeed)
 	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) { s.ForgetDeltas(); w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /truth", s.controlTruth)
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Requests()) })
@@ -151,6 +153,16 @@ func (s *Sim) controlClock(w http.ResponseWriter, r *http.Request) {
 
 func (s *Sim) showClock(w http.ResponseWriter) {
 	writeJSON(w, http.StatusOK, map[string]any{"now": s.clock.Now()})
+}
+
+func (s *Sim) controlFeed(w http.ResponseWriter, r *http.Request) {
+	s.mu.RLock()
+	in := s.feed.Feed
+	s.mu.RUnlock()
+	if strict(w, r, &in) {
+		s.SetFeed(in)
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {

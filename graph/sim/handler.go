@@ -17,7 +17,7 @@ func (s *Sim) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	s.catchUp()
 	version, path, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
-	isGraph := version == "v1.0" || version == "beta"
+	isGraph := slices.Contains([]string{"v1.0", "beta", "api", "adminapi"}, version)
 	req := &request{method: r.Method, version: version, path: strings.TrimSuffix(path, "/"), header: r.Header, id: randomGUID(),
 		base: scheme(r) + "://" + r.Host + "/" + version}
 	hit := s.faults.hit(r.Method, r.URL.EscapedPath())
@@ -94,6 +94,9 @@ func (s *Sim) top(r *http.Request, req *request) reply {
 // admit checks the token.
 func (s *Sim) admit(r *request) *reply {
 	c, why := s.verify(r.header.Get("Authorization"))
+	if why == "" && !slices.Contains(c.Audience, audiences[r.service()]) && !(r.service() == "" && slices.Contains(c.Audience, graphID)) {
+		why = "Access token validation failure. Invalid audience."
+	}
 	if why == "" && c.Tenant != s.cfg.Tenant {
 		why = "Access token validation failure. Invalid tenant."
 	}
@@ -140,7 +143,7 @@ func (s *Sim) begin(r *request, held slots) (done func(), bad *reply) {
 
 // finish serves what begin let in.
 func (s *Sim) finish(r *request) reply {
-	if r.method == http.MethodGet {
+	if r.method == http.MethodGet && !r.route.alone {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
 	} else {
@@ -148,7 +151,7 @@ func (s *Sim) finish(r *request) reply {
 		defer s.mu.Unlock()
 	}
 	out := r.route.serve(s, r)
-	if !r.route.outlook {
+	if !r.route.outlook && r.route.service == "" {
 		out = out.with("x-ms-resource-unit", units[min(s.cost(r), len(units)-1)]).with("OData-Version", "4.0")
 		if r.part >= 0.8 {
 			out = out.with("x-ms-throttle-limit-percentage", percentage(r.part))
@@ -165,6 +168,9 @@ func lastPart(path string) string { return path[strings.LastIndexByte(path, '/')
 func (s *Sim) mayAsk(r *request) *reply {
 	if !slices.ContainsFunc(r.claims.Roles, func(role string) bool { return slices.Contains(r.route.roles, role) }) {
 		bad := s.refuse(r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+		if r.route.service == "api" {
+			bad = refuseFeed(http.StatusForbidden, "AF10001", "The permission set (%s) sent in the request did not include the expected permission.", strings.Join(r.claims.Roles, ","))
+		}
 		if r.route.outlook {
 			bad = s.refuse(r, http.StatusForbidden, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 		}

@@ -23,6 +23,34 @@ const graphID = "00000003-0000-0000-c000-000000000000"
 
 const audience = "https://graph.microsoft.com"
 
+// audiences are whom tokens are for, by how the service's paths begin; resources are the ids by which tokens are asked for.
+var (
+	audiences = map[string]string{"": audience, "api": "https://manage.office.com", "adminapi": "https://outlook.office365.com"}
+	resources = map[string]string{"c5393580-f805-4401-95e8-94b7a6ef2fc2": audiences["api"], audiences["api"]: audiences["api"],
+		"00000002-0000-0ff1-ce00-000000000000": audiences["adminapi"], audiences["adminapi"]: audiences["adminapi"]}
+)
+
+// audienceOf is whom a token with that scope is for.
+func audienceOf(scope string) string {
+	for _, p := range strings.Fields(scope) {
+		if base, ok := strings.CutSuffix(p, "/.default"); ok && resources[base] != "" {
+			return resources[base]
+		}
+	}
+	return audience
+}
+
+// resourceOf is the audience whose tokens bear an application permission.
+func resourceOf(role string) string {
+	switch {
+	case strings.HasPrefix(role, "ActivityFeed."):
+		return audiences["api"]
+	case strings.HasPrefix(role, "Exchange."):
+		return audiences["adminapi"]
+	}
+	return audience
+}
+
 // aadError is an error of the sign-in service: AADSTS and its number.
 type aadError struct {
 	status int
@@ -179,7 +207,7 @@ func (s *Sim) grant(r *http.Request, tenant string, now time.Time) (string, *aad
 	if err := s.prove(r, tenant, now); err != nil {
 		return "", err
 	}
-	return s.issue(now)
+	return s.issue(now, audienceOf(f.Get("scope")))
 }
 
 func (s *Sim) unknownApp(id string) *aadError {
@@ -210,7 +238,7 @@ func scoped(r *http.Request, scope string) *aadError {
 		if !ok {
 			return aad(http.StatusBadRequest, 1002012, "invalid_scope", "The provided value for scope %s is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).", scope)
 		}
-		if own := scheme(r) + "://" + r.Host; p != want && base != graphID && base != own {
+		if own := scheme(r) + "://" + r.Host; p != want && base != graphID && base != own && resources[base] == "" {
 			return aad(http.StatusBadRequest, 70011, "invalid_scope", "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope %s is not valid.", scope)
 		}
 	}

@@ -100,3 +100,9 @@ func kinds(list string) map[string]byte {
 	delete(out, "id")
 	return out
 }
+
+var searchProperties = names(`displayName filterStartDateTime filterEndDateTime recordTypeFilters:l keywordFilter serviceFilters:l operationFilters:l
+userPrincipalNameFilters:l ipAddressFilters:l objectIdFilters:l administrativeUnitIdFilters:l status records:l`)
+
+var foundProperties = names(`createdDateTime auditLogRecordType operation organizationId userType userId service objectId userPrincipalName clientIp
+administrativeUnits:l auditData:o`)

@@ -24,6 +24,14 @@ type request struct {
 	part            float64 // of the directory's resource units that is used with this call
 }
 
+// service is of which service beside Graph the call is; "" for Graph.
+func (r *request) service() string {
+	if r.version == "api" || r.version == "adminapi" {
+		return r.version
+	}
+	return ""
+}
+
 func (r *request) clientID() string {
 	if id := r.header.Get("client-request-id"); id != "" {
 		return id

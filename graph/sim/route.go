@@ -14,6 +14,8 @@ type route struct {
 	outlook      bool     // served by Exchange: other errors, other limits
 	cost         int      // of the directory's resource units
 	query        []string // names of the query that it takes; others are refused
+	service      string   // of another service than Graph: how its paths begin
+	alone        bool     // even a GET changes what is kept
 	serve        func(*Sim, *request) reply
 	parts        []string
 	seen         *tally
@@ -41,6 +43,10 @@ var (
 	forRuleEdit = strings.Fields("MailboxSettings.ReadWrite")
 	forMail     = strings.Fields("Mail.ReadBasic.All Mail.Read Mail.ReadWrite")
 	forMailEdit = strings.Fields("Mail.ReadWrite")
+	forSearch   = strings.Fields("AuditLogsQuery-Exchange.Read.All AuditLogsQuery-Entra.Read.All AuditLogsQuery-SharePoint.Read.All AuditLogsQuery.Read.All")
+	forFeed     = strings.Fields("ActivityFeed.Read")
+	forAdmin    = strings.Fields("Exchange.ManageAsAppV2")
+	forCommand  = strings.Fields("Exchange.ManageAsApp")
 )
 
 // What may be asked of a path.
@@ -62,6 +68,9 @@ func paths() []*route {
 		user   = "users/{user-id}"
 		folder = user + "/mailFolders/{mailFolder-id}"
 		sp     = "servicePrincipals/{servicePrincipal-id}"
+		feed   = "v1.0/{tenant}/activity/feed"
+		api    = "api"
+		admin  = "adminapi"
 	)
 	return []*route{
 		{method: get, path: "organization", roles: forOrg, cost: 1, query: bareList, serve: (*Sim).organizations},
@@ -120,6 +129,20 @@ func paths() []*route {
 		{method: get, path: user + "/messages/$count", roles: forMail, outlook: true, query: []string{"$filter"}, serve: (*Sim).messagesCount},
 		{method: get, path: user + "/messages/{message-id}", roles: forMail, outlook: true, query: one, serve: (*Sim).oneMessage},
 		{method: post, path: user + "/messages/{message-id}/move", roles: forMailEdit, outlook: true, serve: (*Sim).moveMessage},
+
+		{method: post, path: "security/auditLog/queries", roles: forSearch, cost: 1, serve: (*Sim).searchCreate},
+		{method: get, path: "security/auditLog/queries/{auditLogQuery-id}", roles: forSearch, cost: 1, query: one, alone: true, serve: (*Sim).searchGet},
+		{method: get, path: "security/auditLog/queries/{auditLogQuery-id}/records", roles: forSearch, cost: 1, query: bareList, serve: (*Sim).searchRecords},
+
+		{service: api, method: get, path: feed + "/subscriptions/list", roles: forFeed, query: []string{"PublisherIdentifier"}, alone: true, serve: (*Sim).feedList},
+		{service: api, method: post, path: feed + "/subscriptions/start", roles: forFeed, query: []string{"contentType", "PublisherIdentifier"}, serve: (*Sim).feedStart},
+		{service: api, method: get, path: feed + "/subscriptions/content", roles: forFeed, query: []string{"contentType", "startTime", "endTime", "nextPage", "PublisherIdentifier"}, alone: true, serve: (*Sim).feedContent},
+		{service: api, method: get, path: feed + "/audit/{content}", roles: forFeed, query: []string{"PublisherIdentifier"}, alone: true, serve: (*Sim).feedGet},
+
+		{service: admin, method: post, path: "v2.0/{tenant}/Mailbox", roles: forAdmin, query: []string{"$skiptoken"}, serve: (*Sim).adminMailbox},
+		{service: admin, method: post, path: "v2.0/{tenant}/MailboxFolderPermission", roles: forAdmin, query: []string{"$skiptoken"}, serve: (*Sim).adminFolders},
+		{service: admin, method: post, path: "v2.0/{tenant}/AcceptedDomain", roles: forAdmin, query: []string{"$skiptoken"}, serve: (*Sim).adminDomains},
+		{service: admin, method: post, path: "beta/{tenant}/InvokeCommand", roles: forCommand, query: []string{"$skiptoken"}, serve: (*Sim).invokeCommand},
 	}
 }
 
@@ -173,7 +196,7 @@ func (t *table) find(r *request) (found *route, known bool) {
 		return nil, false
 	}
 	for _, c := range t[len(parts)] {
-		if !c.matches(parts) {
+		if c.service != r.service() || !c.matches(parts) {
 			continue
 		}
 		if known = true; c.method != r.method {

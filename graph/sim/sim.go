@@ -29,6 +29,7 @@ type Config struct {
 	Roles     []string      // application permissions consented; nil: ReadTier
 	Content   bool          // the connection may read subjects and bodies; otherwise asking for them is a violation
 	Limits    Limits        // zero fields: as published
+	Feed      Feed          // how the Management Activity API delivers
 	Quiet     bool          // no log
 	Log       *slog.Logger
 }
@@ -51,8 +52,9 @@ type Sim struct {
 	faults faults
 	counts counts
 
-	mu        sync.RWMutex // guards world, queue and truth
+	mu        sync.RWMutex // guards world, feed, queue and truth
 	world     *world
+	feed      feed
 	queue     []scheduled
 	began     atomic.Bool  // the living stories
 	forgotten atomic.Int64 // Unix seconds before which delta tokens are unknown
@@ -89,6 +91,7 @@ func New(cfg Config) (*Sim, error) {
 		s.cfg.Tenant = ids.guid(askApp, 1)
 	}
 	s.world = newWorld(cfg.Seed, cfg.Users, s.cfg.Tenant, time.Now().UTC().Truncate(time.Hour))
+	s.feed = feed{Feed: cfg.Feed, byParcel: map[string]*parcel{}, started: map[string]time.Time{}, disabled: map[string]bool{}, searches: map[string]*search{}}
 	s.app = newApp(s.world.seed, cfg)
 	s.limits = newLimits(cfg.Limits, cfg.Users)
 	if err := s.truth.open(cfg.TruthPath); err != nil {

@@ -94,7 +94,7 @@ type claims struct {
 }
 
 // issue makes a token with the roles consented now. The caller holds app.mu.
-func (s *Sim) issue(now time.Time) (string, *aadError) {
+func (s *Sim) issue(now time.Time, audience string) (string, *aadError) {
 	key, err := s.keys.newest()
 	if err != nil {
 		return "", aad(http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
@@ -103,7 +103,7 @@ func (s *Sim) issue(now time.Time) (string, *aadError) {
 		Issuer: "https://sts.windows.net/" + s.cfg.Tenant + "/", Subject: s.app.objectID, Audience: jwt.ClaimStrings{audience},
 		IssuedAt: jwt.NewNumericDate(now.Add(-5 * time.Minute)), NotBefore: jwt.NewNumericDate(now.Add(-5 * time.Minute)),
 		ExpiresAt: jwt.NewNumericDate(now.Add(3599 * time.Second)), ID: randomGUID()},
-		AppID: s.app.id, AppName: s.app.name, IDType: "app", ObjectID: s.app.objectID, Roles: slices.Clone(s.app.roles),
+		AppID: s.app.id, AppName: s.app.name, IDType: "app", ObjectID: s.app.objectID, Roles: slices.DeleteFunc(slices.Clone(s.app.roles), func(role string) bool { return resourceOf(role) != audience }),
 		Tenant: s.cfg.Tenant, Version: "1.0", Wids: []string{"0997a1d0-0d1d-4acb-b408-d5ca73121e90"}}
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
 	t.Header["kid"] = keyID(&key.PublicKey)
@@ -143,7 +143,7 @@ func (s *Sim) verify(header string) (*claims, string) {
 		return nil, "IDX14100: JWT is not well formed, there are no dots (.).\nThe token needs to be in JWS or JWE Compact Serialization Format."
 	case err != nil:
 		return nil, "Access token validation failure. Invalid signature or key."
-	case !slices.Contains(c.Audience, audience) && !slices.Contains(c.Audience, graphID):
+	case !slices.ContainsFunc(c.Audience, func(a string) bool { return a == graphID || a == audience || resources[a] != "" }):
 		return nil, "Access token validation failure. Invalid audience."
 	}
 	s.tokens.Store(text, c)

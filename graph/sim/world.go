@@ -22,17 +22,19 @@ type world struct {
 
 	step, shift, back int // names are walked by i → (step·i+shift) mod names; back undoes step
 
-	early   map[string]int // local part → index, for the first few, whose names follow no pattern
-	added   []*person      // index users+n
-	byAddr  map[string]int // addresses given by stories, in lower case
-	byShort map[string]int // names as stories call people
-	changed map[int]*person
-	boxes   map[int]*mailbox
-	groups  []*group
-	roles   []*role
-	contact []*contact
-	log     []change // of the directory
-	calls   int      // how many objects got numbers
+	early     map[string]int // local part → index, for the first few, whose names follow no pattern
+	added     []*person      // index users+n
+	byAddr    map[string]int // addresses given by stories, in lower case
+	byShort   map[string]int // names as stories call people
+	changed   map[int]*person
+	boxes     map[int]*mailbox
+	groups    []*group
+	roles     []*role
+	contact   []*contact
+	rights    map[int]*rights
+	transport []transportRule
+	log       []change // of the directory
+	calls     int      // how many objects got numbers
 }
 
 // change is a line of the directory's log, for delta.
@@ -61,13 +63,14 @@ const (
 	askRole    = 102
 	askContact = 103
 	askApp     = 104
+	askAudit   = 105
 )
 
 func newWorld(seedNumber int64, users int, tenant string, start time.Time) *world {
 	w := &world{seed: seed(mix(uint64(seedNumber))), users: users, tenant: tenant, start: start,
 		name: "Fabrikam Freight", domain: "fabrikamfreight.com", stem: "fabrikamfreight",
 		early: map[string]int{}, byAddr: map[string]int{}, byShort: map[string]int{},
-		changed: map[int]*person{}, boxes: map[int]*mailbox{}, outer: map[string]bool{}}
+		changed: map[int]*person{}, boxes: map[int]*mailbox{}, outer: map[string]bool{}, rights: map[int]*rights{}}
 	w.walk()
 	for i := range min(users, 48) {
 		w.early[w.seeded(i).local] = i
