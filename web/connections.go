@@ -78,39 +78,6 @@ func tested(c api.Connection) *notice {
 	return &notice{Kind: "good", What: "The credentials work, and all that is asked for is granted."}
 }
 
-func (w *web) connect(_ http.ResponseWriter, _ *http.Request, p *page) (templ.Component, error) {
-	if !p.installs(api.Admin) {
-		return nil, tocsin.Problemf(tocsin.Denied, "Ask an administrator of this installation to connect it.", "Your role may not connect a tenant.")
-	}
-	return connectPage(p, api.ConnectionNew{Cloud: "global"}, "secret", nil), nil
-}
-
-// connectDo makes a connection; what is refused is shown with what was typed, but for secrets.
-func (w *web) connectDo(rw http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
-	r.Body = http.MaxBytesReader(rw, r.Body, 256<<10)
-	f := r.FormValue
-	in := api.ConnectionNew{Name: f("name"), Tenant: trim(f("tenant")), ClientID: trim(f("client_id")), Cloud: f("cloud")}
-	if f("method") == "certificate" {
-		in.Certificate = f("certificate")
-	} else {
-		in.Secret = trim(f("client_secret"))
-	}
-	if in.Cloud == "own" {
-		in.Authority, in.Graph, in.CA = trim(f("authority")), trim(f("graph")), f("ca")
-	}
-	c, err := w.svc.CreateConnection(r.Context(), api.CreateConnectionIn{Body: in})
-	if err != nil {
-		w.note(r, err)
-		problem := tocsin.AsProblem(err)
-		in.Secret, in.Certificate = "", ""
-		w.render(rw, r, api.StatusOf(err), connectPage(p, in, f("method"), &notice{Kind: "bad", What: problem.What, Do: problem.Do}))
-		return nil, nil
-	}
-	w.leaveNotice(rw, &notice{Kind: "good", What: "Connected. The first reading begins now.", Do: "Findings appear as mailboxes are read; nothing need be reloaded."})
-	http.Redirect(rw, r, tenantAt(c.Tenant, "connections", c.ID), http.StatusSeeOther)
-	return nil, nil
-}
-
 // underWay says whether how far a source has come tells something: while it is read, or where it stopped before its end.
 // After a round it would only tell how much had changed, which reads as though there were no more.
 func underWay(s api.Source) bool {
