@@ -27,7 +27,7 @@ func (s *Server) size(ctx context.Context, tenant tocsin.TenantID, client *graph
 		if n >= enough {
 			every = time.Hour
 		}
-		if !pause(ctx, every) {
+		if s.Clock.Sleep(ctx, every) != nil {
 			return
 		}
 	}
