@@ -15,6 +15,9 @@ type Mailbox struct {
 	SignIn    *bool  // whether the account can sign in; nil where it is not known
 	Rules     []Rule // also those deleted not long ago
 	AutoReply *tocsin.AutoReply
+	Title     string          // of the person, such as Chief Financial Officer
+	Settings  map[string]Told // what is set on the mailbox: ForwardingSMTP …; what no source told is not there
+	Grants    []Grant         // the rights of others over it
 }
 
 // Rule is an inbox rule with what is known of its life.

@@ -1,5 +1,7 @@
 package detect
 
+import "time"
+
 // RightsSeen is what a source told of a mailbox's forwarding and of the rights over it, or of the organisation's mail flow:
 // one change, as an audit record has it, or a look at all there is of some kinds.
 type RightsSeen struct {
@@ -70,4 +72,69 @@ func Forwards(address, recipient string, deliver bool) map[string]string {
 		keep = "true"
 	}
 	return map[string]string{ForwardingSMTP: address, ForwardingRecipient: recipient, ForwardingDeliver: keep}
+}
+
+// Told is what is held of one thing: a setting of a mailbox, a right over it, a parameter of a mail flow rule.
+type Told struct {
+	Value     string
+	At        time.Time // what it is true of
+	Since     time.Time // since when it is so; zero: it was so when we first looked
+	Source    string
+	Record    string // the audit record that made it so, where one did
+	Actor     string
+	ActorKind string
+}
+
+// Witnessed says whether it became so while we looked, by somebody's hand.
+func (t *Told) Witnessed() bool {
+	return !t.Since.IsZero() && t.ActorKind != "system" && t.ActorKind != "service"
+}
+
+// Grant is a right over a mailbox; Value are its levels.
+type Grant struct {
+	Told
+	Kind      string
+	Folder    string // for comparing
+	Path      string // as shown; empty is the whole mailbox
+	Trustee   string // an address where the directory knows one, else the name the source gave; default and anonymous are everybody
+	Name      string
+	Inherited bool
+	Denied    bool
+}
+
+// Everyone says whether the right is everybody's.
+func (g *Grant) Everyone() bool {
+	return g.Trustee == "default" || g.Trustee == "anonymous" || g.Trustee == "everyone"
+}
+
+// Exchange is what is held of the organisation's mail flow, and what shows only across mailboxes.
+type Exchange struct {
+	Flow     []MailFlow
+	Settings []Setting // AuditLog and MailboxAudit of the organisation; AuditBypass and AuditEnabled of mailboxes
+	Trustees []Trustee
+}
+
+// MailFlow is a transport or journal rule that exists.
+type MailFlow struct {
+	Kind    string // RightTransport, RightJournal
+	ID      string
+	Name    string
+	Enabled bool
+	Params  map[string]Told // by name in lower case
+}
+
+// Setting is a setting of the organisation, or of a mailbox.
+type Setting struct {
+	Told
+	Name    string
+	Mailbox string // an address; empty: the organisation's
+}
+
+// Trustee is somebody with full access to, or the right to send as, many mailboxes of people.
+type Trustee struct {
+	Who     string // an address, where the directory knows one
+	Count   int    // of mailboxes
+	Lately  int    // of these, how many were granted in the last week, as far as that is known
+	Owners  []string
+	Granted time.Time // the last; zero where it is not known
 }

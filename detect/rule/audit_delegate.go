@@ -144,8 +144,9 @@ func BuiltIn(user string) bool {
 }
 
 func judgeGrant(o *detect.Org, mem *detect.Memory, r *detect.Record, g grant) tocsin.Finding {
+	g.mailbox = mainAddress(o, g.mailbox)
 	subject := strings.ToLower(g.mailbox)
-	trustee := auditAlias(r, g.trustee)
+	trustee := mainAddress(o, auditAlias(r, g.trustee))
 	cause := strings.ToLower(trustee)
 	noteName(mem, r, g.mailbox)
 	noteName(mem, r, r.Actor)

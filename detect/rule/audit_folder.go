@@ -54,7 +54,8 @@ func judgeFolder(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.F
 	if auditSame(user, mailbox) {
 		return nil
 	}
-	key := strings.ToLower(mailbox + ":" + folder)
+	mailbox, user = mainAddress(o, mailbox), mainAddress(o, user)
+	key := folderSubject(mailbox, folder)
 	if strings.EqualFold(user, "default") || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, "everyone") {
 		terms := auditTerms(65, user+" may read it")
 		if calendar(folder) {

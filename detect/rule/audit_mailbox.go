@@ -116,7 +116,8 @@ func judgeMailboxForwarding(o *detect.Org, mem *detect.Memory, r *detect.Record)
 	if !told {
 		return nil
 	}
-	mailbox := auditMailbox(r)
+	mailbox := mainAddress(o, auditMailbox(r))
+	to.Address = mainAddress(o, to.Address)
 	key := strings.ToLower(mailbox)
 	before, had := mem.Last(noteForwarding, key)
 	mem.Forget(noteForwarding, key)
@@ -204,7 +205,7 @@ func judgeNoCopy(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.F
 	if _, told := forwardingParam(r); told {
 		return nil // a term of the finding on the forwarding itself
 	}
-	mailbox := auditMailbox(r)
+	mailbox := mainAddress(o, auditMailbox(r))
 	to, ok := mem.Last(noteForwarding, strings.ToLower(mailbox))
 	if !ok || !o.For(&mailboxForwardingNoCopy).Outside(tocsin.Address{Address: to.Value}) {
 		return nil

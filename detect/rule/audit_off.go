@@ -90,11 +90,13 @@ func judgeAuditOff(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.F
 		}
 	case "Set-Mailbox":
 		if auditSaid(r, "AuditEnabled", "false") {
-			return off(&mailboxAuditOff, 68, strings.ToLower(auditMailbox(r)), "The mailbox "+auditMailbox(r)+" is no longer audited")
+			mailbox := mainAddress(o, auditMailbox(r))
+			return off(&mailboxAuditOff, 68, strings.ToLower(mailbox), "The mailbox "+mailbox+" is no longer audited")
 		}
 	case "Set-MailboxAuditBypassAssociation":
 		if auditSaid(r, "AuditByPassEnabled", "true") {
-			return off(&mailboxAuditBypass, 75, strings.ToLower(auditMailbox(r)), "What "+auditMailbox(r)+" does in mailboxes is no longer recorded")
+			account := mainAddress(o, auditMailbox(r))
+			return off(&mailboxAuditBypass, 75, strings.ToLower(account), "What "+account+" does in mailboxes is no longer recorded")
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package rule
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"strings"
 
 	"tocsin.dev"
@@ -126,11 +128,14 @@ func points(terms detect.Terms) int {
 }
 
 // transportConditions says whether the rule is held to some mail: any parameter that is neither an action nor bookkeeping.
-func transportConditions(r *detect.Record) bool {
-	for p := range r.Params {
+func transportConditions(r *detect.Record) bool { return narrowed(maps.Keys(r.Params)) }
+
+func narrowed(params iter.Seq[string]) bool {
+	for p := range params {
 		switch strings.ToLower(p) {
 		case "name", "identity", "blindcopyto", "redirectmessageto", "copyto", "addtorecipients", "deletemessage", "mode", "enabled",
-			"priority", "comments", "stopruleprocessing", "ruleerroraction", "senderaddresslocation", "setauditseverity", "dlppolicy", "confirm", "force":
+			"priority", "comments", "stopruleprocessing", "ruleerroraction", "senderaddresslocation", "setauditseverity", "dlppolicy", "confirm", "force",
+			"guid", "state", "setscl", "description", "version", "isvalid", "ruleversion", "whenchanged", "manuallymodified", "immutableid":
 		default:
 			return true
 		}

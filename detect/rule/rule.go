@@ -1,9 +1,12 @@
-// Package rule is the detections, by family. Three lists are all of them: Checks judge the state of one mailbox, Sweeps
-// what shows only across mailboxes, Events the records of the audit log. A rule is a Meta and a pure function; its test
+// Package rule is the detections, by family. These lists are all of them: Checks judge the state of one mailbox, Sweeps
+// what shows only across mailboxes, Events the records of the audit log; RightsChecks and OrganisationChecks judge what such
+// records and other sources leave behind, under the same names. A rule is a Meta and a pure function; its test
 // is a story in testdata that must make it speak and one that must not.
 package rule
 
 import (
+	"slices"
+
 	"tocsin.dev"
 	"tocsin.dev/detect"
 )
@@ -39,6 +42,12 @@ func Mailbox(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
 		c := &Checks[i]
 		out = append(out, o.Unexcused(&c.Meta, c.Judge(o.For(&c.Meta), m))...)
 	}
+	if len(m.Settings)+len(m.Grants) > 0 {
+		for i := range RightsChecks {
+			c := &RightsChecks[i]
+			out = append(out, o.Unexcused(&c.Meta, c.Judge(o.For(&c.Meta), m))...)
+		}
+	}
 	return withoutNamesCounted(out)
 }
 
@@ -73,6 +82,11 @@ func All() []detect.Meta {
 	}
 	for i := range Events {
 		out = append(out, Events[i].Meta)
+	}
+	for i := range OrganisationChecks { // the others are of Events as well
+		if m := OrganisationChecks[i].Meta; !slices.ContainsFunc(out, func(had detect.Meta) bool { return had.Name == m.Name }) {
+			out = append(out, m)
+		}
 	}
 	return out
 }
