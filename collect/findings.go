@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/detect/rule"
 	"tocsin.dev/store"
 )
 
@@ -18,6 +19,9 @@ type filing struct {
 	rules map[string]bool // the rules that were asked: what they no longer find is fixed
 	// strict judges the same again as if nothing were trusted or excused: what is found then only is excused, not gone.
 	strict func() []tocsin.Finding
+	// stands says of a finding of a held rule (rule.Held), which an audit record may have raised, whether what it rests on is
+	// there, though the state alone did not lead to it.
+	stands func(*tocsin.Finding) bool
 
 	rows, notes [][]any // of new findings, and of the history
 }
@@ -43,7 +47,11 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 	if err != nil {
 		return err
 	}
-	for _, x := range f.distinct(found) {
+	list, err := f.settled(f.distinct(found), had)
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
 		h, known := had[x.ID]
 		delete(had, x.ID)
 		if known {
@@ -67,6 +75,134 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 		}
 	}
 	return f.write(ctx)
+}
+
+// settled takes out of what was found what a weightier finding that an audit record raised says already of the same grant,
+// and out of had what is not gone though it was not found: those that stand.
+func (f *filing) settled(found []*tocsin.Finding, had map[string]filed) ([]*tocsin.Finding, error) {
+	if f.stands == nil {
+		return found, nil
+	}
+	ids := map[string]bool{}
+	for _, x := range found {
+		ids[x.ID] = true
+	}
+	for _, id := range sortedKeys(had) {
+		h := had[id]
+		if ids[id] || !rule.Held(h.rule) || h.status == string(tocsin.Fixed) {
+			continue
+		}
+		var old tocsin.Finding
+		if err := json.Unmarshal([]byte(h.body), &old); err != nil {
+			return nil, err
+		}
+		if !f.stands(&old) {
+			continue
+		}
+		delete(had, id)
+		kept := found[:0]
+		for _, x := range found {
+			if _, known := had[x.ID]; known || !rule.Lesser(x, &old) {
+				kept = append(kept, x)
+			}
+		}
+		found = kept
+	}
+	return found, nil
+}
+
+// mostEvidence is how many audit records a finding names that grew with them.
+const mostEvidence = 20
+
+// grown is a finding's evidence with the audit records that it rested on before.
+func grown(now, before []tocsin.Evidence) []tocsin.Evidence {
+	seen := map[string]bool{}
+	for _, e := range now {
+		seen[e.ID] = true
+	}
+	for _, e := range before {
+		if e.Source == "audit_log" && !seen[e.ID] && e.Raw == "" && len(now) < mostEvidence {
+			seen[e.ID] = true
+			now = append(now, e)
+		}
+	}
+	return now
+}
+
+// told files what rules found on audit records. A record is told once and again, and late: one that a finding names already
+// adds nothing. Where the state is judged as well (rule.Held), the record only adds itself to the finding, and whether it is
+// open is the state's to say; others are opened again by what is new.
+func (f *filing) told(ctx context.Context, found []tocsin.Finding) error {
+	list := f.distinct(found)
+	if len(list) == 0 {
+		return nil
+	}
+	args := make([]any, len(list))
+	for i, x := range list {
+		args[i] = x.ID
+	}
+	had := map[string]filed{}
+	err := each(ctx, f.t, func(scan func(...any) error) error {
+		var h filed
+		err := scan(&h.id, &h.rule, &h.body, &h.status, &h.until)
+		had[h.id] = h
+		return err
+	}, `select id, rule, body, status, accepted_until from finding where tenant = $1 and id in (`+store.In(len(args), 2)+`)`, args...)
+	if err != nil {
+		return err
+	}
+	for _, x := range list {
+		h, known := had[x.ID]
+		if !known {
+			err = f.raise(ctx, x)
+		} else {
+			err = f.toldAgain(ctx, x, h)
+		}
+		if err != nil {
+			return fmt.Errorf("file a finding of %s: %w", x.Rule, err)
+		}
+	}
+	return f.write(ctx)
+}
+
+// toldAgain has a finding grow by what another record led to.
+func (f *filing) toldAgain(ctx context.Context, x *tocsin.Finding, h filed) error {
+	var old tocsin.Finding
+	if err := json.Unmarshal([]byte(h.body), &old); err != nil {
+		return err
+	}
+	named := map[string]bool{}
+	for _, e := range old.Evidence {
+		named[e.ID] = true
+	}
+	news := false
+	for _, e := range x.Evidence {
+		news = news || !named[e.ID]
+	}
+	switch {
+	case !news:
+		return nil
+	case !rule.Held(x.Rule):
+		if x.Risk < old.Risk && h.status != string(tocsin.Fixed) {
+			x.Why, x.Terms, x.Risk, x.Severity = old.Why, old.Terms, old.Risk, old.Severity
+		}
+		x.Evidence = grown(x.Evidence, old.Evidence)
+		return f.again(ctx, x, h)
+	}
+	old.ID = h.id
+	old.Evidence = append(old.Evidence, grown(nil, x.Evidence)...)
+	if len(old.Evidence) > mostEvidence {
+		return nil
+	}
+	body, err := encode(&old)
+	if err != nil {
+		return err
+	}
+	_, err = f.t.Exec(ctx, `update finding set body = $3, last_seen = $4, version = version + 1 where tenant = $1 and id = $2`, h.id, string(body), tocsin.Millis(f.now))
+	if err != nil || h.status != string(tocsin.Open) && h.status != string(tocsin.InWork) {
+		return err
+	}
+	return f.note(ctx, h.id, string(x.Person), "updated", x.Why)
 }
 
 // still are the ids of what would be found if nothing were trusted or excused.
@@ -136,6 +272,9 @@ func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 	}
 	if x.Time.IsZero() || !old.Time.IsZero() && old.Time.Before(x.Time) {
 		x.Time = old.Time
+	}
+	if rule.Held(x.Rule) {
+		x.Evidence = grown(x.Evidence, old.Evidence)
 	}
 	body, err := encode(x)
 	if err != nil {

@@ -77,7 +77,7 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		}
 	}
 	if len(list) > 0 || len(removed) > 0 {
-		r.org = nil // what it has looked up may be another now
+		r.org, r.names = nil, nil // what they have looked up may be another now
 	}
 	lost, err := r.lost(ctx, `select person, address from person_address where tenant = $1 and person in (`+store.In(len(changed), 2)+`)`, anys(changed), reach)
 	if err != nil {
@@ -90,6 +90,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		return err
 	}
 	if err := r.t.Insert(ctx, store.Into{Table: "person_address", Columns: []string{"address", "person"}, Key: []string{"address", "person"}}, reach); err != nil {
+		return err
+	}
+	if err := r.adoptPeople(ctx, batch); err != nil {
 		return err
 	}
 	if err := r.note(ctx, guests); err != nil {
@@ -271,7 +274,7 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 		}
 	}
 	if len(list) > 0 || len(changed) > 0 {
-		r.org = nil
+		r.org, r.names = nil, nil
 	}
 	in := store.In(len(rewritten), 2)
 	lost, err := r.lost(ctx, `select group_id, address from group_address where tenant = $1 and group_id in (`+in+`)`, anys(rewritten), reach)
@@ -287,6 +290,9 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 		return err
 	}
 	if err := r.t.Insert(ctx, store.Into{Table: "group_address", Columns: []string{"address", "group_id"}, Key: []string{"address", "group_id"}}, reach); err != nil {
+		return err
+	}
+	if err := r.adoptGroups(ctx, list); err != nil {
 		return err
 	}
 	for _, id := range changed {

@@ -39,12 +39,15 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 			if err := r.risks(ctx, m, here); err != nil {
 				return err
 			}
+			if err := r.verdict(ctx, org, m, here); err != nil {
+				return err
+			}
 			found = append(found, here...)
 		}
 		if err := r.reach(ctx, org, chunk); err != nil {
 			return err
 		}
-		f := filing{t: r.t, now: org.Now, rules: checkNames, strict: func() (found []tocsin.Finding) {
+		f := filing{t: r.t, now: org.Now, rules: checkNames, stands: stillThere(list), strict: func() (found []tocsin.Finding) {
 			for _, m := range list {
 				found = append(found, rule.Mailbox(org.strict(), m.Mailbox)...)
 			}
@@ -60,6 +63,9 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 var checkNames = func() map[string]bool {
 	names := map[string]bool{}
 	for _, c := range rule.Checks {
+		names[c.Name] = true
+	}
+	for _, c := range rule.RightsChecks {
 		names[c.Name] = true
 	}
 	return names
@@ -117,6 +123,8 @@ type boxed struct {
 	*detect.Mailbox
 	standing []standing // of each rule
 	quiet    []string   // rules that we stopped, and whose rows still have a risk
+	places   []placed   // of each right over it, in the order of Grants, and then of each forwarding
+	verdict  verdictRow // as it is held
 }
 
 type standing struct {
@@ -131,7 +139,7 @@ func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, n
 	err := each(ctx, t, func(scan func(...any) error) error {
 		m := &boxed{Mailbox: &detect.Mailbox{}}
 		var upn, reply string
-		if err := scan(&m.Person, &m.Address, &upn, &m.Name, &m.SignIn, &m.Purpose, &reply); err != nil {
+		if err := scan(&m.Person, &m.Address, &upn, &m.Name, &m.Title, &m.SignIn, &m.Purpose, &reply); err != nil {
 			return err
 		}
 		if m.Address == "" {
@@ -144,13 +152,16 @@ func mailboxes(ctx context.Context, t *store.Tenant, people []tocsin.PersonID, n
 		}
 		by[m.Person] = m
 		return nil
-	}, `select p.person, p.mail, p.upn, p.name, p.enabled, m.purpose, m.auto_reply from person p
-		join mailbox m on m.tenant = p.tenant and m.person = p.person
+	}, `select p.person, p.mail, p.upn, p.name, p.title, p.enabled, coalesce(m.purpose, ''), coalesce(m.auto_reply, '') from person p
+		left join mailbox m on m.tenant = p.tenant and m.person = p.person
 		where p.tenant = $1 and p.deleted = 0 and p.mailbox <> 'none' and p.person in (`+in+`)`, anys(people)...)
 	if err != nil {
 		return nil, err
 	}
 	if err := rulesOf(ctx, t, people, by, now); err != nil {
+		return nil, err
+	}
+	if err := rightsOf(ctx, t, people, by); err != nil {
 		return nil, err
 	}
 	var out []*boxed

@@ -75,12 +75,13 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 	if err != nil {
 		return nil, err
 	}
+	aliases := &run{t: t, org: o}
 	known := map[string]detect.Known{}
 	o.Lookup = func(addr string) detect.Known {
 		k, ok := known[addr]
 		if !ok {
 			var err error
-			if k, err = lookup(ctx, t, o.Domains, addr); err != nil && o.err == nil {
+			if k, err = aliases.find(ctx, o.Domains, addr); err != nil && o.err == nil {
 				o.err = err
 			}
 			known[addr] = k
@@ -88,6 +89,32 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 		return k
 	}
 	return o, nil
+}
+
+// find is lookup for whatever names somebody: an alias or a display name of one person is as good as the address.
+func (r *run) find(ctx context.Context, domains map[string]bool, name string) (detect.Known, error) {
+	if strings.Contains(name, "@") || name == "" || strings.HasPrefix(name, "/") {
+		return lookup(ctx, r.t, domains, name)
+	}
+	if err := r.lookUp(ctx, []string{name}); err != nil {
+		return detect.Known{}, err
+	}
+	who := r.names[named(name)]
+	if who == "" {
+		return detect.Known{}, nil
+	}
+	var address string
+	query := `select case when mail <> '' then mail else upn end from person where tenant = $1 and person = $2`
+	if group, is := strings.CutPrefix(who, groupMark); is {
+		who, query = group, `select mail from mail_group where tenant = $1 and id = $2`
+	}
+	err := r.t.QueryRow(ctx, query, who).Scan(&address)
+	if errors.Is(err, store.ErrNone) || err == nil && address == "" {
+		return detect.Known{}, nil
+	} else if err != nil {
+		return detect.Known{}, err
+	}
+	return lookup(ctx, r.t, domains, tocsin.CanonicalAddress(address))
 }
 
 // lookup finds what stands behind an address: a person, a group with its members outside, or a contact with its addresses
@@ -104,6 +131,9 @@ func lookup(ctx context.Context, t *store.Tenant, domains map[string]bool, addr 
 		Scan(&k.Person, &kind, &k.Address, &k.Name, &enabled, &created)
 	if err == nil {
 		k.Kind = detect.Person
+		if k.Address == "" {
+			k.Address = addr
+		}
 		if kind == "guest" {
 			k.Kind = detect.Guest
 			k.Outside = []string{k.Address}

@@ -107,6 +107,11 @@ func (r *run) foldTold(ctx context.Context, batch []pending[rightsSeen]) error {
 	}
 	for i := range batch {
 		p := &batch[i]
+		if p.body.Org && len(p.body.MailFlow)+len(p.body.Whole) > 0 {
+			if err := r.foldFlow(ctx, &p.body); err != nil {
+				return err
+			}
+		}
 		f.apply(p.person, &p.body)
 	}
 	if err := f.provenance(ctx); err != nil {
@@ -232,8 +237,6 @@ func (f *rightsFold) seen(person tocsin.PersonID, kind, folder string) int64 {
 	return at
 }
 
-const denied = "deny_"
-
 // apply takes what was told into what is held.
 func (f *rightsFold) apply(owner tocsin.PersonID, s *rightsSeen) {
 	named := map[rightKey]bool{}
@@ -266,7 +269,7 @@ func (f *rightsFold) apply(owner tocsin.PersonID, s *rightsSeen) {
 		}
 		seen := f.seen(owner, r.Kind, k.folder)
 		if r.Deny {
-			k.kind = denied + k.kind
+			k.kind = denyMark + k.kind
 		}
 		named[k] = true
 		value := levels(r)
@@ -365,7 +368,7 @@ func (f *rightsFold) whole(owner tocsin.PersonID, s *rightsSeen, named map[right
 		}
 		for _, k := range slices.Clone(f.owned[owner]) {
 			h := f.held[k]
-			if h == nil || k.trustee == "" || strings.TrimPrefix(k.kind, denied) != kind || one && k.folder != folder || named[k] || h.value == "" || h.at >= s.At || f.seen(owner, kind, k.folder) > s.At {
+			if h == nil || k.trustee == "" || strings.TrimPrefix(k.kind, denyMark) != kind || one && k.folder != folder || named[k] || h.value == "" || h.at >= s.At || f.seen(owner, kind, k.folder) > s.At {
 				continue
 			}
 			f.change(k, h, s, holding{}, false)

@@ -34,7 +34,7 @@ func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 // moves says whether a fact can change what a sweep finds.
 func moves(kind string) bool {
 	switch kind {
-	case "group.changed", "settings.changed", "exception.changed", "person.changed", "finding.lapsed":
+	case "group.changed", "settings.changed", "exception.changed", "person.changed", "finding.lapsed", "rights.changed", "mailflow.changed":
 		return true
 	}
 	return strings.HasPrefix(kind, "rule.")
@@ -76,7 +76,10 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 		args = append(args, s.Name)
 	}
 	f := filing{t: t, now: org.Now, rules: names, strict: func() []tocsin.Finding { return rule.Across(org.strict(), all) }}
-	return f.file(ctx, found, `rule in (`+store.In(len(args), 2)+`)`, args...)
+	if err := f.file(ctx, found, `rule in (`+store.In(len(args), 2)+`)`, args...); err != nil {
+		return err
+	}
+	return sweepOrganisation(ctx, t, org)
 }
 
 // Judge is an act for each fact: where what mailboxes are judged by has changed (accepted domains, partners,
@@ -114,7 +117,8 @@ func concerned(f *store.Fact, now time.Time) (query string, args []any) {
 		// What was deleted is judged by its history, and so is a mailbox of which nothing is left but a finding.
 		return `select person from mailbox where tenant = $1 and (rules_count > 0 or auto_reply <> '' or purpose <> 'user')
 			union select person from finding where tenant = $1 and person <> '' and status in ('open', 'in_work', 'accepted')
-			union select person from mail_rule where tenant = $1 and deleted > $2`, []any{tocsin.Millis(now.Add(-remembered))}
+			union select person from mail_rule where tenant = $1 and deleted > $2
+			union select person from mailbox_verdict where tenant = $1 and (forwards <> '' or delegates > 0)`, []any{tocsin.Millis(now.Add(-remembered))}
 	case "group.changed":
 		return behind(f, `select r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
 			where r.tenant = $1 and a.group_id = $2`)

@@ -55,7 +55,7 @@ func judgeFolder(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.F
 		return nil
 	}
 	mailbox, user = mainAddress(o, mailbox), mainAddress(o, user)
-	key := folderSubject(mailbox, folder)
+	key := FolderSubject(mailbox, folder)
 	if strings.EqualFold(user, "default") || strings.EqualFold(user, "anonymous") || strings.EqualFold(user, "everyone") {
 		terms := auditTerms(65, user+" may read it")
 		if calendar(folder) {

@@ -50,7 +50,7 @@ func Stands(m *detect.Mailbox, f *tocsin.Finding) bool {
 		return len(forwardings(m)) > 0 && m.Settings[detect.ForwardingDeliver].Value == "false"
 	}
 	return slices.ContainsFunc(m.Grants, func(g detect.Grant) bool {
-		return g.Trustee == f.Cause && (g.Kind != detect.RightFolder && f.Subject == strings.ToLower(m.Address) || g.Kind == detect.RightFolder && f.Subject == folderSubject(m.Address, g.Folder))
+		return g.Trustee == f.Cause && (g.Kind != detect.RightFolder && f.Subject == strings.ToLower(m.Address) || g.Kind == detect.RightFolder && f.Subject == FolderSubject(m.Address, g.Folder))
 	})
 }
 
@@ -71,8 +71,8 @@ func mainAddress(o *detect.Org, name string) string {
 	return name
 }
 
-// folderSubject names a mailbox's folder in findings.
-func folderSubject(mailbox, folder string) string {
+// FolderSubject names a mailbox's folder in findings.
+func FolderSubject(mailbox, folder string) string {
 	return strings.ToLower(mailbox + ":" + strings.ReplaceAll(strings.Trim(folder, `\/ `), `\`, "/"))
 }
 
@@ -379,7 +379,7 @@ func judgeHeldFolder(o *detect.Org, m *detect.Mailbox, g *detect.Grant, meta *de
 	if !readRight(g.Value) {
 		return nil
 	}
-	subject := folderSubject(m.Address, g.Folder)
+	subject := FolderSubject(m.Address, g.Folder)
 	if g.Everyone() {
 		if meta.Name != folderOpenedToEveryone.Name {
 			return nil
