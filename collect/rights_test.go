@@ -10,6 +10,9 @@ import (
 	"tocsin.dev/detect"
 	"tocsin.dev/detect/rule"
 	"tocsin.dev/journal"
+	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
+	"tocsin.dev/stream"
 )
 
 // day is when what these tests tell of happens, before the clock's now.
@@ -181,4 +184,202 @@ func TestCover(t *testing.T) {
 		cover(40, 50)
 		is("after a gap", 40, 50)
 	})
+}
+
+// listens folds an audit record as the reader of the feed does: what the rules find on it is filed, and the state takes it in.
+func (b *bed) listens(rec *detect.Record) {
+	b.Helper()
+	b.st.Clock().Advance(time.Millisecond)
+	if err := b.st.UpdateTenant(b.Context(), b.tenant, func(t *store.Tenant) error {
+		r := newRun(t)
+		org, err := r.organisation(b.Context())
+		if err != nil {
+			return err
+		}
+		f := filing{t: t, now: org.Now}
+		if err := f.told(b.Context(), rule.Record(&org.Org, &detect.Memory{}, rec)); err != nil {
+			return err
+		}
+		if err := r.rights(b.Context(), rec); err != nil {
+			return err
+		}
+		return r.finish(b.Context())
+	}); err != nil {
+		b.Fatal(err)
+	}
+	if err := stream.Fold(b.Context(), b.st, "sweep", store.Lane(b.tenant), Sweep); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// TestOneFinding: a record, the state after it, a look that finds the same, and the record told again are one finding; it is
+// fixed when the cause is gone, and a late record of what is gone opens nothing.
+func TestOneFinding(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		people := b.settle("amy", "bob", "root")
+		all := func() []string {
+			return b.rows(`select rule, subject, cause, status, count from finding where tenant = $1 order by rule, subject`)
+		}
+		set := record("1", 1, "Set-Mailbox", "Identity", "amy", "ForwardingSmtpAddress", "smtp:eve@evil.example", "DeliverToMailboxAndForward", "False")
+		b.listens(set)
+		open := "mailbox-forwards-outside amy@x.example eve@evil.example open 1"
+		b.same("set", all(), open)
+		b.same("told again", b.since(func() { b.listens(set) }))
+		b.fold(b.item(kindRights, people[0], rightsSeen{Source: "export", At: at(5), Whole: []string{detect.RightForwarding}, Settings: detect.Forwards("eve@evil.example", "", false)}))
+		b.same("a look finds the same", all(), open)
+		body := b.rows(`select body from finding where tenant = $1`)[0]
+		if !strings.Contains(body, `"id":"1","source":"audit_log"`) || !strings.Contains(body, "no copy stays") {
+			b.Errorf("the finding does not rest on the record: %s", body)
+		}
+		b.want("the verdict", `select forwards, delegates, risky from mailbox_verdict where tenant = $1`, "outside 0 0")
+		b.want("the row", `select place, risk > 60 from mailbox_setting where tenant = $1 and name = 'forwarding_smtp'`, "outside 1")
+
+		b.listens(record("2", 6, "Set-Mailbox", "Identity", "amy", "ForwardingSmtpAddress", "$null"))
+		b.want("cleared", `select status from finding where tenant = $1 and rule = 'mailbox-forwards-outside'`, "fixed")
+		b.want("the verdict then", `select forwards from mailbox_verdict where tenant = $1`, "")
+		b.listens(record("3", 2, "Set-Mailbox", "Identity", "amy", "ForwardingSmtpAddress", "smtp:eve@evil.example"))
+		b.want("a late record", `select status, count from finding where tenant = $1 and rule = 'mailbox-forwards-outside'`, "fixed 1")
+		b.listens(record("4", 7, "Set-Mailbox", "Identity", "amy", "ForwardingSmtpAddress", "smtp:eve@evil.example"))
+		b.want("set again", `select status, count from finding where tenant = $1 and rule = 'mailbox-forwards-outside'`, "open 2")
+		b.exec(`delete from finding where tenant = $1`)
+
+		// What only the record's rule saw stays as long as the grant does, and the grant is not told beside it.
+		grant := record("5", 8, "Add-MailboxPermission", "Identity", "amy", "User", "bob", "AccessRights", "FullAccess")
+		b.listens(grant)
+		b.want("granted", `select rule, cause, status from finding where tenant = $1 and rule like 'mailbox-full%'`, "mailbox-full-access-granted bob@x.example open")
+		b.exec(`delete from finding where tenant = $1`)
+		if err := b.st.UpdateTenant(b.Context(), b.tenant, func(t *store.Tenant) error {
+			org, err := loadOrg(b.Context(), t)
+			if err != nil {
+				return err
+			}
+			f := filing{t: t, now: org.Now}
+			return f.told(b.Context(), []tocsin.Finding{{Rule: "delegation-to-look-alike", Person: people[0], Who: "amy@x.example", Subject: "amy@x.example", Cause: "bob@x.example", Severity: tocsin.High,
+				Evidence: []tocsin.Evidence{{ID: "5", Source: "audit_log"}}}})
+		}); err != nil {
+			b.Fatal(err)
+		}
+		b.fold(b.item(kindJudge, people[0], struct{}{}))
+		b.want("the weightier", `select rule, status from finding where tenant = $1 and person = '`+string(people[0])+`' and cause = 'bob@x.example'`, "delegation-to-look-alike open")
+		b.listens(record("6", 9, "Remove-MailboxPermission", "Identity", "amy", "User", "bob", "AccessRights", "FullAccess"))
+		b.want("taken away", `select rule, status from finding where tenant = $1 and cause = 'bob@x.example'`, "delegation-to-look-alike fixed")
+
+		b.listens(record("7", 10, "New-TransportRule", "Name", "Archive", "BlindCopyTo", "eve@evil.example"))
+		b.want("a mail flow rule", `select rule, subject, status, count from finding where tenant = $1 and rule like 'transport%'`, "transport-rule-takes-mail archive open 1")
+		b.want("its row", `select name, enabled, place, risk > 60 from mailflow_rule where tenant = $1`, "Archive 1 outside 1")
+		b.listens(record("8", 11, "Remove-TransportRule", "Identity", "Archive"))
+		b.want("removed", `select status from finding where tenant = $1 and rule = 'transport-rule-takes-mail'`, "fixed")
+		b.listens(record("9", 12, "Set-MailboxAuditBypassAssociation", "Identity", "bob", "AuditBypassEnabled", "True"))
+		b.want("bypass", `select subject, status, count from finding where tenant = $1 and rule = 'mailbox-audit-bypass'`, "bob@x.example open 1")
+		b.listens(record("10", 13, "Set-MailboxAuditBypassAssociation", "Identity", "bob", "AuditBypassEnabled", "False"))
+		b.want("no bypass", `select subject, status, count from finding where tenant = $1 and rule = 'mailbox-audit-bypass'`, "bob@x.example fixed 1")
+	})
+}
+
+// TestMailFlowInAnyOrder: of each parameter what was told last holds, and a rule is there unless its removal was told last.
+func TestMailFlowInAnyOrder(t *testing.T) {
+	list := []*detect.Record{
+		record("1", 1, "New-TransportRule", "Name", "Archive", "BlindCopyTo", "old@evil.example", "SentTo", "amy"),
+		record("2", 2, "Remove-TransportRule", "Identity", "Archive"),
+		record("3", 3, "New-TransportRule", "Name", "archive", "BlindCopyTo", "eve@evil.example"),
+		record("4", 4, "Set-TransportRule", "Identity", "Archive", "RedirectMessageTo", "mal@evil.example"),
+		record("5", 5, "Disable-TransportRule", "Identity", "Archive"),
+	}
+	first := ""
+	permutations(len(list), func(order []int) {
+		var f flowState
+		for _, i := range append(order, order[0]) {
+			for _, s := range rule.Rights(list[i]) {
+				for j := range s.MailFlow {
+					f.tell(&s, &s.MailFlow[j])
+				}
+			}
+		}
+		p := f.params()
+		got := fmt.Sprint(f.gone(), p["blindcopyto"].Value, p["redirectmessageto"].Value, p["sentto"].Value, p["enabled"].Value, p["blindcopyto"].Record, p["blindcopyto"].Since.Unix())
+		if first == "" {
+			first = got
+			if want := fmt.Sprint(0, "eve@evil.example", "mal@evil.example", "", "false", "3", at(3)/1000); got != want {
+				t.Fatalf("got %s, want %s", got, want)
+			}
+		}
+		if got != first {
+			t.Errorf("%v: %s, want %s", order, got, first)
+		}
+	})
+}
+
+// TestAdopted: what was told by a name before the directory told of anybody is theirs when it does.
+func TestAdopted(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		b.fold(b.tells(record("1", 1, "Set-Mailbox", "Identity", "amy", "ForwardingSmtpAddress", "smtp:eve@evil.example"))...)
+		b.want("it waits", `select name from rights_waiting where tenant = $1`, "amy")
+		cyd := b.settle("cyd")[0]
+		b.fold(b.tells(
+			record("2", 2, "Add-MailboxPermission", "Identity", "cyd", "User", "amy.alias@x.example", "AccessRights", "FullAccess"),
+			record("3", 3, "Remove-MailboxPermission", "Identity", "cyd", "User", "amy", "AccessRights", "FullAccess"),
+			record("4", 2, "Add-RecipientPermission", "Identity", "cyd", "Trustee", "Amy", "AccessRights", "SendAs"))...)
+		amy := b.settle("amy")[0]
+		b.want("nothing waits", `select name from rights_waiting where tenant = $1`)
+		b.want("hers", `select person, value from mailbox_setting where tenant = $1`, string(amy)+" eve@evil.example")
+		b.want("judged", `select person, status from finding where tenant = $1 and rule = 'mailbox-forwards-outside'`, string(amy)+" open")
+		b.want("a trustee", `select kind, trustee, removed > 0 from delegation where tenant = $1 and owner = '`+string(cyd)+`' order by kind`, "full_access "+string(amy)+" 1", "send_as "+string(amy)+" 0")
+	})
+}
+
+// BenchmarkRights folds 100,000 rights, ten over each of 10,000 mailboxes, then a look that finds the same.
+func BenchmarkRights(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		st := storetest.SQLite(b)
+		if err := st.Update(b.Context(), func(tx *store.Tx) error {
+			_, err := tx.Tenant(acme).Exec(b.Context(), `insert into tenant (tenant, name, created) values ($1, 'Acme', 1)`)
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
+		const n = 10_000
+		fold := func(items []journal.Item) {
+			f := &Fold{}
+			for len(items) > 0 {
+				k := min(400, len(items))
+				if err := st.Update(b.Context(), func(tx *store.Tx) error { return f.Step(b.Context(), tx, items[:k]) }); err != nil {
+					b.Fatal(err)
+				}
+				items = items[k:]
+			}
+		}
+		item := func(kind string, person tocsin.PersonID, body any) journal.Item {
+			raw, err := encode(body)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return journal.Item{Tenant: acme, Person: person, Kind: kind, At: 1, Body: raw}
+		}
+		people := []journal.Item{item(kindDomains, "", domainsSeen{Domains: []domainSeen{{Name: "x.example", Default: true}}})}
+		id := func(i int) tocsin.PersonID { return tocsin.NewPersonID(acme, fmt.Sprint("object-", i)) }
+		for i := range n {
+			a := fmt.Sprintf("p%d@x.example", i)
+			people = append(people, item(kindPerson, id(i), personSeen{Object: fmt.Sprint("object-", i), Name: a, UPN: a, Mail: a, Kind: "member", Enabled: yes()}))
+		}
+		fold(people)
+		look := func(at int64) (out []journal.Item) {
+			for i := range n {
+				s := rightsSeen{Source: "invoke_command", At: at, Whole: []string{detect.RightFullAccess}}
+				for j := range 10 {
+					s.Rights = append(s.Rights, detect.RightSeen{Trustee: fmt.Sprintf("p%d@x.example", (i+j+1)%n), Kind: detect.RightFullAccess, Levels: []string{"FullAccess"}})
+				}
+				out = append(out, item(kindRights, id(i), s))
+			}
+			return out
+		}
+		first, again := look(2), look(3)
+		b.StartTimer()
+		began := time.Now()
+		fold(first)
+		b.ReportMetric(float64(time.Since(began).Microseconds())/(10*n), "µs/right")
+		began = time.Now()
+		fold(again)
+		b.ReportMetric(float64(time.Since(began).Microseconds())/(10*n), "µs/right_again")
+	}
 }
