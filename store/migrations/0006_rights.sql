@@ -11,7 +11,7 @@ create index mailbox_setting_name on mailbox_setting (tenant, name, value);
 -- once it is removed. marks are what speaks against it, by a blank each.
 create table delegation (tenant text not null, owner text not null, kind text not null, folder text not null, trustee text not null, name text not null, path text not null default '', levels text not null, inherited boolean not null default false, at bigint not null, source text not null, record text not null default '', actor text not null default '', actor_kind text not null default '', since bigint not null default 0, first_seen bigint not null, removed bigint not null default 0, marks text not null default '', risk bigint not null default 0, primary key (tenant, owner, kind, folder, trustee));
 create index delegation_trustee on delegation (tenant, trustee, removed);
-create index delegation_risk on delegation (tenant, removed, risk);
+create index delegation_risk on delegation (tenant, removed, risk desc, owner, kind, folder, trustee);
 -- When a source was last asked for all of a kind that a mailbox has: times by kind.
 create table rights_look (tenant text not null, person text not null, source text not null, looks text not null, primary key (tenant, person, source));
 -- From when to when a source has told every change of a kind, in all mailboxes.
