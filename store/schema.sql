@@ -511,7 +511,7 @@ create table delegation (
 	risk bigint not null default 0,
 	primary key (tenant, owner, kind, folder, trustee)
 );
-create index delegation_risk on delegation (tenant, removed, risk);
+create index delegation_risk on delegation (tenant, removed, risk desc, owner, kind, folder, trustee);
 create index delegation_trustee on delegation (tenant, trustee, removed);
 
 -- When a source was last asked for all of a kind that a mailbox has: times by kind.
