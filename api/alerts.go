@@ -65,12 +65,7 @@ func (s *Service) ListChannels(ctx context.Context, in ListIn) (Page[Channel], e
 			snoozed, err := snoozesOf(ctx, t, s.now())
 			out := make([]Channel, len(list))
 			for i, c := range list {
-				out[i] = channelOf(c)
-				for _, z := range snoozed {
-					if z.Scope == notify.OfChannel && z.Value == c.ID {
-						out[i].Snoozed = z.Until
-					}
-				}
+				out[i] = snoozedUntil(channelOf(c), snoozed)
 			}
 			return out, err
 		}, func(c Channel) string { return c.ID })
@@ -81,8 +76,22 @@ func (s *Service) ListChannels(ctx context.Context, in ListIn) (Page[Channel], e
 func (s *Service) GetChannel(ctx context.Context, in ByID) (Channel, error) {
 	return owned(ctx, s, "channels get", in, s.st.View, func(ctx context.Context, t *store.Tenant, _ Caller) (Channel, error) {
 		c, err := notify.Get(ctx, t, in.ID)
-		return channelOf(c), err
+		if err != nil {
+			return Channel{}, err
+		}
+		snoozed, err := snoozesOf(ctx, t, s.now())
+		return snoozedUntil(channelOf(c), snoozed), err
 	})
+}
+
+// snoozedUntil is a channel with the end of its snooze.
+func snoozedUntil(c Channel, list []Snooze) Channel {
+	for _, z := range list {
+		if z.Scope == notify.OfChannel && z.Value == c.ID {
+			c.Snoozed = z.Until
+		}
+	}
+	return c
 }
 
 // CreateChannel makes a channel. A webhook's signing secret is in the answer, this once.

@@ -16,7 +16,9 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
+	"tocsin.dev/dial"
 	"tocsin.dev/graph"
+	"tocsin.dev/notify"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -51,7 +53,8 @@ func newSite(t testing.TB) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc := api.New(st, api.Options{Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
+	alerts := &notify.Alerts{Store: st, Keeper: keeper, Guard: &dial.Guard{}, SMTP: notify.SMTP{Host: "127.0.0.1", Port: 1, From: "tocsin@acme.example", TLS: notify.Plain}}
+	svc := api.New(st, api.Options{Alerts: alerts, Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
 		Test:   func(context.Context, string, tocsin.TenantID, string) error { return nil },
 		Limits: seedLimits,
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
