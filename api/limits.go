@@ -31,6 +31,7 @@ var limitTitles = map[string]string{
 	"subscriptions-tenant":    "Subscriptions to notifications, all apps",
 	"trace":                   "Message trace",
 	"activity":                "Management Activity API",
+	"exchange-administration": "Exchange administration",
 	"mailbox":                 "The busiest mailbox, requests",
 	"mailbox-at-once":         "The busiest mailbox, calls at once",
 	"mailbox-upload":          "The busiest mailbox, bytes sent",

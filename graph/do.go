@@ -143,7 +143,7 @@ func (c *Client) attempt(ctx context.Context, r request, bad string) (rep *reply
 }
 
 func (r request) ask(ctx context.Context) ask {
-	write := r.call.Method != http.MethodGet && r.call.Name != "batch"
+	write := r.call.Method != http.MethodGet && r.call.Name != "batch" && !r.call.Reads
 	a := ask{call: r.call.Name, kind: r.call.Kind, box: r.box, units: r.call.Units(), write: write, high: isHigh(ctx)}
 	if write && r.call.Kind == Mailbox {
 		a.bytes = len(r.body)

@@ -83,6 +83,7 @@ func (l Limits) OrDefaults() Limits {
 	count(&l.MailboxRequests, 10_000)
 	span(&l.MailboxWindow, 10*time.Minute)
 	count(&l.MailboxConcurrent, 4)
+	l.MailboxConcurrent = min(l.MailboxConcurrent, 200) // they are counted in a byte
 	count(&l.MailboxBackground, max(l.MailboxConcurrent-1, 1))
 	l.MailboxBackground = min(l.MailboxBackground, l.MailboxConcurrent)
 	count(&l.MailboxUpload, 150_000_000)
@@ -258,6 +259,10 @@ type limiter struct {
 	uploadWidth int64
 	boxTally    tally
 	uploadTally tally
+	byRequests  busiest
+	byBytes     busiest
+	boxBlocked  int64    // until when a 429 keeps any mailbox's calls off, Unix ns
+	atOnce      [256]int // how many mailboxes have so many calls under way
 	sweepAt     int64
 	blocked     int64 // until when a 429 that named no scope keeps the whole client off, Unix ns
 }
@@ -368,16 +373,16 @@ func (l *limiter) try(a ask, h *hold) (*ticket, time.Duration, bool) {
 	t := &ticket{ask: a, l: l}
 	if a.box != (boxKey{}) {
 		b := l.mailbox(a.box)
-		if !b.mayEnter(l.lim, a.high) {
+		if !b.mayEnter(&l.lim, a.high) {
 			h.on(&l.boxTally, a.high)
 			return nil, 0, false
 		}
-		b.enter(a.high)
+		b.enter(l, a.high)
 		t.box = b
 	}
 	if wait, by := l.take(t); wait > 0 {
 		if t.box != nil {
-			t.box.exit(l.lim, a.high)
+			t.box.exit(l, a.high)
 		}
 		h.on(by, a.high)
 		return nil, wait, false
@@ -423,9 +428,11 @@ func (l *limiter) take(t *ticket) (worst time.Duration, by *tally) {
 		}
 	}
 	t.units = max(t.units, l.costs[t.call])
-	consider(time.Duration(l.blocked-now), &l.scopes[all].tally)
 	for _, b := range counted(t.kind, t.write) {
 		s := l.scopes[b]
+		if b == all {
+			consider(time.Duration(l.blocked-now), &s.tally)
+		}
 		consider(s.wait(&l.lim, t.of(b), t.high, now), &s.tally)
 	}
 	if t.box != nil {
@@ -477,13 +484,15 @@ func (t *ticket) release(cost int) {
 	t.box.roll(now, l.boxWidth)
 	t.box.add(1)
 	l.boxTally.spent++
+	l.byRequests.note(t.ask.box, t.box.sum()+int(t.box.going), l.requestsOf)
 	if t.upload != nil {
 		t.upload.pending -= t.bytes
 		t.upload.roll(now, l.uploadWidth)
 		t.upload.add(t.bytes)
 		l.uploadTally.spent += int64(t.bytes)
+		l.byBytes.note(t.ask.box, t.upload.sum()+t.upload.pending, l.bytesOf)
 	}
-	t.box.exit(l.lim, t.high)
+	t.box.exit(l, t.high)
 }
 
 // told notes how much of its limit Graph says the app uses, 1 being all of it: others may use it too, or count otherwise. What we
@@ -518,6 +527,7 @@ func (l *limiter) throttled(a ask, after time.Duration, r Refusal) {
 	case a.box != (boxKey{}):
 		box := l.mailbox(a.box)
 		box.blocked = max(box.blocked, until)
+		l.boxBlocked = max(l.boxBlocked, until)
 		l.boxTally.throttled++
 		name = l.boxTally.name
 	case ok:

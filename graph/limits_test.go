@@ -153,7 +153,7 @@ func TestFourAtATimeOneForAPerson(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
 		b := l.boxes[box(7)]
-		if b.high != 0 || b.low != 0 || b.queue != nil {
+		if b.high != 0 || b.low != 0 || b.going != 0 || b.queue != nil {
 			t.Errorf("left over: %+v", b)
 		}
 	})
@@ -443,7 +443,7 @@ func TestLimiterUnderLoad(t *testing.T) {
 	}
 	wg.Wait()
 	for k, b := range l.boxes {
-		if b.high != 0 || b.low != 0 || b.queue != nil {
+		if b.high != 0 || b.low != 0 || b.going != 0 || b.queue != nil {
 			t.Errorf("mailbox %v: %+v", k, b)
 		}
 	}
@@ -465,4 +465,89 @@ func BenchmarkAcquire(b *testing.B) {
 			}
 		})
 	}
+}
+
+// A change of the directory counts in five limits, of the app, of the tenant and of both.
+func BenchmarkAcquireChange(b *testing.B) {
+	sh := NewShared(Limits{Requests: 1 << 30, DirectoryUnits: 1 << 30, DirectorySmallUnits: 1 << 30, DirectoryAppUnits: 1 << 30, DirectoryWrites: 1 << 30,
+		DirectoryAppWrites: 1 << 30, DirectoryTenantWrites: 1 << 30}, time.Now)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		l := sh.of(Global, "app", fmt.Sprint(rand.IntN(100)))
+		for pb.Next() {
+			tk, err := l.acquire(b.Context(), ask{call: "users.patch", kind: Directory, units: 1, write: true})
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			tk.release(1)
+		}
+	})
+}
+
+// BenchmarkUsage is what a look at the page or the metrics costs, with 100,000 mailboxes remembered.
+func BenchmarkUsage(b *testing.B) {
+	l := limiterOf(Limits{})
+	for range 100_000 {
+		tk, _, _ := l.try(ask{kind: Mailbox, box: box(rand.Uint64() | 1)}, &hold{})
+		tk.release(0)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(l.usage()) == 0 {
+			b.Fatal("nothing")
+		}
+	}
+}
+
+// The busiest mailbox is told, whichever it is among many, and another when it has become quiet.
+func TestTheBusiestMailboxIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limiterOf(Limits{})
+		call := func(n uint64, times int) {
+			for range times {
+				tk, _, ok := try(l, ask{kind: Mailbox, box: box(n)})
+				if !ok {
+					t.Fatal("it may not go")
+				}
+				tk.release(0)
+			}
+		}
+		for n := range uint64(2000) {
+			call(n+1, 2)
+		}
+		call(1777, 40)
+		for n := range uint64(2000) {
+			call(n+1, 1)
+		}
+		if u := useOf(t, l, "mailbox"); u.Used != 43 || u.Mailboxes != 2000 {
+			t.Errorf("%+v", u)
+		}
+		if k, _ := l.byRequests.top(l.requestsOf); k != box(1777) {
+			t.Errorf("the busiest is %v", k)
+		}
+		time.Sleep(12 * time.Minute)
+		if u := useOf(t, l, "mailbox"); u.Used != 0 {
+			t.Errorf("%+v", u)
+		}
+		for range 3 { // enough for old standings to be looked at again
+			for n := range uint64(200) {
+				call(n+3000, 1)
+			}
+		}
+		call(3000, 5)
+		if k, used := l.byRequests.top(l.requestsOf); k != box(3000) || used != 8 {
+			t.Errorf("the busiest is %v with %d", k, used)
+		}
+		tk, _, _ := try(l, ask{kind: Mailbox, box: box(1)})
+		tk2, _, _ := try(l, ask{kind: Mailbox, box: box(1)})
+		if u := useOf(t, l, "mailbox-at-once"); u.Used != 2 {
+			t.Errorf("%+v", u)
+		}
+		tk.release(0)
+		tk2.release(0)
+		if u := useOf(t, l, "mailbox-at-once"); u.Used != 0 {
+			t.Errorf("%+v", u)
+		}
+	})
 }

@@ -78,7 +78,7 @@ func (b *mailbox) wait(l *limiter, high bool, now int64) time.Duration {
 }
 
 // room says whether one more call fits beside those under way.
-func (b *mailbox) room(l Limits, high bool) bool {
+func (b *mailbox) room(l *Limits, high bool) bool {
 	if int(b.high)+int(b.low) >= l.MailboxConcurrent {
 		return false
 	}
@@ -86,19 +86,50 @@ func (b *mailbox) room(l Limits, high bool) bool {
 }
 
 // mayEnter is room, with nobody passed who came before.
-func (b *mailbox) mayEnter(l Limits, high bool) bool {
+func (b *mailbox) mayEnter(l *Limits, high bool) bool {
 	if b.queue != nil && (len(b.queue.high) > 0 || !high && len(b.queue.low) > 0) {
 		return false
 	}
 	return b.room(l, high)
 }
 
-func (b *mailbox) enter(high bool) {
+func (b *mailbox) enter(l *limiter, high bool) {
+	l.moved(b, 1)
 	if high {
 		b.high++
 	} else {
 		b.low++
 	}
+}
+
+// moved notes that a mailbox is about to have one call more, or less, under way.
+func (l *limiter) moved(b *mailbox, by int) {
+	n := b.high + b.low
+	if n > 0 {
+		l.atOnce[n]--
+	}
+	if n = uint8(int(n) + by); n > 0 {
+		l.atOnce[n]++
+	}
+}
+
+// requestsOf is what was asked of a mailbox in the window that runs, bytesOf what was sent to it.
+func (l *limiter) requestsOf(key boxKey) int {
+	b := l.boxes[key]
+	if b == nil {
+		return 0
+	}
+	b.roll(l.now().UnixNano(), l.boxWidth)
+	return b.sum() + int(b.going)
+}
+
+func (l *limiter) bytesOf(key boxKey) int {
+	u := l.uploads[key]
+	if u == nil {
+		return 0
+	}
+	u.roll(l.now().UnixNano(), l.uploadWidth)
+	return u.sum() + u.pending
 }
 
 // mailbox is the one of that key. mu is held.
@@ -115,8 +146,8 @@ func (l *limiter) mailbox(key boxKey) *mailbox {
 func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
 	l.mu.Lock()
 	b := l.mailbox(a.box)
-	if b.mayEnter(l.lim, a.high) {
-		b.enter(a.high)
+	if b.mayEnter(&l.lim, a.high) {
+		b.enter(l, a.high)
 		l.mu.Unlock()
 		return b, nil
 	}
@@ -144,9 +175,9 @@ func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
 	}
 	if i := slices.Index(*line, turn); i >= 0 {
 		*line = slices.Delete(*line, i, i+1)
-		b.settle(l.lim)
+		b.settle(l)
 	} else {
-		b.exit(l.lim, a.high) // the turn came together with the end of ctx
+		b.exit(l, a.high) // the turn came together with the end of ctx
 	}
 	return nil, err
 }
@@ -165,10 +196,11 @@ func (t *ticket) leave() {
 	}
 	t.l.mu.Lock()
 	defer t.l.mu.Unlock()
-	t.box.exit(t.l.lim, t.high)
+	t.box.exit(t.l, t.high)
 }
 
-func (b *mailbox) exit(l Limits, high bool) {
+func (b *mailbox) exit(l *limiter, high bool) {
+	l.moved(b, -1)
 	if high {
 		b.high--
 	} else {
@@ -178,7 +210,7 @@ func (b *mailbox) exit(l Limits, high bool) {
 }
 
 // settle hands free places to those who wait.
-func (b *mailbox) settle(l Limits) {
+func (b *mailbox) settle(l *limiter) {
 	for b.queue != nil {
 		high := len(b.queue.high) > 0
 		line := b.queue.line(high)
@@ -186,10 +218,10 @@ func (b *mailbox) settle(l Limits) {
 			b.queue = nil
 			return
 		}
-		if !b.room(l, high) {
+		if !b.room(&l.lim, high) {
 			return
 		}
-		b.enter(high)
+		b.enter(l, high)
 		close((*line)[0])
 		*line = (*line)[1:]
 	}

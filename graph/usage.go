@@ -24,7 +24,7 @@ type Use struct {
 	Blocked   time.Duration // how long a 429 still keeps calls off
 	Careful   time.Duration // how long a warning of Graph's still keeps the background below Caution
 	Mailboxes int           // that are remembered
-	Mailbox   string        // the user's id of the busiest; empty where it is not known by its id
+	Mailbox   string        // the user's id of the busiest; empty where it is not known by its id, and for those at once
 	Last      *Refusal      // the last 429
 }
 
@@ -99,22 +99,20 @@ func (l *limiter) boxUses(now int64) []Use {
 	in, upload := l.boxTally.use(), l.uploadTally.use()
 	in.Unit, in.Of, in.In, in.Mailboxes = "requests", l.lim.MailboxRequests, l.lim.MailboxWindow, len(l.boxes)
 	upload.Unit, upload.Of, upload.In, upload.Mailboxes = "bytes", l.lim.MailboxUpload, l.lim.MailboxUploadWindow, len(l.uploads)
+	in.Blocked = max(time.Duration(l.boxBlocked-now), 0)
 	once := Use{Limit: "mailbox-at-once", Unit: "places", Of: l.lim.MailboxConcurrent}
-	for k, b := range l.boxes {
-		b.roll(now, l.boxWidth)
-		if n := b.sum() + int(b.going); n > in.Used {
-			in.Used, in.Mailbox = n, k.String()
-		}
-		in.Blocked = max(in.Blocked, time.Duration(b.blocked-now))
-		if n := int(b.high) + int(b.low); n > once.Used {
-			once.Used, once.Mailbox = n, k.String()
+	for n, boxes := range l.atOnce {
+		if boxes > 0 {
+			once.Used = max(once.Used, int(n))
 		}
 	}
-	for k, u := range l.uploads {
-		u.roll(now, l.uploadWidth)
-		if n := u.sum() + u.pending; n > upload.Used {
-			upload.Used, upload.Mailbox = n, k.String()
-		}
+	for _, u := range []struct {
+		to  *Use
+		top *busiest
+		of  func(boxKey) int
+	}{{&in, &l.byRequests, l.requestsOf}, {&upload, &l.byBytes, l.bytesOf}} {
+		key, used := u.top.top(u.of)
+		u.to.Used, u.to.Mailbox = used, key.String()
 	}
 	out := []Use{in, once, upload}
 	for i := range out {

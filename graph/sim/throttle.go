@@ -206,7 +206,11 @@ type slots map[string]int
 
 // charge counts a call against its limits; done gives back what it held.
 func (s *Sim) charge(r *request, held slots) (done func(), bad *reply) {
-	if r.route.service != "" { // which count for themselves
+	switch r.route.service {
+	case "":
+	case "api":
+		return func() {}, s.chargeFeed(r)
+	default: // of Exchange's administration no limit is published
 		return func() {}, nil
 	}
 	of, write := r.route.class(), r.method != http.MethodGet
@@ -221,6 +225,27 @@ func (s *Sim) charge(r *request, held slots) (done func(), bad *reply) {
 		return s.chargeBox(r, held, now)
 	}
 	return func() {}, nil
+}
+
+// chargeFeed counts a call of the Management Activity API, which refuses in its own words.
+func (s *Sim) chargeFeed(r *request) *reply {
+	s.mu.RLock()
+	own := s.feed.PerMinute
+	s.mu.RUnlock()
+	l := s.limits
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.tenant {
+		if k.class == ofActivity && own > 0 {
+			k.of = own
+		}
+	}
+	if full, _ := l.spend(s.clock.Now(), ofActivity, 1, false, &r.part); full == nil {
+		return nil
+	}
+	s.counts.throttled.Add(1)
+	bad := refuseFeed(http.StatusForbidden, "AF429", "Too many requests. Method=%s, PublisherId=%s", lastPart(r.path), r.query.get("PublisherIdentifier"))
+	return &bad
 }
 
 // spend counts a call in every limit of its class, and gives the one that is full. part is the share that is used of the

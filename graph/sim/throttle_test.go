@@ -165,3 +165,18 @@ func TestClasses(t *testing.T) {
 		t.Errorf("a limit that is not there: %d", w.Code)
 	}
 }
+
+// The Management Activity API refuses with 403 and a code of its own; it is a limit like the others all the same.
+func TestTheFeedsLimit(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Feed: Feed{PerMinute: 3}})
+	call := &request{path: "feed/subscriptions/list", route: &route{service: "api", seen: &tally{}}}
+	for n := range 4 {
+		_, bad := p.s.charge(call, nil)
+		if (bad != nil) != (n == 3) || bad != nil && (bad.status != http.StatusForbidden || !strings.Contains(string(bad.body), "AF429")) {
+			t.Errorf("call %d: %+v", n, bad)
+		}
+	}
+	if l, all := p.limited("activity"); l.Of != 3 || l.Refused != 1 || l.Spent != 3 || all.Refused != 1 || all.Faults != 0 {
+		t.Errorf("%+v of %+v", l, all)
+	}
+}
