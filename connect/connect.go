@@ -217,6 +217,10 @@ func (n New) keepMore(ctx context.Context, t *store.Tenant, id string) error {
 	if _, err := t.Exec(ctx, `update connection set tier = $3, products = $4 where tenant = $1 and id = $2`, id, string(cmp.Or(n.Tier, Read)), string(products)); err != nil {
 		return err
 	}
+	// What was refused before may be granted now: it is asked again, and outweighs no grant until then.
+	if _, err := t.Exec(ctx, `update source set due = 0, failed = 0, because = '', mend = '' where tenant = $1 and failed > succeeded`); err != nil {
+		return err
+	}
 	if n.Consent == nil {
 		return nil
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // browser opens a page in headless Chromium, and fails the test for what the page writes to the console as an error.
-func browser(t *testing.T) context.Context {
+func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -29,6 +29,7 @@ func browser(t *testing.T) context.Context {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 900))
+	options = append(options, more...)
 	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, stop = chromedp.NewContext(ctx)
@@ -41,6 +42,9 @@ func browser(t *testing.T) context.Context {
 			}
 			if strings.Contains(m.Text, "Viewport size changed") {
 				continue // this test resizes the window in the middle of a transition
+			}
+			if strings.Contains(m.Text, "status of 422") {
+				continue // a form that was refused says so
 			}
 			if m.IsException() || m.Type == "error" {
 				t.Errorf("the console of %s: %s", m.URL, m.Text)

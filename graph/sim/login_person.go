@@ -337,7 +337,7 @@ func (s *Sim) adminConsent(w http.ResponseWriter, r *http.Request, tenant string
 		return
 	}
 	if !a.consents() {
-		s.page(w, http.StatusForbidden, approvalPage, map[string]any{"Name": a.Name, "UPN": a.UPN, "App": s.app.name})
+		s.page(w, http.StatusOK, approvalPage, map[string]any{"Name": a.Name, "UPN": a.UPN, "App": s.app.name})
 		return
 	}
 	if a.Tenant == s.cfg.Tenant {
@@ -376,7 +376,7 @@ func (s *Sim) page(w http.ResponseWriter, status int, t *template.Template, data
 }
 
 const pageHead = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Simulated sign-in</title><style>body{font:15px/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem;color:#222}
+<title>Simulated sign-in</title><link rel="icon" href="data:,"><style>body{font:15px/1.5 system-ui,sans-serif;max-width:30rem;margin:3rem auto;padding:0 1rem;color:#222}
 button{font:inherit;padding:.4rem .9rem;margin:.2rem 0;width:100%;text-align:left}label{display:block;padding:.1rem 0}.row button{width:auto}small{color:#555}</style>
 <p><small>Simulated Microsoft Entra ID</small></p>`
 
