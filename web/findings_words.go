@@ -26,6 +26,7 @@ func changeWord(c string) string {
 	if w, ok := map[string]string{
 		"raised": "Raised", "updated": "Seen anew", "fixed": "Fixed", "reopened": "Opened again", "open": "Set to open",
 		"in_work": "Taken into work", "accepted": "Accepted", "false_alarm": "Declared a false alarm", "assigned": "Assigned",
+		"revoke_sessions": "Sessions revoked", "disable_rule": "Rule disabled", "delete_rule": "Rule deleted", "enable_rule": "Rule enabled again", "restore_rule": "Rule restored",
 	}[c]; ok {
 		return w
 	}
@@ -36,8 +37,10 @@ func changeKnot(c string) string {
 	switch c {
 	case "raised", "reopened":
 		return "k-high"
-	case "fixed":
+	case "fixed", "revoke_sessions", "disable_rule", "delete_rule":
 		return "k-ok"
+	case "enable_rule", "restore_rule":
+		return "k-high"
 	case "in_work", "accepted", "false_alarm", "assigned", "open":
 		return "k-accent"
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -70,6 +71,11 @@ func (w *web) begin(rw http.ResponseWriter, r *http.Request, section, title stri
 }
 
 func (w *web) show(rw http.ResponseWriter, r *http.Request, p *page, h handler) {
+	if p.Tenant != nil { // before the page is made: what happens while it is made, and until it follows, is told to it
+		if after, _, err := w.svc.FollowFacts(r.Context(), api.FactsIn{Tenant: p.Tenant.ID}); err == nil {
+			p.Fact = strconv.FormatInt(after, 10)
+		}
+	}
 	c, err := h(rw, r, p)
 	switch {
 	case err != nil:

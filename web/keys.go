@@ -15,6 +15,7 @@ var keys = []struct {
 	{"Pause or go on live", []string{"p"}},
 	{"Go to overview", []string{"g", "o"}},
 	{"Go to findings", []string{"g", "f"}},
+	{"Go to actions", []string{"g", "a"}},
 	{"Go to rules", []string{"g", "r"}},
 	{"Go to mailboxes", []string{"g", "m"}},
 	{"Go to identities", []string{"g", "i"}},

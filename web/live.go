@@ -35,7 +35,7 @@ func (w *web) live(rw http.ResponseWriter, r *http.Request) {
 	}
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
-	in := api.FactsIn{Tenant: tocsin.TenantID(r.URL.Query().Get("tenant")), Last: r.Header.Get("Last-Event-ID")}
+	in := api.FactsIn{Tenant: tocsin.TenantID(r.URL.Query().Get("tenant")), After: r.URL.Query().Get("after"), Last: r.Header.Get("Last-Event-ID")}
 	after, facts, err := w.svc.FollowFacts(ctx, in)
 	if err != nil {
 		http.Error(rw, tocsin.AsProblem(err).What, api.StatusOf(err))

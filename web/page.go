@@ -19,6 +19,7 @@ type page struct {
 	Theme   string
 	Zone    string
 	Notice  *notice
+	Fact    string // the number of the tenant's last fact before the page was made; empty where it follows nothing
 }
 
 // notice is what a change answers on the next page.
@@ -106,6 +107,7 @@ type navItem struct{ Name, Section, Icon, Path string }
 var navItems = []navItem{
 	{"Overview", "overview", "overview", "overview"},
 	{"Findings", "findings", "findings", "findings"},
+	{"Actions", "actions", "actions", "actions"},
 	{"Rules and forwarding", "rules", "rules", "rules"},
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},
 	{"Identities", "identities", "identities", "identities"},

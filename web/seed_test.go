@@ -19,6 +19,7 @@ import (
 	"tocsin.dev/dial"
 	"tocsin.dev/graph"
 	"tocsin.dev/notify"
+	"tocsin.dev/remediate"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -66,6 +67,13 @@ func newSite(t testing.TB) *site {
 	s := &site{Server: srv, st: st, svc: svc, t: t}
 	s.Client = s.browser()
 	return s
+}
+
+// noWay is a desk that can plan, and whose tenants are connected to nothing.
+func noWay(st *store.Store) *remediate.Desk {
+	return &remediate.Desk{Store: st, Ways: func(context.Context, tocsin.TenantID, string) (string, string, *graph.Client, error) {
+		return "", "", nil, tocsin.Problemf(tocsin.Denied, "Grant it.", "The permission is not granted.")
+	}}
 }
 
 // browser is a client with cookies of its own.

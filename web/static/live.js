@@ -7,7 +7,7 @@ export function startLive(announce) {
   const pill = document.querySelector("[data-live-switch]");
   const part = () => document.getElementById("live-part");
   if (!pill) return;
-  let waiting = 0, timer = 0, first = 0, busy = false;
+  let waiting = 0, timer = 0, first = 0, busy = false, again = false;
   let paused = sessionStorage.getItem("live-paused") === "1";
 
   const show = (state) => {
@@ -26,13 +26,15 @@ export function startLive(announce) {
     const at = part();
     clearTimeout(timer);
     timer = first = 0;
-    if (!at || busy) return;
+    if (!at) return;
+    if (busy) { again = true; return; }
     busy = true;
     const had = new Set([...at.querySelectorAll("[data-key]")].map((e) => e.dataset.key));
     try {
       await htmx.ajax("GET", location.pathname + location.search, { source: at, target: at, select: "#live-part", swap: "outerMorph" });
     } finally {
       busy = false;
+      if (again) { again = false; timer = setTimeout(refresh, settle); } // what came while it was fetched
     }
     const fresh = [...(part()?.querySelectorAll("[data-key]") ?? [])].filter((e) => !had.has(e.dataset.key));
     for (const e of fresh) {

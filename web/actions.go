@@ -1,0 +1,334 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+	"tocsin.dev"
+	"tocsin.dev/api"
+	"tocsin.dev/remediate"
+)
+
+// actionsView is what the list of actions shows.
+type actionsView struct {
+	Query   url.Values
+	In      api.ActionsIn
+	Page    api.Page[api.Action]
+	Waiting []api.Action // for approval, on top of the first piece
+	Person  string       // the name of the person that is filtered by
+}
+
+// actionTabs are the ways of looking at actions.
+var actionTabs = []struct {
+	Name, Show string
+	States     []remediate.State
+}{
+	{"All", "", nil},
+	{"Waiting for approval", "waiting", []remediate.State{remediate.Waiting}},
+	{"Under way", "running", []remediate.State{remediate.Planned, remediate.Approved, remediate.Running, remediate.Done, remediate.Undoing}},
+	{"Done", "done", []remediate.State{remediate.Verified}},
+	{"Undone", "undone", []remediate.State{remediate.Undone}},
+	{"Not done", "failed", []remediate.State{remediate.Failed, remediate.Refused, remediate.Unknown, remediate.Cancelled}},
+}
+
+func (v actionsView) filtered() bool {
+	return v.Query.Get("show") != "" || v.Query.Get("kind") != "" || v.Query.Get("person") != "" || v.Query.Get("after") != ""
+}
+
+func (w *web) actions(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	q := r.URL.Query()
+	v := actionsView{Query: kept(r), In: api.ActionsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")}, Person: tocsin.PersonID(q.Get("person"))}}
+	for _, t := range actionTabs {
+		if t.Show == q.Get("show") {
+			v.In.State = t.States
+		}
+	}
+	if k := remediate.Kind(q.Get("kind")); k != "" {
+		v.In.Kind = []remediate.Kind{k}
+	}
+	var err error
+	if v.Page, err = w.svc.ListActions(r.Context(), v.In); err != nil {
+		return nil, err
+	}
+	if q.Get("after") == "" && q.Get("show") == "" {
+		waiting, err := w.svc.ListActions(r.Context(), api.ActionsIn{In: v.In.In, Paging: api.Paging{Limit: 20}, State: []remediate.State{remediate.Waiting}})
+		if err != nil {
+			return nil, err
+		}
+		v.Waiting = waiting.Items
+	}
+	if v.In.Person != "" {
+		v.Person = w.personName(r, p.Tenant.ID, v.In.Person)
+	}
+	return actionsPage(p, v), nil
+}
+
+func (w *web) action(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	d, err := w.svc.GetAction(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: r.PathValue("id")})
+	if err != nil {
+		return nil, err
+	}
+	p.Title = actWord(d.Kind)
+	return actionPage(p, d), nil
+}
+
+// planView is what the dry run shows before an action is asked for.
+type planView struct {
+	Ask  api.ActionNew
+	Plan api.ActionPlan
+	Rule *api.MailRuleDetail // as it was seen last
+	Of   string              // of an undo: the action's id
+	Key  string              // so that pressing twice asks once
+}
+
+// actionNew shows what an action would do, and asks for it.
+func (w *web) actionNew(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	q := r.URL.Query()
+	ask := api.ActionNew{Kind: remediate.Kind(q.Get("kind")), Person: tocsin.PersonID(q.Get("person")), Rule: q.Get("rule"), Finding: q.Get("finding"), Why: "dry run"}
+	plan, err := w.svc.PlanAction(r.Context(), api.PlanActionIn{In: api.In{Tenant: p.Tenant.ID}, Body: ask})
+	if err != nil {
+		return nil, err
+	}
+	v := planView{Ask: ask, Plan: plan, Key: tocsin.NewID()}
+	if ask.Kind.OnRule() {
+		d, err := w.svc.GetRule(r.Context(), api.RuleIn{ByPerson: api.ByPerson{In: api.In{Tenant: p.Tenant.ID}, Person: ask.Person}, ID: ask.Rule})
+		if err != nil {
+			return nil, err
+		}
+		v.Rule = &d
+	}
+	p.Title = actWord(ask.Kind)
+	return planPage(p, v), nil
+}
+
+// actionUndo shows what undoing an action would do, and asks for it.
+func (w *web) actionUndo(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	id := r.PathValue("id")
+	plan, err := w.svc.PlanUndo(r.Context(), api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: id}})
+	if err != nil {
+		return nil, err
+	}
+	p.Title = "Undo"
+	return planPage(p, planView{Plan: plan, Of: id, Key: tocsin.NewID()}), nil
+}
+
+// actionCreate asks for an action, and leads to where its progress shows.
+func (w *web) actionCreate(r *http.Request) (string, *notice, error) {
+	f, tenant := r.PostFormValue, tocsin.TenantID(r.PathValue("tenant"))
+	ask := api.ActionNew{Kind: remediate.Kind(f("kind")), Person: tocsin.PersonID(f("person")), Rule: f("rule"), Finding: f("finding"), Why: trim(f("why")), Seen: f("seen"), Force: f("force") == "yes"}
+	back := with(tenantAt(tenant, "actions", "new"), "kind", f("kind"), "person", f("person"), "rule", f("rule"), "finding", f("finding"))
+	a, err := w.svc.CreateAction(r.Context(), api.CreateActionIn{In: api.In{Tenant: tenant}, Key: api.Key{Key: f("key")}, Body: ask})
+	if err != nil {
+		return back, nil, err
+	}
+	return tenantAt(tenant, "actions", a.ID), asked(a), nil
+}
+
+// asked says what became of asking.
+func asked(a api.Action) *notice {
+	if a.State == remediate.Waiting {
+		return &notice{Kind: "good", What: "It is written down and waits for approval by a second person."}
+	}
+	return &notice{Kind: "good", What: "It is written down and goes ahead by itself."}
+}
+
+// actionDo decides an action, or undoes it.
+func (w *web) actionDo(r *http.Request) (string, *notice, error) {
+	f, tenant, id := r.PostFormValue, tocsin.TenantID(r.PathValue("tenant")), r.PathValue("id")
+	to := tenantAt(tenant, "actions", id)
+	at := api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: tenant}, ID: id}, Key: api.Key{Key: f("key")}}
+	in := api.ActionDecideIn{ByIDAct: at, Body: api.ActionNote{Note: trim(f("note"))}}
+	var err error
+	said := ""
+	switch r.PathValue("do") {
+	case "approve":
+		_, err = w.svc.ApproveAction(r.Context(), in)
+		said = "Approved: it goes ahead by itself."
+	case "refuse":
+		_, err = w.svc.RefuseAction(r.Context(), in)
+		said = "Refused: nothing is done."
+	case "cancel":
+		_, err = w.svc.CancelAction(r.Context(), in)
+		said = "Cancelled: nothing is done."
+	case "undo":
+		a, err := w.svc.UndoAction(r.Context(), api.UndoIn{ByIDAct: at, Body: api.UndoNew{Why: trim(f("why")), Force: f("force") == "yes"}})
+		if err != nil {
+			return tenantAt(tenant, "actions", id, "undo"), nil, err
+		}
+		return tenantAt(tenant, "actions", a.ID), asked(a), nil
+	default:
+		return to, nil, tocsin.Problemf(tocsin.NotFound, "Use the buttons of the page.", "There is nothing of that name to do.")
+	}
+	if err != nil {
+		return to, nil, err
+	}
+	return to, &notice{Kind: "good", What: said}, nil
+}
+
+func (w *web) response(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	s, err := w.svc.GetResponse(r.Context(), api.In{Tenant: p.Tenant.ID})
+	if err != nil {
+		return nil, err
+	}
+	return responsePage(p, s), nil
+}
+
+func (w *web) responseSet(r *http.Request) (string, *notice, error) {
+	tenant := tocsin.TenantID(r.PathValue("tenant"))
+	to := tenantAt(tenant, "settings", "response")
+	n := api.ResponseNew{Approval: r.PostFormValue("approval"), Kinds: r.PostForm["kinds"]}
+	var bad error
+	number := func(name string) int {
+		v, err := strconv.Atoi(trim(r.PostFormValue(name)))
+		if err != nil {
+			bad = tocsin.Problemf(tocsin.Invalid, "Give a whole number; 0 is no limit.", "That is not a number.")
+		}
+		return v
+	}
+	n.PerHour, n.AtOnce = number("per_hour"), number("at_once")
+	n.Version = int64(number("version"))
+	if bad != nil {
+		return to, nil, bad
+	}
+	for _, line := range strings.FieldsFunc(r.PostFormValue("spared"), func(c rune) bool { return c == '\n' || c == ',' || c == ';' || c == '\r' }) {
+		if line = trim(line); line != "" {
+			n.Spared = append(n.Spared, line)
+		}
+	}
+	_, err := w.svc.SetResponse(r.Context(), api.SetResponseIn{In: api.In{Tenant: tenant}, Body: n})
+	return to, &notice{Kind: "good", What: "The settings hold from now on, also for what waits."}, err
+}
+
+// actWord is what an action does, as a button or a heading says it.
+func actWord(k remediate.Kind) string {
+	if w, ok := map[remediate.Kind]string{remediate.RevokeSessions: "Revoke sessions", remediate.DisableRule: "Disable the rule", remediate.DeleteRule: "Delete the rule",
+		remediate.EnableRule: "Enable the rule again", remediate.RestoreRule: "Restore the rule"}[k]; ok {
+		return w
+	}
+	return sentence(string(k))
+}
+
+// kindMeans says in a phrase what an action is for.
+func kindMeans(k remediate.Kind) string {
+	return map[remediate.Kind]string{
+		remediate.RevokeSessions: "Signs the person out everywhere. Cannot be undone.",
+		remediate.DisableRule:    "The rule stays, and no longer runs. Can be undone.",
+		remediate.DeleteRule:     "The rule goes, and is kept here. Can be undone.",
+	}[k]
+}
+
+func kindIcon(k remediate.Kind) string {
+	switch k {
+	case remediate.RevokeSessions:
+		return "leave"
+	case remediate.DisableRule:
+		return "pause"
+	case remediate.DeleteRule:
+		return "trash"
+	}
+	return "undo"
+}
+
+// actionState is a state's shape and word.
+func actionState(s remediate.State) (kind, word string) {
+	w, ok := map[remediate.State][2]string{
+		remediate.Planned: {"busy", "Planned"}, remediate.Waiting: {"part", "Waiting for approval"}, remediate.Approved: {"busy", "Approved"}, remediate.Running: {"busy", "Running"},
+		remediate.Done: {"busy", "Done, being verified"}, remediate.Verified: {"ok", "Verified"}, remediate.Undoing: {"busy", "Being undone"}, remediate.Undone: {"off", "Undone"},
+		remediate.Failed: {"bad", "Failed"}, remediate.Refused: {"off", "Refused"}, remediate.Unknown: {"unknown", "Outcome unknown"}, remediate.Cancelled: {"off", "Cancelled"},
+	}[s]
+	if !ok {
+		return "unknown", sentence(string(s))
+	}
+	return w[0], w[1]
+}
+
+// actionStep is a step of an action's way, for the bar; the states on it in order.
+type actionStep struct {
+	Word   string
+	States []remediate.State
+}
+
+// actionSteps is the way of an action, with approval where it needs one.
+func actionSteps(d api.ActionDetail) []actionStep {
+	steps := []actionStep{{"Planned", []remediate.State{remediate.Planned}}}
+	if d.Plan.Approval {
+		steps = append(steps, actionStep{"Approval", []remediate.State{remediate.Waiting}})
+	}
+	steps = append(steps, actionStep{"Approved", []remediate.State{remediate.Approved}}, actionStep{"Running", []remediate.State{remediate.Running}},
+		actionStep{"Done", []remediate.State{remediate.Done}}, actionStep{"Verified", []remediate.State{remediate.Verified}})
+	switch d.State {
+	case remediate.Undoing, remediate.Undone:
+		_, word := actionState(d.State)
+		steps = append(steps, actionStep{word, []remediate.State{d.State}})
+	case remediate.Failed, remediate.Refused, remediate.Unknown, remediate.Cancelled:
+		_, word := actionState(d.State)
+		came := []actionStep{}
+		for _, s := range steps {
+			if slices.ContainsFunc(d.History, func(h api.ActionChange) bool { return has(s.States, remediate.State(h.Change)) }) {
+				came = append(came, s)
+			}
+		}
+		steps = append(came, actionStep{word, []remediate.State{d.State}})
+	}
+	return steps
+}
+
+// actionChangeWord is a line of an action's history.
+func actionChangeWord(c string) string {
+	if w, ok := map[string]string{"planned": "Asked for", "waiting_approval": "Waits for approval", "sending": "Sent to Microsoft", "throttled": "Microsoft asked to wait", "no_answer": "No answer",
+		"reading_back": "Not shown yet", "held": "Held back", "done": "Accepted", "verified": "Verified by reading back", "running": "Begun", "undoing": "Being undone"}[c]; ok {
+		return w
+	}
+	return sentence(c)
+}
+
+func actionKnot(c string) string {
+	switch c {
+	case "verified", "undone":
+		return "k-ok"
+	case "failed", "unknown":
+		return "k-critical"
+	case "waiting_approval", "throttled", "no_answer", "held", "refused", "cancelled":
+		return "k-high"
+	case "approved", "sending", "done":
+		return "k-accent"
+	}
+	return ""
+}
+
+func planTarget(p *page, v planView) string {
+	if v.Of != "" {
+		return p.at("actions", v.Of, "undo")
+	}
+	return p.at("actions")
+}
+
+// planBack is where one came from.
+func planBack(p *page, v planView) string {
+	switch {
+	case v.Of != "":
+		return p.at("actions", v.Of)
+	case v.Ask.Finding != "":
+		return p.at("findings", v.Ask.Finding)
+	case v.Ask.Rule != "":
+		return p.at("rules", string(v.Ask.Person), v.Ask.Rule)
+	}
+	return p.at("identities", string(v.Ask.Person))
+}
+
+// actLink leads to the dry run of an act.
+func actLink(p *page, a api.Act, person tocsin.PersonID, rule, finding string) string {
+	if !a.Kind.OnRule() {
+		rule = ""
+	}
+	return with(p.at("actions", "new"), "kind", string(a.Kind), "person", string(person), "rule", rule, "finding", finding)
+}
+
+// ruleActs are the acts on a rule's own page: those on the rule. A rule that is gone has none.
+func ruleActs(acts []api.Act) []api.Act {
+	return slices.DeleteFunc(slices.Clone(acts), func(a api.Act) bool { return !a.Kind.OnRule() })
+}
