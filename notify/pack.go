@@ -42,6 +42,15 @@ type queued struct {
 // pack puts the alerts of a channel that may go out into messages. What is overtaken is dropped, what must wait says why.
 func (a *Alerts) pack(ctx context.Context, tx *store.Tx, c *Channel) error {
 	owner, now := tx.Tenant(c.Owner), tx.Clock().Now()
+	// The channel's row is taken first, so that of two that pack the second finds what the first has left.
+	if n, err := owner.Exec(ctx, `update channel set failures = failures where tenant = $1 and id = $2`, c.ID); err != nil || n == 0 {
+		return err
+	}
+	held, err := Get(ctx, owner, c.ID)
+	if err != nil {
+		return err
+	}
+	*c = held // as it is now
 	all, err := waitingFor(ctx, owner, c.ID, now)
 	if err != nil || len(all) == 0 {
 		return err
