@@ -63,7 +63,7 @@ type Message struct {
 	Findings []Finding
 	Total    int
 	By       map[tocsin.Severity]int // of Total
-	First    bool                    // a tenant's first sync
+	First    bool                    // some of them are of a tenant's first sync
 	More     string                  // the page with all of them
 }
 

@@ -289,7 +289,7 @@ func (a *Alerts) load(ctx context.Context, owner *store.Tenant, id, kind string,
 		return nil, nil, err
 	}
 	rows.Close()
-	m.First = early > 0 && early == m.Total
+	m.First = early > 0
 	bodies, err := owner.Query(ctx, `select body from alert where tenant = $1 and message = $2 order by severity_rank desc, id limit $3`, id, listed)
 	if err != nil {
 		return nil, nil, err
