@@ -161,6 +161,9 @@ func Explain(err error) *tocsin.Problem {
 
 func explain(err error) *tocsin.Problem {
 	if e, ok := errors.AsType[*graph.Throttled](err); ok {
+		if e.Ours && !e.Asked {
+			return tocsin.Problemf(tocsin.Throttled, "Nothing to do: it goes on by itself. Connections → Limits shows how near each limit is.", "Reading waits %s, so as not to pass a limit of Microsoft's.", max(e.After.Round(time.Second), time.Second))
+		}
 		return tocsin.Problemf(tocsin.Throttled, "Nothing to do: it goes on by itself.", "Microsoft Graph asked to wait %s.", max(e.After.Round(time.Second), time.Second))
 	}
 	if e, ok := errors.AsType[*graph.Denied](err); ok {

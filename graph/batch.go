@@ -162,7 +162,9 @@ func (b *batch) late(ctx context.Context, it *item, wait time.Duration) bool {
 	if wait <= b.c.limits.lim.MaxWait && inTime(ctx, wait) {
 		return false
 	}
-	b.results[it.i].Err = &Throttled{Where: Where{Call: it.r.call.Name}, After: wait, Limit: b.c.limits.refuse(&it.hold), Ours: true}
+	e := b.c.limits.refuse(&it.hold, wait)
+	e.Call = it.r.call.Name
+	b.results[it.i].Err = e
 	return true
 }
 

@@ -27,6 +27,7 @@ type Throttled struct {
 	After time.Duration // from now
 	Limit string        // which, as Use.Limit; empty when only Graph knows
 	Ours  bool          // we held it back; Graph was not asked
+	Asked bool          // Ours, because Graph had refused others before and asked to wait so long
 
 	guess bool // Graph did not say how long: each further try waits longer
 }

@@ -179,7 +179,7 @@ func (sh *Shared) of(cloud Cloud, app, tenant string) *limiter {
 	}
 	l := &limiter{Shared: sh, app: app, tenant: tenant, last: map[string]Refusal{}, boxes: map[boxKey]*mailbox{}, uploads: map[boxKey]*upload{},
 		boxWidth: width(sh.lim.MailboxWindow), uploadWidth: width(sh.lim.MailboxUploadWindow)}
-	l.boxTally.name, l.uploadTally.name = "mailbox", "mailbox-upload"
+	l.boxTally.name, l.onceTally.name, l.uploadTally.name = "mailbox", "mailbox-at-once", "mailbox-upload"
 	for _, from := range []struct {
 		rows  map[string]*row
 		key   string
@@ -258,6 +258,7 @@ type limiter struct {
 	boxWidth    int64
 	uploadWidth int64
 	boxTally    tally
+	onceTally   tally
 	uploadTally tally
 	byRequests  busiest
 	byBytes     busiest
@@ -299,6 +300,7 @@ type hold struct {
 	at    *tally
 	since time.Time
 	high  bool
+	asked bool // by Graph
 }
 
 // on notes that one waits at t; off that one no longer does.
@@ -335,16 +337,16 @@ func (l *limiter) letGo(h *hold) {
 }
 
 // refuse ends the wait of one that is turned away, and says which limit did it.
-func (l *limiter) refuse(h *hold) string {
+func (l *limiter) refuse(h *hold, wait time.Duration) *Throttled {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	name := ""
+	e := &Throttled{After: wait, Ours: true, Asked: h.asked}
 	if h.at != nil {
-		name = h.at.name
+		e.Limit = h.at.name
 		h.at.refused++
 	}
 	h.off()
-	return name
+	return e
 }
 
 // acquire waits until the call may go. The error is ctx's, or *Throttled when it would take longer than ctx or MaxWait allow.
@@ -374,17 +376,18 @@ func (l *limiter) try(a ask, h *hold) (*ticket, time.Duration, bool) {
 	if a.box != (boxKey{}) {
 		b := l.mailbox(a.box)
 		if !b.mayEnter(&l.lim, a.high) {
-			h.on(&l.boxTally, a.high)
+			h.on(&l.onceTally, a.high)
 			return nil, 0, false
 		}
 		b.enter(l, a.high)
 		t.box = b
 	}
-	if wait, by := l.take(t); wait > 0 {
+	if wait, by, asked := l.take(t); wait > 0 {
 		if t.box != nil {
 			t.box.exit(l, a.high)
 		}
 		h.on(by, a.high)
+		h.asked = asked
 		return nil, wait, false
 	}
 	h.off()
@@ -398,7 +401,7 @@ func (l *limiter) spend(ctx context.Context, t *ticket) error {
 	defer l.letGo(&h)
 	for {
 		l.mu.Lock()
-		wait, by := l.take(t)
+		wait, by, asked := l.take(t)
 		if wait <= 0 {
 			l.mu.Unlock()
 			return nil
@@ -410,7 +413,7 @@ func (l *limiter) spend(ctx context.Context, t *ticket) error {
 		h.on(by, t.high)
 		l.mu.Unlock()
 		if late {
-			return &Throttled{After: wait, Limit: by.name, Ours: true}
+			return &Throttled{After: wait, Limit: by.name, Ours: true, Asked: asked}
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return err
@@ -418,32 +421,33 @@ func (l *limiter) spend(ctx context.Context, t *ticket) error {
 	}
 }
 
-// take spends in every window the call counts in, or in none and says how long to wait and for which. mu is held.
-func (l *limiter) take(t *ticket) (worst time.Duration, by *tally) {
+// take spends in every window the call counts in, or in none and says how long to wait, for which, and whether because Graph
+// asked for it. mu is held.
+func (l *limiter) take(t *ticket) (worst time.Duration, by *tally, asked bool) {
 	now := l.now().UnixNano()
 	l.sweep(now)
-	consider := func(d time.Duration, at *tally) {
+	consider := func(d time.Duration, at *tally, blocked int64) {
 		if d > worst {
-			worst, by = d, at
+			worst, by, asked = d, at, int64(d) == blocked-now
 		}
 	}
 	t.units = max(t.units, l.costs[t.call])
 	for _, b := range counted(t.kind, t.write) {
 		s := l.scopes[b]
 		if b == all {
-			consider(time.Duration(l.blocked-now), &s.tally)
+			consider(time.Duration(l.blocked-now), &s.tally, l.blocked)
 		}
-		consider(s.wait(&l.lim, t.of(b), t.high, now), &s.tally)
+		consider(s.wait(&l.lim, t.of(b), t.high, now), &s.tally, s.blocked)
 	}
 	if t.box != nil {
-		consider(t.box.wait(l, t.high, now), &l.boxTally)
+		consider(t.box.wait(l, t.high, now), &l.boxTally, t.box.blocked)
 		if t.bytes > 0 {
 			t.upload = l.upload(t.ask.box)
-			consider(t.upload.wait(l, t.bytes, t.high, now), &l.uploadTally)
+			consider(t.upload.wait(l, t.bytes, t.high, now), &l.uploadTally, 0)
 		}
 	}
 	if worst > 0 {
-		return worst, by
+		return worst, by, asked
 	}
 	for _, b := range counted(t.kind, t.write) {
 		l.scopes[b].pending += t.of(b)
@@ -454,7 +458,7 @@ func (l *limiter) take(t *ticket) (worst time.Duration, by *tally) {
 			t.upload.pending += t.bytes
 		}
 	}
-	return 0, nil
+	return 0, nil, false
 }
 
 // release ends the call; the mailbox's next in line may go. cost is what Graph said it cost in resource units, 0 if it did not.

@@ -330,12 +330,14 @@ func TestHeldBackNoLongerThanCanBeWaited(t *testing.T) {
 		defer cancel()
 		now := time.Now()
 		_, err := l.acquire(ctx, k)
-		if e := as[*Throttled](t, err); !e.Ours || e.Limit != "reports" || e.After < 50*time.Second || time.Since(now) != 0 {
+		if e := as[*Throttled](t, err); !e.Ours || e.Asked || e.Limit != "reports" || e.After < 50*time.Second || time.Since(now) != 0 {
 			t.Errorf("%+v after %s", e, time.Since(now))
 		}
 		l.throttled(k, time.Hour, Refusal{})
 		_, err = l.acquire(t.Context(), k)
-		as[*Throttled](t, err)
+		if e := as[*Throttled](t, err); !e.Ours || !e.Asked {
+			t.Errorf("it is not said that Graph asked for it: %+v", e)
+		}
 		ended, end := context.WithCancel(t.Context())
 		end()
 		l2 := limiterOf(Limits{Reports: 1})

@@ -158,7 +158,7 @@ func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
 	line := b.queue.line(a.high)
 	*line = append(*line, turn)
 	var h hold
-	h.on(&l.boxTally, a.high)
+	h.on(&l.onceTally, a.high)
 	l.mu.Unlock()
 
 	var err error

@@ -96,11 +96,11 @@ func (t *tally) use() Use {
 
 // boxUses are the mailboxes' limits, each of the mailbox that is nearest to it.
 func (l *limiter) boxUses(now int64) []Use {
-	in, upload := l.boxTally.use(), l.uploadTally.use()
+	in, once, upload := l.boxTally.use(), l.onceTally.use(), l.uploadTally.use()
 	in.Unit, in.Of, in.In, in.Mailboxes = "requests", l.lim.MailboxRequests, l.lim.MailboxWindow, len(l.boxes)
 	upload.Unit, upload.Of, upload.In, upload.Mailboxes = "bytes", l.lim.MailboxUpload, l.lim.MailboxUploadWindow, len(l.uploads)
 	in.Blocked = max(time.Duration(l.boxBlocked-now), 0)
-	once := Use{Limit: "mailbox-at-once", Unit: "places", Of: l.lim.MailboxConcurrent}
+	once.Unit, once.Of, once.Spent = "places", l.lim.MailboxConcurrent, in.Spent
 	for n, boxes := range l.atOnce {
 		if boxes > 0 {
 			once.Used = max(once.Used, int(n))

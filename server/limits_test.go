@@ -64,6 +64,59 @@ func aDay(t *testing.T, users int, step time.Duration) {
 	whatTheServerSays(t, s, conn, users)
 }
 
+// TestAFirstSyncUnderTightLimits: where what is allowed is far less than what is to be asked, calls wait and none is refused,
+// while people get what is kept for them.
+func TestAFirstSyncUnderTightLimits(t *testing.T) {
+	w, err := sim.New(sim.Config{Users: 200, Seed: 5, Quiet: true, Latency: 20 * time.Millisecond, Limits: sim.Limits{Global: 300, Directory: 60}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	c := settings(t)
+	c.Database, c.Every = storetest.SQLiteAddress(t), Defaults().Every
+	c.Limits = Limits{Requests: 300, DirectoryUnits: 60}
+	s := startAt(t, c, Options{HTTP: w.Client(), Clock: w.Clock()})
+	conn := join(t, s, w)
+	ctx, end := context.WithCancel(graph.WithPriority(t.Context(), graph.High))
+	asked := make(chan int)
+	go func() {
+		n := 0
+		defer func() { asked <- n }()
+		for pause(ctx, time.Second) {
+			gc, err := s.Connections.Client(ctx, conn)
+			if err == nil {
+				err = gc.Get(ctx, "organization.list", nil, nil)
+			}
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Error(err)
+				}
+				return
+			}
+			n++
+		}
+	}()
+	syncedIn(t, 3*time.Minute, s, conn.Tenant)
+	end()
+	people := <-asked
+	got := w.Limited()
+	if got.Refused+got.Faults > 0 {
+		t.Errorf("the simulator had to answer 429: %+v", got)
+	}
+	uses, err := s.Connections.Usage(t.Context(), conn.Tenant, conn.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := map[string]int64{}
+	for _, u := range uses {
+		held[u.Limit] = u.Waits
+	}
+	t.Logf("%d calls, %d for people; held back: %v", got.Limits[0].Spent, people, held)
+	if held["all"] == 0 || people == 0 {
+		t.Errorf("held back %v, %d calls for people: the limits were not met", held, people)
+	}
+}
+
 // startAt is start with options.
 func startAt(t testing.TB, c Config, o Options) *Server {
 	t.Helper()
