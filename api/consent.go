@@ -245,10 +245,11 @@ func (s *Service) FinishConsent(ctx context.Context, in FinishConsentIn) (Consen
 	}
 	b := in.Body
 	step, err := s.o.Connections.FinishConsent(ctx, who, connect.Answer{State: b.State, Code: b.Code, Tenant: b.Tenant, AdminConsent: b.AdminConsent, Error: b.Error, Description: b.Description}, mayConnect(c))
-	if err != nil || step.Next != "" {
-		return ConsentStep{Next: step.Next}, err
+	out := ConsentStep{Next: step.Next, Tenant: step.Connection.Tenant, Connection: step.Connection.ID, Begun: &ConsentNew{Tier: string(step.Begin.Tier), Tenant: step.Begin.Tenant}}
+	for _, p := range step.Begin.Products {
+		out.Begun.Products = append(out.Begun.Products, string(p))
 	}
-	return ConsentStep{Tenant: step.Connection.Tenant, Connection: step.Connection.ID}, nil
+	return out, err
 }
 
 // consentsOf fills in who consented to connections, and for what they are.
@@ -359,6 +360,7 @@ type ConsentStep struct {
 	Next       string          `json:"next,omitempty"`
 	Tenant     tocsin.TenantID `json:"tenant,omitempty"`
 	Connection string          `json:"connection,omitempty"`
+	Begun      *ConsentNew     `json:"begun,omitempty"` // with what it was begun
 }
 
 // RegistrationsIn lists app registrations.

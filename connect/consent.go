@@ -54,6 +54,7 @@ type Answer struct {
 
 // Step is what comes of an answer: another address to go to, or a connection.
 type Step struct {
+	Begin      Begin // what was begun, where the answer belongs to something, also with an error
 	Next       string
 	Connection Connection
 }
@@ -155,48 +156,51 @@ func (s *Connections) FinishConsent(ctx context.Context, who Asker, a Answer, ma
 	if err != nil {
 		return Step{}, err
 	}
+	step := Step{Begin: u.Begin}
 	if a.Error != "" {
-		return Step{}, asProblem(graph.RedirectRefusal(a.Error, a.Description))
+		return step, asProblem(graph.RedirectRefusal(a.Error, a.Description))
 	}
 	r, n, err := s.registered(ctx, u.Begin.Tier)
 	if err != nil {
-		return Step{}, err
+		return step, err
 	}
 	if r.Client != u.Client {
-		return Step{}, tocsin.Problemf(tocsin.Conflict, "Begin again.", "Another app registration was entered meanwhile.")
+		return step, tocsin.Problemf(tocsin.Conflict, "Begin again.", "Another app registration was entered meanwhile.")
 	}
 	if u.Step == stepSignIn {
-		return s.signedIn(ctx, who, u, a, n, may)
+		step.Next, err = s.signedIn(ctx, who, u, a, n, may)
+	} else {
+		step.Connection, err = s.consented(ctx, who, u, a, n, may)
 	}
-	return s.consented(ctx, who, u, a, n, may)
+	return step, err
 }
 
 // signedIn is the first way back: the code is redeemed for who signed in, who is sent on to consent.
-func (s *Connections) signedIn(ctx context.Context, who Asker, u underWay, a Answer, n New, may func(tocsin.TenantID) error) (Step, error) {
+func (s *Connections) signedIn(ctx context.Context, who Asker, u underWay, a Answer, n New, may func(tocsin.TenantID) error) (string, error) {
 	n.Tenant = graph.AnyOrganization
 	if u.Begin.Tenant != "" {
 		n.Tenant = u.Begin.Tenant
 	}
 	gc, err := s.open(n, nil)
 	if err != nil {
-		return Step{}, err
+		return "", err
 	}
 	u.Person, err = gc.Redeem(ctx, a.Code, graph.SignInProof{Redirect: u.Begin.Redirect, Nonce: u.Nonce, Verifier: u.Verifier})
 	if err != nil {
-		return Step{}, entered(asProblem(err))
+		return "", entered(asProblem(err))
 	}
 	if _, err := uuid.Parse(u.Begin.Tenant); err == nil && u.Begin.Tenant != u.Person.Tenant {
-		return Step{}, otherTenant(u.Begin.Tenant, u.Person.Tenant)
+		return "", otherTenant(u.Begin.Tenant, u.Person.Tenant)
 	}
 	if err := may(tocsin.TenantID(u.Person.Tenant)); err != nil {
-		return Step{}, err
+		return "", err
 	}
 	u.Step, u.Nonce, u.Verifier = stepConsent, "", ""
 	state, err := s.leave(ctx, who, u)
 	if err != nil {
-		return Step{}, err
+		return "", err
 	}
-	return Step{Next: graph.ConsentAddress(cloudOf(n), u.Person.Tenant, n.Client, u.Begin.Redirect, state)}, nil
+	return graph.ConsentAddress(cloudOf(n), u.Person.Tenant, n.Client, u.Begin.Redirect, state), nil
 }
 
 func otherTenant(want, got string) error {
@@ -204,24 +208,23 @@ func otherTenant(want, got string) error {
 }
 
 // consented is the second way back: what the address claims must agree with who signed in, and is then proven.
-func (s *Connections) consented(ctx context.Context, who Asker, u underWay, a Answer, n New, may func(tocsin.TenantID) error) (Step, error) {
+func (s *Connections) consented(ctx context.Context, who Asker, u underWay, a Answer, n New, may func(tocsin.TenantID) error) (Connection, error) {
 	if !strings.EqualFold(a.AdminConsent, "true") {
-		return Step{}, asProblem(graph.RedirectRefusal("access_denied", ""))
+		return Connection{}, asProblem(graph.RedirectRefusal("access_denied", ""))
 	}
 	if !strings.EqualFold(a.Tenant, u.Person.Tenant) {
 		said := a.Tenant
 		if _, err := uuid.Parse(said); err != nil {
 			said = "no tenant"
 		}
-		return Step{}, otherTenant(u.Person.Tenant, said)
+		return Connection{}, otherTenant(u.Person.Tenant, said)
 	}
 	if err := may(tocsin.TenantID(u.Person.Tenant)); err != nil { // a role may have been taken meanwhile
-		return Step{}, err
+		return Connection{}, err
 	}
 	n.Tenant, n.Tier, n.Products = u.Person.Tenant, u.Begin.Tier, u.Begin.Products
 	n.Consent = &Consent{At: s.Store.Clock().Now(), Name: u.Person.Name, UPN: u.Person.UPN, ID: u.Person.ID, Actor: who.Email}
-	c, err := s.Create(ctx, who.Email, n)
-	return Step{Connection: c}, err
+	return s.Create(ctx, who.Email, n)
 }
 
 // Consent is that a tenant consented: who signed in for it, when, and what the app's token granted then. Microsoft does not

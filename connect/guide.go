@@ -263,7 +263,7 @@ var (
 
 func (g Guide) azureCLI(redirect, cloud string) string {
 	var b strings.Builder
-	b.WriteString("#!/bin/sh\n# Makes the app registration with the Azure CLI, signed in as who may consent (see the role below).\n# " + g.Who + "\nset -eu\n")
+	b.WriteString("#!/bin/sh\n# Makes the app registration with the Azure CLI, signed in as who may consent.\n# " + g.Who + "\nset -eu\n")
 	if c := azClouds[cloud]; c != "" {
 		fmt.Fprintf(&b, "az cloud set --name %s && az login --allow-no-subscriptions\n", c)
 	}

@@ -173,7 +173,13 @@ func (w *web) callback(rw http.ResponseWriter, r *http.Request, _ *page) (templ.
 		w.note(r, err)
 		problem := tocsin.AsProblem(err)
 		w.leaveNotice(rw, &notice{Kind: "bad", What: problem.What, Do: problem.Do})
-		http.Redirect(rw, r, "/connect?way=oauth", http.StatusSeeOther)
+		again := url.Values{"way": {string(connect.ByOAuth)}}
+		if b := step.Begun; b != nil && b.Tier != "" {
+			again["for"] = b.Products
+			again.Set("tier", b.Tier)
+			again.Set("tenant", b.Tenant)
+		}
+		http.Redirect(rw, r, "/connect?"+again.Encode(), http.StatusSeeOther)
 	case step.Next != "":
 		http.Redirect(rw, r, step.Next, http.StatusSeeOther)
 	default:
