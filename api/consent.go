@@ -384,7 +384,7 @@ type GuideIn struct {
 	Tier  string   `query:"tier" enum:"read,respond" doc:"What for; read when absent"`
 	For   []string `query:"for" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products; all when absent"`
 	Way   string   `query:"way" enum:"oauth,credentials" doc:"For tenants that sign in, or for one tenant's own credentials; credentials when absent"`
-	Cloud string   `query:"cloud" enum:"global,usgov,dod,china,own" doc:"Microsoft's cloud; global when absent"`
+	Cloud string   `query:"cloud" enum:"global,gcc,usgov,dod,china,own" doc:"Microsoft's cloud; global when absent"`
 }
 
 // ChooseIn switches products of a connection on and off.

@@ -222,7 +222,7 @@ func TestCreateRefuses(t *testing.T) {
 				b.Fatal(err)
 			}
 		}, "this server's clock is wrong", "Set the clock by NTP."},
-		{"an unknown cloud", tocsin.Invalid, func(b *bench, n *New) { n.Cloud = "mars" }, `No cloud is called "mars".`, "global, usgov, dod or china"},
+		{"an unknown cloud", tocsin.Invalid, func(b *bench, n *New) { n.Cloud = "mars" }, `No cloud is called "mars".`, "global, gcc, usgov, dod or china"},
 		{"a cloud of one's own without addresses", tocsin.Invalid, func(b *bench, n *New) { n.Cloud, n.Own = "own", Own{} }, "needs the addresses", "https://"},
 		{"an address with a password", tocsin.Invalid, func(b *bench, n *New) { n.Own.Graph = "https://a:b@graph.example" }, "needs the addresses", "https://"},
 		{"a CA that is none", tocsin.Invalid, func(b *bench, n *New) { b.s.HTTP, n.Own.CA = nil, "hello" }, "The certificate authority cannot be read.", "PEM"},

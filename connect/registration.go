@@ -228,7 +228,12 @@ func (s *Connections) reachable(ctx context.Context, n New) error {
 	if n.Cloud != "own" || s.HTTP != nil {
 		return nil
 	}
-	for _, address := range []string{n.Own.Authority, n.Own.Graph} {
+	return s.Reachable(ctx, n.Own.Authority, n.Own.Graph)
+}
+
+// Reachable is the problem of the first address that leads to where the server does not call for others.
+func (s *Connections) Reachable(ctx context.Context, addressed ...string) error {
+	for _, address := range addressed {
 		u, err := url.Parse(address)
 		if err != nil {
 			continue // check has refused it

@@ -158,7 +158,7 @@ func TestBadConnections(t *testing.T) {
 		}, tocsin.Invalid, "this server's clock is", "Set the clock by NTP."},
 		{"an expired certificate", func(_ *desk, n *api.ConnectionNew) { n.Secret, n.Certificate = "", expired }, tocsin.Invalid, "The certificate expired on", "Make a new one, upload it"},
 		{"a certificate cut short", func(_ *desk, n *api.ConnectionNew) { n.Secret, n.Certificate = "", expired[:300] }, tocsin.Invalid, "There is no certificate", "PEM"},
-		{"an unknown cloud", func(_ *desk, n *api.ConnectionNew) { n.Cloud = "mars" }, tocsin.Invalid, `No cloud is called "mars".`, "Use global, usgov, dod or china"},
+		{"an unknown cloud", func(_ *desk, n *api.ConnectionNew) { n.Cloud = "mars" }, tocsin.Invalid, `No cloud is called "mars".`, "Use global, gcc, usgov, dod or china"},
 		{"nothing to sign in with", func(_ *desk, n *api.ConnectionNew) { n.Secret = "" }, tocsin.Invalid, "The credential is missing.", "Give client_secret, or certificate"},
 		{"Graph that does not answer", func(d *desk, _ *api.ConnectionNew) {
 			if err := d.w.Fault(sim.Fault{Kind: sim.Broken}); err != nil {

@@ -299,7 +299,7 @@ func (l *landlord) seesOwnOnly(token string, red map[string][]string, foreign []
 			path += "?limit=200"
 		}
 		status, text := l.call(token, "GET", path, "")
-		if strings.HasPrefix(o.Path, "/api/v1/accounts") {
+		if strings.HasPrefix(o.Path, "/api/v1/accounts") || strings.HasPrefix(o.Path, "/api/v1/registrations") {
 			if status != http.StatusForbidden {
 				l.Errorf("%s: %d %s", o.Name, status, text)
 			}
@@ -346,7 +346,8 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		}
 	}
 	bodies := map[string]string{
-		"findings decide": `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
+		"connections choose": `{"products":["outlook"]}`,
+		"findings decide":    `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
 		"exceptions create": `{"rule":"*","scope":"domain","value":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"channels create":   `{"kind":"slack","name":"x","address":"https://hooks.slack.com/x"}`, "channels edit": `{"version":1,"name":"x"}`,
 		"snoozes create":  `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
