@@ -53,6 +53,9 @@ type Evidence struct {
 	Source string `json:"source"`         // mailbox_rule, mailbox_settings, directory, audit_log, event …
 	What   string `json:"what,omitempty"` // a phrase
 	Raw    string `json:"raw,omitempty"`  // the raw value
+
+	// Person is whose rule it is, where the finding is not about that rule, or not about it alone.
+	Person PersonID `json:"person,omitempty"`
 }
 
 // Finding is something dangerous, judged by a rule.

@@ -57,19 +57,29 @@ func (s *Service) ListFindings(ctx context.Context, in FindingsIn) (Page[Finding
 	})
 }
 
-func listFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (Page[Finding], error) {
-	o, err := orderOf(in)
+// findingsAsked is what is asked for, with the findings that name the person beside those about them.
+type findingsAsked struct {
+	FindingsIn
+	naming []any
+}
+
+func listFindings(ctx context.Context, t *store.Tenant, asked FindingsIn) (Page[Finding], error) {
+	in := findingsAsked{FindingsIn: asked}
+	o, err := orderOf(asked)
 	if err != nil {
 		return Page[Finding]{}, err
 	}
 	n := in.limit()
 	q := &query{}
 	if in.Person != "" {
+		if in.naming, err = naming(ctx, t, in.Person); err != nil {
+			return Page[Finding]{}, err
+		}
 		findingsOfOne(q, in, o)
 		return findingPage(ctx, t, in, o, q)
 	}
 	q.add("select " + findingColumns + " from (")
-	for i, b := range branches(in, o) {
+	for i, b := range branches(asked, o) {
 		if i > 0 {
 			q.add(" union all ")
 		}
@@ -86,15 +96,15 @@ func listFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (Page[Fin
 }
 
 // findingsOfOne asks for a person's findings: few, found by the index on the person and sorted.
-func findingsOfOne(q *query, in FindingsIn, o order) {
-	statuses, severities := asked(in)
+func findingsOfOne(q *query, in findingsAsked, o order) {
+	statuses, severities := asked(in.FindingsIn)
 	q.add("select " + findingColumns + " from finding where tenant = $1 and status || '' in (" + q.in(statuses...) + ") and +severity_rank in (" + q.in(severities...) + ")")
 	findingFilters(q, in)
 	o.from(q)
 }
 
 // findingPage puts a query in order and reads a piece of it.
-func findingPage(ctx context.Context, t *store.Tenant, in FindingsIn, o order, q *query) (Page[Finding], error) {
+func findingPage(ctx context.Context, t *store.Tenant, in findingsAsked, o order, q *query) (Page[Finding], error) {
 	var p Page[Finding]
 	n := in.limit()
 	q.add(" order by "+o.by+" limit ?", n+1)
@@ -178,12 +188,12 @@ func branches(in FindingsIn, o order) []branch {
 }
 
 // findingFilters adds what the index does not have.
-func findingFilters(q *query, in FindingsIn) {
+func findingFilters(q *query, in findingsAsked) {
 	if in.Rule != "" {
 		q.add(" and rule = ?", in.Rule)
 	}
 	if in.Person != "" {
-		q.add(" and person = ?", in.Person)
+		ofPerson(q, in.Person, in.naming)
 	}
 	switch in.Owner {
 	case "":
@@ -212,8 +222,8 @@ func asked(in FindingsIn) (statuses, severities []any) {
 }
 
 // countFindings counts the whole list: exactly from the index where it has all that is filtered by, else up to countTo.
-func countFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (int, bool, error) {
-	statuses, severities := asked(in)
+func countFindings(ctx context.Context, t *store.Tenant, in findingsAsked) (int, bool, error) {
+	statuses, severities := asked(in.FindingsIn)
 	q := &query{}
 	q.add("finding where tenant = $1 and status in (" + q.in(statuses...) + ") and severity_rank in (" + q.in(severities...) + ")")
 	if in.Rule == "" && in.Person == "" && in.Owner == "" && strings.TrimSpace(in.Q) == "" {
@@ -226,13 +236,70 @@ func countFindings(ctx context.Context, t *store.Tenant, in FindingsIn) (int, bo
 	return counted(ctx, t, q)
 }
 
-// findingsOf are the findings of a person, the open before the others, the worst first; at most limit.
+// naming are the ids of findings that name a person beside the one they are about, by a rule of theirs.
+func naming(ctx context.Context, t *store.Tenant, person tocsin.PersonID) ([]any, error) {
+	q := (&query{}).add("select distinct finding from finding_part where tenant = $1 and person = ? limit 200", person)
+	ids, err := find(ctx, t, q, func(id *string) []any { return []any{id} })
+	return anys(ids), err
+}
+
+// ofPerson adds that a finding is about a person, or is one of those that name them.
+func ofPerson(q *query, person tocsin.PersonID, naming []any) {
+	if len(naming) == 0 {
+		q.add(" and person = ?", person)
+		return
+	}
+	q.add(" and (person = ?", person).add(" or id in (" + q.in(naming...) + "))")
+}
+
+// findingsOf are the findings about a person and those that name them, the open before the others, the worst first; at most
+// limit.
 func findingsOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, limit int) ([]Finding, error) {
 	if person == "" {
 		return []Finding{}, nil
 	}
-	q := (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and person = ?", person).
-		add(" order by case when status in ('open', 'in_work') then 0 else 1 end, "+worstFirst+" limit ?", limit)
+	named, err := naming(ctx, t, person)
+	if err != nil {
+		return nil, err
+	}
+	q := (&query{}).add("select " + findingColumns + " from finding where tenant = $1")
+	ofPerson(q, person, named)
+	q.add(" order by case when status in ('open', 'in_work') then 0 else 1 end, "+worstFirst+" limit ?", limit)
+	rows, err := find(ctx, t, q, (*findingRow).fields)
+	return findingViews(rows), err
+}
+
+// related are the other findings about the person of d and those that name them; about the rules that d names, and those
+// that name the same ones: the open before the others, the worst first.
+func related(ctx context.Context, t *store.Tenant, d *FindingDetail) ([]Finding, error) {
+	var about []any
+	if d.Person != "" {
+		about = append(about, string(d.Person))
+	}
+	type part struct{ person, rule string }
+	parts, err := find(ctx, t, (&query{}).add("select person, rule from finding_part where tenant = $1 and finding = ? order by person, rule limit 100", d.ID),
+		func(p *part) []any { return []any{&p.person, &p.rule} })
+	if err != nil || len(about)+len(parts) == 0 {
+		return []Finding{}, err
+	}
+	q := &query{}
+	q.add("select distinct finding from finding_part where tenant = $1 and (person in (" + q.in(about...) + ")")
+	for _, p := range parts {
+		q.add(" or person = ? and rule = ?", p.person, p.rule)
+	}
+	if d.Subject != "" && d.Person != "" {
+		q.add(" or person = ? and rule = ?", d.Person, d.Subject)
+	}
+	ids, err := find(ctx, t, q.add(") limit 200"), func(id *string) []any { return []any{id} })
+	if err != nil {
+		return nil, err
+	}
+	q = (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and id <> ?", d.ID)
+	q.add(" and (person in (" + q.in(about...) + ") or id in (" + q.in(anys(ids)...) + ")")
+	for _, p := range parts {
+		q.add(" or person = ? and subject = ?", p.person, p.rule)
+	}
+	q.add(") order by case when status in ('open', 'in_work') then 0 else 1 end, "+worstFirst+" limit ?", 50)
 	rows, err := find(ctx, t, q, (*findingRow).fields)
 	return findingViews(rows), err
 }
@@ -270,13 +337,16 @@ func getFinding(ctx context.Context, t *store.Tenant, id string) (FindingDetail,
 
 // around adds whom and what a finding is about.
 func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
-	d.Related, d.RelatedRules, d.Acts = []Finding{}, []MailRule{}, []Act{}
+	d.RelatedRules, d.Acts = []MailRule{}, []Act{}
 	done, err := remediate.List(ctx, t, remediate.Filter{Finding: d.ID, Limit: 20})
 	if err != nil {
 		return err
 	}
 	c, _ := CallerOf(ctx)
 	d.Done = actionViews(done, c)
+	if d.Related, err = related(ctx, t, d); err != nil {
+		return err
+	}
 	if d.Person == "" {
 		rules, err := rulesTo(ctx, t, d.Subject, 100)
 		d.RelatedRules = rules
@@ -288,15 +358,6 @@ func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
 	}
 	if len(who) > 0 {
 		d.Identity = &who[0]
-	}
-	all, err := findingsOf(ctx, t, d.Person, 50)
-	if err != nil {
-		return err
-	}
-	for _, f := range all {
-		if f.ID != d.ID {
-			d.Related = append(d.Related, f)
-		}
 	}
 	rule, err := ruleDetail(ctx, t, d.Person, d.Subject)
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.NotFound {

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
+	"tocsin.dev/detect"
 	"tocsin.dev/store"
 )
 
@@ -200,10 +202,21 @@ func ruleViews(ctx context.Context, t *store.Tenant, rows []ruleRow) ([]MailRule
 	if err != nil {
 		return nil, err
 	}
+	var org *detect.Org // for the deleted, of whose targets there are no rows any more
 	for i := range out {
 		r := &out[i]
 		r.Who, r.Name = names[r.Person].address, names[r.Person].name
-		r.Targets = targetsOf(r, outside)
+		leads := func(a tocsin.Address) bool { return outside[targetKey{r.Person, r.ID, a.Canonical()}] }
+		if !r.Deleted.IsZero() && len(r.Rule.Targets()) > 0 {
+			if org == nil {
+				if org, err = places(ctx, t); err != nil {
+					return nil, err
+				}
+			}
+			leads = org.Outside
+			r.Outside = slices.ContainsFunc(r.Rule.Targets(), leads)
+		}
+		r.Targets = targetsOf(r, leads)
 	}
 	return out, judgedRules(ctx, t, out, people)
 }
@@ -225,18 +238,38 @@ func outsideTargets(ctx context.Context, t *store.Tenant, people map[tocsin.Pers
 	return out, err
 }
 
-// targetsOf are a rule's targets. A deleted rule has no rows of targets any more: what it had outside is not known then.
-func targetsOf(r *MailRule, outside map[targetKey]bool) []Target {
+// targetsOf are a rule's targets, and of each whether it leads outside.
+func targetsOf(r *MailRule, outside func(tocsin.Address) bool) []Target {
 	out := []Target{}
 	for _, list := range []struct {
 		verb string
 		to   []tocsin.Address
 	}{{"forward", r.Rule.Forward}, {"redirect", r.Rule.Redirect}, {"attach", r.Rule.Attach}} {
 		for _, a := range list.to {
-			out = append(out, Target{Address: a.Address, Name: a.Name, Verb: list.verb, Outside: outside[targetKey{r.Person, r.ID, a.Canonical()}]})
+			out = append(out, Target{Address: a.Address, Name: a.Name, Verb: list.verb, Outside: outside(a)})
 		}
 	}
 	return out
+}
+
+// places is the organisation as far as it says which addresses are outside: accepted domains and trusted partners.
+func places(ctx context.Context, t *store.Tenant) (*detect.Org, error) {
+	o := &detect.Org{Tenant: t.ID(), Domains: map[string]bool{}, Partners: map[string]bool{}}
+	type row struct {
+		name string
+		ours bool
+	}
+	q := (&query{}).add("select lower(name), 1 = 1 from domain where tenant = $1 and is_verified union all select lower(domain), 1 = 0 from partner where tenant = $1 and (expires = 0 or expires > ?)",
+		tocsin.Millis(t.Tx().Clock().Now()))
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.name, &r.ours} })
+	for _, r := range rows {
+		if r.ours {
+			o.Domains[r.name] = true
+		} else {
+			o.Partners[r.name] = true
+		}
+	}
+	return o, err
 }
 
 // rulesOf are the rules of a mailbox, there or deleted, the riskiest or last deleted first.

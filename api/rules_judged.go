@@ -32,6 +32,7 @@ func judgedRules(ctx context.Context, t *store.Tenant, rules []MailRule, people 
 	own := &query{}
 	own.add("select person, subject, rule, risk from finding where tenant = $1 and status in ('open', 'in_work') and person in (" + own.in(keys(people)...) + ")")
 	own.add(" union all select person, subject, rule, risk from finding where tenant = $1 and rule = 'shared-destination' and status in ('open', 'in_work') and person = ''")
+	own.add(" union all select p.person, p.rule, f.rule, f.risk from finding_part p join finding f on f.tenant = p.tenant and f.id = p.finding where p.tenant = $1 and f.status in ('open', 'in_work') and p.person in (" + own.in(keys(people)...) + ")")
 	found, err := find(ctx, t, own, func(j *judged) []any { return []any{&j.person, &j.subject, &j.rule, &j.risk} })
 	if err != nil {
 		return err
@@ -55,9 +56,16 @@ func judgedRules(ctx context.Context, t *store.Tenant, rules []MailRule, people 
 	return nil
 }
 
-// findingsOfRule are the findings about a rule, and of where it sends, the worst first.
+// findingsOfRule are the findings about a rule, those in which it has a part, and those of where it sends, the worst first.
 func findingsOfRule(ctx context.Context, t *store.Tenant, r MailRule) ([]Finding, error) {
+	named, err := find(ctx, t, (&query{}).add("select finding from finding_part where tenant = $1 and person = ? and rule = ? limit 100", r.Person, r.ID), func(id *string) []any { return []any{id} })
+	if err != nil {
+		return nil, err
+	}
 	q := (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and (subject = ? and person = ?", r.ID, r.Person)
+	if len(named) > 0 {
+		q.add(" or id in (" + q.in(anys(named)...) + ")")
+	}
 	var to []any
 	for _, x := range r.Targets {
 		if x.Outside {

@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"tocsin.dev"
@@ -65,6 +67,84 @@ func TestRulesAreJudgedByFindings(t *testing.T) {
 		d := call[api.MailRuleDetail](t, s.owner, "rules get", api.RuleIn{ByPerson: api.ByPerson{In: in(acme), Person: personOf(acme)}, ID: "shared"})
 		if d.Risk != 85 || len(d.Findings) != 1 || d.Findings[0].ID != "f3" {
 			t.Errorf("the rule that sends where others do: risk %d, %+v", d.Risk, d.Findings)
+		}
+	})
+}
+
+// TestDeletedRulesLeadWhereTheyLed: of a deleted rule's targets there are no rows any more; its words still say where it led.
+func TestDeletedRulesLeadWhereTheyLed(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error {
+			if _, err := tn.Exec(t.Context(), `delete from rule_target where tenant = $1`); err != nil {
+				return err
+			}
+			_, err := tn.Exec(t.Context(), `update mail_rule set deleted = changed where tenant = $1`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := call[api.Page[api.MailRule]](t, s.owner, "rules list", api.RulesIn{In: in(acme), Deleted: true, Outside: true})
+		if len(p.Items) != 1 || !p.Items[0].Outside || len(p.Items[0].Targets) != 1 || !p.Items[0].Targets[0].Outside {
+			t.Errorf("the deleted that led outside: %+v", p.Items)
+		}
+		d := call[api.MailRuleDetail](t, s.owner, "rules get", api.RuleIn{ByPerson: api.ByPerson{In: in(acme), Person: personOf(acme)}, ID: ruleOf(acme)})
+		if len(d.Targets) != 1 || !d.Targets[0].Outside {
+			t.Errorf("the rule's page: %+v", d.Targets)
+		}
+	})
+}
+
+// TestFindingsThatNameSomebody: a person's page and list have the findings that name them, as the hop of a chain, and a
+// finding's related ones are those of all whom it names.
+func TestFindingsThatNameSomebody(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error {
+			var findings [][]any
+			for _, f := range [][3]string{{"chain", "forward-chain", "somebody"}, {"shared", "shared-destination", ""}} {
+				findings = append(findings, []any{f[0], f[1], "T", "high", 3, 80, f[2], "w", "subject", "", "w", "", "{}", "open", 1, 1})
+			}
+			if err := tn.Insert(t.Context(), store.Into{Table: "finding", Columns: []string{"id", "rule", "title", "severity", "severity_rank", "risk", "person", "who", "subject", "cause", "why", "stage", "body", "status", "first_seen", "last_seen"}}, findings); err != nil {
+				return err
+			}
+			return tn.Insert(t.Context(), store.Into{Table: "finding_part", Columns: []string{"finding", "person", "rule"}}, [][]any{
+				{"chain", string(personOf(acme)), ruleOf(acme)}, {"shared", string(personOf(acme)), ruleOf(acme)}, {"shared", "somebody", "subject"}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := func(fs []api.Finding) string {
+			var out []string
+			for _, f := range fs {
+				out = append(out, f.ID)
+			}
+			slices.Sort(out)
+			return strings.Join(out, " ")
+		}
+		own := findingOf(acme)
+		of := api.ByPerson{In: in(acme), Person: personOf(acme)}
+		all := ids([]api.Finding{{ID: "chain"}, {ID: "shared"}, {ID: own}})
+		if got := ids(call[api.IdentityDetail](t, s.owner, "identities get", of).Findings); got != all {
+			t.Errorf("the person's: %s", got)
+		}
+		if got := ids(call[api.MailboxDetail](t, s.owner, "mailboxes get", of).Findings); got != all {
+			t.Errorf("the mailbox's: %s", got)
+		}
+		if got := ids(call[api.Page[api.Finding]](t, s.owner, "findings list", api.FindingsIn{In: in(acme), Person: personOf(acme)}).Items); got != all {
+			t.Errorf("the list: %s", got)
+		}
+		rule := call[api.MailRuleDetail](t, s.owner, "rules get", api.RuleIn{ByPerson: of, ID: ruleOf(acme)})
+		if got := ids(rule.Findings); got != all || rule.Risk != 80 {
+			t.Errorf("the rule's: %s, risk %d", got, rule.Risk)
+		}
+		for id, want := range map[string]string{own: "chain shared", "chain": ids([]api.Finding{{ID: "shared"}, {ID: own}}), "shared": ids([]api.Finding{{ID: "chain"}, {ID: own}})} {
+			if got := ids(call[api.FindingDetail](t, s.owner, "findings get", api.ByID{In: in(acme), ID: id}).Related); got != want {
+				t.Errorf("related to %s: %s, want %s", id, got, want)
+			}
 		}
 	})
 }

@@ -251,6 +251,64 @@ func TestSweep(t *testing.T) {
 	})
 }
 
+// TestChainStands: mail that gets out through a colleague's mailbox is one finding, by whichever rules it gets in and out, and
+// it is fixed only when none is left. It names the colleague.
+func TestChainStands(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		sweep := func() {
+			b.Helper()
+			if err := stream.Fold(b.Context(), b.st, "sweep", store.Lane(acme), Sweep); err != nil {
+				b.Fatal(err)
+			}
+		}
+		people := b.settle("amy", "bob")
+		older, newer := forwards("r1", "To the team", "bob@x.example"), forwards("r2", "Tenders", "bob@x.example")
+		out := forwards("o1", "Out", "drop@evil.example")
+		for _, step := range []struct {
+			what       string
+			amy, bob   []ruleSeen
+			subject    string
+			status     string
+			namesOlder string
+		}{
+			{"begun", []ruleSeen{older}, []ruleSeen{out}, "r1", "open", "0"},
+			{"a newer rule takes the same way", []ruleSeen{older, newer}, []ruleSeen{out}, "r2", "open", "1"},
+			{"another rule leads out first", []ruleSeen{older, newer}, []ruleSeen{forwards("a0", "First", "b@other.example"), out}, "r2", "open", "1"},
+			{"the newer is gone", []ruleSeen{older}, []ruleSeen{forwards("a0", "First", "b@other.example"), out}, "r1", "open", "0"},
+			{"nothing leads out", []ruleSeen{older}, nil, "r1", "fixed", "0"},
+		} {
+			b.st.Clock().Advance(time.Minute)
+			b.rules(people[1], step.bob...)
+			b.st.Clock().Advance(time.Minute)
+			b.rules(people[0], step.amy...)
+			sweep()
+			b.want(step.what, `select subject, status from finding where tenant = $1 and rule = 'forward-chain'`, step.subject+" "+step.status)
+			b.want(step.what+": the colleague is named", `select count(distinct person) from finding_part where tenant = $1 and person = '`+string(people[1])+`'`, "1")
+			b.want(step.what+": the older rule is named", `select count(*) from finding_part where tenant = $1 and rule = 'r1'`, step.namesOlder)
+		}
+		_, history := b.life("forward-chain")
+		if strings.Count(history, "fixed") != 1 || strings.Contains(history, "reopened") {
+			b.Errorf("the finding was %s", history)
+		}
+	})
+}
+
+// TestFixedSaysWhatIsLeft: a finding that another about the same rule takes the place of does not say that its cause is gone.
+func TestFixedSaysWhatIsLeft(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		r := forwards("r1", "Pay", "drop@evil.example")
+		b.rules(amy, r)
+		r.Conditions = nil
+		b.rules(amy, r)
+		b.want("the narrower", `select note from finding_change c join finding f on f.tenant = c.tenant and f.id = c.finding where c.tenant = $1 and f.rule = 'forward-outside' and c.change = 'fixed'`,
+			"It is no finding by itself any more. About the same, “All mail of a mailbox leaves the organisation” is still open.")
+		b.rules(amy)
+		b.want("the wider", `select note from finding_change c join finding f on f.tenant = c.tenant and f.id = c.finding where c.tenant = $1 and f.rule = 'forward-everything' and c.change = 'fixed'`,
+			"The cause is gone.")
+	})
+}
+
 // TestPoison: an item that cannot be read becomes a dead letter, and those around it are folded.
 func TestPoison(t *testing.T) {
 	onBoth(t, func(b *bed) {

@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,7 @@ type filing struct {
 	// there, though the state alone did not lead to it.
 	stands func(*tocsin.Finding) bool
 
-	rows, notes [][]any // of new findings, and of the history
+	rows, notes, parts [][]any // of new findings, of the history, and of whom findings name
 }
 
 type filed struct {
@@ -69,7 +70,7 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 			if still == nil {
 				still = f.still()
 			}
-			if err := f.gone(ctx, h, still[id]); err != nil {
+			if err := f.gone(ctx, h, still[id], list); err != nil {
 				return err
 			}
 		}
@@ -222,7 +223,7 @@ func (f *filing) distinct(found []tocsin.Finding) []*tocsin.Finding {
 	at := map[string]int{}
 	for i := range found {
 		x := &found[i]
-		x.ID = tocsin.NewFindingID(f.t.ID(), x.Rule, string(x.Person)+"\n"+x.Subject, x.Cause)
+		x.ID = tocsin.NewFindingID(f.t.ID(), x.Rule, rule.Identity(x), x.Cause)
 		if k, twice := at[x.ID]; !twice {
 			at[x.ID] = len(out)
 			out = append(out, x)
@@ -252,12 +253,27 @@ func (f *filing) raise(ctx context.Context, x *tocsin.Finding) error {
 	}
 	f.rows = append(f.rows, []any{x.ID, x.Rule, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, string(x.Person), x.Who, x.Subject, x.Cause, x.Why, x.Stage,
 		string(body), string(tocsin.Open), tocsin.Millis(x.Time), tocsin.Millis(f.now)})
+	f.names(x)
 	return f.note(ctx, x.ID, string(x.Person), "raised", x.Why)
+}
+
+// names notes whom a finding names beside the one it is about.
+func (f *filing) names(x *tocsin.Finding) {
+	seen := map[tocsin.Evidence]bool{}
+	for _, e := range x.Evidence {
+		if k := (tocsin.Evidence{Person: e.Person, ID: e.ID}); e.Person != "" && !seen[k] {
+			seen[k] = true
+			f.parts = append(f.parts, []any{x.ID, string(e.Person), e.ID})
+		}
+	}
 }
 
 // write writes the rows that were gathered.
 func (f *filing) write(ctx context.Context) error {
 	if err := f.t.Insert(ctx, store.Into{Table: "finding", Columns: findingColumns}, f.rows); err != nil {
+		return err
+	}
+	if err := f.t.Insert(ctx, store.Into{Table: "finding_part", Columns: []string{"finding", "person", "rule"}, Key: []string{"finding", "person", "rule"}}, f.parts); err != nil {
 		return err
 	}
 	return f.t.Insert(ctx, store.Into{Table: "finding_change", Columns: []string{"finding", "id", "at", "who", "change", "note"}}, f.notes)
@@ -289,19 +305,24 @@ func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 		what, and = "reopened", `, status = 'open', count = count + 1`
 	}
 	query := `update finding set title = $3, severity = $4, severity_rank = $5, risk = $6, who = $7, why = $8, stage = $9, body = $10,
-		last_seen = $11, version = version + 1` + and + ` where tenant = $1 and id = $2`
+		last_seen = $11, subject = $12, version = version + 1` + and + ` where tenant = $1 and id = $2`
 	if back {
 		query += ` and (status = 'fixed' or status = 'accepted' and accepted_until > 0 and accepted_until <= $11)`
 	}
-	n, err := f.t.Exec(ctx, query, x.ID, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, x.Who, x.Why, x.Stage, string(body), tocsin.Millis(f.now))
+	n, err := f.t.Exec(ctx, query, x.ID, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, x.Who, x.Why, x.Stage, string(body), tocsin.Millis(f.now), x.Subject)
 	if err != nil || n == 0 {
 		return err
 	}
+	if _, err := f.t.Exec(ctx, `delete from finding_part where tenant = $1 and finding = $2`, x.ID); err != nil {
+		return err
+	}
+	f.names(x)
 	return f.note(ctx, x.ID, string(x.Person), what, x.Why)
 }
 
-// gone marks a finding as fixed whose cause is gone, or is excused now: by a trusted partner, or an exception.
-func (f *filing) gone(ctx context.Context, h filed, excused bool) error {
+// gone marks a finding as fixed whose cause is gone, or is excused now: by a trusted partner, or an exception; or which
+// another finding about the same (of those found now, or of another step) says now.
+func (f *filing) gone(ctx context.Context, h filed, excused bool, found []*tocsin.Finding) error {
 	n, err := f.t.Exec(ctx, `update finding set status = 'fixed', version = version + 1
 		where tenant = $1 and id = $2 and (status in ('open', 'in_work') or status = 'accepted' and accepted_until > 0 and accepted_until <= $3)`, h.id, tocsin.Millis(f.now))
 	if err != nil || n == 0 {
@@ -312,10 +333,34 @@ func (f *filing) gone(ctx context.Context, h filed, excused bool) error {
 		return err
 	}
 	note := "The cause is gone."
+	if other, err := f.other(ctx, h.id, &old, found); err != nil {
+		return err
+	} else if other != "" {
+		note = "It is no finding by itself any more. About the same, “" + other + "” is still open."
+	}
 	if excused {
 		note = "It is excused: a trusted partner or an exception covers it (see Settings). The cause is still there, and the finding opens again when that ends."
 	}
 	return f.note(ctx, h.id, string(old.Person), "fixed", note)
+}
+
+// other is the title of the riskiest open finding about the same as old; empty where there is none.
+func (f *filing) other(ctx context.Context, id string, old *tocsin.Finding, found []*tocsin.Finding) (title string, err error) {
+	risk := -1
+	for _, x := range found {
+		if x.ID != id && x.Person == old.Person && x.Subject == old.Subject && x.Risk > risk {
+			title, risk = x.Title, x.Risk
+		}
+	}
+	if risk >= 0 {
+		return title, nil
+	}
+	err = f.t.QueryRow(ctx, `select title from finding where tenant = $1 and subject = $2 and person = $3 and id <> $4 and status in ('open', 'in_work')
+		order by risk desc, id limit 1`, old.Subject, string(old.Person), id).Scan(&title)
+	if errors.Is(err, store.ErrNone) {
+		return "", nil
+	}
+	return title, err
 }
 
 // note writes a finding's history and tells it as a fact.

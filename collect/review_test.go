@@ -48,7 +48,7 @@ func TestDecidedMeanwhile(t *testing.T) {
 			b.exec(`delete from finding_change where tenant = $1`)
 			h, x := row()
 			b.decide("forward-outside", decided, b.st.Clock().Now().Add(time.Hour))
-			meets("gone", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h, false) }, string(decided), "")
+			meets("gone", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h, false, nil) }, string(decided), "")
 			meets("again", h, func(ctx context.Context, f *filing) error { return f.again(ctx, &x, h) }, string(decided), "updated")
 			h.status = string(tocsin.Fixed)
 			meets("back", h, func(ctx context.Context, f *filing) error { return f.again(ctx, &x, h) }, string(decided), "updated")
@@ -56,7 +56,7 @@ func TestDecidedMeanwhile(t *testing.T) {
 		// Taken into work meanwhile, it is fixed all the same; accepted anew after the end, it stays.
 		h, _ := row()
 		b.decide("forward-outside", tocsin.InWork, time.Time{})
-		meets("in work", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h, false) }, "fixed", "updated fixed")
+		meets("in work", h, func(ctx context.Context, f *filing) error { return f.gone(ctx, h, false, nil) }, "fixed", "updated fixed")
 		b.decide("forward-outside", tocsin.Accepted, b.st.Clock().Now().Add(-time.Minute))
 		h, x := row()
 		b.decide("forward-outside", tocsin.Accepted, b.st.Clock().Now().Add(time.Hour))

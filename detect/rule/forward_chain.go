@@ -26,10 +26,12 @@ const longest = 8
 type chains struct {
 	o  *detect.Org
 	by map[string]*detect.Mailbox // by address and by person
+
+	ends map[*detect.Mailbox]end
 }
 
 func judgeForwardChain(o *detect.Org, ms []*detect.Mailbox) []tocsin.Finding {
-	c := chains{o: o, by: make(map[string]*detect.Mailbox, 2*len(ms))}
+	c := chains{o: o, by: make(map[string]*detect.Mailbox, 2*len(ms)), ends: map[*detect.Mailbox]end{}}
 	for _, m := range ms {
 		c.by[tocsin.CanonicalAddress(m.Address)] = m
 		c.by[string(m.Person)] = m
@@ -43,45 +45,47 @@ func judgeForwardChain(o *detect.Org, ms []*detect.Mailbox) []tocsin.Finding {
 	return out
 }
 
-// way is a path from one mailbox to the outside, with the rules of that mailbox that lead there.
+// way is a path from one mailbox through another to the outside, with the rules of the first that send to the second. It is
+// told by these two mailboxes alone: as long as mail gets out that way it is one finding, whichever rules and steps it takes.
 type way struct {
 	rules []*detect.Rule // the newest first
-	path  []sender       // begins with one of rules
+	path  []sender       // begins with the newest of rules
 	to    []detect.Destination
 }
 
-// name is the way's own: the mailboxes after the first, then the destinations.
-func (w *way) name() string {
-	var steps []string
-	for _, s := range w.path[1:] {
-		steps = append(steps, tocsin.CanonicalAddress(s.m.Address))
-	}
-	ends := make([]string, len(w.to))
-	for i, d := range w.to {
-		ends[i] = tocsin.CanonicalAddress(d.Address)
-	}
-	slices.Sort(ends)
-	return strings.Join(append(steps, strings.Join(ends, ", ")), " → ")
+// end is a rule of a mailbox that leads outside, and everything outside that the mailbox's rules send to.
+type end struct {
+	r  *detect.Rule
+	to []detect.Destination
 }
 
-// ways are the paths outside that begin in m; rules that take the same path are one.
+// ways are the paths outside that begin in m, one for each mailbox that its rules send to. A rule that leads outside
+// itself is no chain.
 func (c *chains) ways(m *detect.Mailbox) []*way {
 	var out []*way
-	by := map[string]*way{}
+	by := map[*detect.Mailbox]*way{}
 	for i := range m.Rules {
 		r := &m.Rules[i]
-		path, to := c.follow(m, r, nil, map[*detect.Mailbox]bool{})
-		if len(path) < 2 {
+		if r.Deleted() || !r.Enabled || len(c.o.Destinations(m.Address, &r.MailRule)) > 0 {
 			continue
 		}
-		w := &way{path: path, to: to}
-		if same := by[w.name()]; same != nil {
-			w = same
-		} else {
-			by[w.name()] = w
-			out = append(out, w)
+		for _, a := range r.Targets() {
+			next := c.mailbox(a)
+			if next == nil || next == m {
+				continue
+			}
+			w, tried := by[next]
+			if !tried {
+				if path, to := c.out(m, next); len(path) > 0 {
+					w = &way{path: append([]sender{{m: m}}, path...), to: to}
+					out = append(out, w)
+				}
+				by[next] = w
+			}
+			if w != nil && !slices.Contains(w.rules, r) {
+				w.rules = append(w.rules, r)
+			}
 		}
-		w.rules = append(w.rules, r)
 	}
 	for _, w := range out {
 		slices.SortStableFunc(w.rules, func(a, b *detect.Rule) int { return b.At(time.Time{}).Compare(a.At(time.Time{})) })
@@ -90,32 +94,62 @@ func (c *chains) ways(m *detect.Mailbox) []*way {
 	return out
 }
 
-// follow gives the way from a rule to the first destination outside, through mailboxes inside; a rule that leads outside
-// itself is no chain. A mailbox in been has been tried, and is not entered again.
-func (c *chains) follow(m *detect.Mailbox, r *detect.Rule, path []sender, been map[*detect.Mailbox]bool) ([]sender, []detect.Destination) {
-	if r.Deleted() || !r.Enabled || len(path) >= longest {
-		return nil, nil
-	}
-	been[m] = true
-	path = append(path[:len(path):len(path)], sender{m: m, r: r})
-	if ds := c.o.Destinations(m.Address, &r.MailRule); len(ds) > 0 {
-		if len(path) == 1 {
-			return nil, nil
+// out gives the shortest way from one mailbox to a rule that leads outside, not back through from.
+func (c *chains) out(from, first *detect.Mailbox) ([]sender, []detect.Destination) {
+	been := map[*detect.Mailbox]bool{from: true, first: true}
+	paths := [][]sender{{{m: first}}}
+	for len(paths) > 0 {
+		path := paths[0]
+		paths = paths[1:]
+		at := len(path) - 1
+		m := path[at].m
+		if e := c.end(m); e.r != nil {
+			path[at].r = e.r
+			return path, e.to
 		}
-		return path, ds
-	}
-	for _, a := range r.Targets() {
-		next := c.mailbox(a)
-		if next == nil || been[next] {
+		if len(path)+1 >= longest {
 			continue
 		}
-		for i := range next.Rules {
-			if way, ds := c.follow(next, &next.Rules[i], path, been); len(way) > 0 {
-				return way, ds
+		for i := range m.Rules {
+			r := &m.Rules[i]
+			if r.Deleted() || !r.Enabled {
+				continue
+			}
+			for _, a := range r.Targets() {
+				if next := c.mailbox(a); next != nil && !been[next] {
+					been[next] = true
+					step := append(slices.Clone(path), sender{m: next})
+					step[at].r = r
+					paths = append(paths, step)
+				}
 			}
 		}
 	}
 	return nil, nil
+}
+
+// end is where a mailbox's own rules lead outside; its rule is nil where none does.
+func (c *chains) end(m *detect.Mailbox) end {
+	e, known := c.ends[m]
+	if known {
+		return e
+	}
+	for i := range m.Rules {
+		r := &m.Rules[i]
+		if r.Deleted() || !r.Enabled {
+			continue
+		}
+		for _, d := range c.o.Destinations(m.Address, &r.MailRule) {
+			if e.r == nil {
+				e.r = r
+			}
+			if !slices.ContainsFunc(e.to, func(x detect.Destination) bool { return x.Address == d.Address }) {
+				e.to = append(e.to, d)
+			}
+		}
+	}
+	c.ends[m] = e
+	return e
 }
 
 func (c *chains) mailbox(a tocsin.Address) *detect.Mailbox {
@@ -132,17 +166,17 @@ func chainFinding(o *detect.Org, w *way) tocsin.Finding {
 	path, to := w.path, w.to
 	first, last := path[0], path[len(path)-1]
 	f := about(o, &forwardChain, first.m, first.r)
-	f.Cause = w.name()
+	f.Cause = tocsin.CanonicalAddress(path[1].m.Address)
 	var terms detect.Terms
 	terms.Add(60, fmt.Sprintf("mail leaves through %s inside", count(len(path)-1, "mailbox")))
 	every := slices.ContainsFunc(w.rules, func(r *detect.Rule) bool { return detect.RuleBreadth(&r.MailRule) == detect.Every })
 	for _, r := range w.rules[1:] {
-		f.Evidence = append(f.Evidence, ruleEvidence(first.m, r))
+		f.Evidence = append(f.Evidence, partEvidence(first.m, r))
 	}
 	why := label(&first.r.MailRule) + " sends " + takes(first.m.Address, &first.r.MailRule)
 	for _, s := range path[1:] {
 		every = every && detect.RuleBreadth(&s.r.MailRule) == detect.Every
-		f.Evidence = append(f.Evidence, ruleEvidence(s.m, s.r))
+		f.Evidence = append(f.Evidence, partEvidence(s.m, s.r))
 		if at := s.r.At(o.Now); at.After(f.Time) {
 			f.Time = at
 		}

@@ -51,6 +51,15 @@ func Mailbox(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
 	return withoutNamesCounted(out)
 }
 
+// Identity is what, with its rule and its cause, tells a finding from others: whom and what it is about. A chain is the same
+// whichever of a mailbox's rules feeds it.
+func Identity(f *tocsin.Finding) string {
+	if f.Rule == forwardChain.Name {
+		return string(f.Person)
+	}
+	return string(f.Person) + "\n" + f.Subject
+}
+
 // Across judges mailboxes together by every sweep. Only mailboxes with rules that send mail on matter to it.
 func Across(o *detect.Org, ms []*detect.Mailbox) []tocsin.Finding {
 	var out []tocsin.Finding

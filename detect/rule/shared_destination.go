@@ -61,7 +61,7 @@ func judgeShared(o *detect.Org, to string, from []sender) *tocsin.Finding {
 	var ds []detect.Destination
 	every, sly := false, false
 	for _, s := range from {
-		f.Evidence = append(f.Evidence, ruleEvidence(s.m, s.r))
+		f.Evidence = append(f.Evidence, partEvidence(s.m, s.r))
 		if at := s.r.At(o.Now); at.After(f.Time) {
 			f.Time = at
 		}

@@ -33,6 +33,13 @@ func ruleEvidence(m *detect.Mailbox, r *detect.Rule) tocsin.Evidence {
 	return tocsin.Evidence{ID: r.ID, Source: "mailbox_rule", What: "the rule " + detect.Quote(r.Name) + " of " + m.Address, Raw: string(raw)}
 }
 
+// partEvidence points at a rule that has a part in a finding which is not about it, or not about it alone.
+func partEvidence(m *detect.Mailbox, r *detect.Rule) tocsin.Evidence {
+	e := ruleEvidence(m, r)
+	e.Person = m.Person
+	return e
+}
+
 // reached adds to a finding what the directory tells of the ways to ds.
 func reached(f *tocsin.Finding, ds []detect.Destination) {
 	for _, d := range ds {

@@ -243,7 +243,7 @@ func (w *world) judge() []tocsin.Finding {
 	once := map[string]tocsin.Finding{}
 	var order []string
 	for _, f := range all {
-		f.ID = tocsin.NewFindingID(w.org.Tenant, f.Rule, string(f.Person)+"\n"+f.Subject, f.Cause)
+		f.ID = tocsin.NewFindingID(w.org.Tenant, f.Rule, Identity(&f), f.Cause)
 		if was, twice := once[f.ID]; !twice {
 			order = append(order, f.ID)
 		} else if Held(f.Rule) && was.Risk >= f.Risk {
