@@ -297,10 +297,24 @@ func (a *Alerts) Edit(ctx context.Context, t *store.Tenant, actor, id string, ve
 	if err != nil {
 		return c, err
 	}
-	if err := again(ctx, t, c.ID, now); err != nil {
+	if !c.Enabled {
+		err = forget(ctx, t, c.ID, "the channel is switched off", now)
+	} else {
+		err = again(ctx, t, c.ID, now)
+	}
+	if err != nil {
 		return c, err
 	}
 	return c, tell(ctx, t, "channel.changed", c.ID, actor)
+}
+
+// forget drops what waits for a channel.
+func forget(ctx context.Context, t *store.Tenant, channel, why string, now time.Time) error {
+	if _, err := t.Exec(ctx, `update alert set state = 'dropped', held = $3, ended = $4 where tenant = $1 and channel = $2 and state in ('waiting', 'sending')`, channel, why, now); err != nil {
+		return err
+	}
+	_, err := t.Exec(ctx, `update alert_message set state = 'dropped', ended = $3 where tenant = $1 and channel = $2 and state = 'waiting'`, channel, now)
+	return err
 }
 
 // again has what waits for a channel looked at anew: alerts that were held, and messages that failed.
@@ -361,14 +375,8 @@ func (a *Alerts) Delete(ctx context.Context, t *store.Tenant, actor, id string) 
 	if n == 0 {
 		return errNoChannel
 	}
-	now := a.Store.Clock().Now()
-	for _, q := range []string{
-		`update alert set state = 'dropped', held = 'the channel was deleted', ended = $3 where tenant = $1 and channel = $2 and state in ('waiting', 'sending')`,
-		`update alert_message set state = 'dropped', ended = $3 where tenant = $1 and channel = $2 and state = 'waiting'`,
-	} {
-		if _, err := t.Exec(ctx, q, id, now); err != nil {
-			return err
-		}
+	if err := forget(ctx, t, id, "the channel was deleted", a.Store.Clock().Now()); err != nil {
+		return err
 	}
 	for _, q := range []string{`delete from alert_told where tenant = $1 and channel = $2`, `delete from snooze where tenant = $1 and scope = 'channel' and value = $2`} {
 		if _, err := t.Exec(ctx, q, id); err != nil {

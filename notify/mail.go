@@ -101,6 +101,39 @@ func (a *Alerts) mail(ctx context.Context, c *Channel, m *Message) outcome {
 	if err != nil {
 		return outcome{because: "its recipients cannot be read", mend: "Enter them again."}
 	}
+	o := a.mailTo(ctx, to, m)
+	if o.forever && len(to) > 1 { // one of them does not exist, say: the others are told all the same
+		return a.mailEach(ctx, to, m)
+	}
+	return o
+}
+
+// mailEach sends a message to each recipient alone. It is taken when one of them takes it; what refused it is said.
+func (a *Alerts) mailEach(ctx context.Context, to []string, m *Message) outcome {
+	var last outcome
+	var refused []string
+	taken := 0
+	for _, one := range to {
+		o := a.mailTo(ctx, []string{one}, m)
+		if o.ok {
+			taken++
+			continue
+		}
+		refused = append(refused, one)
+		last = o
+	}
+	if taken == 0 {
+		return last
+	}
+	o := outcome{ok: true, status: 250}
+	if len(refused) > 0 {
+		o.because, o.mend = "it was refused for "+strings.Join(refused, ", "), "See whether these addresses are right."
+	}
+	return o
+}
+
+// mailTo sends a message to recipients, in one conversation.
+func (a *Alerts) mailTo(ctx context.Context, to []string, m *Message) outcome {
 	msg, err := a.SMTP.compose(to, m)
 	if err != nil {
 		return outcome{because: "the e-mail could not be made: " + clean(err.Error(), 150), mend: "Have the operator look at smtp.from."}

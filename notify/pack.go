@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,8 +71,18 @@ func (a *Alerts) pack(ctx context.Context, tx *store.Tx, c *Channel) error {
 	if err := a.hold(ctx, tx, c, left, now); err != nil {
 		return err
 	}
+	decided, err := settledMeanwhile(ctx, tx, left)
+	if err != nil {
+		return err
+	}
 	ready, released := []*queued{}, 0
 	for _, q := range left {
+		if decided[q.about+"|"+q.finding] && q.change != Fixed && q.until.IsZero() {
+			if _, err := owner.Exec(ctx, `update alert set state = 'dropped', held = 'somebody decided on it meanwhile', ended = $3 where tenant = $1 and id = $2`, q.id, now); err != nil {
+				return err
+			}
+			continue
+		}
 		if q.until.IsZero() {
 			ready = append(ready, q)
 			if q.held != "" {
@@ -183,6 +194,37 @@ func (a *Alerts) hold(ctx context.Context, tx *store.Tx, c *Channel, list []*que
 		}
 	}
 	return nil
+}
+
+// settledMeanwhile are the findings that are no longer open: nobody needs to be told that they opened.
+func settledMeanwhile(ctx context.Context, tx *store.Tx, list []*queued) (map[string]bool, error) {
+	by := map[string][]any{}
+	for _, q := range list {
+		if q.held != "" && q.until.IsZero() { // what was never held is as it was a moment ago
+			by[q.about] = append(by[q.about], q.finding)
+		}
+	}
+	out := map[string]bool{}
+	for about, all := range by {
+		for ids := range slices.Chunk(all, 200) {
+			rows, err := tx.Tenant(tocsin.TenantID(about)).Query(ctx, `select id from finding where tenant = $1 and status not in ('open', 'in_work') and id in (`+store.In(len(ids), 2)+`)`, ids...)
+			if err != nil {
+				return nil, err
+			}
+			for rows.Next() {
+				var id string
+				if err := rows.Scan(&id); err != nil {
+					rows.Close()
+					return nil, err
+				}
+				out[about+"|"+id] = true
+			}
+			if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
 }
 
 // rate puts what is ready into messages: one each while there are few, and one for all where there are many.

@@ -172,6 +172,14 @@ func TestSnooze(t *testing.T) {
 		want(b, "ended", r.types(b)[2:], "findings.digest 3")
 
 		b.later(time.Hour)
+		b.found(acme, finding("decided", tocsin.High), "raised")
+		snooze(acme, notify.OfFinding, "decided", time.Hour)
+		b.fold()
+		b.serve()
+		b.exec(acme, `update finding set status = 'accepted' where tenant = $1 and id = 'decided'`)
+		b.later(2 * time.Hour)
+		b.serve()
+		want(b, "decided while it was snoozed", r.types(b)[3:])
 		snooze(acme, notify.OfChannel, c.ID, 24*time.Hour)
 		b.found(acme, finding("h", tocsin.Critical), "raised")
 		b.fold()
@@ -180,7 +188,7 @@ func TestSnooze(t *testing.T) {
 		b.later(25 * time.Hour)
 		b.serve()
 		want(b, "its snooze is over", r.types(b)[3:], "finding.opened 1")
-		if got := b.rows(acme, `select distinct held from alert where tenant = $1 and state = 'dropped' order by held`); len(got) != 2 {
+		if got := b.rows(acme, `select distinct held from alert where tenant = $1 and state = 'dropped' order by held`); len(got) != 3 {
 			b.Errorf("dropped, because: %q", got)
 		}
 		for _, bad := range []notify.SnoozeNew{{Scope: "finding", Value: "none"}, {Scope: "channel", Value: "none"}, {Scope: "rule", Value: "none"}, {Scope: "world", Value: "x"}} {

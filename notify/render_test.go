@@ -215,13 +215,13 @@ func FuzzRetryAfter(f *testing.F) {
 
 // postman is a mail server that keeps what it takes; refuse answers at RCPT and DATA.
 type postman struct {
-	mu       sync.Mutex
-	got      []letter
-	rcpt     error
-	data     error
-	password string
-	s        *smtp.Server
-	addr     *net.TCPAddr
+	mu   sync.Mutex
+	got  []letter
+	rcpt error
+	data error
+	gone string // a recipient that there is not
+	s    *smtp.Server
+	addr *net.TCPAddr
 }
 
 type letter struct {
@@ -245,6 +245,9 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
+	if to == s.p.gone {
+		return &smtp.SMTPError{Code: 550, Message: "no such mailbox"}
+	}
 	s.l.to = append(s.l.to, to)
 	return s.p.rcpt
 }
@@ -432,6 +435,24 @@ func TestEmailRefused(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
+}
+
+// TestEmailToSome: a recipient that there is no more keeps the message from nobody else, and is named.
+func TestEmailToSome(t *testing.T) {
+	b := newBed(t, storetestSQLite(t))
+	p := b.postman(notify.StartTLS)
+	p.gone = "left@acme.example"
+	b.channel(acme, notify.Email, "soc@acme.example, left@acme.example, oncall@acme.example", nil)
+	b.found(acme, finding("f1", tocsin.High), "raised")
+	b.fold()
+	b.serve()
+	var to []string
+	for _, l := range p.letters() {
+		to = append(to, l.to...)
+	}
+	want(t, "who got it", to, "soc@acme.example", "oncall@acme.example")
+	want(t, "the log", b.rows(acme, `select state, because from alert_message where tenant = $1`), "sent it was refused for left@acme.example")
+	want(t, "the channel", b.rows(acme, `select failures, because from channel where tenant = $1`), "0 it was refused for left@acme.example")
 }
 
 // TestFormsOfEachKind: each kind of channel gets its form.

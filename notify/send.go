@@ -72,7 +72,7 @@ func (a *Alerts) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-news:
-			pause(ctx, 20*time.Millisecond) // what comes together goes together
+			pause(ctx, 100*time.Millisecond) // what comes together goes together
 		case <-done:
 		case <-time.After(rest):
 		}
@@ -263,7 +263,7 @@ func (a *Alerts) record(ctx context.Context, t *store.Tenant, c *Channel, p *par
 	q := `update channel set failed = $3, failures = failures + 1, because = $4, mend = $5 where tenant = $1 and id = $2`
 	args := []any{c.ID, now, o.because, o.mend}
 	if o.ok {
-		q, args = `update channel set delivered = $3, failures = 0, because = '', mend = '' where tenant = $1 and id = $2`, args[:2]
+		q = `update channel set delivered = $3, failures = 0, because = $4, mend = $5 where tenant = $1 and id = $2` // some of the recipients may have been refused
 	}
 	if _, err := t.Exec(ctx, q, args...); err != nil {
 		return err
