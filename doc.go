@@ -19,7 +19,7 @@
 //	detect/audit  brings audit records, whoever wrote them, into the one form that the detections read
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	remediate     plans, waits for approval, acts, verifies, undoes
-//	notify        tells people: e-mail, signed webhook, Slack, Teams; what it told, and what became of it
+//	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
 //	offline       the same judgement on exported files, with no server
 //	api           the operations, one table: REST, OpenAPI, CLI, roles
 //	web           the pages

@@ -10,7 +10,7 @@ import (
 type Channel struct {
 	ID            string          `json:"id"`
 	Tenant        tocsin.TenantID `json:"tenant"` // whose it is; * for the installation's
-	Kind          string          `json:"kind"`   // email, webhook, slack, teams
+	Kind          string          `json:"kind"`   // email, slack, teams, webhook, ocsf, syslog
 	Name          string          `json:"name"`
 	Address       string          `json:"address"`
 	Severity      tocsin.Severity `json:"severity"` // at least
@@ -42,7 +42,7 @@ type Channel struct {
 // ChannelSettings are what can be set of a channel. What is absent keeps what it is, or is the usual.
 type ChannelSettings struct {
 	Name          string          `json:"name,omitempty" maxLength:"200" doc:"What it is called"`
-	Address       string          `json:"address,omitempty" maxLength:"4000" doc:"E-mail addresses, separated by commas; or the webhook's https address, which is not shown again"`
+	Address       string          `json:"address,omitempty" maxLength:"4000" doc:"E-mail addresses, separated by commas; the webhook's https address, which is not shown again; or a syslog server as host:port"`
 	Severity      tocsin.Severity `json:"severity,omitempty" enum:"info,low,medium,high,critical" doc:"At least this severity; high when absent"`
 	Tenants       []string        `json:"tenants,omitempty" maxLength:"100" doc:"For a channel of the installation: only these tenants"`
 	Rules         []string        `json:"rules,omitempty" maxLength:"100" doc:"Only these detections, or families of them"`
@@ -59,7 +59,7 @@ type ChannelSettings struct {
 
 // ChannelNew is what makes a channel.
 type ChannelNew struct {
-	Kind string `json:"kind" enum:"email,webhook,slack,teams" doc:"How it tells"`
+	Kind string `json:"kind" enum:"email,slack,teams,webhook,ocsf,syslog" doc:"How it tells"`
 	ChannelSettings
 }
 

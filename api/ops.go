@@ -65,7 +65,7 @@ func Ops(s *Service) []Op {
 
 		op("channels list", "GET /api/v1/tenants/{tenant}/channels", Viewer, "Who is told of findings, by which way (tenant *: of every tenant)", s.ListChannels),
 		op("channels get", "GET /api/v1/tenants/{tenant}/channels/{id}", Viewer, "One channel", s.GetChannel),
-		op("channels create", "POST /api/v1/tenants/{tenant}/channels", Admin, "Tell somebody of findings: by e-mail, webhook, Slack or Teams", s.CreateChannel, status(http.StatusCreated)),
+		op("channels create", "POST /api/v1/tenants/{tenant}/channels", Admin, "Tell somebody of findings: by e-mail, Slack, Teams, webhook or syslog", s.CreateChannel, status(http.StatusCreated)),
 		op("channels edit", "PATCH /api/v1/tenants/{tenant}/channels/{id}", Admin, "Change a channel", s.EditChannel),
 		op("channels delete", "DELETE /api/v1/tenants/{tenant}/channels/{id}", Admin, "Forget a channel", s.DeleteChannel),
 		op("channels test", "POST /api/v1/tenants/{tenant}/channels/{id}/test", Admin, "Send a test message, and see how it goes", s.TestChannel),

@@ -137,6 +137,13 @@ func (a *Alerts) checkAddress(kind string, s *Settings) error {
 		s.Address = strings.Join(list, ", ")
 		return err
 	}
+	if kind == Syslog {
+		address, err := syslogAddress(a.Guard, s.Address)
+		if err == nil {
+			s.Address = address
+		}
+		return err
+	}
 	u, err := a.Guard.URL(s.Address)
 	if err != nil {
 		return err
@@ -148,7 +155,7 @@ func (a *Alerts) checkAddress(kind string, s *Settings) error {
 			"That is an Office 365 connector; Microsoft has retired those.")
 	case kind == Slack && host == "slack.com":
 		return tocsin.Problemf(tocsin.Invalid, "Give the incoming webhook's address, https://hooks.slack.com/services/….", "That is a page of Slack, not a webhook.")
-	case kind == Webhook && (host == "hooks.slack.com" || strings.HasSuffix(host, ".logic.azure.com") || strings.HasSuffix(host, ".api.powerplatform.com")):
+	case Signed(kind) && (host == "hooks.slack.com" || strings.HasSuffix(host, ".logic.azure.com") || strings.HasSuffix(host, ".api.powerplatform.com")):
 		return tocsin.Problemf(tocsin.Invalid, "Make a channel of the kind slack or teams for it.", "That address takes messages in a form of its own.")
 	}
 	return nil
@@ -185,7 +192,7 @@ func knownRule(name string) bool {
 
 // shown is what may be shown of an address: of a webhook's only the host, for the rest is often its password.
 func shown(kind, address string) string {
-	if kind == Email {
+	if kind == Email || kind == Syslog {
 		return address
 	}
 	rest, ok := strings.CutPrefix(address, "https://")
@@ -217,7 +224,7 @@ func (a *Alerts) Create(ctx context.Context, t *store.Tenant, actor, kind string
 	if kind != Email {
 		k.URL = s.Address
 	}
-	if kind == Webhook {
+	if Signed(kind) {
 		secret = newSecret()
 		k.Secret = secret
 	}
@@ -347,7 +354,7 @@ func (a *Alerts) Rotate(ctx context.Context, t *store.Tenant, actor, id string) 
 	if c, err = Get(ctx, t, id); err != nil {
 		return c, "", until, err
 	}
-	if c.Kind != Webhook {
+	if !Signed(c.Kind) {
 		return c, "", until, tocsin.Problemf(tocsin.Invalid, "Make a new address at "+word(c.Kind)+" and enter it here, if the old one may be known to others.", "Only a webhook has a signing secret.")
 	}
 	k, err := a.keysOf(&c)

@@ -61,7 +61,14 @@ func (a *Alerts) deliver(ctx context.Context, c *Channel, m *Message) outcome {
 	case Teams:
 		return a.post(ctx, c.Kind, k.URL, m.teamsBody, nil)
 	}
-	return a.post(ctx, c.Kind, k.URL, m.body, func(h http.Header, body []byte) error { return sign(h, m.ID, a.Store.Clock().Now(), body, k) })
+	render := m.body
+	switch c.Kind {
+	case Syslog:
+		return a.syslog(ctx, k.URL, m)
+	case OCSF:
+		render = m.ocsfBody
+	}
+	return a.post(ctx, c.Kind, k.URL, render, func(h http.Header, body []byte) error { return sign(h, m.ID, a.Store.Clock().Now(), body, k) })
 }
 
 // sign puts the headers of Standard Webhooks on a request: an HMAC-SHA256 over id, time and body with each secret that

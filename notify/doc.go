@@ -1,4 +1,4 @@
-// Package notify tells people of findings: by e-mail, signed webhook, Slack and Teams.
+// Package notify tells people of findings: by e-mail, Slack, Teams, signed webhook, OCSF and syslog.
 //
 // It has three halves that meet only in the tables. [Alerts.Fold] follows the facts and writes, once for each state of a
 // finding and each channel that wants it, an alert: the outbox. [Alerts.Run] puts alerts that wait into messages (one

@@ -58,7 +58,7 @@ const Claim = claim
 
 // Renders are the message in every form.
 func (m *Message) Renders() map[string]func() ([]byte, error) {
-	return map[string]func() ([]byte, error){"json": m.body, "slack": m.slackBody, "teams": m.teamsBody,
+	return map[string]func() ([]byte, error){"json": m.body, "ocsf": m.ocsfBody, "syslog": func() ([]byte, error) { return m.syslogBody("tocsin.example") }, "slack": m.slackBody, "teams": m.teamsBody,
 		"html": func() ([]byte, error) { s, err := m.emailHTML(); return []byte(s), err },
 		"text": func() ([]byte, error) { return []byte(m.emailText()), nil }}
 }

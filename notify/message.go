@@ -16,10 +16,18 @@ const (
 	Webhook = "webhook"
 	Slack   = "slack"
 	Teams   = "teams"
+	Syslog  = "syslog" // RFC 5424 over TLS, with OCSF in it
+	OCSF    = "ocsf"   // a signed webhook that gets an array of OCSF events
 )
 
 // Kinds are all of them.
-var Kinds = []string{Email, Webhook, Slack, Teams}
+var Kinds = []string{Email, Slack, Teams, Webhook, OCSF, Syslog}
+
+// Signed says whether what a kind of channel sends is signed with a secret.
+func Signed(kind string) bool { return kind == Webhook || kind == OCSF }
+
+// each says whether a kind of channel is told of every finding in a digest, and not of the worst alone: machines read it.
+func each(kind string) bool { return kind == Syslog || kind == OCSF }
 
 // The changes of a finding that are told.
 const (

@@ -300,7 +300,7 @@ func recast(ctx context.Context, owner *store.Tenant, q *queued) error {
 }
 
 // load is a message as it is sent: the worst of its alerts' findings, and how many there are.
-func (a *Alerts) load(ctx context.Context, owner *store.Tenant, id, kind string, created time.Time) (*Message, []tocsin.TenantID, error) {
+func (a *Alerts) load(ctx context.Context, owner *store.Tenant, c *Channel, id, kind string, created time.Time) (*Message, []tocsin.TenantID, error) {
 	m := &Message{ID: id, Created: created, By: map[tocsin.Severity]int{}, Test: kind == "test"}
 	if m.Test {
 		m.Total = 0
@@ -332,7 +332,11 @@ func (a *Alerts) load(ctx context.Context, owner *store.Tenant, id, kind string,
 	}
 	rows.Close()
 	m.First = early > 0
-	bodies, err := owner.Query(ctx, `select body from alert where tenant = $1 and message = $2 order by severity_rank desc, id limit $3`, id, listed)
+	most := listed
+	if each(c.Kind) {
+		most = packMost
+	}
+	bodies, err := owner.Query(ctx, `select body from alert where tenant = $1 and message = $2 order by severity_rank desc, id limit $3`, id, most)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -199,7 +199,7 @@ func (a *Alerts) claim(ctx context.Context, c *Channel) (*parcel, error) {
 		if err := begin(ctx, t, p, now); err != nil {
 			return err
 		}
-		p.message, p.tenants, err = a.load(ctx, t, p.id, p.kind, p.created)
+		p.message, p.tenants, err = a.load(ctx, t, c, p.id, p.kind, p.created)
 		return err
 	})
 	if err != nil {
@@ -310,7 +310,7 @@ func (a *Alerts) Test(ctx context.Context, owner tocsin.TenantID, id string) (Re
 		if err := begin(ctx, t, p, now); err != nil {
 			return err
 		}
-		p.message, _, err = a.load(ctx, t, p.id, p.kind, now)
+		p.message, _, err = a.load(ctx, t, &c, p.id, p.kind, now)
 		return err
 	})
 	if err != nil {

@@ -274,7 +274,7 @@ func (w *web) snoozeDelete(r *http.Request) (string, *notice, error) {
 }
 
 // kindWords are the kinds of channels as people say them.
-var kindWords = map[string]string{notify.Email: "E-mail", notify.Webhook: "Webhook", notify.Slack: "Slack", notify.Teams: "Teams"}
+var kindWords = map[string]string{notify.Email: "E-mail", notify.Webhook: "Webhook", notify.Slack: "Slack", notify.Teams: "Teams", notify.OCSF: "OCSF webhook", notify.Syslog: "Syslog"}
 
 func kindWord(k string) string {
 	if w, ok := kindWords[k]; ok {
@@ -364,12 +364,12 @@ func sentence1(s string) string {
 }
 
 func addressLabel(kind string) string {
-	return map[string]string{notify.Slack: "Incoming webhook’s address", notify.Teams: "Workflow’s address", notify.Webhook: "Address"}[kind]
+	return map[string]string{notify.Slack: "Incoming webhook’s address", notify.Teams: "Workflow’s address", notify.Webhook: "Address", notify.OCSF: "Address", notify.Syslog: "Server and port"}[kind]
 }
 
 func addressExample(c api.Channel, fresh bool) string {
 	if !fresh {
 		return c.Address
 	}
-	return map[string]string{notify.Slack: "https://hooks.slack.com/services/…", notify.Teams: "https://….api.powerplatform.com/…", notify.Webhook: "https://siem.acme.example/tocsin"}[c.Kind]
+	return map[string]string{notify.Slack: "https://hooks.slack.com/services/…", notify.Teams: "https://….api.powerplatform.com/…", notify.Webhook: "https://soar.acme.example/tocsin", notify.OCSF: "https://siem.acme.example/ocsf", notify.Syslog: "siem.acme.example:6514"}[c.Kind]
 }
