@@ -1,6 +1,9 @@
 package tocsin
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Severity orders findings: info, low, medium, high, critical.
 type Severity string
@@ -85,4 +88,25 @@ func (f *Finding) Score() {
 		sum += t.Points
 	}
 	f.Risk = min(100, max(0, sum))
+}
+
+// maxGrown is how many pieces of evidence a finding that grows keeps; further ones are left out.
+const maxGrown = 50
+
+// Grow takes into f what another finding of the same cause tells: its evidence, and its sentence and risk where the risk is higher.
+func (f *Finding) Grow(x *Finding) {
+	for _, e := range x.Evidence {
+		if len(f.Evidence) < maxGrown && !slices.ContainsFunc(f.Evidence, func(had Evidence) bool { return had.ID == e.ID && had.Source == e.Source }) {
+			f.Evidence = append(f.Evidence, e)
+		}
+	}
+	if x.Risk > f.Risk {
+		f.Risk, f.Severity, f.Terms, f.Why, f.Title = x.Risk, x.Severity, x.Terms, x.Why, x.Title
+		if x.Who != "" {
+			f.Who, f.Person = x.Who, x.Person
+		}
+	}
+	if !x.Time.IsZero() && (f.Time.IsZero() || x.Time.Before(f.Time)) {
+		f.Time = x.Time
+	}
 }

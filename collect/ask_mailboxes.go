@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
 	"tocsin.dev"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"

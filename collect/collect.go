@@ -5,6 +5,7 @@
 //
 //	person, group, members, role, domains     the directory, by delta and by poll
 //	settings, rules                           a mailbox's settings and its inbox rules, by poll
+//	audit                                     a record of the audit log, by the activity feed, a search or a file
 //	rights, cover                             forwarding and rights over mailboxes, from every source; what a source tells of
 //	judge                                     nothing new: look at a mailbox again, since what it is judged by has changed
 //
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
 	"tocsin.dev"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
@@ -38,6 +40,8 @@ type Intervals struct {
 	Rules     time.Duration // every mailbox's inbox rules; 5 minutes
 	Members   time.Duration // members of groups that a rule sends mail to; 1 hour
 	Absent    time.Duration // people without a mailbox, asked again; 24 hours
+	Audit     time.Duration // the audit log, by the activity feed; 2 minutes
+	Exchange  time.Duration // forwarding and rights by Exchange's administration; 24 hours
 }
 
 // OrDefault is i with the defaults where it is zero.
@@ -54,6 +58,8 @@ func (i Intervals) OrDefault() Intervals {
 	set(&i.Rules, 5*time.Minute)
 	set(&i.Members, time.Hour)
 	set(&i.Absent, 24*time.Hour)
+	set(&i.Audit, 2*time.Minute)
+	set(&i.Exchange, 24*time.Hour)
 	return i
 }
 
@@ -114,6 +120,8 @@ func (c *Collector) sources() []source {
 		{name: "roles", every: every.Roles, ask: c.askRoles},
 		{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
 		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
+		{name: "audit", every: every.Audit, ask: c.askAudit},
+		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
 	}
 	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })
 }

@@ -65,15 +65,22 @@ func newField(t *testing.T, st *store.Store, users int, stories string) *field {
 	t.Cleanup(func() { w.Close() })
 	f := &field{bed: &bed{T: t, st: st, tenant: tocsin.TenantID(w.Tenant())}, w: w}
 	f.exec(`insert into tenant (tenant, name, created) values ($1, 'Acme', 1)`)
-	gc, err := graph.New(graph.Config{Cloud: graph.Own(sim.Address, sim.Address), Tenant: w.Tenant(), Client: w.ClientID(), Secret: w.Secret(),
-		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: st.Clock().Now})
-	if err != nil {
-		t.Fatal(err)
-	}
+	gc := f.client()
 	j := f.journal()
 	f.c = &Collector{Tenant: f.tenant, Graph: gc, Store: st, Journal: j, Batches: 4, Log: slog.New(slog.DiscardHandler)}
 	f.r = f.reads(j)
 	return f
+}
+
+// client is a new client of the tenant, which has used nothing of any limit.
+func (f *field) client() *graph.Client {
+	f.Helper()
+	gc, err := graph.New(graph.Config{Cloud: graph.Own(sim.Address, sim.Address), Tenant: f.w.Tenant(), Client: f.w.ClientID(), Secret: f.w.Secret(),
+		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: f.st.Clock().Now})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return gc
 }
 
 // ask runs a round of each source and folds what it brought.

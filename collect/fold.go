@@ -54,6 +54,7 @@ type run struct {
 	setting []pending[settingsSeen]
 	judges  []pending[struct{}]
 	told    []pending[rightsSeen]
+	records []pending[auditSeen]
 	names   map[string]string // who is behind a name, as far as it was looked up
 	touched map[string]int    // kind of fact → how many first looks, told as one fact
 	org     *organisation
@@ -93,6 +94,8 @@ func (r *run) add(ctx context.Context, it *journal.Item) error {
 		return one(ctx, it, r.foldRole)
 	case kindDomains:
 		return one(ctx, it, r.foldDomains)
+	case kindAudit:
+		return take(it, &r.records)
 	case kindRights:
 		return take(it, &r.told)
 	case kindCover:
@@ -118,6 +121,10 @@ func (r *run) flush(ctx context.Context) error {
 	if err := batches(ctx, r.judges, r.foldJudge); err != nil {
 		return err
 	}
+	if err := r.foldAudit(ctx, r.records); err != nil {
+		return err
+	}
+	r.records = r.records[:0]
 	if err := r.foldRights(ctx); err != nil {
 		return err
 	}

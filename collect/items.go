@@ -19,6 +19,7 @@ const (
 	kindJudge    = "judge"
 	kindRights   = "rights"
 	kindCover    = "cover"
+	kindAudit    = "audit"
 )
 
 // personSeen is a person as the directory gives it. Pointers are unknown where nil: unknown is never no.

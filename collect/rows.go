@@ -3,6 +3,8 @@ package collect
 import (
 	"maps"
 	"slices"
+
+	"tocsin.dev/journal"
 )
 
 func anys[T ~string](in []T) []any {
@@ -22,3 +24,5 @@ func ids[T any](batch []pending[T]) []any {
 	}
 	return out
 }
+
+func journalItems(items ...journal.Item) []journal.Item { return items }

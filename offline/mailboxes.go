@@ -6,6 +6,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/audit"
 	"tocsin.dev/detect/rule"
 )
 
@@ -59,24 +60,9 @@ func (m *mailboxes) list(r *detect.Record) {
 	if len(m.known) >= maxListed {
 		return
 	}
-	k := detect.Known{Kind: detect.Person, Created: r.Time}
-	names := []string{r.Target, r.Params["UserPrincipalName"], r.Params["PrimarySmtpAddress"]}
-	switch r.Operation {
-	case "New-MailContact", "New-MailUser":
-		to := tocsin.CanonicalAddress(r.Params["ExternalEmailAddress"])
-		if to == "" {
-			return
-		}
-		k.Kind, k.Outside, k.Address = detect.Contact, []string{to}, to
-		names = append(names, r.Params["Name"], r.Params["Alias"], r.Params["DisplayName"])
-	case "Add user", "New-Mailbox":
-	default:
-		return
-	}
+	names, k := audit.Told(r)
 	for _, n := range names {
-		if n = tocsin.CanonicalAddress(n); n != "" {
-			m.known[n] = k
-		}
+		m.known[n] = k
 	}
 }
 

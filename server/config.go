@@ -89,6 +89,8 @@ type Every struct {
 	Rules     time.Duration `koanf:"rules"`
 	Members   time.Duration `koanf:"members"`
 	Absent    time.Duration `koanf:"absent"`
+	Audit     time.Duration `koanf:"audit"`
+	Exchange  time.Duration `koanf:"exchange"`
 }
 
 // Limits are Microsoft Graph's, each to be set where Microsoft changes one; see graph.Limits.
@@ -403,7 +405,7 @@ func listenable(address string) bool {
 
 // positive says whether every interval is long enough to be one.
 func (e Every) positive() bool {
-	return min(e.Directory, e.Roles, e.Domains, e.Settings, e.Rules, e.Members, e.Absent) >= time.Second
+	return min(e.Directory, e.Roles, e.Domains, e.Settings, e.Rules, e.Members, e.Absent, e.Audit, e.Exchange) >= time.Second
 }
 
 func networks(list string) []string {

@@ -46,6 +46,7 @@ type Server struct {
 	Alerts      *notify.Alerts
 	API         *api.Service
 	reader      *stream.Reader
+	auditor     *collect.AuditJudge
 	owner       string // of leases: this process
 	log         *slog.Logger
 	options     Options
@@ -92,6 +93,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: graph.NewShared(c.Limits.graph(), s.Clock.Now), Log: s.log, HTTP: o.HTTP, Allow: c.ownNetworks()}
 	fold := &collect.Fold{Log: s.log}
+	s.auditor = &collect.AuditJudge{Store: s.Store}
 	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
 	if s.Alerts, err = c.alerts(); err != nil {
 		return s, err
@@ -144,6 +146,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.reader.Run(ctx) })
 	g.Go(func() error { return s.follow(ctx, "sweep", s.sweep) })
 	g.Go(func() error { return s.follow(ctx, "judge", s.judge) })
+	g.Go(func() error { return s.follow(ctx, "audit", s.audit) })
 	g.Go(func() error { return s.follow(ctx, notify.Follower, s.alert) })
 	g.Go(func() error { return s.hold(ctx, "alerts", s.Alerts.Run) })
 	g.Go(func() error { return s.collect(ctx) })

@@ -101,6 +101,11 @@ func (s *Server) sweep(ctx context.Context, lane int) error {
 	return stream.Fold(ctx, s.Store, "sweep", lane, collect.Sweep)
 }
 
+// audit judges audit records as they come.
+func (s *Server) audit(ctx context.Context, lane int) error {
+	return stream.Each(ctx, s.Store, "audit", lane, s.auditor.Follow)
+}
+
 func (s *Server) judge(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "judge", lane, collect.Judge(s.Store, s.Journal))
 }

@@ -18,12 +18,14 @@ const (
 	keepAttempts    = 24 * time.Hour
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
+	keepRecords     = 180 * 24 * time.Hour // of the audit log, as long as Microsoft keeps them in the standard licence
+	keepParcels     = 8 * 24 * time.Hour   // which Microsoft keeps for seven
 	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
 )
 
 // followers are the names under which the facts are followed. What one of them has not dealt with yet stays, and so do all
 // facts of a lane in which one has not begun.
-var followers = []string{"sweep", "judge", "alerts"}
+var followers = []string{"sweep", "judge", "audit", "alerts"}
 
 // trimBatch is how many rows are deleted in one transaction, so that nobody waits long for it.
 const trimBatch = 500
@@ -56,6 +58,9 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"event", "at < $1", ago(keepHistory)},
 		{"finding_change", "at < $1", ago(keepHistory)},
 		{"dead_letter", "at < $1", ago(keepHistory)},
+		{"audit_record", "at < $1 and seen < $1 and judged", ago(keepRecords)},
+		{"audit_parcel", "created < $1", ago(keepParcels)},
+		{"audit_query", "ended <> 0 and ended < $1", ago(keepHistory)},
 	} {
 		failed = errors.Join(failed, s.trim(ctx, old.table, old.which, old.before))
 	}
