@@ -91,6 +91,10 @@ type source struct {
 	every time.Duration
 	ask   func(context.Context) error
 	then  *source // asked after each round of this one
+	// of is the service that is asked beside Graph, and needs any of its permissions: where none is granted the source is not
+	// asked, and has no row. The connection says that.
+	of    graph.Service
+	needs []string
 }
 
 // Run asks each source when it is due, until ctx ends. A source that fails is said on the source's row, with what to
@@ -120,7 +124,7 @@ func (c *Collector) sources() []source {
 		{name: "roles", every: every.Roles, ask: c.askRoles},
 		{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
 		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
-		{name: "audit", every: every.Audit, ask: c.askAudit},
+		{name: "audit", every: every.Audit, ask: c.askAudit, of: graph.ActivityFeed, needs: graph.Find("activity.content.list").Permissions},
 		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
 	}
 	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })
@@ -141,6 +145,15 @@ const look = 5 * time.Second
 // again asks s whenever it is due.
 func (c *Collector) again(ctx context.Context, s source) error {
 	for {
+		if !c.granted(ctx, s) {
+			if err := c.absent(ctx, s.name); err != nil {
+				return err
+			}
+			if err := c.Store.Clock().Sleep(ctx, time.Minute); err != nil {
+				return err
+			}
+			continue
+		}
 		row, err := c.row(ctx, s.name)
 		if err != nil {
 			return err
@@ -164,6 +177,30 @@ func (c *Collector) again(ctx context.Context, s source) error {
 			}
 		}
 	}
+}
+
+// granted says whether the app has a permission for the source. Where that cannot be told, it is asked, and says why not.
+func (c *Collector) granted(ctx context.Context, s source) bool {
+	if len(s.needs) == 0 {
+		return true
+	}
+	roles, err := c.Graph.RolesFor(ctx, s.of)
+	if _, ok := errors.AsType[*graph.Revoked](err); ok {
+		return false // the tenant does not know the service, say
+	}
+	return err != nil || slices.ContainsFunc(s.needs, func(p string) bool { return slices.Contains(roles, p) })
+}
+
+// absent takes away the row of a source that is not asked and never was read.
+func (c *Collector) absent(ctx context.Context, name string) error {
+	row, err := c.row(ctx, name)
+	if err != nil || row == (sourceRow{}) || row.Succeeded > 0 {
+		return err
+	}
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `delete from source where tenant = $1 and name = $2 and succeeded = 0`, name)
+		return err
+	})
 }
 
 // follow asks s after the source that it follows, unless it failed and is to be left alone for longer.

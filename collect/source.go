@@ -166,6 +166,10 @@ func explain(err error) *tocsin.Problem {
 		}
 		return tocsin.Problemf(tocsin.Throttled, "Nothing to do: it goes on by itself.", "Microsoft Graph asked to wait %s.", max(e.After.Round(time.Second), time.Second))
 	}
+	if e, ok := errors.AsType[*graph.Denied](err); ok && e.Code == graph.RoleMissing {
+		return tocsin.Problemf(tocsin.Denied, "In Entra open Roles and administrators, give the app the role Global Reader, wait up to an hour, then test the connection.",
+			"The app has the permission, and no role in Exchange.")
+	}
 	if e, ok := errors.AsType[*graph.Denied](err); ok {
 		p := tocsin.Problemf(tocsin.Denied, "Grant it to the app registration in Entra (API permissions → Application permissions), give administrator consent, wait a few minutes, then test the connection.",
 			"%s.", e.Error())

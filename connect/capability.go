@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tocsin.dev/graph"
+	"tocsin.dev/graph/permission"
 )
 
 // State is how well a capability works.
@@ -68,9 +69,14 @@ var Capabilities = []Capability{
 	{Name: "mailbox-settings", Title: "Mailbox settings and purpose", Product: Outlook, Tier: Read, Needs: []string{"mailboxSettings.get"},
 		Cost: "Shared mailboxes, automatic replies and time zones are not known."},
 	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules", Product: Outlook, Tier: Read,
-		Not:     "Microsoft Graph does not tell of them.",
-		Instead: "Export the unified audit log from Purview and run `tocsin analyze` on it.",
-		Cost:    "Forwarding set on the mailbox itself, delegation and transport rules are not seen here."},
+		Needs: []string{"activity.content.list"},
+		Cost:  "Changes of forwarding set on mailboxes, of delegation and of transport rules are seen only in files of the audit log that you import."},
+	{Name: "audit-search", Title: "Searching the audit log", Product: Outlook, Tier: Read, Needs: []string{"auditQueries.create", "auditQueries.records"},
+		Cost: "What is older than the seven days of the feed can be imported from a file only."},
+	{Name: "mailbox-rights", Title: "State of forwarding, Full Access and Send As", Product: Outlook, Tier: Read, Needs: []string{"exchange.command"},
+		Cost: "How mailboxes stood before the audit log was read is not known, unless you import a file of them."},
+	{Name: "folder-permissions", Title: "Send on Behalf and folder permissions", Product: Outlook, Tier: Read, Needs: []string{"exchange.mailboxes", "exchange.folderPermissions"},
+		Cost: "Folders that were opened to everybody before the audit log was read are not known."},
 	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.sessions", "users.revokeSignInSessions"},
 		Cost: "Nobody's sessions can be ended from here."},
 	{Name: RuleChange, Title: "Disabling and deleting inbox rules", Product: Outlook, Tier: Respond,
@@ -95,9 +101,20 @@ type Verdict struct {
 // Judge says how each capability stands under the granted permissions (the roles in an app-only token). A refusal that
 // was met in practice, by call, outweighs what was granted.
 func Judge(granted []string, refused map[string]string) []Verdict {
+	return judgeAll(granted, refused, nil)
+}
+
+// judgeAll is Judge with what to do about a refusal, by call, where that is not to grant a permission.
+func judgeAll(granted []string, refused, mends map[string]string) []Verdict {
 	out := make([]Verdict, 0, len(Capabilities))
 	for _, c := range Capabilities {
-		out = append(out, judge(c, granted, refused))
+		v := judge(c, granted, refused)
+		for _, call := range c.Needs {
+			if refused[call] != "" && mends[call] != "" && v.State == Off {
+				v.Mend = mends[call]
+			}
+		}
+		out = append(out, v)
 	}
 	return out
 }
@@ -143,8 +160,17 @@ func missing(calls, granted []string, refused map[string]string) (lacking []stri
 }
 
 func grant(lacking []string) string {
-	return "In Entra, open the app registration → API permissions → Microsoft Graph → Application permissions, add " +
-		strings.Join(lacking, ", ") + ", grant administrator consent, wait a few minutes, then test the connection."
+	service, role := "Microsoft Graph", ""
+	for _, p := range permission.All {
+		if slices.Contains(lacking, p.Name) && p.App != "" {
+			service = p.ServiceName()
+			if p.App == permission.Exchange {
+				role = ", give the app the role Global Reader in Entra"
+			}
+		}
+	}
+	return "In Entra, open the app registration → API permissions → " + service + " → Application permissions, add " +
+		strings.Join(lacking, ", ") + ", grant administrator consent" + role + ", wait a few minutes, then test the connection."
 }
 
 // Permissions are the least permissions for all that a tier can do, each with why.

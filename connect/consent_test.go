@@ -460,7 +460,7 @@ func TestProducts(t *testing.T) {
 		}
 		off, err := b.s.SourcesOff(b.Context(), c)
 		slices.Sort(off)
-		if err != nil || !slices.Equal(off, []string{"rules", "settings"}) {
+		if err != nil || !slices.Equal(off, []string{"audit", "exchange", "folder_rights", "rules", "settings"}) {
 			b.Errorf("not read: %v, %v", off, err)
 		}
 		if err := b.s.Choose(b.Context(), "amy@x.example", c.Tenant, "none", []Product{Teams}); tocsin.AsProblem(err).Code != tocsin.NotFound {

@@ -309,11 +309,18 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 	if err != nil {
 		return nil, asProblem(err)
 	}
-	refused, err := s.refused(ctx, c.Tenant)
+	for _, service := range []graph.Service{graph.ActivityFeed, graph.ExchangeAdmin} {
+		more, err := gc.RolesFor(ctx, service)
+		if err != nil { // that what is granted there is not known takes nothing from what is
+			s.Log.Info("the permissions for a service were not read", "tenant", c.Tenant, "service", string(service), "because", err)
+		}
+		granted = append(granted, more...)
+	}
+	refused, mends, err := s.refused(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	list := Judge(granted, refused)
+	list := judgeAll(granted, refused, mends)
 	now := tocsin.Millis(s.Store.Clock().Now())
 	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		on, err := chosen(ctx, t, c.ID)
@@ -334,29 +341,33 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 
 // sources are the calls whose refusal a source's row tells of.
 var sources = map[string]string{"users": "users.delta", "groups": "groups.delta", "contacts": "contacts.delta", "roles": "directoryRoles.list", "rules": "messageRules.list",
-	"settings": "mailboxSettings.get"}
+	"settings": "mailboxSettings.get", "audit": "activity.content.list", "exchange": "exchange.command", "folder_rights": "exchange.folderPermissions"}
 
 // refused gives the live refusals, by call, from how the sources were last answered.
-func (s *Connections) refused(ctx context.Context, tenant tocsin.TenantID) (map[string]string, error) {
-	out := map[string]string{}
-	err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
-		q, err := t.Query(ctx, `select name, because from source where tenant = $1 and failed > succeeded and because like '%not granted%'`)
+func (s *Connections) refused(ctx context.Context, tenant tocsin.TenantID) (out, mends map[string]string, err error) {
+	out, mends = map[string]string{}, map[string]string{}
+	err = s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		q, err := t.Query(ctx, `select name, because, mend from source where tenant = $1 and failed > succeeded
+			and (because like '%not granted%' or because like '%audit log is switched off%' or because like '%no role in Exchange%')`)
 		if err != nil {
 			return err
 		}
 		defer q.Close()
 		for q.Next() {
-			var name, because string
-			if err := q.Scan(&name, &because); err != nil {
+			var name, because, mend string
+			if err := q.Scan(&name, &because, &mend); err != nil {
 				return err
 			}
 			if call := sources[name]; call != "" {
 				out[call] = because
+				if !strings.Contains(because, "not granted") {
+					mends[call] = mend
+				}
 			}
 		}
 		return q.Err()
 	})
-	return out, err
+	return out, mends, err
 }
 
 // asProblem is a refusal of Graph or of the sign-in as a person may read it.

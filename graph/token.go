@@ -157,7 +157,21 @@ func (c *Client) SignIn(ctx context.Context) error {
 	c.tokens.no = nil
 	c.tokens.mu.Unlock()
 	_, err := c.tokens.get(ctx, or(cur, "none"))
+	if err == nil {
+		c.renew()
+	}
 	return err
+}
+
+// renew has the tokens for other services fetched anew when they are needed next, since what is granted may have changed.
+func (c *Client) renew() {
+	for s, r := range c.reach {
+		if s != "" {
+			r.tokens.mu.Lock()
+			r.tokens.cur, r.tokens.no, r.tokens.stale = token{}, nil, true
+			r.tokens.mu.Unlock()
+		}
+	}
 }
 
 // Roles are the application permissions in the app's token, for diagnosis only: a grant of a moment ago is not in it
