@@ -28,6 +28,8 @@ type Capability struct {
 	Helps   []string // calls without which it is degraded
 	Lost    string   // what is lost without Helps, a phrase
 	Cost    string   // what cannot be seen without it, a sentence
+	// Optional says that a connection may well do without: its lack is told as a limit of what is known, not as a fault.
+	Optional bool
 	// Not says why it can never be had from Graph, and Instead what to do.
 	Not, Instead string
 }
@@ -68,14 +70,14 @@ var Capabilities = []Capability{
 		Cost: "Forwarding, hiding and deleting by inbox rules is not seen."},
 	{Name: "mailbox-settings", Title: "Mailbox settings and purpose", Product: Outlook, Tier: Read, Needs: []string{"mailboxSettings.get"},
 		Cost: "Shared mailboxes, automatic replies and time zones are not known."},
-	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules", Product: Outlook, Tier: Read,
+	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules", Product: Outlook, Tier: Read, Optional: true,
 		Needs: []string{"activity.content.list"},
 		Cost:  "Changes of forwarding set on mailboxes, of delegation and of transport rules are seen only in files of the audit log that you import."},
-	{Name: "audit-search", Title: "Searching the audit log", Product: Outlook, Tier: Read, Needs: []string{"auditQueries.create", "auditQueries.records"},
+	{Name: "audit-search", Title: "Searching the audit log", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"auditQueries.create", "auditQueries.records"},
 		Cost: "What is older than the seven days of the feed can be imported from a file only."},
-	{Name: "mailbox-rights", Title: "State of forwarding, Full Access and Send As", Product: Outlook, Tier: Read, Needs: []string{"exchange.command"},
+	{Name: "mailbox-rights", Title: "State of forwarding, Full Access and Send As", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"exchange.command"},
 		Cost: "How mailboxes stood before the audit log was read is not known, unless you import a file of them."},
-	{Name: "folder-permissions", Title: "Send on Behalf and folder permissions", Product: Outlook, Tier: Read, Needs: []string{"exchange.mailboxes", "exchange.folderPermissions"},
+	{Name: "folder-permissions", Title: "Send on Behalf and folder permissions", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"exchange.mailboxes", "exchange.folderPermissions"},
 		Cost: "Folders that were opened to everybody before the audit log was read are not known."},
 	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.sessions", "users.revokeSignInSessions"},
 		Cost: "Nobody's sessions can be ended from here."},

@@ -241,7 +241,7 @@ func TestLive(t *testing.T) {
 
 // TestIncompleteIsNeverClean looks at an empty list under each way of not knowing.
 func TestIncompleteIsNeverClean(t *testing.T) {
-	whole := api.Coverage{Connections: 1, People: 3, Mailboxes: 3, Read: 3, Incomplete: []string{"mailbox-forwarding is off: Microsoft Graph does not tell of them."}}
+	whole := api.Coverage{Connections: 1, People: 3, Mailboxes: 3, Read: 3, Incomplete: []string{"mailbox-forwarding is off: ActivityFeed.Read is not granted."}}
 	if r := reachOf(whole); !r.Whole || len(r.Limits) != 1 || len(r.Warn) != 0 {
 		t.Errorf("what Graph never tells is no warning: %+v", r)
 	}

@@ -43,10 +43,10 @@ func (c reach) boxes() int {
 	return n
 }
 
-// standing is the title of the capability that a sentence is about, where it can never be had.
+// standing is the title of the capability that a sentence is about, where it can never be had, or was left out by who granted.
 func standing(why string) string {
 	for _, k := range connect.Capabilities {
-		if k.Not != "" && (strings.HasPrefix(why, k.Name+" is ") || strings.HasPrefix(why, k.Title+" is ") || strings.HasPrefix(why, k.Title+" are ")) {
+		if (k.Not != "" || k.Optional && strings.Contains(why, "not granted")) && (strings.HasPrefix(why, k.Name+" is ") || strings.HasPrefix(why, k.Title+" is ") || strings.HasPrefix(why, k.Title+" are ")) {
 			return k.Title
 		}
 	}
