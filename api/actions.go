@@ -88,19 +88,24 @@ type UndoNew struct {
 	Force bool   `json:"force,omitempty" doc:"Do it although the rule has changed since"`
 }
 
-// ResponseNew is how acts may happen in a tenant, as it is set.
+// ResponseNew sets how acts may happen in a tenant. What is absent stays as it is.
 type ResponseNew struct {
 	Approval string   `json:"approval" enum:"none,second_person" doc:"none, or second_person: somebody else than who asked must approve"`
-	Kinds    []string `json:"kinds,omitempty" enum:"revoke_sessions,disable_rule,delete_rule,enable_rule,restore_rule" doc:"What needs approval; all where empty"`
-	PerHour  int      `json:"per_hour" minimum:"0" maximum:"10000" doc:"How many acts in an hour at most, undos apart; 0 for no limit"`
-	AtOnce   int      `json:"at_once" minimum:"0" maximum:"10000" doc:"How many may wait or be under way at most, undos apart; 0 for no limit"`
+	Kinds    []string `json:"kinds,omitempty" enum:"revoke_sessions,disable_rule,delete_rule,enable_rule,restore_rule" doc:"What needs approval; all where the list is empty"`
+	PerHour  *int     `json:"per_hour,omitempty" minimum:"0" maximum:"10000" doc:"How many acts in an hour at most, undos apart; 0 for no limit"`
+	AtOnce   *int     `json:"at_once,omitempty" minimum:"0" maximum:"10000" doc:"How many may wait or be under way at most, undos apart; 0 for no limit"`
 	Spared   []string `json:"spared,omitempty" doc:"People, by address or id, whom only an owner can have touched: break-glass accounts, say"`
 	Version  int64    `json:"version" minimum:"0" doc:"The version that was looked at; 0 for the first"`
 }
 
 // ResponseSettings are how acts may happen in a tenant.
 type ResponseSettings struct {
-	ResponseNew
+	Approval  string    `json:"approval"` // none, second_person
+	Kinds     []string  `json:"kinds"`    // what needs approval; all where empty
+	PerHour   int       `json:"per_hour"` // 0 for no limit
+	AtOnce    int       `json:"at_once"`  // 0 for no limit
+	Spared    []string  `json:"spared"`
+	Version   int64     `json:"version"`
 	Changed   time.Time `json:"changed,omitzero"`
 	ChangedBy string    `json:"changed_by,omitempty"`
 }
@@ -379,7 +384,7 @@ func (s *Service) GetAction(ctx context.Context, in ByID) (ActionDetail, error) 
 }
 
 func responseView(s remediate.Settings) ResponseSettings {
-	v := ResponseSettings{ResponseNew: ResponseNew{Approval: s.Approval, Kinds: []string{}, PerHour: s.PerHour, AtOnce: s.AtOnce, Spared: orNone(s.Spared), Version: s.Version},
+	v := ResponseSettings{Approval: s.Approval, Kinds: []string{}, PerHour: s.PerHour, AtOnce: s.AtOnce, Spared: orNone(s.Spared), Version: s.Version,
 		Changed: s.Changed, ChangedBy: s.ChangedBy}
 	for _, k := range s.Kinds {
 		v.Kinds = append(v.Kinds, string(k))
@@ -399,9 +404,25 @@ func (s *Service) GetResponse(ctx context.Context, in In) (ResponseSettings, err
 func (s *Service) SetResponse(ctx context.Context, in SetResponseIn) (ResponseSettings, error) {
 	return act(ctx, s, "response-settings set", in, func(ctx context.Context, t *store.Tenant, c Caller) (ResponseSettings, error) {
 		b := in.Body
-		n := remediate.Settings{Approval: b.Approval, Kinds: []remediate.Kind{}, PerHour: b.PerHour, AtOnce: b.AtOnce, Spared: orNone(b.Spared)}
+		n, err := remediate.SettingsOf(ctx, t)
+		if err != nil {
+			return ResponseSettings{}, err
+		}
+		n.Approval = b.Approval
+		if b.Kinds != nil {
+			n.Kinds = []remediate.Kind{}
+		}
 		for _, k := range b.Kinds {
 			n.Kinds = append(n.Kinds, remediate.Kind(k))
+		}
+		if b.PerHour != nil {
+			n.PerHour = *b.PerHour
+		}
+		if b.AtOnce != nil {
+			n.AtOnce = *b.AtOnce
+		}
+		if b.Spared != nil {
+			n.Spared = b.Spared
 		}
 		if len(b.Spared) > 200 {
 			return ResponseSettings{}, invalid("Name 200 at most.", "Too many people are spared.")

@@ -91,7 +91,7 @@ var matrix = map[string]asked{
 	}},
 	"response-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"response-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
-		return api.SetResponseIn{In: in(t), Body: api.ResponseNew{Approval: "none", PerHour: 10}}
+		return api.SetResponseIn{In: in(t), Body: api.ResponseNew{Approval: "none"}}
 	}},
 	"detections list": {least: api.Viewer, in: list},
 	"rules list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.RulesIn{In: in(t)} }},

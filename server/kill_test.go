@@ -25,7 +25,7 @@ import (
 	"tocsin.dev/store"
 )
 
-var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync")
+var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync, and TestActKill in the middle of acts")
 
 // TestMain lets the test binary be the server that is killed.
 func TestMain(m *testing.M) {
@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 type orders struct {
 	Config  Config
 	Connect connect.New
+	Act     string // go on, or end: act all the time, or until the round of acts is whole; see TestActKill
 }
 
 // child is the server that is killed: it says "ready" once it runs, and "synced" when everything was read and folded.
@@ -71,6 +72,9 @@ func child(path string) error {
 	fmt.Println("ready")
 	failed := make(chan error, 1)
 	go func() { failed <- s.Run(ctx) }()
+	if o.Act != "" {
+		return keepActing(ctx, s, o)
+	}
 	for {
 		select {
 		case err := <-failed:

@@ -180,7 +180,7 @@ func (w *web) response(_ http.ResponseWriter, r *http.Request, p *page) (templ.C
 func (w *web) responseSet(r *http.Request) (string, *notice, error) {
 	tenant := tocsin.TenantID(r.PathValue("tenant"))
 	to := tenantAt(tenant, "settings", "response")
-	n := api.ResponseNew{Approval: r.PostFormValue("approval"), Kinds: r.PostForm["kinds"]}
+	n := api.ResponseNew{Approval: r.PostFormValue("approval"), Kinds: slices.Concat([]string{}, r.PostForm["kinds"]), Spared: []string{}}
 	var bad error
 	number := func(name string) int {
 		v, err := strconv.Atoi(trim(r.PostFormValue(name)))
@@ -189,7 +189,8 @@ func (w *web) responseSet(r *http.Request) (string, *notice, error) {
 		}
 		return v
 	}
-	n.PerHour, n.AtOnce = number("per_hour"), number("at_once")
+	hour, once := number("per_hour"), number("at_once")
+	n.PerHour, n.AtOnce = &hour, &once
 	n.Version = int64(number("version"))
 	if bad != nil {
 		return to, nil, bad

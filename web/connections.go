@@ -6,6 +6,7 @@ import (
 	"github.com/a-h/templ"
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/connect"
 )
 
 func (w *web) connections(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
@@ -68,7 +69,7 @@ func tested(c api.Connection) *notice {
 	}
 	lacking := 0
 	for _, k := range c.Capabilities {
-		if k.State != "works" && k.State != "on" {
+		if k.State != "works" && k.State != "on" && !connect.Acts(k.Name) {
 			lacking++
 		}
 	}

@@ -55,7 +55,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	alerts := &notify.Alerts{Store: st, Keeper: keeper, Guard: &dial.Guard{}, SMTP: notify.SMTP{Host: "127.0.0.1", Port: 1, From: "tocsin@acme.example", TLS: notify.Plain}}
-	svc := api.New(st, api.Options{Alerts: alerts, Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
+	svc := api.New(st, api.Options{Alerts: alerts, Desk: noWay(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
 		Test:   func(context.Context, string, tocsin.TenantID, string) error { return nil },
 		Limits: seedLimits,
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
@@ -205,6 +205,12 @@ func (d seeder) surroundings() {
 		d.add(`insert into domain (tenant, name, is_default, is_verified, authentication, seen) values ($1, $2, $3, true, 'Managed', $4)`, n, n == "acme.example", d.ago(time.Minute))
 	}
 	d.add(`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, 'auditors.example', 'olga@acme.example', $2, $3, $4)`, evilScript, tocsin.Millis(d.now.AddDate(0, 5, 0)), d.ago(24*time.Hour))
+	for i, st := range []string{"waiting_approval", "verified", "failed", "undone"} {
+		id := tocsin.NewID()
+		d.add(`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, finding, why, plan, asked_by, asked_email, because, created, changed) values ($1, $2, 'delete_rule', $3, $4, 'jane.doe@acme.example', 'o', $10, $5, '', $6, $7, 'x', 'olga@acme.example', $8, $9, $9)`,
+			id, st, string(tocsin.NewPersonID(tenantID, "jane.doe@acme.example")), evilBidi, evilScript, js(map[string]any{"does": "Deletes " + evilScript, "touches": []string{evilBlank}, "before": map[string]any{"displayName": evilScript}, "can_undo": true, "undo": "It can."}), "Because it is so.", d.ago(time.Duration(i)*time.Hour), seedRules()[0].ID)
+		d.add(`insert into action_change (tenant, action, id, at, who, change, note) values ($1, $2, $3, $4, '', $5, $6)`, id, tocsin.NewID(), d.ago(time.Hour), st, evilScript)
+	}
 	d.add(`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, 'x1', '*', 'address', $2, 'olga@acme.example', 'The archive of the works council', $3, $4, 'olga@acme.example')`, "archive"+evilBlank+"@vault.example", tocsin.Millis(d.now.AddDate(0, 2, 0)), d.ago(48*time.Hour))
 }
 

@@ -137,3 +137,26 @@ func TestFaultPaths(t *testing.T) {
 		}
 	}
 }
+
+// TestLost: the act is done, and the answer says that it may not be; revoking moves the date from which sessions are valid.
+func TestLost(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Roles: everyRole})
+	who := p.s.world.person(4)
+	since := func() string {
+		v, _ := p.call("GET", "users/"+who.id+"?$select=signInSessionsValidFromDateTime", nil, 200)["signInSessionsValidFromDateTime"].(string)
+		return v
+	}
+	before := since()
+	if err := p.s.Fault(Fault{Kind: Lost, Path: "**/revokeSignInSessions", Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	p.call("POST", "users/"+who.id+"/revokeSignInSessions", nil, 504)
+	after := since()
+	if after <= before {
+		t.Errorf("sessions are valid since %s, and were since %s", after, before)
+	}
+	p.s.Advance(time.Hour)
+	if out := p.call("POST", "users/"+who.id+"/revokeSignInSessions", nil, 200); out["value"] != true || since() <= after {
+		t.Errorf("the answer is %v", out)
+	}
+}

@@ -132,6 +132,21 @@ func (s *Sim) Truth() ([]Truth, error) {
 	return out, nil
 }
 
+// Rules are a mailbox's inbox rules in their order, in Graph's form.
+func (s *Sim) Rules(mailbox string) ([]json.RawMessage, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.world.find(mailbox)
+	if p == nil {
+		return nil, fmt.Errorf("sim: there is nobody called %q", mailbox)
+	}
+	var out []json.RawMessage
+	for _, r := range s.world.look(p).rules {
+		out = append(out, append(json.RawMessage{}, r.json...))
+	}
+	return out, nil
+}
+
 // Digest is a hash of every mailbox's rules and settings, by address, so that two states can be compared.
 func (s *Sim) Digest() map[string]string {
 	s.mu.RLock()
