@@ -114,6 +114,23 @@ func TestAlerts(t *testing.T) {
 			}
 			return fmt.Sprintf("is not told: %+v", messages()[2:])
 		})
+		counts, err := s.Alerts.Count(t.Context())
+		if err != nil || len(counts) != 1 || counts[0].Owner != api.Everywhere || counts[0].Alerts["sent"] < 4 || counts[0].Failing != 0 {
+			t.Errorf("counted: %+v %v", counts, err)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), "GET", hs.URL+"/metrics", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+landlordToken)
+		res, err := hs.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if text, err := io.ReadAll(res.Body); err != nil || !strings.Contains(string(text), `tocsin_alerts{state="sent",tenant="*"}`) || !strings.Contains(string(text), `tocsin_channels_failing{tenant="*"} 0`) {
+			t.Errorf("metrics (%v): %.300s", err, text)
+		}
 		var log api.Page[api.Alert]
 		if err := client.Do(t.Context(), "alerts list", api.AlertsIn{In: api.In{Tenant: conn.Tenant}, State: []string{"sent"}}, &log); err != nil || log.Total < 3 || log.Items[0].ChannelName != "SIEM" || log.Items[0].Title == "" {
 			t.Errorf("the log: %+v %v", log, err)

@@ -21,6 +21,7 @@ type metrics struct {
 	fresh    *prometheus.Desc
 	state    *prometheus.Desc
 	limits   limitMetrics
+	alerts   alertMetrics
 }
 
 func newMetrics(s *Server) *metrics {
@@ -31,6 +32,7 @@ func newMetrics(s *Server) *metrics {
 		state: prometheus.NewDesc("tocsin_connection_on", "1 while the connection is on.", []string{"tenant", "connection"}, nil),
 	}
 	m.limits = newLimitMetrics()
+	m.alerts = newAlertMetrics()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
 	return m
 }
@@ -46,6 +48,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.fresh
 	ch <- m.state
 	m.limits.describe(ch)
+	m.alerts.describe(ch)
 }
 
 // Collect is for prometheus.Collector: it reads the tables when it is asked.
@@ -56,6 +59,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, float64(lag))
 	}
 	m.limits.collect(m.server.Connections.Limits.Usage(), ch)
+	m.alerts.collect(ctx, m.server, ch)
 	list, err := m.server.Connections.List(ctx)
 	if err != nil {
 		m.server.log.Warn("metrics were not read", "error", err)

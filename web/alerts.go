@@ -17,6 +17,7 @@ import (
 type alertsView struct {
 	Own, All []api.Channel // the tenant's channels, and the installation's for those who may see them
 	Snoozes  []api.Snooze
+	AllZ     []api.Snooze // the installation's
 	Log      api.Page[api.Alert]
 	Next     string
 	In       api.AlertsIn
@@ -85,6 +86,11 @@ func (w *web) alerts(_ http.ResponseWriter, r *http.Request, p *page) (templ.Com
 		if v.All, err = w.channels(r, api.Everywhere); err != nil {
 			return nil, err
 		}
+		zs, err := w.svc.ListSnoozes(r.Context(), api.ListIn{In: api.In{Tenant: api.Everywhere}, Paging: api.Paging{Limit: 200}})
+		if err != nil {
+			return nil, err
+		}
+		v.AllZ = zs.Items
 	}
 	zs, err := w.svc.ListSnoozes(r.Context(), api.ListIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: 200}})
 	if err != nil {
@@ -269,7 +275,7 @@ func (w *web) snoozeAdd(r *http.Request) (string, *notice, error) {
 
 func (w *web) snoozeDelete(r *http.Request) (string, *notice, error) {
 	tenant := tocsin.TenantID(r.PathValue("tenant"))
-	_, err := w.svc.DeleteSnooze(r.Context(), api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: tenant}, ID: r.PostFormValue("id")}})
+	_, err := w.svc.DeleteSnooze(r.Context(), api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: ofWhom(r)}, ID: r.PostFormValue("id")}})
 	return tenantAt(tenant, "settings", "alerts"), &notice{Kind: "good", What: "The snooze has ended; what it held is told now."}, err
 }
 

@@ -128,8 +128,21 @@ func TestChannelForms(t *testing.T) {
 	if _, body = s.post(at+"/settings/alerts/snoozes", "what", "finding:"+finding, "until", time.Now().AddDate(0, 0, 3).Format(time.DateOnly), "back", at+"/findings/"+finding); !strings.Contains(body, "Nobody is told of it until") {
 		t.Errorf("a finding:\n%.2000s", body)
 	}
-	_, body = s.post(at+"/settings/alerts", append(form, "of", "all")...)
+	form[3] = "all"
+	_, body = s.post(at+"/settings/alerts", form...)
 	if strings.Contains(body, "banner bad") {
 		t.Error("the owner of all cannot make a channel of the installation")
+	}
+	as := api.WithCaller(t.Context(), api.Caller{Grants: []api.Grant{{Tenant: "*", Role: api.Owner}}})
+	if list, err = s.svc.ListChannels(as, api.ListIn{In: api.In{Tenant: api.Everywhere}}); err != nil || len(list.Items) != 1 {
+		t.Fatalf("the installation's: %v %v", list, err)
+	}
+	s.post(at+"/settings/alerts/all/"+list.Items[0].ID+"/snooze", "until", time.Now().AddDate(0, 0, 3).Format(time.DateOnly))
+	zs, err := s.svc.ListSnoozes(as, api.ListIn{In: api.In{Tenant: api.Everywhere}})
+	if err != nil || len(zs.Items) != 1 {
+		t.Fatalf("snoozed: %v %v", zs, err)
+	}
+	if _, body = s.post(at+"/settings/alerts/snoozes/delete", "of", "all", "id", zs.Items[0].ID); !strings.Contains(body, "The snooze has ended") {
+		t.Error("the snooze of an installation's channel is not ended")
 	}
 }
