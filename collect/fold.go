@@ -23,10 +23,21 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 	runs := map[tocsin.TenantID]*run{}
 	for i := range items {
 		it := &items[i]
-		r := runs[it.Tenant]
-		if r == nil {
-			r = newRun(tx.Tenant(it.Tenant))
+		r, begun := runs[it.Tenant]
+		if !begun {
+			known, err := tx.Tenant(it.Tenant).Known(ctx)
+			if err != nil {
+				return err
+			}
+			if known {
+				r = newRun(tx.Tenant(it.Tenant))
+			} else { // disconnected and erased, while this was under way
+				f.Log.Info("what was read of a tenant that is erased is dropped", "tenant", it.Tenant)
+			}
 			runs[it.Tenant] = r
+		}
+		if r == nil {
+			continue
 		}
 		if err := r.add(ctx, it); err != nil {
 			if _, ok := err.(*json.SyntaxError); ok || isShape(err) {
@@ -36,6 +47,9 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 		}
 	}
 	for _, r := range runs {
+		if r == nil {
+			continue
+		}
 		if err := r.finish(ctx); err != nil {
 			return err
 		}

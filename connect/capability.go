@@ -30,6 +30,11 @@ type Capability struct {
 	Cost    string   // what cannot be seen without it, a sentence
 	// Optional says that a connection may well do without: its lack is told as a limit of what is known, not as a fault.
 	Optional bool
+	// Licence is the one that the tenant needs for it, and Plans are the service plans any of which is that licence.
+	Licence string
+	Plans   []string
+	// Asks are the permissions of one that this version does not have (see [Later]), and Or one that would do in their place.
+	Asks, Or []string
 	// Not says why it can never be had from Graph, and Instead what to do.
 	Not, Instead string
 }
@@ -65,6 +70,11 @@ var Capabilities = []Capability{
 		Cost: "Inside and outside are told apart by the addresses of your people alone."},
 	{Name: "roles", Title: "Directory roles", Product: Entra, Tier: Read, Needs: []string{"directoryRoles.list", "directoryRoles.members"},
 		Cost: "Who is an administrator is not known, so pages and lists cannot tell administrators from others."},
+	{Name: "consent", Title: "What is granted, and until when", Product: Entra, Tier: Read, Needs: []string{"servicePrincipals.byAppId", "servicePrincipals.appRoleAssignments"}, Helps: []string{"applications.byAppId"},
+		Lost: "when the secret ends is known only if it is entered",
+		Cost: "That a permission was taken from Tocsin, or given to it, shows only when Microsoft refuses or allows something."},
+	{Name: "licences", Title: "The tenant's licences", Product: Entra, Tier: Read, Needs: []string{"subscribedSkus.list"},
+		Cost: "What is off for want of a licence says so only when Microsoft refuses it."},
 	{Name: "mailbox-rules", Title: "Inbox rules", Product: Outlook, Tier: Read, Needs: []string{"messageRules.list"}, Helps: []string{"mailFolders.get"},
 		Lost: "the folders that rules move mail to are known by id only, so a folder nobody opens is not recognised",
 		Cost: "Forwarding, hiding and deleting by inbox rules is not seen."},
@@ -98,67 +108,6 @@ type Verdict struct {
 	State   State
 	Because string
 	Mend    string
-}
-
-// Judge says how each capability stands under the granted permissions (the roles in an app-only token). A refusal that
-// was met in practice, by call, outweighs what was granted.
-func Judge(granted []string, refused map[string]string) []Verdict {
-	return judgeAll(granted, refused, nil)
-}
-
-// judgeAll is Judge with what to do about a refusal, by call, where that is not to grant a permission.
-func judgeAll(granted []string, refused, mends map[string]string) []Verdict {
-	out := make([]Verdict, 0, len(Capabilities))
-	for _, c := range Capabilities {
-		v := judge(c, granted, refused)
-		for _, call := range c.Needs {
-			if refused[call] != "" && mends[call] != "" && v.State == Off {
-				v.Mend = mends[call]
-			}
-		}
-		out = append(out, v)
-	}
-	return out
-}
-
-func judge(c Capability, granted []string, refused map[string]string) Verdict {
-	v := Verdict{Capability: c, State: Works}
-	if c.Not != "" {
-		v.State, v.Because, v.Mend = Off, c.Not+" "+c.Cost, c.Instead
-		return v
-	}
-	if lacking, why := missing(c.Needs, granted, refused); len(lacking) > 0 {
-		v.State, v.Because, v.Mend = Off, why+" "+c.Cost, grant(lacking)
-		return v
-	}
-	if lacking, why := missing(c.Helps, granted, refused); len(lacking) > 0 {
-		v.State, v.Because, v.Mend = Degraded, strings.TrimSuffix(why, ".")+": "+c.Lost+".", grant(lacking)
-	}
-	return v
-}
-
-// missing gives for each call that cannot be made the least permission that would allow it, and why in a sentence.
-func missing(calls, granted []string, refused map[string]string) (lacking []string, why string) {
-	for _, name := range calls {
-		call := graph.Find(name)
-		allowed := slices.ContainsFunc(call.Permissions, func(p string) bool { return slices.Contains(granted, p) })
-		if allowed && refused[name] == "" {
-			continue
-		}
-		if allowed {
-			why = refused[name]
-		}
-		if len(call.Permissions) > 0 && !slices.Contains(lacking, call.Permissions[0]) {
-			lacking = append(lacking, call.Permissions[0])
-		}
-	}
-	if why == "" && len(lacking) > 0 {
-		why = strings.Join(lacking, " and ") + " is not granted."
-		if len(lacking) > 1 {
-			why = strings.Join(lacking, " and ") + " are not granted."
-		}
-	}
-	return lacking, why
 }
 
 func grant(lacking []string) string {

@@ -35,6 +35,8 @@ type New struct {
 
 	Products []Product // switched on; none: all
 	Tier     Tier      // empty: read
+	// Expires is when the secret ends, where somebody knows; a certificate says so itself.
+	Expires time.Time
 	// Consent is who consented, by OAuth: the credential is then the registration's, and none is kept with the connection.
 	Consent *Consent
 }
@@ -51,6 +53,9 @@ const (
 	On     = "on"
 	Paused = "paused"
 	Broken = "broken" // its credentials no longer work; because and mend say why
+
+	Closing = "closing" // it is being closed: nothing is asked, and what belongs to it is being put away
+	Closed  = "closed"  // its credential is erased; what it read stays, and it can be opened again
 )
 
 // Connection is a way to a tenant.
@@ -62,6 +67,35 @@ type Connection struct {
 	Because, Mend           string
 	Created, Proven         time.Time
 	Version                 int64
+	Looked                  time.Time // when what is granted was last read from the tenant
+	Expires                 time.Time // of the credential; zero where that is not known
+	MetadataOnly            bool
+	closing                 string // keep or erase
+	told                    string // the step of the credential's end that was told last
+}
+
+// Collects says whether something may be asked of Graph by it. One that is broken is tried all the same: that is how it
+// mends itself when what was wrong is set right.
+func (c Connection) Collects() bool { return !c.stopped() }
+
+// stopped says whether nothing is asked of Graph by it.
+func (c Connection) stopped() bool {
+	return c.State == Paused || c.State == Closing || c.State == Closed
+}
+
+var errClosed = tocsin.Problemf(tocsin.Conflict, "Open it again with a new credential.", "The connection is closed: its credential is erased.")
+
+// asks says why nothing may be asked of Graph, where nothing may.
+func (c Connection) asks() error {
+	switch c.State {
+	case Paused:
+		return tocsin.Problemf(tocsin.Conflict, "Resume it first.", "The connection is paused: nothing is asked of Graph.")
+	case Closing:
+		return tocsin.Problemf(tocsin.Conflict, "Wait until it is closed; that takes some seconds, more where much is erased.", "The connection is being closed.")
+	case Closed:
+		return errClosed
+	}
+	return nil
 }
 
 // Connections keeps the connections and hands out their Graph clients.
@@ -84,6 +118,16 @@ type client struct {
 	graph   *graph.Client
 	version int64
 	paused  atomic.Bool
+	content atomic.Bool // may be read
+
+	carries []string // permissions that its tokens carry, and since when; guarded by Connections.mu
+	since   time.Time
+}
+
+// set turns the switches as the connection's row has them.
+func (c *client) set(k kept) {
+	c.paused.Store(k.state == Paused || k.state == Closing || k.state == Closed)
+	c.content.Store(!k.metadataOnly)
 }
 
 // clouds are Microsoft's, by the name settings use.
@@ -160,6 +204,9 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 	if err := s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return s.insert(ctx, t, &c, n, org, actor) }); err != nil {
 		return Connection{}, err
 	}
+	if err := s.ends(ctx, c, n); err != nil {
+		return Connection{}, err
+	}
 	if _, err := s.capabilities(ctx, c, gc); err != nil {
 		return Connection{}, err
 	}
@@ -177,8 +224,11 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return err
 	}
-	if err == nil && state != Broken && n.Consent == nil {
-		return tocsin.Problemf(tocsin.Conflict, "Open that connection instead, or delete it first.", "This tenant is connected by this app already.")
+	if err == nil && state == Closing {
+		return (Connection{State: Closing}).asks()
+	}
+	if err == nil && state != Broken && state != Closed && n.Consent == nil {
+		return tocsin.Problemf(tocsin.Conflict, "Open that connection instead; it can be given another credential.", "This tenant is connected by this app already.")
 	}
 	if err == nil {
 		c.Version++
@@ -198,7 +248,7 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 	if _, err := t.Exec(ctx, `insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, settings, created, proven, version)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
 		on conflict (tenant, id) do update set cloud = excluded.cloud, method = excluded.method, sealed = excluded.sealed, state = excluded.state, because = '', mend = '',
-			settings = excluded.settings, proven = excluded.proven, version = excluded.version`,
+			settings = excluded.settings, proven = excluded.proven, version = excluded.version, closing = ''`,
 		c.ID, c.Name, c.Cloud, c.Client, c.Method, sealed, c.State, string(settings), tocsin.Millis(c.Created), c.Version); err != nil {
 		return err
 	}
@@ -258,8 +308,11 @@ func cloudOf(n New) graph.Cloud {
 	return clouds[n.Cloud]
 }
 
-// open makes a Graph client; paused, where given, stops every call of it.
-func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
+// open makes a Graph client; by, where given, are the switches that stop every call of it, or those that read content.
+func (s *Connections) open(n New, by *client) (*graph.Client, error) {
+	if by == nil {
+		by = &client{}
+	}
 	hc := s.HTTP
 	if n.Cloud == "own" && hc == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
@@ -274,7 +327,8 @@ func (s *Connections) open(n New, paused func() bool) (*graph.Client, error) {
 		hc = &http.Client{Transport: t}
 	}
 	gc, err := graph.New(graph.Config{Cloud: cloudOf(n), Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
-		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Shared: s.Limits, Log: s.Log, Paused: paused})
+		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Shared: s.Limits, Log: s.Log,
+		Paused: by.paused.Load, MetadataOnly: func() bool { return !by.content.Load() }})
 	if err != nil {
 		return nil, entered(asProblem(err))
 	}

@@ -49,7 +49,7 @@ func (s *Connections) List(ctx context.Context) ([]Connection, error) {
 
 // list gives a tenant's connections, or the one named.
 func list(ctx context.Context, t *store.Tenant, id string) ([]Connection, error) {
-	q, err := t.Query(ctx, `select id, name, cloud, client_id, method, state, because, mend, created, proven, version, tier from connection
+	q, err := t.Query(ctx, `select id, name, cloud, client_id, method, state, because, mend, created, proven, version, tier, looked, expires, metadata_only, closing, expires_told from connection
 		where tenant = $1 and ($2 = '' or id = $2) order by created`, id)
 	if err != nil {
 		return nil, err
@@ -58,10 +58,12 @@ func list(ctx context.Context, t *store.Tenant, id string) ([]Connection, error)
 	var out []Connection
 	for q.Next() {
 		c := Connection{Tenant: t.ID()}
-		var created, proven int64
-		if err := q.Scan(&c.ID, &c.Name, &c.Cloud, &c.Client, &c.Method, &c.State, &c.Because, &c.Mend, &created, &proven, &c.Version, &c.Tier); err != nil {
+		var created, proven, looked, expires int64
+		if err := q.Scan(&c.ID, &c.Name, &c.Cloud, &c.Client, &c.Method, &c.State, &c.Because, &c.Mend, &created, &proven, &c.Version, &c.Tier,
+			&looked, &expires, &c.MetadataOnly, &c.closing, &c.told); err != nil {
 			return nil, err
 		}
+		c.Looked, c.Expires = tocsin.FromMillis(looked), tocsin.FromMillis(expires)
 		c.Created, c.Proven = tocsin.FromMillis(created), tocsin.FromMillis(proven)
 		out = append(out, c)
 	}
@@ -104,8 +106,11 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	}
 	key := string(c.Tenant) + "/" + c.ID
 	if had := s.clients[key]; had != nil && had.version == k.version {
-		had.paused.Store(k.state == Paused)
+		had.set(k)
 		return had.graph, nil
+	}
+	if k.state == Closed {
+		return nil, errClosed
 	}
 	plain, err := s.Keeper.Open(k.sealed, about(c.Tenant, c.ID))
 	if err != nil {
@@ -122,8 +127,8 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 		n.Secret = string(plain)
 	}
 	made := &client{version: k.version}
-	made.paused.Store(k.state == Paused)
-	if made.graph, err = s.open(n, made.paused.Load); err != nil {
+	made.set(k)
+	if made.graph, err = s.open(n, made); err != nil {
 		return nil, err
 	}
 	if s.clients == nil {
@@ -138,12 +143,13 @@ type kept struct {
 	sealed                         []byte
 	cloud, settings, state, method string
 	version                        int64
+	metadataOnly                   bool
 }
 
 func (s *Connections) kept(ctx context.Context, c Connection) (k kept, err error) {
 	err = s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		return t.QueryRow(ctx, `select sealed, cloud, settings, state, method, version from connection where tenant = $1 and id = $2`, c.ID).
-			Scan(&k.sealed, &k.cloud, &k.settings, &k.state, &k.method, &k.version)
+		return t.QueryRow(ctx, `select sealed, cloud, settings, state, method, version, metadata_only from connection where tenant = $1 and id = $2`, c.ID).
+			Scan(&k.sealed, &k.cloud, &k.settings, &k.state, &k.method, &k.version, &k.metadataOnly)
 	})
 	if errors.Is(err, store.ErrNone) {
 		return k, tocsin.Problemf(tocsin.NotFound, "Look at the list of connections.", "There is no such connection.")
@@ -159,8 +165,8 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 	if err != nil {
 		return nil, err
 	}
-	if c.State == Paused {
-		return nil, tocsin.Problemf(tocsin.Conflict, "Resume it first.", "The connection is paused: nothing is asked of Graph.")
+	if err := c.asks(); err != nil {
+		return nil, err
 	}
 	gc, err := s.Client(ctx, c)
 	if err == nil {
@@ -184,6 +190,9 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 	}); err != nil {
 		return nil, err
 	}
+	if err := s.Look(ctx, c); err != nil {
+		s.Log.Warn("what is granted was not read from the tenant", "tenant", tenant, "error", err)
+	}
 	return s.capabilities(ctx, c, gc)
 }
 
@@ -200,7 +209,7 @@ func (s *Connections) Refused(ctx context.Context, c Connection, err error) erro
 		return s.broken(ctx, c, err)
 	}
 	now, gone := s.Get(ctx, c.Tenant, c.ID)
-	if gone != nil || now.State == Paused {
+	if gone != nil || now.stopped() {
 		return nil // a late answer
 	}
 	if _, denied := errors.AsType[*graph.Denied](err); err != nil && !denied {
@@ -229,7 +238,7 @@ func (s *Connections) broken(ctx context.Context, c Connection, cause error) err
 	}
 	p := asProblem(cause)
 	return s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4
-		where tenant = $1 and id = $2 and state <> 'paused' and (state <> 'broken' or because <> $3)`, p.What, p.Do)
+		where tenant = $1 and id = $2 and state in ('on', 'broken') and (state <> 'broken' or because <> $3)`, p.What, p.Do)
 }
 
 // Broke notes that the connection cannot be used by what is kept of it, such as a credential that no longer opens.
@@ -241,7 +250,7 @@ func (s *Connections) Broke(ctx context.Context, c Connection, cause error) erro
 // proven notes that the credentials work.
 func (s *Connections) proven(ctx context.Context, c Connection) error {
 	return s.update(ctx, "", c, `update connection set state = 'on', because = '', mend = '', proven = $3
-		where tenant = $1 and id = $2 and state <> 'paused'`, tocsin.Millis(s.Store.Clock().Now()))
+		where tenant = $1 and id = $2 and state in ('on', 'broken')`, tocsin.Millis(s.Store.Clock().Now()))
 }
 
 // update changes a connection's row, and tells it if there was something to change.
@@ -271,56 +280,40 @@ func (s *Connections) turn(ctx context.Context, actor string, tenant tocsin.Tena
 	if err != nil {
 		return err
 	}
+	if c.State == Closing || c.State == Closed {
+		return c.asks()
+	}
 	if state == On && c.State != Paused {
 		return nil // a broken connection is not mended by resuming it
 	}
-	if err := s.update(ctx, actor, c, `update connection set state = $3, because = '', mend = '' where tenant = $1 and id = $2 and state <> $3`, state); err != nil {
+	if err := s.update(ctx, actor, c, `update connection set state = $3, because = '', mend = '' where tenant = $1 and id = $2 and state <> $3 and state not in ('closing', 'closed')`, state); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if had := s.clients[string(tenant)+"/"+id]; had != nil {
-		had.paused.Store(state == Paused)
-	}
+	s.throw(c, state == Paused)
 	return nil
 }
 
-// Delete ends a connection: every call stops at once and the credential is erased. What was collected stays.
-func (s *Connections) Delete(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
-	if err := s.turn(ctx, actor, tenant, id, Paused); err != nil {
-		return err
+// throw turns the client in use off or on. When it returns from turning it off, nothing is under way and nothing goes out.
+func (s *Connections) throw(c Connection, off bool) {
+	s.mu.Lock()
+	had := s.clients[string(c.Tenant)+"/"+c.ID]
+	s.mu.Unlock()
+	if had == nil {
+		return
 	}
-	err := s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
-		if _, err := t.Exec(ctx, `delete from capability where tenant = $1 and connection = $2`, id); err != nil {
-			return err
-		}
-		if _, err := t.Exec(ctx, `delete from connection where tenant = $1 and id = $2`, id); err != nil {
-			return err
-		}
-		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: id, Actor: actor})
-	})
-	s.forget(Connection{Tenant: tenant, ID: id})
-	return err
+	had.paused.Store(off)
+	if off {
+		had.graph.Halt()
+	}
 }
 
 // capabilities judges and stores how each capability stands.
 func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.Client) ([]Verdict, error) {
-	granted, err := gc.Roles(ctx)
-	if err != nil {
-		return nil, asProblem(err)
-	}
-	for _, service := range []graph.Service{graph.ActivityFeed, graph.ExchangeAdmin} {
-		more, err := gc.RolesFor(ctx, service)
-		if err != nil { // that what is granted there is not known takes nothing from what is
-			s.Log.Info("the permissions for a service were not read", "tenant", c.Tenant, "service", string(service), "because", err)
-		}
-		granted = append(granted, more...)
-	}
-	refused, mends, err := s.refused(ctx, c.Tenant)
+	is, err := s.standing(ctx, c, gc)
 	if err != nil {
 		return nil, err
 	}
-	list := judgeAll(granted, refused, mends)
+	list := is.Judge()
 	now := tocsin.Millis(s.Store.Clock().Now())
 	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		on, err := chosen(ctx, t, c.ID)
@@ -334,6 +327,13 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 				c.ID, v.Name, string(v.State), v.Because, v.Mend, now); err != nil {
 				return err
 			}
+		}
+		excess, err := json.Marshal(is.Excess(c.Tier))
+		if err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `update connection set excess = $3 where tenant = $1 and id = $2`, c.ID, string(excess)); err != nil {
+			return err
 		}
 		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID})
 	})

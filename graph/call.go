@@ -39,6 +39,7 @@ type Call struct {
 	PageSize    int      // Prefer: odata.maxpagesize, where $top would end a delta round early
 	Beta        bool
 	Reads       bool // a POST that changes nothing, so that it may be sent twice
+	Content     bool // it reads subjects, texts, attachments, contacts or calendars: refused where there shall be metadata only
 	Kind        Kind
 	Cost        int    // resource units before $select takes one off, for Directory; 0 is 1
 	Why         string // what we want with it

@@ -200,6 +200,13 @@ var Calls = []Call{
 		Select:      []string{"id", "appRoleId", "principalId", "principalType", "principalDisplayName", "resourceId", "resourceDisplayName", "createdDateTime"},
 		Why:         "Which permissions Tocsin was granted, as the tenant has it and not as a token of an hour ago says.",
 	},
+	{
+		Name: "applications.byAppId", Method: "GET", Path: "/applications(appId='{appId}')", Kind: Directory,
+		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/application-get",
+		Select:      []string{"id", "appId", "displayName", "passwordCredentials", "keyCredentials"},
+		Why:         "When the secret or certificate of Tocsin's own app registration ends, so that it is replaced before. Secrets are not told, only their first letters.",
+	},
 
 	{
 		Name: "auditQueries.create", Method: "POST", Path: "/security/auditLog/queries", Kind: Other,

@@ -46,8 +46,11 @@ func TestCallsAreWellFormed(t *testing.T) {
 func TestMetadataOnly(t *testing.T) {
 	content := regexp.MustCompile(`(?i)subject|body|preview|^attachments|password|contacts|calendar|internetMessageHeaders`)
 	for _, c := range Calls {
+		if c.Content {
+			continue
+		}
 		for _, f := range append(slices.Clone(c.Select), strings.Split(c.Expand, ",")...) {
-			if content.MatchString(f) {
+			if content.MatchString(f) && f != "passwordCredentials" { // that is when secrets end, without the secrets
 				t.Errorf("%s asks for %s", c.Name, f)
 			}
 		}
@@ -62,7 +65,7 @@ func TestMetadataOnly(t *testing.T) {
 
 // published is a call's path as Microsoft's description writes it.
 func published(c Call) string {
-	p := strings.NewReplacer("(appId='{appId}')", "/{servicePrincipal-id}", "{user}", "{user-id}", "{group}", "{group-id}", "{role}", "{directoryRole-id}",
+	p := strings.NewReplacer("applications(appId='{appId}')", "applications/{application-id}", "(appId='{appId}')", "/{servicePrincipal-id}", "{user}", "{user-id}", "{group}", "{group-id}", "{role}", "{directoryRole-id}",
 		"{folder}", "{mailFolder-id}", "{rule}", "{messageRule-id}", "{message}", "{message-id}", "{principal}", "{servicePrincipal-id}", "{query}", "{auditLogQuery-id}").Replace(c.Path)
 	if strings.HasSuffix(p, "/delta") {
 		p += "()"

@@ -172,3 +172,10 @@ func tail(message string) string {
 	}
 	return ": " + message
 }
+
+// ContentRefused says that a call was not made because it reads content, and the connection is for metadata only.
+type ContentRefused struct{ Call string }
+
+func (e *ContentRefused) Error() string {
+	return e.Call + ": it reads content, and the connection is for metadata only"
+}

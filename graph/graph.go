@@ -4,7 +4,7 @@
 // A [Client] is one app registration in one tenant. It signs in by itself, keeps Microsoft's published limits before
 // it is told to, waits where it is told to, and tries again what is safe to try again. What remains is an error of a
 // type that says what to do: [Throttled], [Gone], [Denied], [NoMailbox], [NotFound], [Revoked], [Challenge],
-// [Unauthorized], [Unavailable], [Failed], [ForeignLink], or [ErrPaused].
+// [Unauthorized], [Unavailable], [Failed], [ForeignLink], [ContentRefused], or [ErrPaused].
 //
 //	me, err := graph.New(graph.Config{Cloud: graph.Global, Tenant: …, Client: …, Secret: …})
 //	for user, err := range graph.Pages[graph.User](ctx, me, "users.list", nil) { … }
@@ -72,6 +72,8 @@ type Config struct {
 	Log       *slog.Logger
 	UserAgent string
 
+	MetadataOnly func() bool // asked before every call; true refuses those that read content, with a [ContentRefused]
+
 	Paused  func() bool   // asked before every single request; true stops them all with ErrPaused
 	Timeout time.Duration // of one attempt, its body included; the zero value is a minute
 	Backoff time.Duration // the first wait before trying again; the zero value is half a second
@@ -96,6 +98,7 @@ type Client struct {
 	cfg    Config
 	base   *url.URL // of Graph, without a version
 	http   *http.Client
+	gate   *gate
 	log    *slog.Logger
 	tokens *tokens // for Graph
 	reach  map[Service]*reach
@@ -121,6 +124,11 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{cfg: cfg, base: base, log: cfg.Log, limits: cfg.Shared.of(cfg.Cloud, cfg.Client, cfg.Tenant)}
 	own := *cfg.HTTP
 	own.CheckRedirect = c.mayRedirect
+	c.gate = &gate{next: own.Transport, paused: c.paused, now: map[*passage]struct{}{}}
+	if c.gate.next == nil {
+		c.gate.next = http.DefaultTransport
+	}
+	own.Transport = c.gate
 	c.http = &own
 	c.reach = map[Service]*reach{}
 	for _, s := range []Service{"", ActivityFeed, ExchangeAdmin} {

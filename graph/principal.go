@@ -33,3 +33,30 @@ type AppRoleAssignment struct {
 
 // GraphAppID is the app id of Microsoft Graph in every tenant and cloud.
 const GraphAppID = "00000003-0000-0000-c000-000000000000"
+
+// Application is an app registration. https://learn.microsoft.com/graph/api/resources/application
+type Application struct {
+	ID                  string               `json:"id,omitempty"`
+	AppID               string               `json:"appId,omitempty"`
+	DisplayName         string               `json:"displayName,omitempty"`
+	PasswordCredentials []PasswordCredential `json:"passwordCredentials,omitempty"`
+	KeyCredentials      []KeyCredential      `json:"keyCredentials,omitempty"`
+}
+
+// PasswordCredential is a client secret without its value; Hint is the first three letters of it.
+type PasswordCredential struct {
+	KeyID         string `json:"keyId,omitempty"`
+	DisplayName   string `json:"displayName,omitempty"`
+	Hint          string `json:"hint,omitempty"`
+	StartDateTime Time   `json:"startDateTime,omitzero"`
+	EndDateTime   Time   `json:"endDateTime,omitzero"`
+}
+
+// KeyCredential is a certificate; CustomKeyIdentifier is its SHA-1 thumbprint in base64.
+type KeyCredential struct {
+	KeyID               string `json:"keyId,omitempty"`
+	DisplayName         string `json:"displayName,omitempty"`
+	CustomKeyIdentifier string `json:"customKeyIdentifier,omitempty"`
+	StartDateTime       Time   `json:"startDateTime,omitzero"`
+	EndDateTime         Time   `json:"endDateTime,omitzero"`
+}

@@ -30,6 +30,9 @@ func (c *Client) request(name string, p P) (request, error) {
 	if !ok {
 		return request{}, fmt.Errorf("no call is named %q", name)
 	}
+	if call.Content && c.cfg.MetadataOnly != nil && c.cfg.MetadataOnly() {
+		return request{}, &ContentRefused{Call: name}
+	}
 	at, err := c.at(call)
 	if err != nil {
 		return request{}, err

@@ -151,6 +151,8 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.hold(ctx, "alerts", s.Alerts.Run) })
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
+	g.Go(func() error { return s.hold(ctx, "closing", s.closing) })
+	g.Go(func() error { return s.hold(ctx, "consents", s.looks) })
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err

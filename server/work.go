@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/notify"
@@ -117,7 +118,7 @@ func (s *Server) alert(ctx context.Context, lane int) error {
 // chores are done now and then, by one replica: what ends by itself is told, what is old is dropped.
 func (s *Server) chores(ctx context.Context) error {
 	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
-		failed := collect.TellEnds(ctx, s.Store)
+		failed := errors.Join(collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx))
 		if hour == 0 {
 			failed = errors.Join(failed, s.Store.Trim(ctx))
 		}
@@ -148,7 +149,7 @@ func (s *Server) collect(ctx context.Context) error {
 		taken := map[string]bool{}
 		for _, c := range list {
 			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
-			if c.State != connect.Paused && c.Tier != connect.Respond && !taken[string(c.Tenant)] {
+			if c.Collects() && c.Tier != connect.Respond && !taken[string(c.Tenant)] {
 				taken[string(c.Tenant)] = true
 				wanted[fmt.Sprintf("%s/%s/%d", c.Tenant, c.ID, c.Version)] = c
 			}
@@ -208,4 +209,58 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log,
 		Refused: func(ctx context.Context, err error) error { return s.Connections.Refused(ctx, c, err) }}
 	return collector.Run(ctx)
+}
+
+// closing finishes what is to be closed, while no collector runs for the tenant, here or elsewhere.
+func (s *Server) closing(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := s.Connections.FinishClosing(ctx, s.alone); err != nil && ctx.Err() == nil {
+			s.log.Error("a connection was not closed; it is tried again", "error", err)
+			pause(ctx, 5*time.Second)
+		}
+		s.waitForConnections(ctx)
+	}
+	return ctx.Err()
+}
+
+// alone runs act while this process holds the lease of the tenant's collector, and none collects; false where one does.
+func (s *Server) alone(ctx context.Context, tenant tocsin.TenantID, act func(context.Context) error) (bool, error) {
+	lease, owner := "tenant/"+string(tenant), s.owner+"/closing" // another than the collector's, which has to let go of it
+	_, ok, err := s.Store.Lease(ctx, lease, owner, leaseFor)
+	if err != nil || !ok {
+		return false, err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err := s.Store.Release(ctx, lease, owner); err != nil {
+			s.log.Warn("a lease was not given back", "lease", lease, "error", err)
+		}
+	}()
+	return true, act(ctx)
+}
+
+// looks reads of every connection what the tenant has granted it: of a new one at once, then as often as roles are read.
+// One tenant's trouble is not the others'.
+func (s *Server) looks(ctx context.Context) error {
+	next := map[string]time.Time{}
+	for ctx.Err() == nil {
+		list, err := s.Connections.List(ctx)
+		if err != nil {
+			s.log.Warn("the connections were not read", "error", err)
+		}
+		for _, c := range list {
+			key, now := fmt.Sprintf("%s/%s/%d", c.Tenant, c.ID, c.Version), s.Clock.Now()
+			if !c.Collects() || next[key].After(now) {
+				continue
+			}
+			next[key] = now.Add(s.Config.Every.Roles)
+			if err := s.Connections.LookAndJudge(ctx, c); err != nil && ctx.Err() == nil {
+				s.log.Warn("what is granted was not read from the tenant", "tenant", c.Tenant, "error", err)
+				next[key] = now.Add(min(time.Minute, s.Config.Every.Roles))
+			}
+		}
+		s.waitForConnections(ctx)
+	}
+	return ctx.Err()
 }

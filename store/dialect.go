@@ -207,3 +207,11 @@ func (d dialect) snapshot() sql.IsolationLevel {
 	}
 	return sql.LevelDefault
 }
+
+// withTenant is the query for the tables that have a column tenant.
+func (d dialect) withTenant() string {
+	if d == postgres {
+		return `select table_name from information_schema.columns where table_schema = current_schema() and column_name = 'tenant' order by table_name`
+	}
+	return `select m.name from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table' and c.name = 'tenant' order by m.name`
+}

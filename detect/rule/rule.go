@@ -1,6 +1,7 @@
 // Package rule is the detections, by family. These lists are all of them: Checks judge the state of one mailbox, Sweeps
 // what shows only across mailboxes, Events the records of the audit log; RightsChecks and OrganisationChecks judge what such
-// records and other sources leave behind, under the same names. A rule is a Meta and a pure function; its test
+// records and other sources leave behind, under the same names; Connections judge our own ways to a
+// tenant. A rule is a Meta and a pure function; its test
 // is a story in testdata that must make it speak and one that must not.
 package rule
 
@@ -82,7 +83,7 @@ func Record(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Findin
 
 // All is the catalogue: what every rule says of itself, in the order of the lists.
 func All() []detect.Meta {
-	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events))
+	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections))
 	for i := range Checks {
 		out = append(out, Checks[i].Meta)
 	}
@@ -96,6 +97,9 @@ func All() []detect.Meta {
 		if m := OrganisationChecks[i].Meta; !slices.ContainsFunc(out, func(had detect.Meta) bool { return had.Name == m.Name }) {
 			out = append(out, m)
 		}
+	}
+	for i := range Connections {
+		out = append(out, Connections[i].Meta)
 	}
 	return out
 }

@@ -22,6 +22,7 @@ type app struct {
 	name       string
 	secret     string
 	secretEnds time.Time // zero: never
+	others     []otherSecret
 	certs      []*x509.Certificate
 	roles      []string
 	requests   []string // permissions that the registration asks for
@@ -87,6 +88,32 @@ func (s *Sim) ReplaceSecret(secret string, ends time.Time) {
 	s.app.mu.Lock()
 	defer s.app.mu.Unlock()
 	s.app.secret, s.app.secretEnds = secret, ends
+}
+
+// otherSecret is a client secret that works beside the first.
+type otherSecret struct {
+	value string
+	ends  time.Time
+}
+
+// AddSecret gives the application one more secret, which ends at a time (zero: never); those before it work on.
+func (s *Sim) AddSecret(secret string, ends time.Time) {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	s.app.others = append(s.app.others, otherSecret{secret, ends})
+}
+
+// secretOf is the secret of that value, and whether there is one. The caller holds mu.
+func (a *app) secretOf(value string) (otherSecret, bool) {
+	if value == a.secret {
+		return otherSecret{a.secret, a.secretEnds}, true
+	}
+	for _, o := range a.others {
+		if o.value == value {
+			return o, true
+		}
+	}
+	return otherSecret{}, false
 }
 
 // AllowContent says whether the connection may ask for subjects and bodies.

@@ -195,6 +195,7 @@ var asking = []struct {
 	{"GET", "directoryRoles/delta", "", nil, 200},
 	{"GET", "directoryRoles/{directoryRole-id}", "", nil, 200},
 	{"GET", "directoryRoles/{directoryRole-id}/members", "", nil, 200},
+	{"GET", "applications/{application-id}", "$select=id,appId,passwordCredentials,keyCredentials", nil, 200},
 	{"GET", "servicePrincipals", "", nil, 200},
 	{"GET", "servicePrincipals/{servicePrincipal-id}", "", nil, 200},
 	{"GET", "servicePrincipals/{servicePrincipal-id}/appRoleAssignments", "", nil, 200},
@@ -291,7 +292,7 @@ func (p *probe) fill(path string) string {
 		search = id
 	}
 	return strings.NewReplacer("{auditLogQuery-id}", search, "{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
-		"{orgContact-id}", w.contact[0].id, "{directoryRole-id}", w.roles[0].id, "{servicePrincipal-id}", p.s.app.objectID,
+		"{orgContact-id}", w.contact[0].id, "{directoryRole-id}", w.roles[0].id, "{servicePrincipal-id}", p.s.app.objectID, "{application-id}", p.s.application().text("id"),
 		"{mailFolder-id}", "inbox", "{messageRule-id}", rule, "{message-id}", any).Replace(path)
 }
 

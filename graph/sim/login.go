@@ -255,12 +255,13 @@ func (s *Sim) prove(r *http.Request, tenant string, now time.Time) *aadError {
 		return s.assertion(r, assertion, tenant, now)
 	}
 	secret := f.Get("client_secret")
+	kept, known := s.app.secretOf(secret)
 	switch {
 	case secret == "":
 		return aad(http.StatusUnauthorized, 7000218, "invalid_client", "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
-	case secret != s.app.secret:
+	case !known:
 		return aad(http.StatusUnauthorized, 7000215, "invalid_client", "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", s.app.id)
-	case !s.app.secretEnds.IsZero() && now.After(s.app.secretEnds):
+	case !kept.ends.IsZero() && now.After(kept.ends):
 		return aad(http.StatusUnauthorized, 7000222, "invalid_client", "The provided client secret keys for app '%s' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.", s.app.id)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"strings"
 	"time"
 
@@ -123,4 +125,41 @@ func (s *Sim) assignedTo(r *request) reply { return s.assignmentsOf(r, graphID) 
 // grants are the delegated permissions that people consented to: none of ours.
 func (s *Sim) grants(r *request) reply {
 	return s.list(r, list{context: "oauth2PermissionGrants", props: grantProperties, page: 100, max: 999})
+}
+
+// application is the app registration, with what is told of its secrets and certificates. One that never ends is told to
+// end two years after the simulator's world began.
+func (s *Sim) application() obj {
+	s.app.mu.Lock()
+	defer s.app.mu.Unlock()
+	begun := s.world.start
+	secrets := append([]otherSecret{{s.app.secret, s.app.secretEnds}}, s.app.others...)
+	var passwords, keys []any
+	for i, c := range secrets {
+		ends := c.ends
+		if ends.IsZero() {
+			ends = begun.AddDate(2, 0, 0)
+		}
+		passwords = append(passwords, obj{{"customKeyIdentifier", nil}, {"displayName", "Tocsin"}, {"endDateTime", ends.UTC().Format(time.RFC3339)},
+			{"hint", c.value[:min(3, len(c.value))]}, {"keyId", s.world.seed.guid(askApp, 20+i)}, {"secretText", nil}, {"startDateTime", begun.UTC().Format(time.RFC3339)}})
+	}
+	for i, c := range s.app.certs {
+		print := sha1.Sum(c.Raw)
+		keys = append(keys, obj{{"customKeyIdentifier", base64.StdEncoding.EncodeToString(print[:])}, {"displayName", c.Subject.String()}, {"endDateTime", c.NotAfter.UTC().Format(time.RFC3339)},
+			{"keyId", s.world.seed.guid(askApp, 120+i)}, {"startDateTime", c.NotBefore.UTC().Format(time.RFC3339)}, {"type", "AsymmetricX509Cert"}, {"usage", "Verify"}, {"key", nil}})
+	}
+	return obj{{"id", s.world.seed.guid(askApp, 8)}, {"deletedDateTime", nil}, {"appId", s.app.id}, {"displayName", s.app.name}, {"createdDateTime", begun.UTC().Format(time.RFC3339)},
+		{"signInAudience", "AzureADMyOrg"}, {"identifierUris", []any{}}, {"keyCredentials", keys}, {"passwordCredentials", passwords}}
+}
+
+func (s *Sim) oneApplication(r *request) reply {
+	o := s.application()
+	appID, named := cutFold(r.vars[0], "appId=")
+	s.app.mu.Lock()
+	gone := s.app.removed
+	s.app.mu.Unlock()
+	if gone || !(named && strings.EqualFold(o.text("appId"), strings.Trim(appID, "'")) || !named && strings.EqualFold(o.text("id"), r.vars[0])) {
+		return s.notFound(r, r.vars[0])
+	}
+	return s.object(r, "applications", applicationProperties, nil, whole(o))
 }

@@ -102,6 +102,7 @@ func paths() []*route {
 		{method: get, path: "directoryRoles/{directoryRole-id}", roles: forRoles, cost: 1, query: one, serve: (*Sim).oneRole},
 		{method: get, path: "directoryRoles/{directoryRole-id}/members", roles: forRoles, cost: 1, query: bareList, serve: (*Sim).roleMembers},
 
+		{method: get, path: "applications/{application-id}", roles: forApps, cost: 1, query: one, serve: (*Sim).oneApplication},
 		{method: get, path: "servicePrincipals", roles: forApps, cost: 1, query: plainList, serve: (*Sim).principals},
 		{method: get, path: sp, roles: forApps, cost: 1, query: one, serve: (*Sim).onePrincipal},
 		{method: get, path: sp + "/appRoleAssignments", roles: forApps, cost: 2, query: bareList, serve: (*Sim).assignments},

@@ -1,0 +1,34 @@
+package detect
+
+import (
+	"time"
+
+	"tocsin.dev"
+)
+
+// Connection is a way of ours to the tenant, as the checks of connections see it.
+type Connection struct {
+	ID, Name string
+	State    string // on, paused, broken, closing, closed
+	Method   string // secret, certificate, oauth
+	Expires  time.Time
+	Drifts   []Drift // oldest first
+}
+
+// Drift is a permission that was taken from the connection's app, or given to it, and stands so.
+type Drift struct {
+	ID         string
+	At         time.Time
+	Resource   string
+	Permission string
+	Removed    bool
+	For        []string // what needs it, of what was removed
+	Why        string   // why it is more than is needed, of what was granted; empty where it is not
+	Dangerous  bool     // who has it can take the tenant
+}
+
+// ConnectionCheck judges a connection's state.
+type ConnectionCheck struct {
+	Meta
+	Judge func(now time.Time, c *Connection) []tocsin.Finding
+}
