@@ -70,6 +70,9 @@ func connectionsOf(ctx context.Context, t *store.Tenant, id string, now time.Tim
 	if err == nil {
 		err = consentsOf(ctx, t, out)
 	}
+	if err == nil {
+		err = lifeOf(ctx, t, out)
+	}
 	return out, err
 }
 
@@ -118,6 +121,9 @@ var errNoConnect = tocsin.Problemf(tocsin.Unavailable, "Use the running server."
 
 // complete says whether a new connection has all that it needs.
 func complete(n ConnectionNew) error {
+	if _, err := day(n.Expires); err != nil {
+		return err
+	}
 	switch {
 	case n.Secret == "" && n.Certificate == "":
 		return invalid("Give client_secret, or certificate with its key as PEM.", "The credential is missing.")

@@ -64,12 +64,24 @@ var matrix = map[string]asked{
 	"connections test":     {least: api.Admin, in: act(connectionOf), acts: true},
 	"connections pause":    {least: api.Admin, in: act(connectionOf), acts: true},
 	"connections resume":   {least: api.Admin, in: act(connectionOf), acts: true},
-	"connections delete":   {least: api.Admin, in: act(connectionOf), acts: true},
-	"capabilities list":    {least: api.Viewer, in: list},
-	"limits list":          {least: api.Viewer, in: list},
-	"sources list":         {least: api.Viewer, in: list},
-	"findings list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
-	"findings get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
+	"connections edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditConnectionIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.ConnectionEdit{Version: 1}}
+	}},
+	"connections rotate": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.RotateIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.CredentialNew{Secret: "s"}}
+	}},
+	"connections reopen": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.RotateIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.CredentialNew{Secret: "s"}}
+	}},
+	"connections close": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CloseIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.Closing{What: "keep", Confirm: "x"}}
+	}},
+	"connections delete": {least: api.Admin, in: act(connectionOf), acts: true},
+	"capabilities list":  {least: api.Viewer, in: list},
+	"limits list":        {least: api.Viewer, in: list},
+	"sources list":       {least: api.Viewer, in: list},
+	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
+	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
 	"findings decide": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.DecideIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Decision{Status: tocsin.InWork, Version: 1}}
 	}},

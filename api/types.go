@@ -128,7 +128,8 @@ type Destination struct {
 	Rules     int    `json:"rules"`
 }
 
-// Connection is the way to a tenant. States: on, paused, broken (its credentials no longer work; because and mend say more).
+// Connection is the way to a tenant. States: on, paused, broken (its credentials no longer work; because and mend say more),
+// closing (what belongs to it is being put away), closed (its credential is erased; it can be opened again).
 type Connection struct {
 	ID           string          `json:"id"`
 	Tenant       tocsin.TenantID `json:"tenant"`
@@ -147,6 +148,18 @@ type Connection struct {
 	Tier         string          `json:"tier"`     // read or respond
 	Products     []string        `json:"products"` // that are switched on
 	Consents     []Consent       `json:"consents"` // by OAuth, the newest first
+
+	MetadataOnly  bool         `json:"metadata_only"`    // calls that read content are refused before they are made
+	Closing       string       `json:"closing"`          // keep or erase, while it is closing
+	Expires       time.Time    `json:"expires,omitzero"` // of the credential, where that is known
+	ExpiresBy     string       `json:"expires_by"`       // who says so: entered, read (from the app registration), certificate
+	Rotated       time.Time    `json:"rotated,omitzero"` // when it was given another credential
+	Looked        time.Time    `json:"looked,omitzero"`  // when what is granted was last read from the tenant
+	LookedBecause string       `json:"looked_because"`   // why that could not be read
+	Grants        []AppGrant   `json:"grants"`
+	Excess        []Excess     `json:"excess"` // granted and not needed
+	Drift         []Drift      `json:"drift"`  // what was granted and removed between looks, newest first, at most 100
+	Later         []Capability `json:"later"`  // capabilities that this version does not have
 }
 
 // ConnectionNew is what makes a connection. Give a secret, or a certificate with its key as PEM.
@@ -164,6 +177,7 @@ type ConnectionNew struct {
 
 	Products []string `json:"products,omitempty" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products are switched on; all when absent"`
 	Tier     string   `json:"tier,omitempty" enum:"read,respond" doc:"What the app registration is for; read when absent"`
+	Expires  string   `json:"expires,omitempty" maxLength:"40" doc:"When the secret ends (2027-01-31, or a time), so that a warning comes before"`
 }
 
 // Capability is something a connection allows, or not, because. States: works, degraded, off.

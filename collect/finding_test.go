@@ -344,6 +344,9 @@ func TestTwoTenantsInARun(t *testing.T) {
 		mine := b.item(kindPerson, amy, p)
 		theirs := mine
 		theirs.Tenant = other
+		b.tenant = other
+		b.exec(`insert into tenant (tenant, name, created) values ($1, 'Other', 1)`)
+		b.tenant = acme
 		rules := b.item(kindRules, amy, rulesSeen{Rules: []ruleSeen{forwards("r", "Pay", "drop@evil.example")}})
 		b.fold(mine, theirs, rules)
 		b.want("mine", `select count(*) from mail_rule where tenant = $1`, "1")

@@ -347,6 +347,10 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 	}
 	bodies := map[string]string{
 		"connections choose": `{"products":["outlook"]}`,
+		"connections edit":   `{"version":1}`,
+		"connections rotate": `{"client_secret":"x"}`,
+		"connections reopen": `{"client_secret":"x"}`,
+		"connections close":  `{"what":"keep","confirm":"x"}`,
 		"findings decide":    `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
 		"exceptions create": `{"rule":"*","scope":"domain","value":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"channels create":   `{"kind":"slack","name":"x","address":"https://hooks.slack.com/x"}`, "channels edit": `{"version":1,"name":"x"}`,

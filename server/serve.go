@@ -104,7 +104,7 @@ func (s *Server) connect() api.Connect {
 				return "", "", err
 			}
 			c, err := s.Connections.Create(ctx, actor, connect.New{Name: n.Name, Tenant: n.Tenant, Client: n.ClientID, Secret: n.Secret, Certificate: n.Certificate,
-				Cloud: n.Cloud, Own: connect.Own{Authority: n.Authority, Graph: n.Graph, CA: n.CA}, Products: products, Tier: connect.Tier(n.Tier)})
+				Cloud: n.Cloud, Own: connect.Own{Authority: n.Authority, Graph: n.Graph, CA: n.CA}, Products: products, Tier: connect.Tier(n.Tier), Expires: n.Ends()})
 			return c.Tenant, c.ID, err
 		},
 		Test: func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
