@@ -178,7 +178,6 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 	if err := n.check(); err != nil {
 		return Connection{}, err
 	}
-	ctx = graph.WithPriority(ctx, graph.High)
 	if err := s.reachable(ctx, n); err != nil {
 		return Connection{}, err
 	}
@@ -351,6 +350,7 @@ type organisation struct{ name, domain string }
 
 // prove fetches a token and reads the organisation it belongs to, which must be the tenant that was named.
 func prove(ctx context.Context, gc *graph.Client, tenant tocsin.TenantID) (organisation, error) {
+	ctx = graph.WithPriority(ctx, graph.High) // somebody looks on
 	if _, err := gc.Roles(ctx); err != nil {
 		return organisation{}, asProblem(err)
 	}

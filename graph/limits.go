@@ -158,6 +158,7 @@ type Shared struct {
 	apps    map[string]*row
 	tenants map[string]*row
 	pairs   map[string]*limiter
+	follows bool           // whoever is new does not lead
 	costs   map[string]int // the most resource units that Graph said a call took, by the call's name
 }
 
@@ -165,6 +166,21 @@ type Shared struct {
 func NewShared(l Limits, now func() time.Time) *Shared {
 	return &Shared{lim: l.OrDefaults(), now: now, apps: map[string]*row{}, tenants: map[string]*row{},
 		pairs: map[string]*limiter{}, costs: map[string]int{}}
+}
+
+// Follow says that other processes use the same apps: each limiter keeps to the Reserve until its client is told to [Client.Lead].
+func (sh *Shared) Follow() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.follows = true
+}
+
+// Lead says whether this process is the one that makes the background's calls of the app in the tenant. Where it is not, after
+// [Shared.Follow], it keeps to the part of every limit that the one which does leaves for people.
+func (c *Client) Lead(yes bool) {
+	c.limits.mu.Lock()
+	defer c.limits.mu.Unlock()
+	c.limits.guest = c.limits.follows && !yes
 }
 
 // of is the limiter of an app in a tenant of a cloud.
@@ -177,7 +193,7 @@ func (sh *Shared) of(cloud Cloud, app, tenant string) *limiter {
 	if l := sh.pairs[key]; l != nil {
 		return l
 	}
-	l := &limiter{Shared: sh, app: app, tenant: tenant, last: map[string]Refusal{}, boxes: map[boxKey]*mailbox{}, uploads: map[boxKey]*upload{},
+	l := &limiter{Shared: sh, app: app, tenant: tenant, guest: sh.follows, last: map[string]Refusal{}, boxes: map[boxKey]*mailbox{}, uploads: map[boxKey]*upload{},
 		boxWidth: width(sh.lim.MailboxWindow), uploadWidth: width(sh.lim.MailboxUploadWindow)}
 	l.boxTally.name, l.onceTally.name, l.uploadTally.name = "mailbox", "mailbox-at-once", "mailbox-upload"
 	for _, from := range []struct {
@@ -232,13 +248,26 @@ func newScope(name string, limit int, span time.Duration) *scope {
 // width is how long a slot of a window is.
 func width(span time.Duration) int64 { return max(int64(span)/(slots-1), 1) }
 
-// wait is how long until n may be spent. Whoever no person waits for lets those go ahead for whom one does.
-func (s *scope) wait(l *Limits, n int, high bool, now int64) time.Duration {
-	s.roll(now, s.width)
-	room := l.share(s.limit, high)
-	if !high && s.careful > now {
-		room = min(room, max(s.limit*l.Caution/100, 1))
+// room is how much of a limit may be used: a guest has the part of it that is kept for people.
+func (l *limiter) room(limit int, high bool) int {
+	if l.guest {
+		return max(limit-l.lim.share(limit, false), 1)
 	}
+	return l.lim.share(limit, high)
+}
+
+// wait is how long until n may be spent of a limit.
+func (l *limiter) wait(s *scope, n int, high bool, now int64) time.Duration {
+	room := l.room(s.limit, high)
+	if !high && s.careful > now {
+		room = min(room, max(s.limit*l.lim.Caution/100, 1))
+	}
+	return s.wait(room, n, high, now)
+}
+
+// wait is how long until n more fit in room. Whoever no person waits for lets those go ahead for whom one does.
+func (s *scope) wait(room, n int, high bool, now int64) time.Duration {
+	s.roll(now, s.width)
 	d := max(time.Duration(s.blocked-now), s.window.wait(n, room, s.pending, now, s.width))
 	if !high && s.persons > 0 {
 		d = max(d, min(s.next(now, s.width), time.Second))
@@ -250,7 +279,8 @@ func (s *scope) wait(l *Limits, n int, high bool, now int64) time.Duration {
 type limiter struct {
 	*Shared
 	app, tenant string
-	scopes      row // its own, its app's and its tenant's
+	guest       bool // another process leads: see Follow
+	scopes      row  // its own, its app's and its tenant's
 	last        map[string]Refusal
 
 	boxes       map[boxKey]*mailbox
@@ -375,7 +405,7 @@ func (l *limiter) try(a ask, h *hold) (*ticket, time.Duration, bool) {
 	t := &ticket{ask: a, l: l}
 	if a.box != (boxKey{}) {
 		b := l.mailbox(a.box)
-		if !b.mayEnter(&l.lim, a.high) {
+		if !b.mayEnter(l, a.high) {
 			h.on(&l.onceTally, a.high)
 			return nil, 0, false
 		}
@@ -437,7 +467,7 @@ func (l *limiter) take(t *ticket) (worst time.Duration, by *tally, asked bool) {
 		if b == all {
 			consider(time.Duration(l.blocked-now), &s.tally, l.blocked)
 		}
-		consider(s.wait(&l.lim, t.of(b), t.high, now), &s.tally, s.blocked)
+		consider(l.wait(s, t.of(b), t.high, now), &s.tally, s.blocked)
 	}
 	if t.box != nil {
 		consider(t.box.wait(l, t.high, now), &l.boxTally, t.box.blocked)

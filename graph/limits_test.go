@@ -22,19 +22,19 @@ func TestWindowsHoldWhereverOneLooks(t *testing.T) {
 		span  time.Duration
 	}{{1, time.Second}, {5, 10 * time.Second}, {100, 10 * time.Second}, {1000, 10 * time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
-			s, l := newScope("x", tc.limit, tc.span), Limits{}.OrDefaults()
+			s := newScope("x", tc.limit, tc.span)
 			rnd := rand.New(rand.NewPCG(1, uint64(tc.limit)))
 			began := time.Now()
 			var at []time.Time
 			for len(at) < 6*tc.limit {
 				now := time.Now()
-				wait := s.wait(&l, 1, true, now.UnixNano())
+				wait := s.wait(s.limit, 1, true, now.UnixNano())
 				if wait > 0 {
 					if wait > tc.span*slots/(slots-1) {
 						t.Fatalf("a wait of %s under %s", wait, tc.span)
 					}
 					time.Sleep(wait)
-					if again := s.wait(&l, 1, true, time.Now().UnixNano()); again > 0 {
+					if again := s.wait(s.limit, 1, true, time.Now().UnixNano()); again > 0 {
 						t.Fatalf("after waiting %s there are %s more to wait", wait, again)
 					}
 					continue
@@ -62,23 +62,23 @@ func TestWindowsHoldWhereverOneLooks(t *testing.T) {
 }
 
 func TestWindowBounds(t *testing.T) {
-	s, l := newScope("x", 10, 10*time.Second), Limits{}.OrDefaults()
+	s := newScope("x", 10, 10*time.Second)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
-	if d := s.wait(&l, 50, true, now); d != 0 {
+	if d := s.wait(s.limit, 50, true, now); d != 0 {
 		t.Errorf("what costs more than all waits %s, though all is free", d)
 	}
 	s.add(50)
-	if d := s.wait(&l, 1, true, now); d != 11*time.Second {
+	if d := s.wait(s.limit, 1, true, now); d != 11*time.Second {
 		t.Errorf("the next waits %s", d)
 	}
-	if d := s.wait(&l, 1, true, now-int64(time.Hour)); d <= 0 {
+	if d := s.wait(s.limit, 1, true, now-int64(time.Hour)); d <= 0 {
 		t.Error("a clock stepping back frees the window")
 	}
 	s.add(-80)
 	if s.sum() != 0 {
 		t.Errorf("given back more than was spent: %d", s.sum())
 	}
-	if d := s.wait(&l, 1, true, now+int64(time.Hour)); d != 0 {
+	if d := s.wait(s.limit, 1, true, now+int64(time.Hour)); d != 0 {
 		t.Errorf("an hour later it waits %s", d)
 	}
 }

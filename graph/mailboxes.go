@@ -55,7 +55,7 @@ type upload struct {
 
 func (u *upload) wait(l *limiter, n int, high bool, now int64) time.Duration {
 	u.roll(now, l.uploadWidth)
-	return u.window.wait(n, l.lim.share(l.lim.MailboxUpload, high), u.pending, now, l.uploadWidth)
+	return u.window.wait(n, l.room(l.lim.MailboxUpload, high), u.pending, now, l.uploadWidth)
 }
 
 // upload is the one of that mailbox. mu is held.
@@ -74,19 +74,23 @@ type queue struct{ high, low []chan struct{} }
 // wait is how long until one more request fits.
 func (b *mailbox) wait(l *limiter, high bool, now int64) time.Duration {
 	b.roll(now, l.boxWidth)
-	return max(time.Duration(b.blocked-now), b.window.wait(1, l.lim.share(l.lim.MailboxRequests, high), int(b.going), now, l.boxWidth))
+	return max(time.Duration(b.blocked-now), b.window.wait(1, l.room(l.lim.MailboxRequests, high), int(b.going), now, l.boxWidth))
 }
 
 // room says whether one more call fits beside those under way.
-func (b *mailbox) room(l *Limits, high bool) bool {
-	if int(b.high)+int(b.low) >= l.MailboxConcurrent {
+func (b *mailbox) room(l *limiter, high bool) bool {
+	all := l.lim.MailboxConcurrent
+	if l.guest {
+		all = max(all-l.lim.MailboxBackground, 1)
+	}
+	if int(b.high)+int(b.low) >= all {
 		return false
 	}
-	return high || int(b.low) < l.MailboxBackground
+	return high || int(b.low) < l.lim.MailboxBackground
 }
 
 // mayEnter is room, with nobody passed who came before.
-func (b *mailbox) mayEnter(l *Limits, high bool) bool {
+func (b *mailbox) mayEnter(l *limiter, high bool) bool {
 	if b.queue != nil && (len(b.queue.high) > 0 || !high && len(b.queue.low) > 0) {
 		return false
 	}
@@ -146,7 +150,7 @@ func (l *limiter) mailbox(key boxKey) *mailbox {
 func (l *limiter) enter(ctx context.Context, a ask) (*mailbox, error) {
 	l.mu.Lock()
 	b := l.mailbox(a.box)
-	if b.mayEnter(&l.lim, a.high) {
+	if b.mayEnter(l, a.high) {
 		b.enter(l, a.high)
 		l.mu.Unlock()
 		return b, nil
@@ -218,7 +222,7 @@ func (b *mailbox) settle(l *limiter) {
 			b.queue = nil
 			return
 		}
-		if !b.room(&l.lim, high) {
+		if !b.room(l, high) {
 			return
 		}
 		b.enter(l, high)

@@ -65,6 +65,45 @@ func TestWhoSharesWhat(t *testing.T) {
 	})
 }
 
+// Where several processes use one app, one leads; the others keep to what it leaves for people, so that all together stay below.
+func TestWhoeverDoesNotLeadKeepsToTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sh := NewShared(Limits{}, time.Now)
+		sh.Follow()
+		c, err := New(Config{Tenant: "t", Client: "c", Secret: "s", Shared: sh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lead := range []bool{false, true, false} {
+			time.Sleep(time.Hour)
+			c.Lead(lead)
+			for kind, want := range map[Kind]map[bool]int{Directory: {true: 3500, false: 175}, Report: {true: 5, false: 1}, Protection: {true: 1, false: 1}} {
+				if n := drain(t, c.limits, ask{kind: kind, units: 1, high: true}); n != want[lead] {
+					t.Errorf("%s: %d at once, want %d (leads: %v)", kind, n, want[lead], lead)
+				}
+			}
+			var held []*ticket
+			for {
+				tk, _, ok := try(c.limits, ask{kind: Mailbox, box: box(1), high: true})
+				if !ok {
+					break
+				}
+				held = append(held, tk)
+			}
+			if want := map[bool]int{true: 4, false: 1}[lead]; len(held) != want {
+				t.Errorf("%d calls of a mailbox at once, want %d (leads: %v)", len(held), want, lead)
+			}
+			for _, tk := range held {
+				tk.release(0)
+			}
+		}
+		alone := NewShared(Limits{}, time.Now).of(Global, "c", "t")
+		if n := drain(t, alone, ask{kind: Report, high: true}); n != 5 {
+			t.Errorf("one process alone has %d", n)
+		}
+	})
+}
+
 func TestTheTenantsSizeDecides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for users, want := range map[int]int{-1: 3500, 0: 3500, 49: 3500, 50: 5000, 500: 5000, 501: 8000, 100_000: 8000} {

@@ -175,7 +175,7 @@ func TestBrowser(t *testing.T) {
 		p.shows("the finding's explanation", text)
 	}
 	p.shoot("finding")
-	for _, name := range []string{"rules", "mailboxes", "identities", "detections", "connections", "settings/organisation", "settings/exceptions"} {
+	for _, name := range []string{"rules", "mailboxes", "identities", "detections", "connections", "connections/limits", "settings/organisation", "settings/exceptions"} {
 		p.do(name, chromedp.Navigate(at+"/"+name), chromedp.WaitVisible(chromedp.CSS("main")))
 		p.shoot(strings.ReplaceAll(name, "/", "-"))
 	}

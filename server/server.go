@@ -92,6 +92,9 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 		return s, err
 	}
 	s.Connections = &connect.Connections{Store: s.Store, Keeper: keeper, Limits: graph.NewShared(c.Limits.graph(), s.Clock.Now), Log: s.log, HTTP: o.HTTP, Allow: c.ownNetworks()}
+	if c.Journal.URL != "" { // a cluster: whoever holds a tenant's lease leads
+		s.Connections.Limits.Follow()
+	}
 	fold := &collect.Fold{Log: s.log}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
 	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}

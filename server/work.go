@@ -200,6 +200,8 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	if err != nil {
 		return err
 	}
+	client.Lead(true) // this process holds the tenant's lease
+	defer client.Lead(false)
 	ctx, stop := context.WithCancel(ctx)
 	var sizing sync.WaitGroup
 	sizing.Go(func() { s.size(ctx, c.Tenant, client) })
