@@ -104,7 +104,7 @@ func changesOf(ctx context.Context, t *store.Tenant, events []Event) error {
 		e := &events[at[r.id]]
 		e.Rule = r.rule
 		if now := cmp.Or(after, before); now != nil {
-			e.RuleIs = visible(now.Name)
+			e.RuleIs = ruleNamed(now.Name)
 		}
 		e.What = changePhrase(e.What, before, after)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"tocsin.dev"
 	"tocsin.dev/remediate"
@@ -41,12 +42,57 @@ func (r *findingRow) view() Finding {
 	return r.Finding
 }
 
-func findingViews(rows []findingRow) []Finding {
+func findingViews(ctx context.Context, t *store.Tenant, rows []findingRow) ([]Finding, error) {
 	out := make([]Finding, len(rows))
 	for i := range rows {
 		out[i] = rows[i].view()
 	}
-	return out
+	return out, lookedAt(ctx, t, out)
+}
+
+// ofRules are the detections that rest on the state of mailboxes' rules: what they found is so at each look at these.
+var ofRules = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for _, d := range catalogue() {
+		names[d.Name] = d.Source == "mailbox_rule"
+	}
+	return names
+})
+
+// lookedAt sets when findings were last seen to the last look at which they still were so. A finding's row has when it last
+// changed: to write each look into each row would cost more than reading when the mailbox was looked at.
+func lookedAt(ctx context.Context, t *store.Tenant, findings []Finding) error {
+	looks := func(f *Finding) bool {
+		return (f.Status == tocsin.Open || f.Status == tocsin.InWork) && ofRules()[f.Rule]
+	}
+	people := map[tocsin.PersonID]bool{}
+	for i := range findings {
+		if looks(&findings[i]) {
+			people[findings[i].Person] = true
+		}
+	}
+	if len(people) == 0 {
+		return nil
+	}
+	type row struct {
+		person tocsin.PersonID
+		seen   int64
+	}
+	q := &query{}
+	// Across mailboxes ('') it is when all of them were read.
+	q.add("select person, rules_seen from mailbox where tenant = $1 and person in (" + q.in(keys(people)...) + ") union all select '', succeeded from source where tenant = $1 and name = 'rules'")
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.person, &r.seen} })
+	seen := map[tocsin.PersonID]int64{}
+	for _, r := range rows {
+		seen[r.person] = r.seen
+	}
+	for i := range findings {
+		f := &findings[i]
+		if at := tocsin.FromMillis(seen[f.Person]); looks(f) && at.After(f.LastSeen) {
+			f.LastSeen = at
+		}
+	}
+	return err
 }
 
 // ListFindings lists findings. Each order walks its index (finding_worst, finding_list, finding_risk) from a key: for
@@ -113,7 +159,10 @@ func findingPage(ctx context.Context, t *store.Tenant, in findingsAsked, o order
 		return p, err
 	}
 	pieces := paged(rows, n, func(r findingRow) string { return cursor(o.name, o.key(r)...) })
-	p = Page[Finding]{Items: findingViews(pieces.Items), Next: pieces.Next}
+	p.Next = pieces.Next
+	if p.Items, err = findingViews(ctx, t, pieces.Items); err != nil {
+		return p, err
+	}
 	return total(in.Paging, p, func() (int, bool, error) { return countFindings(ctx, t, in) })
 }
 
@@ -266,7 +315,10 @@ func findingsOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, li
 	ofPerson(q, person, named)
 	q.add(" order by case when status in ('open', 'in_work') then 0 else 1 end, "+worstFirst+" limit ?", limit)
 	rows, err := find(ctx, t, q, (*findingRow).fields)
-	return findingViews(rows), err
+	if err != nil {
+		return nil, err
+	}
+	return findingViews(ctx, t, rows)
 }
 
 // related are the other findings about the person of d and those that name them; about the rules that d names, and those
@@ -301,7 +353,10 @@ func related(ctx context.Context, t *store.Tenant, d *FindingDetail) ([]Finding,
 	}
 	q.add(") order by case when status in ('open', 'in_work') then 0 else 1 end, "+worstFirst+" limit ?", 50)
 	rows, err := find(ctx, t, q, (*findingRow).fields)
-	return findingViews(rows), err
+	if err != nil {
+		return nil, err
+	}
+	return findingViews(ctx, t, rows)
 }
 
 // GetFinding is a finding with all that explains it.
@@ -326,7 +381,11 @@ func getFinding(ctx context.Context, t *store.Tenant, id string) (FindingDetail,
 	if err := json.Unmarshal([]byte(body), &f); err != nil {
 		return d, fmt.Errorf("finding %s: %w", id, err)
 	}
-	d.Finding = r.view()
+	views, err := findingViews(ctx, t, []findingRow{r})
+	if err != nil {
+		return d, err
+	}
+	d.Finding = views[0]
 	d.Terms, d.Attack, d.Actions, d.Evidence = orNone(f.Terms), orNone(f.Attack), orNone(f.Actions), orNone(f.Evidence)
 	d.Detector = detector(r.Rule)
 	if d.History, err = findingHistory(ctx, t, id); err != nil {

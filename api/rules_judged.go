@@ -76,5 +76,8 @@ func findingsOfRule(ctx context.Context, t *store.Tenant, r MailRule) ([]Finding
 		q.add(" or rule = 'shared-destination' and person = '' and subject in (" + q.in(to...) + ")")
 	}
 	rows, err := find(ctx, t, q.add(") order by "+worstFirst+" limit 100"), (*findingRow).fields)
-	return findingViews(rows), err
+	if err != nil {
+		return nil, err
+	}
+	return findingViews(ctx, t, rows)
 }

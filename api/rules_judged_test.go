@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/api"
@@ -145,6 +146,35 @@ func TestFindingsThatNameSomebody(t *testing.T) {
 			if got := ids(call[api.FindingDetail](t, s.owner, "findings get", api.ByID{In: in(acme), ID: id}).Related); got != want {
 				t.Errorf("related to %s: %s, want %s", id, got, want)
 			}
+		}
+	})
+}
+
+// TestLastSeenIsTheLastLook: a finding that rests on a rule was last seen when the rules were last read; a fixed one was not.
+func TestLastSeenIsTheLastLook(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		look := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+		set := func(query string, args ...any) {
+			t.Helper()
+			if err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error { _, err := tn.Exec(t.Context(), query, args...); return err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		seen := func() time.Time {
+			return call[api.Page[api.Finding]](t, s.owner, "findings list", api.FindingsIn{In: in(acme), Status: []tocsin.Status{"all"}}).Items[0].LastSeen
+		}
+		set(`update mailbox set rules_seen = $2 where tenant = $1`, tocsin.Millis(look))
+		if got := seen(); !got.Equal(look) {
+			t.Errorf("last seen %s, the last look was %s", got, look)
+		}
+		if got := call[api.FindingDetail](t, s.owner, "findings get", api.ByID{In: in(acme), ID: findingOf(acme)}).LastSeen; !got.Equal(look) {
+			t.Errorf("on its page %s", got)
+		}
+		set(`update finding set status = 'fixed' where tenant = $1`)
+		if got := seen(); !got.Before(look) {
+			t.Errorf("a fixed one was seen %s", got)
 		}
 	})
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"tocsin.dev"
 )
@@ -16,7 +15,7 @@ func linesOf(r tocsin.MailRule) []Line {
 			out = append(out, Line{label, value})
 		}
 	}
-	add("Name", visible(r.Name))
+	add("Name", ruleNamed(r.Name))
 	add("State", map[bool]string{true: "on", false: "off"}[r.Enabled])
 	for _, t := range r.Conditions {
 		add("If "+phrase(t.Name), words(t.Values))
@@ -48,20 +47,12 @@ func yes(b bool) string {
 	return ""
 }
 
-// visible is a text with what cannot be seen in it made visible, since that is how rules hide.
-func visible(s string) string {
-	if strings.TrimSpace(s) == "" {
+// ruleNamed is a rule's name as it is: whoever shows it marks what cannot be seen in it.
+func ruleNamed(s string) string {
+	if s == "" {
 		return "(no name)"
 	}
-	var b strings.Builder
-	for _, r := range s {
-		if r != ' ' && (unicode.IsSpace(r) || !unicode.IsPrint(r)) {
-			b.WriteString("␣")
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
+	return s
 }
 
 func phrase(name string) string { return strings.ReplaceAll(name, "_", " ") }
@@ -100,91 +91,6 @@ func folderOf(f *tocsin.Folder) string {
 		return "a folder whose name is not known"
 	}
 	return "a folder"
-}
-
-// summary says what a rule does in a sentence.
-func summary(r tocsin.MailRule) string {
-	var does []string
-	add := func(verb, object string) {
-		if object != "" {
-			does = append(does, strings.TrimSpace(verb+" "+object))
-		}
-	}
-	add("forwarded to", addressesOf(r.Forward))
-	add("redirected to", addressesOf(r.Redirect))
-	add("forwarded as an attachment to", addressesOf(r.Attach))
-	add("copied to", folderOf(r.CopyTo))
-	add("moved to", folderOf(r.MoveTo))
-	if r.MarkRead {
-		does = append(does, "marked as read")
-	}
-	if r.Delete {
-		does = append(does, "deleted")
-	}
-	if r.Purge {
-		does = append(does, "deleted for good")
-	}
-	if r.Importance != "" {
-		does = append(does, "marked with "+r.Importance+" importance")
-	}
-	add("put into the categories", strings.Join(r.Categories, ", "))
-	if len(r.Unknown) > 0 {
-		does = append(does, "treated in a way we do not know ("+strings.Join(r.Unknown, ", ")+")")
-	}
-	if len(does) == 0 {
-		does = []string{"left as it is"}
-	}
-	text := which(r) + " is " + joined(does) + "."
-	if !r.Enabled {
-		text += " The rule is off."
-	}
-	return text
-}
-
-// which says what mail a rule is about.
-func which(r tocsin.MailRule) string {
-	if len(r.Conditions) == 0 && len(r.Exceptions) == 0 {
-		return "All mail"
-	}
-	if len(r.Conditions) == 0 {
-		return "All mail, with exceptions,"
-	}
-	var parts []string
-	for _, t := range r.Conditions {
-		values := t.Values
-		more := ""
-		if len(values) > 3 {
-			values, more = values[:3], " …"
-		}
-		if w := words(values); w == "yes" || w == "" {
-			parts = append(parts, plain(t.Name))
-		} else {
-			parts = append(parts, phrase(t.Name)+" "+w+more)
-		}
-	}
-	return "Mail where " + strings.Join(parts, " and ")
-}
-
-// plain is a predicate that has no words of its own, as people say it after "Mail where".
-func plain(name string) string {
-	if w, ok := map[string]string{
-		"sent_to_me": "the owner is a recipient", "sent_only_to_me": "the owner is the only recipient", "sent_cc_me": "the owner is in copy",
-		"sent_to_or_cc_me": "the owner is a recipient or in copy", "not_sent_to_me": "the owner is no recipient", "has_attachments": "there are attachments",
-	}[name]; ok {
-		return w
-	}
-	if what, ok := strings.CutPrefix(name, "is_"); ok {
-		switch what {
-		case "encrypted", "signed", "permission_controlled", "low_priority":
-			return "it " + phrase(name)
-		}
-		article := "a "
-		if strings.ContainsRune("aeiou", rune((what + " ")[0])) {
-			article = "an "
-		}
-		return "it is " + article + phrase(what)
-	}
-	return phrase(name)
 }
 
 func joined(list []string) string {

@@ -227,17 +227,23 @@ func (a *analysis) keep(file string, from raw, n *audit.Entry) error {
 	a.sum.Records++
 	a.sum.Shapes[string(n.Shape)]++
 	key := a.seen.key(n, from)
-	if !a.seen.add(key) {
+	isNew, shared := a.seen.add(key)
+	if !isNew {
 		a.sum.Repeated++
 		return nil
+	}
+	if shared {
+		a.sum.shared(n.ID)
 	}
 	a.domains.learn(n)
 	if !rule.Judged(n.Record.Operation) {
 		a.sum.silent(n.Record.Operation)
 		return nil
 	}
-	apart := n.ID
-	if apart == "" {
+	apart := fmt.Sprintf("%s\x00%016x", n.ID, content(&n.Record))
+	if n.Twin != "" {
+		apart = n.ID
+	} else if n.ID == "" {
 		apart = fmt.Sprintf("\xff%016x", key)
 	}
 	if n.Record.ID == "" {

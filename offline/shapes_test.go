@@ -147,6 +147,29 @@ func TestRepeatedAcrossForms(t *testing.T) {
 	}
 }
 
+// TestSharedID: two records that share an id and tell different things are both judged, and that is said; the same one again
+// is repeated, in whatever order its members stand.
+func TestSharedID(t *testing.T) {
+	one := `{"Id":"1","CreationTime":"2026-03-02T02:00:00","Operation":"New-InboxRule","Workload":"Exchange","UserId":"amy@fabrikam.com","Parameters":[{"Name":"Name","Value":"a"},{"Name":"ForwardTo","Value":"eve@evil.example"}]}`
+	again := `{"CreationTime":"2026-03-02T02:00:00","Id":"1","Workload":"Exchange","Operation":"New-InboxRule","UserId":"amy@fabrikam.com","Parameters":[{"Name":"ForwardTo","Value":"eve@evil.example"},{"Name":"Name","Value":"a"}]}`
+	other := strings.NewReplacer("amy@", "bob@", "02:00", "03:00", "eve@evil", "x@bad").Replace(one)
+	got := analyze(t, Options{Files: []string{write(t, "x.jsonl", []byte(one+"\n"+other+"\n"+again+"\n"))}})
+	if got.sum.Judged != 2 || got.sum.Repeated != 1 || got.sum.Shared != 1 {
+		t.Errorf("judged %d, repeated %d, shared %d; want 2, 1, 1", got.sum.Judged, got.sum.Repeated, got.sum.Shared)
+	}
+	whose := map[string]bool{}
+	for _, f := range got.findings {
+		whose[f.Who] = true
+	}
+	if !whose["amy@fabrikam.com"] || !whose["bob@fabrikam.com"] {
+		t.Errorf("found of %v", whose)
+	}
+	var b strings.Builder
+	if err := WriteSummary(&b, got.sum); err != nil || !strings.Contains(b.String(), "1 record with the id of another") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
 // TestRepeatedWithoutID counts records that have no id by their content.
 func TestRepeatedWithoutID(t *testing.T) {
 	one := `{"CreationTime":"2026-03-02T02:00:00","Operation":"New-InboxRule","Workload":"Exchange","UserId":"amy@fabrikam.com","Parameters":[{"Name":"Name","Value":"a"},{"Name":"ForwardTo","Value":"eve@evil.example"}]}`

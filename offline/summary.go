@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"slices"
 	"time"
 
 	"tocsin.dev"
@@ -16,6 +17,8 @@ type Summary struct {
 	Records    int      // that were understood, with the repeated ones
 	Judged     int      // that a rule looked at, once each
 	Repeated   int      // that had been there before
+	Shared     int      // judged though their id had been there before, of another record
+	SharedIDs  []string // some of these ids
 	Silent     int      // of operations that no rule looks at
 	Strange    int      // JSON or rows that are no record we know
 	Untimed    int      // judged without the time of the event
@@ -38,6 +41,14 @@ func (s *Summary) broke(b Broken) {
 	s.Broken++
 	if len(s.First) < maxBroken {
 		s.First = append(s.First, b)
+	}
+}
+
+// shared counts a record whose id another has as well.
+func (s *Summary) shared(id string) {
+	s.Shared++
+	if len(s.SharedIDs) < 3 && !slices.Contains(s.SharedIDs, id) {
+		s.SharedIDs = append(s.SharedIDs, id)
 	}
 }
 

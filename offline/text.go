@@ -148,6 +148,9 @@ func WriteSummary(w io.Writer, s Summary) error {
 		p.line("           %10d  %s", s.Shapes[shape], shape)
 	}
 	p.line("Judged     %d; %d repeated; %d of operations that no rule looks at.", s.Judged, s.Repeated, s.Silent)
+	if s.Shared > 0 {
+		p.line("Ids        %s with the id of another record and other contents (id %s): all were judged.", number(s.Shared, "record"), clean(strings.Join(s.SharedIDs, ", ")))
+	}
 	if !s.From.IsZero() {
 		p.line("From       %s to %s, UTC.", s.From.Format("2006-01-02 15:04"), s.To.Format("2006-01-02 15:04"))
 	}

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"io"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -24,6 +26,32 @@ func said(s string) templ.Component {
 		b.WriteString("</bdi>")
 		_, err := io.WriteString(w, b.String())
 		return err
+	})
+}
+
+// told shows a sentence of ours that quotes strangers (detect.Quote): what it writes as an escape is a mark again.
+func told(s string) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		return said(unquoted(s)).Render(ctx, w)
+	})
+}
+
+// quoted is a text that detect.Quote has put into quotes, or an escape that detect.Shown has written outside them.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\\u[0-9a-f]{4}|\\U[0-9a-f]{8}|\\x[0-9a-f]{2}`)
+
+// unquoted is s with what stands in quotes as it was before it was put there.
+func unquoted(s string) string {
+	return quoted.ReplaceAllStringFunc(s, func(q string) string {
+		if q[0] == '"' {
+			if was, err := strconv.Unquote(q); err == nil {
+				return "“" + was + "”"
+			}
+			return q
+		}
+		if was, err := strconv.Unquote(`"` + q + `"`); err == nil && len(visible("x"+was+"x")) > 1 {
+			return was
+		}
+		return q
 	})
 }
 

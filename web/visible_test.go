@@ -71,3 +71,18 @@ func FuzzVisible(f *testing.F) {
 		}
 	})
 }
+
+// TestToldShowsWhatIsQuoted: what a sentence of ours quotes is shown as it was, with its invisible characters marked.
+func TestToldShowsWhatIsQuoted(t *testing.T) {
+	for in, want := range map[string]string{
+		`"Bruno\u200b" redirects every mail`: "“Bruno[ZWSP]” redirects every mail",
+		`a name \u202e outside quotes`:       "a name [RLO] outside quotes",
+		`"a \"b\" c" and "\\u200b" typed`:    `“a "b" c” and “\u200b” typed`,
+		`no quotes, C:\u0041 stays`:          `no quotes, C:\u0041 stays`,
+		`an "open quote`:                     `an "open quote`,
+	} {
+		if got := marks(unquoted(in)); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
