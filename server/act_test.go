@@ -9,6 +9,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/remediate"
+	"tocsin.dev/store/storetest"
 )
 
 // actor is a server that reads a simulated tenant in which it may act, and what it finds there of amy.
@@ -147,4 +148,43 @@ func TestAct(t *testing.T) {
 			return ""
 		})
 	})
+}
+
+// TestActDenied: what Microsoft refuses in spite of what is granted is off from then on, with the reason, and on again
+// after a test of the connection.
+func TestActDenied(t *testing.T) {
+	a := newActor(t, storetest.SQLiteAddress(t))
+	if err := a.w.Fault(sim.Fault{Kind: sim.Denied, Method: "PATCH", Path: "**/messageRules/*"}); err != nil {
+		t.Fatal(err)
+	}
+	if done := a.does(remediate.DisableRule); done.State != remediate.Failed || done.Because == "" || done.Mend == "" {
+		t.Errorf("%+v", done)
+	}
+	state := func(name string) api.Capability {
+		in := api.ListIn{}
+		in.Tenant, in.Limit = a.conn.Tenant, 200
+		list, err := a.s.API.ListCapabilities(as(t.Context(), api.Viewer), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range list.Items {
+			if c.Name == name {
+				return c
+			}
+		}
+		return api.Capability{}
+	}
+	if c := state(connect.RuleChange); c.State != "off" || c.Because == "" || c.Mend == "" {
+		t.Errorf("the refused capability is %+v", c)
+	}
+	if c := state(connect.RevokeSessions); c.State != "works" {
+		t.Errorf("the other is %+v", c)
+	}
+	a.w.Heal()
+	if _, err := a.s.Connections.Test(t.Context(), a.conn.Tenant, a.conn.ID); err != nil {
+		t.Fatal(err)
+	}
+	if done := a.does(remediate.DisableRule); done.State != remediate.Verified {
+		t.Errorf("after the test of the connection: %+v", done)
+	}
 }
