@@ -53,7 +53,7 @@ func TestMicrosoftsOwnClients(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, proof := range []string{"token by secret", "token by certificate", "page iterator", "batch", "delta", "message rules"} {
+	for _, proof := range []string{"token by secret", "token by certificate", "code with PKCE", "page iterator", "batch", "delta", "message rules"} {
 		if !strings.Contains(string(out), "ok "+proof+"\n") {
 			t.Errorf("%s was not proved:\n%s", proof, out)
 		}

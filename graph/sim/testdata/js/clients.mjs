@@ -3,7 +3,7 @@
 import "isomorphic-fetch";
 import assert from "node:assert/strict";
 import crypto from "node:crypto";
-import { ConfidentialClientApplication } from "@azure/msal-node";
+import { ConfidentialClientApplication, CryptoProvider } from "@azure/msal-node";
 import graph from "@microsoft/microsoft-graph-client";
 
 const sim = JSON.parse(process.env.SIM);
@@ -23,6 +23,33 @@ async function token(credential) {
   assert.equal(claims.appid, sim.client_id);
   assert.ok(claims.roles.includes("MailboxSettings.ReadWrite"), "the roles are not in the token");
   return result.accessToken;
+}
+
+// A person signs in with a code and PKCE; a code is good once, and only with its verifier.
+async function byPerson() {
+  const app = new ConfidentialClientApplication({
+    auth: { clientId: sim.client_id, authority: `${sim.authority}/organizations`, knownAuthorities: [new URL(sim.authority).host], clientSecret: sim.client_secret },
+  });
+  const redirectUri = "http://localhost:4000/back";
+  const { verifier, challenge } = await new CryptoProvider().generatePkceCodes();
+  const code = async () => {
+    const url = await app.getAuthCodeUrl({ scopes: [], redirectUri, state: "s1", nonce: "n1", codeChallenge: challenge, codeChallengeMethod: "S256" });
+    const page = await fetch(url);
+    assert.equal(page.status, 200, await page.text());
+    const chosen = await fetch(url, { method: "POST", redirect: "manual", body: new URLSearchParams({ account: "global" }) });
+    const back = new URL(chosen.headers.get("location"));
+    assert.equal(back.origin + back.pathname, redirectUri);
+    assert.equal(back.searchParams.get("state"), "s1");
+    return back.searchParams.get("code");
+  };
+  const one = await code();
+  const result = await app.acquireTokenByCode({ code: one, scopes: [], redirectUri, codeVerifier: verifier, nonce: "n1" });
+  assert.equal(result.idTokenClaims.tid, sim.tenant);
+  assert.equal(result.idTokenClaims.nonce, "n1");
+  assert.equal(result.account.name, "Gloria Global");
+  await assert.rejects(app.acquireTokenByCode({ code: one, scopes: [], redirectUri, codeVerifier: verifier, nonce: "n1" }), /54005/);
+  const two = await code();
+  await assert.rejects(app.acquireTokenByCode({ code: two, scopes: [], redirectUri, codeVerifier: verifier + "x", nonce: "n1" }), /501481/);
 }
 
 function client(accessToken) {
@@ -106,6 +133,8 @@ for (const [name, prove] of Object.entries(proofs)) {
   access = await prove();
   console.log("ok", name);
 }
+await byPerson();
+console.log("ok code with PKCE");
 const c = client(access);
 const ids = await iterates(c);
 console.log("ok page iterator");
