@@ -157,6 +157,13 @@ func TestCommands(t *testing.T) {
 		{"findings get none", "! There is no such finding. Look in the list for what is there now."},
 		{"partners delete " + partnerOf(acme), ""},
 		{"connections create --name new --tenant " + string(globex) + " --client-id app --client-secret s", "name: new"},
+		{"connections guide --tier read --for outlook,entra", "--- manifest: requiredResourceAccess\n["},
+		{"connections guide --for entra", "1. In the Entra admin center open App registrations → New registration. Name it Tocsin (read)."},
+		{"connections guide --tier respond --json", `"tier":"respond"`},
+		{"connections guide --for excel", "! for cannot be \"excel\"."},
+		{"registrations set read --client-id b0f8a1d2-7a41-4d7e-8f2f-3c1d2a9e7b10 --client-secret s3cret", "client id: b0f8a1d2"},
+		{"registrations list", "read"},
+		{"registrations delete read", ""},
 		{"findings list ", "! There are several tenants. Name one with --tenant; tocsin tenants list shows them."},
 		{"sources list --tenant " + string(acme), "rules  fresh"},
 	} {

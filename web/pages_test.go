@@ -132,7 +132,7 @@ func TestEveryPage(t *testing.T) {
 	s.claim()
 	s.fill()
 	seen := map[string]bool{}
-	queue := []string{"/", "/connect", "/t/" + string(bareID) + "/overview", "/t/" + string(tenantID) + "/findings?q=nothing+like+this", "/t/" + string(tenantID) + "/rules?q=nothing", "/t/" + string(tenantID) + "/mailboxes?q=nothing", "/t/" + string(tenantID) + "/identities?q=nothing"}
+	queue := []string{"/", "/connect", "/connect?way=oauth", "/connect?way=credentials&tier=respond&for=outlook", "/browse", "/settings/registrations?tier=respond", "/t/" + string(bareID) + "/overview", "/t/" + string(tenantID) + "/findings?q=nothing+like+this", "/t/" + string(tenantID) + "/rules?q=nothing", "/t/" + string(tenantID) + "/mailboxes?q=nothing", "/t/" + string(tenantID) + "/identities?q=nothing"}
 	kinds := map[string]int{}
 	id := regexp.MustCompile(`[^/]*[0-9A-F]{8}[^/]*|[0-9a-f]{8}-[^/]*`)
 	for len(queue) > 0 {
@@ -174,7 +174,7 @@ func TestEveryPage(t *testing.T) {
 	if len(seen) < 100 {
 		t.Errorf("the crawl came to %d addresses only", len(seen))
 	}
-	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/tokens", "/settings/you", "/connect"} {
+	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/tokens", "/settings/you", "/connect"} {
 		if kinds[want] == 0 {
 			t.Errorf("no page links to %s", want)
 		}

@@ -314,6 +314,9 @@ func (w *web) registrationsOf(r *http.Request, p *page, tier string, in api.Regi
 			have = &list.Items[i]
 		}
 	}
+	if have != nil && refused == nil { // another credential of the same app; of its cloud only the authority's certificate is not given back
+		in.Cloud, in.Authority, in.Graph = have.Cloud, have.Authority, have.Graph
+	}
 	return registrationsPage(p, t, have, g, lost, in, method, refused), nil
 }
 
