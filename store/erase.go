@@ -17,7 +17,7 @@ func (s *Store) Erase(ctx context.Context, tenant tocsin.TenantID, last ...strin
 	if tenant == "" || tenant == "*" {
 		return fmt.Errorf("erase: %q is no tenant", tenant)
 	}
-	tables, err := s.tenantTables(ctx)
+	tables, err := s.TenantTables(ctx)
 	if err != nil {
 		return fmt.Errorf("erase a tenant: %w", err)
 	}
@@ -44,8 +44,8 @@ func (s *Store) Erase(ctx context.Context, tenant tocsin.TenantID, last ...strin
 	})
 }
 
-// tenantTables are the tables that have a column tenant, by name.
-func (s *Store) tenantTables(ctx context.Context) (out []string, err error) {
+// TenantTables are the tables that have a column tenant, by name.
+func (s *Store) TenantTables(ctx context.Context) (out []string, err error) {
 	err = s.View(ctx, func(tx *Tx) error {
 		out = nil
 		q, err := tx.Query(ctx, s.kind.withTenant())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -27,6 +28,9 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	if err := makeFile(path); err != nil {
+		return err
+	}
+	if err := isDatabase(path); err != nil {
 		return err
 	}
 	s.gate = &gate{}
@@ -85,4 +89,20 @@ func fileProblem(err error, what string, args ...any) error {
 	p := tocsin.Problemf(tocsin.Unavailable, do, what+".", args...)
 	p.Err = err
 	return p
+}
+
+// isDatabase refuses a file that is something else: SQLite takes one shorter than a page for an empty database, and writes
+// over it. Every database begins with the same 16 bytes (https://www.sqlite.org/fileformat.html#the_database_header).
+func isDatabase(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return tocsin.Problemf(tocsin.Unavailable, "Look at the rights of the file and its directory.", "The database file %s cannot be read.", path)
+	}
+	defer f.Close()
+	begin := make([]byte, 16)
+	n, err := io.ReadFull(f, begin)
+	if n == 0 && errors.Is(err, io.EOF) || string(begin[:n]) == "SQLite format 3\x00" {
+		return nil
+	}
+	return tocsin.Problemf(tocsin.Invalid, "Give the path of another file, or remove this one.", "The file given as the database (%s) is something else.", path)
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/a-h/templ"
 	"tocsin.dev"
@@ -49,6 +50,35 @@ func (w *web) connectionDo(r *http.Request) (string, *notice, error) {
 	case "resume":
 		_, err := w.svc.ResumeConnection(r.Context(), in)
 		return to, &notice{Kind: "good", What: "Resumed: it is read again."}, err
+	case "rotate", "reopen":
+		act, say := w.svc.RotateConnection, "The new credential is proven and at work; the old one can be removed from the app registration."
+		if r.PathValue("do") == "reopen" {
+			act, say = w.svc.ReopenConnection, "It is open again, with its history."
+		}
+		_, err := act(r.Context(), api.RotateIn{ByIDAct: in, Body: api.CredentialNew{Secret: trim(r.PostFormValue("client_secret")), Certificate: trim(r.PostFormValue("certificate")), Expires: r.PostFormValue("expires")}})
+		return to, &notice{Kind: "good", What: say}, err
+	case "metadata":
+		version, err := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+		if err != nil {
+			return to, nil, tocsin.Problemf(tocsin.Invalid, "Use the buttons of the page.", "The version is missing.")
+		}
+		only := r.PostFormValue("metadata_only") != "no"
+		_, err = w.svc.EditConnection(r.Context(), api.EditConnectionIn{ByIDAct: in, Body: api.ConnectionEdit{Version: version, MetadataOnly: &only}})
+		say := "Content may be read now, where something asks for it."
+		if only {
+			say = "Metadata only: calls that read content are refused."
+		}
+		return to, &notice{Kind: "good", What: say}, err
+	case "close":
+		what := r.PostFormValue("what")
+		_, err := w.svc.CloseConnection(r.Context(), api.CloseIn{ByIDAct: in, Body: api.Closing{What: what, Confirm: r.PostFormValue("confirm")}})
+		if err != nil {
+			return to, nil, err
+		}
+		if what == "erase" {
+			return "/", &notice{Kind: "good", What: "Disconnected. Everything kept of the tenant is being erased."}, nil
+		}
+		return to, &notice{Kind: "good", What: "Disconnected: nothing is asked of Microsoft any more."}, nil
 	case "delete":
 		if r.PostFormValue("sure") != "yes" {
 			return to, nil, tocsin.Problemf(tocsin.Invalid, "Tick “I mean it” and send again.", "Nothing was forgotten.")
@@ -83,4 +113,12 @@ func tested(c api.Connection) *notice {
 // After a round it would only tell how much had changed, which reads as though there were no more.
 func underWay(s api.Source) bool {
 	return s.Total > 0 && (s.State == "reading" || s.Done < s.Total)
+}
+
+// rotateOrReopen is what a new credential does to a connection.
+func rotateOrReopen(c api.Connection) string {
+	if c.State == "closed" {
+		return "reopen"
+	}
+	return "rotate"
 }

@@ -50,6 +50,8 @@ var stateWords = map[string][2]string{
 	"connected": {"ok", "Connected"},
 	"pending":   {"busy", "Not proven yet"},
 	"degraded":  {"part", "Degraded"},
+	"closing":   {"paused", "Disconnecting"},
+	"closed":    {"off", "Disconnected"},
 	"paused":    {"paused", "Paused"},
 	"failed":    {"bad", "Failed"},
 	"on":        {"ok", "Works"},
