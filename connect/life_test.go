@@ -125,7 +125,9 @@ func TestDisableInFlight(t *testing.T) {
 // TestClose: closed, nothing is asked, the credential is gone and history stays; it is opened again with it. Erased, nothing
 // of the tenant is left in any table; interrupted at any place, it goes on.
 func TestClose(t *testing.T) {
-	alone := func(ctx context.Context, _ tocsin.TenantID, act func(context.Context) error) (bool, error) { return true, act(ctx) }
+	alone := func(ctx context.Context, _ tocsin.TenantID, act func(context.Context) error) (bool, error) {
+		return true, act(ctx)
+	}
 	onBoth(t, func(b *bench) {
 		c := b.create(b.good())
 		if err := b.s.LookAndJudge(b.Context(), c); err != nil {
