@@ -65,7 +65,7 @@ func (s Standing) judge(c Capability) Verdict {
 		v.State, v.Because, v.Mend = Degraded, strings.TrimSuffix(l.why, ".")+": "+c.Lost+".", l.mend()
 		return v
 	}
-	if s.Kept > 0 && slices.ContainsFunc(c.Needs, mailboxes) {
+	if s.Kept > 0 && c.Tier == Read && slices.ContainsFunc(c.Needs, mailboxes) { // an act on another mailbox can be done all the same
 		v.State, v.Because = Degraded, fmt.Sprintf("The tenant keeps %d mailboxes from the app.", s.Kept)
 		if s.Kept == 1 {
 			v.Because = "The tenant keeps a mailbox from the app."
