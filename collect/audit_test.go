@@ -404,3 +404,42 @@ func BenchmarkAudit(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "records/s")
 }
+
+func TestAuditSearch(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		f := feeding(t, st, sim.Feed{Unsettled: 0})
+		f.exec(`insert into audit_query (tenant, id, by_whom, operations, since, until, state, created) values ($1, 'q1', 'me', '["Set-Mailbox"]', 1, 4000000000000, 'waiting', 1)`)
+		q := search{id: "q1", operations: `["Set-Mailbox"]`, since: 1, until: 4000000000000}
+		if more, err := f.c.search(t.Context(), &q); err != nil || !more {
+			t.Fatal(more, err)
+		}
+		f.ask("queries") // as after a restart: it goes on with the search that was begun
+		f.ok("queries")
+		f.want("the search", `select state, records from audit_query where tenant = $1`, "done 1")
+		f.want("the record", `select operation, source from audit_record where tenant = $1`, "Set-Mailbox query")
+		f.ask("audit")
+		f.want("the same by the feed", `select count(*) from audit_record where tenant = $1 and operation = 'Set-Mailbox'`, "1")
+		if n := f.w.Requests().Calls["POST /security/auditLog/queries"].Count; n != 1 {
+			t.Errorf("%d searches were begun", n)
+		}
+	})
+}
+
+func TestExchangeState(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		f := feeding(t, st, sim.Feed{})
+		f.ask("exchange", "folder_rights")
+		f.ok("exchange", "folder_rights")
+		amy := f.rows(`select person from person where tenant = $1 and mail = 'amy@x.example'`)[0]
+		f.want("forwarding", `select name, value, source from mailbox_setting where tenant = $1 and person = '`+amy+`' and name like 'forwarding%' order by name`,
+			"forwarding_deliver 0 invoke_command", "forwarding_recipient  invoke_command", "forwarding_smtp amy@evil.example invoke_command")
+		f.want("full access", `select kind, source from delegation where tenant = $1 and owner = '`+amy+`' and removed = 0`, "full_access invoke_command")
+		f.want("mail flow", `select name, enabled from mailflow_rule where tenant = $1`, "Copies 1")
+		f.w.SetFeed(sim.Feed{NoRole: true})
+		f.exec(`update source set due = 0 where tenant = $1`)
+		f.ask("exchange")
+		if got := f.rows(`select because from source where tenant = $1 and name = 'exchange'`); !strings.Contains(got[0], "no role in Exchange") {
+			t.Errorf("without a role it says %q", got)
+		}
+	})
+}

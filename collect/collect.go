@@ -126,6 +126,9 @@ func (c *Collector) sources() []source {
 		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
 		{name: "audit", every: every.Audit, ask: c.askAudit, of: graph.ActivityFeed, needs: graph.Find("activity.content.list").Permissions},
 		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
+		{name: "queries", every: 24 * time.Hour, ask: c.askQueries, needs: graph.Find("auditQueries.create").Permissions},
+		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},
+		{name: "folder_rights", every: every.Exchange, ask: c.askFolderRights, of: graph.ExchangeAdmin, needs: graph.Find("exchange.folderPermissions").Permissions},
 	}
 	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })
 }
