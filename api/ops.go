@@ -27,6 +27,12 @@ func Ops(s *Service) []Op {
 		op("capabilities list", "GET /api/v1/tenants/{tenant}/capabilities", Viewer, "What the connections allow, and what is off and why", s.ListCapabilities),
 		op("limits list", "GET /api/v1/tenants/{tenant}/limits", Viewer, "Microsoft's limits, and how near each connection is to them", s.ListLimits),
 		op("sources list", "GET /api/v1/tenants/{tenant}/sources", Viewer, "What is read, and how fresh it is", s.ListSources),
+		op("audit list", "GET /api/v1/tenants/{tenant}/audit", Viewer, "Records of the audit log", s.ListAudit),
+		op("audit get", "GET /api/v1/tenants/{tenant}/audit/{id}", Viewer, "A record of the audit log as Microsoft wrote it", s.GetAudit),
+		op("audit-windows list", "GET /api/v1/tenants/{tenant}/audit-windows", Viewer, "What was read of the audit log, from when to when, and what is lost", s.ListAuditWindows),
+		op("audit-queries list", "GET /api/v1/tenants/{tenant}/audit-queries", Viewer, "Searches of Microsoft's audit log", s.ListAuditQueries),
+		op("audit-queries get", "GET /api/v1/tenants/{tenant}/audit-queries/{id}", Viewer, "One search of Microsoft's audit log", s.GetAuditQuery),
+		op("audit-queries create", "POST /api/v1/tenants/{tenant}/audit-queries", Analyst, "Search Microsoft's audit log: it takes minutes, and what is found is judged", s.CreateAuditQuery, status(http.StatusAccepted)),
 
 		op("registrations list", "GET /api/v1/registrations", Admin, "The app registrations of this installation, by which tenants consent", s.ListRegistrations),
 		op("registrations set", "PUT /api/v1/registrations/{tier}", Admin, "Enter an app registration, in place of the tier's there was", s.SetRegistration),

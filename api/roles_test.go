@@ -83,6 +83,14 @@ var matrix = map[string]asked{
 	"sources list":       {least: api.Viewer, in: list},
 	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
 	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
+	"audit list":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AuditIn{In: in(t)} }},
+	"audit get":          {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: recordOf(t)} }},
+	"audit-windows list": {least: api.Viewer, in: list},
+	"audit-queries list": {least: api.Viewer, in: list},
+	"audit-queries get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: queryOf(t)} }},
+	"audit-queries create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateAuditQueryIn{In: in(t), Body: api.AuditQueryNew{Since: inHalfAYear.AddDate(-1, 0, 0), Until: inHalfAYear}}
+	}},
 	"findings decide": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.DecideIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Decision{Status: tocsin.InWork, Version: 1}}
 	}},

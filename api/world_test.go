@@ -40,6 +40,8 @@ func personOf(t tocsin.TenantID) tocsin.PersonID { return tocsin.PersonID("perso
 // ids of the one thing of each kind in a tenant.
 func findingOf(t tocsin.TenantID) string    { return "finding-" + string(t) }
 func ruleOf(t tocsin.TenantID) string       { return "rule-" + string(t) }
+func recordOf(t tocsin.TenantID) string     { return "record-" + string(t) }
+func queryOf(t tocsin.TenantID) string      { return "query-" + string(t) }
 func exceptionOf(t tocsin.TenantID) string  { return "exception-" + string(t) }
 func channelOf(t tocsin.TenantID) string    { return "channel-" + string(t) }
 func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
@@ -214,6 +216,8 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 				[]any{actionOf(tenant), p, findingOf(tenant), now}},
 			{`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,
 				[]any{doneOf(tenant), p, ruleOf(tenant), `{"can_undo":true,"before":{"id":"x","displayName":"..","sequence":1,"isEnabled":true,"actions":{"delete":true}}}`, now}},
+			{`insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body) values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', 'a@b.example', 'user', true, true, '{"Id":"1"}') on conflict do nothing`, []any{recordOf(tenant)}},
+			{`insert into audit_query (tenant, id, by_whom, since, until, state, created) values ($1, $2, 'c', 1, 2, 'done', 1) on conflict do nothing`, []any{queryOf(tenant)}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
 			{`delete from channel where tenant = $1`, nil},
 			{`insert into channel (tenant, id, kind, name, address, sealed, filter, quiet, digest_over, digest_minutes, enabled, since, created, created_by) values ($1, $2, 'webhook', 'SIEM', 'https://127.0.0.1:1/…', $3, '{"severity":"high","changes":["opened"]}', '{}', 10, 15, $4, 1, 1, 'c')`,

@@ -156,6 +156,7 @@ func (b *subject) objects() map[string][]string {
 		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`,
+		"audit":   `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[name] = nil
@@ -257,6 +258,14 @@ func (l *landlord) fill() {
 		l.did(l.owner, "POST", at+"/channels", fmt.Sprintf(`{"kind":"slack","name":"%s-only channel","address":"https://hooks.%s-only.invalid/x"}`, colour, colour), &made)
 		l.did(l.owner, "POST", at+"/channels/"+made.ID+"/test", "", nil)
 		l.did(l.owner, "POST", at+"/snoozes", fmt.Sprintf(`{"scope":"channel","value":%q,"reason":"%s-only","until":%q}`, made.ID, colour, until), nil)
+		l.did(l.owner, "POST", at+"/audit-queries", fmt.Sprintf(`{"address":"amy@%s-only.example","since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`, colour), nil)
+		if err := l.s.Store.UpdateTenant(l.Context(), b.tenant(), func(t *store.Tenant) error {
+			_, err := t.Exec(l.Context(), `insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body)
+				values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', $2, 'user', true, true, '{"Id":"1"}')`, colour+"-only-record")
+			return err
+		}); err != nil {
+			l.Fatal(err)
+		}
 		l.did(l.owner, "POST", at+"/actions", fmt.Sprintf(`{"kind":"revoke_sessions","person":"amy@%s-only.example","why":"%s-only"}`, colour, colour), nil)
 		play(l, b.w, "# It happens.\ndomain "+colour+"-only.example\nperson amy \"Amy Of "+colour+"-only\" amy@"+colour+"-only.example\nmon 10:00 amy makes rule \""+colour+"-only later\" forward to late@"+colour+"-only-evil.example\n")
 	}
@@ -354,9 +363,10 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"findings decide":    `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
 		"exceptions create": `{"rule":"*","scope":"domain","value":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"channels create":   `{"kind":"slack","name":"x","address":"https://hooks.slack.com/x"}`, "channels edit": `{"version":1,"name":"x"}`,
-		"snoozes create":  `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
-		"partners create": `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
-		"actions plan":    `{"kind":"revoke_sessions","person":"x","why":"x"}`, "actions create": `{"kind":"revoke_sessions","person":"x","why":"x"}`,
+		"snoozes create":       `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"partners create":      `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"audit-queries create": `{"since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`,
+		"actions plan":         `{"kind":"revoke_sessions","person":"x","why":"x"}`, "actions create": `{"kind":"revoke_sessions","person":"x","why":"x"}`,
 		"actions undo": `{"why":"x"}`, "actions approve": `{}`, "actions refuse": `{}`, "actions cancel": `{}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
