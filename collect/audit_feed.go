@@ -142,7 +142,7 @@ func (c *Collector) feedFrom(ctx context.Context, content string, at fed, now ti
 	case at.until == 0:
 		return oldest, true, nil
 	case until.Before(oldest):
-		lost := fmt.Sprintf("Nothing was read for %s, and Microsoft keeps parcels of audit records for seven days only.", now.Sub(until).Round(time.Hour))
+		lost := fmt.Sprintf("Nothing was read for %d days, and Microsoft keeps parcels of audit records for seven only.", int(now.Sub(until).Hours()/24))
 		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 			_, err := t.Exec(ctx, `insert into audit_window (tenant, content, since, until, state, because) values ($1, $2, $3, $4, 'lost', $5)
 				on conflict (tenant, content, since) do update set until = excluded.until, state = excluded.state, because = excluded.because`,

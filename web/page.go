@@ -111,6 +111,7 @@ var navItems = []navItem{
 	{"Rules and forwarding", "rules", "rules", "rules"},
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},
 	{"Identities", "identities", "identities", "identities"},
+	{"Audit log", "audit", "audit", "audit"},
 	{"Detections", "detections", "detections", "detections"},
 	{"Connections", "connections", "connections", "connections"},
 }
