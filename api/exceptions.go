@@ -77,24 +77,11 @@ func (r *exceptionRow) view(s *Service) Exception {
 // CreateException excuses something from a detection, until a date.
 func (s *Service) CreateException(ctx context.Context, in CreateExceptionIn) (Exception, error) {
 	return act(ctx, s, "exceptions create", in, func(ctx context.Context, t *store.Tenant, c Caller) (Exception, error) {
-		b := in.Body
-		if err := ends(b.Expires, s.now()); err != nil {
-			return Exception{}, err
-		}
-		if !known(b.Rule) {
-			return Exception{}, invalid("Use a name or a family of tocsin detections list, or *.", "There is no detection %q.", b.Rule)
-		}
-		value, err := excused(ctx, t, detect.Scope(b.Scope), b.Value)
+		b, err := s.exceptionAsked(ctx, t, in.Body)
 		if err != nil {
 			return Exception{}, err
 		}
-		if b.Rule == "*" && value == "*" {
-			return Exception{}, invalid("Name a detection, or what is excused.", "That would excuse everything.")
-		}
-		owner, reason := strings.TrimSpace(b.Owner), strings.TrimSpace(b.Reason)
-		if owner == "" || reason == "" {
-			return Exception{}, invalid("Say who answers for it, and why it is excused.", "The owner or the reason is missing.")
-		}
+		value, owner, reason := b.Value, b.Owner, b.Reason
 		e := exceptionRow{Exception: Exception{ID: tocsin.NewID(), Rule: b.Rule, Scope: detect.Scope(b.Scope), Value: value, Owner: owner, Reason: reason, CreatedBy: c.Email},
 			expires: tocsin.Millis(b.Expires), created: tocsin.Millis(s.now())}
 		_, err = t.Exec(ctx, `insert into exception (tenant, `+exceptionColumns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
@@ -104,6 +91,37 @@ func (s *Service) CreateException(ctx context.Context, in CreateExceptionIn) (Ex
 		}
 		return e.view(s), settingsFact(ctx, t, "exception.changed", e.ID, c.Email, "created")
 	})
+}
+
+// CheckException says why CreateException would refuse, and changes nothing.
+func (s *Service) CheckException(ctx context.Context, in CreateExceptionIn) error {
+	_, err := view(ctx, s, "exceptions create", in, func(ctx context.Context, t *store.Tenant, _ Caller) (None, error) {
+		_, err := s.exceptionAsked(ctx, t, in.Body)
+		return None{}, err
+	})
+	return err
+}
+
+// exceptionAsked is an exception in the form in which it is kept, refused where it can be none.
+func (s *Service) exceptionAsked(ctx context.Context, t *store.Tenant, b ExceptionNew) (ExceptionNew, error) {
+	if err := ends(b.Expires, s.now()); err != nil {
+		return b, err
+	}
+	if !known(b.Rule) {
+		return b, invalid("Use a name or a family of tocsin detections list, or *.", "There is no detection %q.", b.Rule)
+	}
+	var err error
+	if b.Value, err = excused(ctx, t, detect.Scope(b.Scope), b.Value); err != nil {
+		return b, err
+	}
+	if b.Rule == "*" && b.Value == "*" {
+		return b, invalid("Name a detection, or what is excused.", "That would excuse everything.")
+	}
+	b.Owner, b.Reason = strings.TrimSpace(b.Owner), strings.TrimSpace(b.Reason)
+	if b.Owner == "" || b.Reason == "" {
+		return b, invalid("Say who answers for it, and why it is excused.", "The owner or the reason is missing.")
+	}
+	return b, nil
 }
 
 // excused is the value of an exception in the form in which it is compared, refused where it can mean nothing.

@@ -14,6 +14,9 @@ func (s *Service) ListIdentities(ctx context.Context, in IdentitiesIn) (Page[Ide
 		if in.Sort == "risk" {
 			return identitiesByRisk(ctx, t, in)
 		}
+		if in.Sort == "riskiest" {
+			return identitiesRiskiest(ctx, t, in)
+		}
 		return identitiesByName(ctx, t, in)
 	})
 }

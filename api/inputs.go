@@ -107,7 +107,7 @@ type RuleIn struct {
 	ID string `path:"id" minLength:"1" maxLength:"500" doc:"The rule's id"`
 }
 
-// MailboxesIn filters mailboxes. Sorted by address.
+// MailboxesIn filters mailboxes. Sorted by address, or by the risk of their open findings.
 type MailboxesIn struct {
 	In
 	Paging
@@ -115,6 +115,7 @@ type MailboxesIn struct {
 	State   string `query:"state" maxLength:"50" doc:"Only those in this state"`
 	Purpose string `query:"purpose" maxLength:"50" doc:"Only of this purpose: user, shared, room, equipment …"`
 	Q       string `query:"q" maxLength:"200" doc:"Only with this in the name or an address"`
+	Sort    string `query:"sort" enum:"name,risk,riskiest" doc:"name (the address) when absent; risk lists only those with open findings, riskiest lists these before the others"`
 }
 
 // IdentitiesIn filters people.
@@ -126,7 +127,7 @@ type IdentitiesIn struct {
 	Role    string `query:"role" maxLength:"200" doc:"Only those who hold this directory role (id or name); any for any"`
 	Mailbox string `query:"mailbox" maxLength:"50" doc:"Only those whose mailbox is in this state"`
 	Deleted bool   `query:"deleted" doc:"Also those who are gone"`
-	Sort    string `query:"sort" enum:"name,risk" doc:"name when absent; risk lists only those with open findings"`
+	Sort    string `query:"sort" enum:"name,risk,riskiest" doc:"name when absent; risk lists only those with open findings, riskiest lists these before the others"`
 }
 
 // EventsIn filters events. Newest first.

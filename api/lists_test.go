@@ -200,3 +200,45 @@ func TestPeoplePaging(t *testing.T) {
 		}
 	})
 }
+
+// TestRiskiestFirst: people and mailboxes with open findings come first, the riskiest of them at the head, then the others by
+// name; each once, in pieces of any size.
+func TestRiskiestFirst(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		thirty(t, st)
+		ctx := api.WithCaller(t.Context(), everybodysOwner)
+		people := pieces(t, func(p api.Paging) (api.Page[api.Identity], error) {
+			return s.api.ListIdentities(ctx, api.IdentitiesIn{In: in(acme), Paging: p, Sort: "riskiest"})
+		})
+		byName := pieces(t, func(p api.Paging) (api.Page[api.Identity], error) {
+			return s.api.ListIdentities(ctx, api.IdentitiesIn{In: in(acme), Paging: p})
+		})
+		risky := pieces(t, func(p api.Paging) (api.Page[api.Identity], error) {
+			return s.api.ListIdentities(ctx, api.IdentitiesIn{In: in(acme), Paging: p, Sort: "risk"})
+		})
+		if len(people) != len(byName) || len(risky) == 0 || people[0].Person != risky[0].Person || people[0].Risk == 0 {
+			t.Errorf("%d people, %d by name, %d risky; first %+v", len(people), len(byName), len(risky), people[0])
+		}
+		if !slices.IsSortedFunc(people, func(a, b api.Identity) int {
+			return cmp.Or(b.Risk-a.Risk, map[bool]int{true: cmp.Compare(a.Person, b.Person), false: cmp.Compare(a.UPN, b.UPN)}[a.Risk > 0])
+		}) {
+			t.Errorf("the order of people: %+v", people)
+		}
+		for sort, want := range map[string]int{"riskiest": len(people), "risk": len(risky)} {
+			boxes := pieces(t, func(p api.Paging) (api.Page[api.Mailbox], error) {
+				return s.api.ListMailboxes(ctx, api.MailboxesIn{In: in(acme), Paging: p, Sort: sort})
+			})
+			seen := map[tocsin.PersonID]bool{}
+			for i, m := range boxes {
+				if seen[m.Person] || i > 0 && m.Risk > boxes[i-1].Risk {
+					t.Errorf("%s: %s stands wrong", sort, m.Person)
+				}
+				seen[m.Person] = true
+			}
+			if len(boxes) != want {
+				t.Errorf("%s: %d mailboxes, want %d", sort, len(boxes), want)
+			}
+		}
+	})
+}

@@ -41,6 +41,9 @@ func (r *mailboxRow) view() Mailbox {
 // ListMailboxes lists everybody's mailbox by address, those that are not read with the reason.
 func (s *Service) ListMailboxes(ctx context.Context, in MailboxesIn) (Page[Mailbox], error) {
 	return view(ctx, s, "mailboxes list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Mailbox], error) {
+		if in.Sort == "risk" || in.Sort == "riskiest" {
+			return mailboxesByRisk(ctx, t, in)
+		}
 		return listMailboxes(ctx, t, in)
 	})
 }

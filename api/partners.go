@@ -51,26 +51,11 @@ func (r *partnerRow) view(s *Service) Partner {
 // CreatePartner trusts a domain outside until a date, or renews that.
 func (s *Service) CreatePartner(ctx context.Context, in CreatePartnerIn) (Partner, error) {
 	return act(ctx, s, "partners create", in, func(ctx context.Context, t *store.Tenant, c Caller) (Partner, error) {
-		b := in.Body
-		domain, err := domainName(b.Domain)
+		b, err := s.partnerAsked(ctx, t, in.Body)
 		if err != nil {
 			return Partner{}, err
 		}
-		if err := ends(b.Expires, s.now()); err != nil {
-			return Partner{}, err
-		}
-		owner, reason := strings.TrimSpace(b.Owner), strings.TrimSpace(b.Reason)
-		if owner == "" || reason == "" {
-			return Partner{}, invalid("Say who answers for it, and why it is trusted.", "The owner or the reason is missing.")
-		}
-		if publicMail[domain] {
-			return Partner{}, invalid("Excuse single addresses with an exception instead.", "%s gives addresses to anybody, so it cannot be trusted as a whole.", domain)
-		}
-		if own, err := number(ctx, t, (&query{}).add("select count(*) from domain where tenant = $1 and lower(name) = ?", domain)); err != nil {
-			return Partner{}, err
-		} else if own > 0 {
-			return Partner{}, invalid("Give a domain of somebody else.", "%s is an accepted domain of the tenant: it counts as inside already.", domain)
-		}
+		domain, owner, reason := b.Domain, b.Owner, b.Reason
 		r := partnerRow{Partner: Partner{Domain: domain, Owner: owner, Reason: reason}, expires: tocsin.Millis(b.Expires), created: tocsin.Millis(s.now())}
 		err = t.QueryRow(ctx, `insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, $3, $4, $5, $6)
 			on conflict (tenant, domain) do update set owner = excluded.owner, reason = excluded.reason, expires = excluded.expires returning created`,
@@ -80,6 +65,38 @@ func (s *Service) CreatePartner(ctx context.Context, in CreatePartnerIn) (Partne
 		}
 		return r.view(s), settingsFact(ctx, t, "settings.changed", domain, c.Email, "partner trusted")
 	})
+}
+
+// CheckPartner says why CreatePartner would refuse, and changes nothing.
+func (s *Service) CheckPartner(ctx context.Context, in CreatePartnerIn) error {
+	_, err := view(ctx, s, "partners create", in, func(ctx context.Context, t *store.Tenant, _ Caller) (None, error) {
+		_, err := s.partnerAsked(ctx, t, in.Body)
+		return None{}, err
+	})
+	return err
+}
+
+// partnerAsked is a partner in the form in which it is kept, refused where it can be none.
+func (s *Service) partnerAsked(ctx context.Context, t *store.Tenant, b PartnerNew) (PartnerNew, error) {
+	var err error
+	if b.Domain, err = domainName(b.Domain); err != nil {
+		return b, err
+	}
+	if err := ends(b.Expires, s.now()); err != nil {
+		return b, err
+	}
+	b.Owner, b.Reason = strings.TrimSpace(b.Owner), strings.TrimSpace(b.Reason)
+	if b.Owner == "" || b.Reason == "" {
+		return b, invalid("Say who answers for it, and why it is trusted.", "The owner or the reason is missing.")
+	}
+	if publicMail[b.Domain] {
+		return b, invalid("Excuse single addresses with an exception instead.", "%s gives addresses to anybody, so it cannot be trusted as a whole.", b.Domain)
+	}
+	own, err := number(ctx, t, (&query{}).add("select count(*) from domain where tenant = $1 and lower(name) = ?", b.Domain))
+	if err == nil && own > 0 {
+		err = invalid("Give a domain of somebody else.", "%s is an accepted domain of the tenant: it counts as inside already.", b.Domain)
+	}
+	return b, err
 }
 
 // publicMail are some domains at which anybody can have an address.

@@ -222,6 +222,11 @@ func (s *Service) fillIdentity(ctx context.Context, t *store.Tenant, d *Identity
 		return fmt.Errorf("addresses of %s: %w", d.Person, err)
 	}
 	d.Addresses = orNone(d.Addresses)
+	for i, a := range d.Addresses { // as Exchange writes them: SMTP: before the main one, smtp: before others
+		if kind, rest, ok := strings.Cut(a, ":"); ok && strings.EqualFold(kind, "smtp") {
+			d.Addresses[i] = rest
+		}
+	}
 	q := (&query{}).add("select d.id, d.name, d.template from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person = ? order by d.name", d.Person)
 	if d.Directory, err = find(ctx, t, q, func(r *DirectoryRole) []any { return []any{&r.ID, &r.Name, &r.Template} }); err != nil {
 		return err

@@ -94,6 +94,20 @@ func (s *Service) GetSetup(ctx context.Context, in NoInput) (SetupState, error) 
 	})
 }
 
+// CheckSetup says why ClaimSetup would refuse the secret of a set-up link, and changes nothing.
+func (s *Service) CheckSetup(ctx context.Context, token string) error {
+	return s.st.View(ctx, func(tx *store.Tx) error {
+		var n int
+		err := tx.QueryRow(ctx, `select count(*) from setup_link where hash = $1 and expires > $2`, hashToken(token), tocsin.Millis(s.now())).Scan(&n)
+		if err == nil && n == 0 {
+			err = errSetupLink
+		}
+		return err
+	})
+}
+
+var errSetupLink = tocsin.Problemf(tocsin.Denied, "Start the server again and use the link it prints then.", "The set-up link is not valid: it was used, is older than a day, or another was made since.")
+
 // ClaimSetup makes the first owner, with the secret of the set-up link, once; a browser is signed in by it.
 func (s *Service) ClaimSetup(ctx context.Context, in SetupIn) (SignedIn, error) {
 	if _, err := s.allow(ctx, "setup claim", Everywhere); err != nil {
@@ -130,7 +144,7 @@ func (s *Service) claim(ctx context.Context, a *account, token string) error {
 			return err
 		}
 		if n == 0 || has {
-			return tocsin.Problemf(tocsin.Denied, "Start the server again and use the link it prints then.", "The set-up link is not valid: it was used, is older than a day, or another was made since.")
+			return errSetupLink
 		}
 		if err := insertAccount(ctx, tx, a, a.email); err != nil {
 			return err

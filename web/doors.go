@@ -59,7 +59,12 @@ func (w *web) setup(rw http.ResponseWriter, r *http.Request) {
 	case !state.Open:
 		http.Redirect(rw, r, "/sign-in", http.StatusSeeOther)
 	default:
-		w.render(rw, r, http.StatusOK, setupPage(lookOf(r.Context()).theme, r.URL.Query().Get("token"), "", "", nil))
+		token := r.URL.Query().Get("token")
+		if err := w.svc.CheckSetup(r.Context(), token); token != "" && err != nil {
+			w.render(rw, r, api.StatusOf(err), setupPage(lookOf(r.Context()).theme, "", "", "", tocsin.AsProblem(err)))
+			return
+		}
+		w.render(rw, r, http.StatusOK, setupPage(lookOf(r.Context()).theme, token, "", "", nil))
 	}
 }
 

@@ -44,7 +44,7 @@ func (w *web) rule(_ http.ResponseWriter, r *http.Request, p *page) (templ.Compo
 
 func mailboxesIn(tenant tocsin.TenantID, q url.Values) api.MailboxesIn {
 	return api.MailboxesIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},
-		Read: q.Get("read"), State: q.Get("state"), Purpose: q.Get("purpose"), Q: q.Get("q")}
+		Read: q.Get("read"), State: q.Get("state"), Purpose: q.Get("purpose"), Q: q.Get("q"), Sort: nameOr(q.Get("sort"), "riskiest")}
 }
 
 func (w *web) mailboxes(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
@@ -70,7 +70,7 @@ func (w *web) mailbox(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 
 func identitiesIn(tenant tocsin.TenantID, q url.Values) api.IdentitiesIn {
 	return api.IdentitiesIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},
-		Q: q.Get("q"), Kind: q.Get("kind"), Role: q.Get("role"), Mailbox: q.Get("mailbox"), Deleted: on(q, "deleted"), Sort: q.Get("sort")}
+		Q: q.Get("q"), Kind: q.Get("kind"), Role: q.Get("role"), Mailbox: q.Get("mailbox"), Deleted: on(q, "deleted"), Sort: nameOr(q.Get("sort"), "riskiest")}
 }
 
 func (w *web) identities(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {

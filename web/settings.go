@@ -40,16 +40,30 @@ func (w *web) organisation(_ http.ResponseWriter, r *http.Request, p *page) (tem
 	return organisationPage(p, o.Tenant.Domains, partners), nil
 }
 
-func (w *web) partnerAdd(r *http.Request) (string, *notice, error) {
-	tenant, f := tocsin.TenantID(r.PathValue("tenant")), r.PostFormValue
-	to := tenantAt(tenant, "settings", "organisation")
+// partnerAsked is what the form asks for.
+func partnerAsked(r *http.Request) (api.CreatePartnerIn, error) {
+	f := r.PostFormValue
 	until, err := formDay(r, "until")
+	return api.CreatePartnerIn{In: api.In{Tenant: tocsin.TenantID(r.PathValue("tenant"))},
+		Body: api.PartnerNew{Domain: trim(f("domain")), Owner: trim(f("owner")), Reason: trim(f("reason")), Expires: until}}, err
+}
+
+func (w *web) partnerCheck(r *http.Request) error {
+	in, err := partnerAsked(r)
+	if err == nil {
+		err = w.svc.CheckPartner(r.Context(), in)
+	}
+	return err
+}
+
+func (w *web) partnerAdd(r *http.Request) (string, *notice, error) {
+	to := tenantAt(tocsin.TenantID(r.PathValue("tenant")), "settings", "organisation")
+	in, err := partnerAsked(r)
 	if err != nil {
 		return to, nil, err
 	}
-	_, err = w.svc.CreatePartner(r.Context(), api.CreatePartnerIn{In: api.In{Tenant: tenant},
-		Body: api.PartnerNew{Domain: trim(f("domain")), Owner: trim(f("owner")), Reason: trim(f("reason")), Expires: until}})
-	return to, &notice{Kind: "good", What: trim(f("domain")) + " is trusted from now on."}, err
+	_, err = w.svc.CreatePartner(r.Context(), in)
+	return to, &notice{Kind: "good", What: in.Body.Domain + " is trusted from now on."}, err
 }
 
 func (w *web) partnerDelete(r *http.Request) (string, *notice, error) {
@@ -71,15 +85,29 @@ func (w *web) exceptions(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	return exceptionsPage(p, xs, onward(p.at("settings", "exceptions"), kept(r), xs.Next), ds, on(q, "expired")), nil
 }
 
-func (w *web) exceptionAdd(r *http.Request) (string, *notice, error) {
-	tenant, f := tocsin.TenantID(r.PathValue("tenant")), r.PostFormValue
-	to := tenantAt(tenant, "settings", "exceptions")
+// exceptionAsked is what the form asks for.
+func exceptionAsked(r *http.Request) (api.CreateExceptionIn, error) {
+	f := r.PostFormValue
 	until, err := formDay(r, "until")
+	return api.CreateExceptionIn{In: api.In{Tenant: tocsin.TenantID(r.PathValue("tenant"))}, Body: api.ExceptionNew{Rule: f("rule"), Scope: f("scope"),
+		Value: trim(f("value")), Owner: trim(f("owner")), Reason: trim(f("reason")), Expires: until}}, err
+}
+
+func (w *web) exceptionCheck(r *http.Request) error {
+	in, err := exceptionAsked(r)
+	if err == nil {
+		err = w.svc.CheckException(r.Context(), in)
+	}
+	return err
+}
+
+func (w *web) exceptionAdd(r *http.Request) (string, *notice, error) {
+	to := tenantAt(tocsin.TenantID(r.PathValue("tenant")), "settings", "exceptions")
+	in, err := exceptionAsked(r)
 	if err != nil {
 		return to, nil, err
 	}
-	_, err = w.svc.CreateException(r.Context(), api.CreateExceptionIn{In: api.In{Tenant: tenant}, Body: api.ExceptionNew{Rule: f("rule"), Scope: f("scope"),
-		Value: trim(f("value")), Owner: trim(f("owner")), Reason: trim(f("reason")), Expires: until}})
+	_, err = w.svc.CreateException(r.Context(), in)
 	return to, &notice{Kind: "good", What: "It is excused from now on."}, err
 }
 

@@ -14,15 +14,15 @@ import (
 type field struct{ Name, Value string }
 
 // sure does what a form asks for, after saying how many open findings it quiets where there are some: it is asked again
-// with sure=yes. Who may not do it is refused by the doing.
-func (w *web) sure(quiets func(r *http.Request, p *page) api.FindingsIn, do func(r *http.Request) (string, *notice, error)) handler {
+// with sure=yes. Who may not do it is refused by the doing; and so is, at once, what could not be done anyhow.
+func (w *web) sure(quiets func(r *http.Request, p *page) api.FindingsIn, check func(r *http.Request) error, do func(r *http.Request) (string, *notice, error)) handler {
 	return func(rw http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 		r.Body = http.MaxBytesReader(rw, r.Body, 1<<20)
 		if err := r.ParseForm(); err != nil {
 			return nil, tocsin.Problemf(tocsin.Invalid, "Send it again, shorter.", "The form could not be read.")
 		}
 		in := quiets(r, p)
-		if r.PostFormValue("sure") != "yes" && (in.Q != "" || in.Rule != "" || in.Person != "") && p.may(api.Analyst) {
+		if r.PostFormValue("sure") != "yes" && (in.Q != "" || in.Rule != "" || in.Person != "") && p.may(api.Analyst) && check(r) == nil {
 			all, err := w.svc.ListFindings(r.Context(), in)
 			if err != nil {
 				return nil, err

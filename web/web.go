@@ -106,10 +106,10 @@ func (w *web) routes(m *http.ServeMux) {
 
 	m.HandleFunc("GET /settings", w.inside("settings", "Settings", w.settings))
 	m.HandleFunc("GET /t/{tenant}/settings/organisation", t("settings", "Organisation", w.organisation))
-	m.HandleFunc("POST /t/{tenant}/settings/partners", w.inTenant("settings", "Trust a partner", w.sure(w.partnerQuiets, w.partnerAdd)))
+	m.HandleFunc("POST /t/{tenant}/settings/partners", w.inTenant("settings", "Trust a partner", w.sure(w.partnerQuiets, w.partnerCheck, w.partnerAdd)))
 	m.HandleFunc("POST /t/{tenant}/settings/partners/delete", w.act(w.partnerDelete))
 	m.HandleFunc("GET /t/{tenant}/settings/exceptions", t("settings", "Exceptions", w.exceptions))
-	m.HandleFunc("POST /t/{tenant}/settings/exceptions", w.inTenant("settings", "Excuse something", w.sure(w.exceptionQuiets, w.exceptionAdd)))
+	m.HandleFunc("POST /t/{tenant}/settings/exceptions", w.inTenant("settings", "Excuse something", w.sure(w.exceptionQuiets, w.exceptionCheck, w.exceptionAdd)))
 	m.HandleFunc("POST /t/{tenant}/settings/exceptions/delete", w.act(w.exceptionDelete))
 	m.HandleFunc("GET /t/{tenant}/settings/alerts", t("settings", "Alerts", w.alerts))
 	m.HandleFunc("POST /t/{tenant}/settings/alerts", t("settings", "Alerts", w.channelAdd))

@@ -82,7 +82,7 @@ function ago(then) {
   const span = d < 3600 ? `${Math.max(1, Math.floor(d / 60))} min` : d < 172800 ? `${Math.floor(d / 3600)} h`
     : d < 5184000 ? `${Math.floor(d / 86400)} d` : null;
   if (span === null) return null;
-  return d < 45 ? "just now" : s < 0 ? "in " + span : span + " ago";
+  return d < 45 ? (s < 0 ? "in a moment" : "just now") : s < 0 ? "in " + span : span + " ago";
 }
 setInterval(() => {
   for (const t of document.querySelectorAll("time[data-ago]")) {
