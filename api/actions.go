@@ -480,7 +480,7 @@ func able(ctx context.Context, t *store.Tenant, capability string) (because, men
 			because, mend = "The connection "+r.name+" is paused.", "Resume it first."
 		case r.connection != "on":
 			because, mend = "The connection "+r.name+" does not work.", "Open it, and mend what it says."
-		case r.state == "works":
+		case r.state == "works" || r.state == "degraded":
 			return "", "", err
 		case r.state == "":
 			because, mend = "What the connection "+r.name+" may do was not judged yet.", "Test the connection."

@@ -56,7 +56,7 @@ func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capabilit
 			lack = tocsin.Problemf(tocsin.Denied, c.Mend, "%s", c.Because)
 		case !judged:
 			lack = tocsin.Problemf(tocsin.Denied, "Test the connection "+c.Name+".", "What the connection may do was not judged yet.")
-		case v.State != Works:
+		case v.State != Works && v.State != Degraded: // degraded works in part: the target itself says whether it is kept from us
 			lack = tocsin.Problemf(tocsin.Denied, v.Mend, "%s", v.Because)
 		default:
 			gc, err := s.Client(ctx, c)
