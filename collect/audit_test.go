@@ -293,7 +293,8 @@ func TestAuditFeedFaults(t *testing.T) {
 		t.Error("throttled, and all was read")
 	}
 	cancel()
-	f.w.SetFeed(sim.Feed{Parcel: 1})
+	f.w.SetFeed(sim.Feed{Parcel: 1, PerMinute: 2000})
+	f.c.Graph = f.client() // which was not told to wait
 	f.w.Advance(20 * time.Minute)
 	f.st.Clock().Advance(20 * time.Minute)
 	for _, kind := range []sim.FaultKind{sim.Cut, sim.Garbage, sim.Broken} {
