@@ -24,7 +24,7 @@ func Commands(connect func() (*Client, error)) []*cobra.Command {
 		noun, verb, _ := strings.Cut(o.Name, " ")
 		parent := by[noun]
 		if parent == nil {
-			parent = &cobra.Command{Use: noun, Short: nounHelp(noun)}
+			parent = &cobra.Command{Use: noun, Short: nounHelp(noun), Args: knownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 			by[noun] = parent
 			nouns = append(nouns, parent)
 		}
@@ -289,4 +289,17 @@ func (r *run) more(next string) {
 
 func isPage(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Page[")
+}
+
+// knownVerb refuses a verb that a noun does not have, with the one that may have been meant.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	do := "See tocsin " + cmd.Name() + " --help."
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		do = "Perhaps tocsin " + cmd.Name() + " " + near[0] + " was meant; see tocsin " + cmd.Name() + " --help."
+	}
+	return invalid(do, "tocsin %s has no %q.", cmd.Name(), args[0])
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -313,8 +314,10 @@ func (c *Config) check() error {
 		return tocsin.Problemf(tocsin.Invalid, "Use debug, info, warn or error.", "No log.level is called %q.", c.Log.Level)
 	case !slices.Contains([]string{"text", "json"}, c.Log.Format):
 		return tocsin.Problemf(tocsin.Invalid, "Use text or json.", "No log.format is called %q.", c.Log.Format)
-	case !c.Every.positive():
-		return tocsin.Problemf(tocsin.Invalid, "Give durations of at least a second, such as 5m.", "A setting every.… is shorter than a second.")
+	case c.Every.tooShort() != "":
+		return tocsin.Problemf(tocsin.Invalid, "Give a duration of at least a second, such as 5m.", "The setting every.%s is shorter than a second.", c.Every.tooShort())
+	case c.Limits.negative() != "":
+		return tocsin.Problemf(tocsin.Invalid, "Give what Microsoft publishes, or leave it away.", "The setting limits.%s is less than nothing.", c.Limits.negative())
 	case !listenable(c.Listen):
 		return tocsin.Problemf(tocsin.Invalid, "Write it as 127.0.0.1:8420, or :8420 for every address of this machine.", "The setting listen is %q, which is no address.", c.Listen)
 	case c.Batches < 1:
@@ -404,8 +407,20 @@ func listenable(address string) bool {
 }
 
 // positive says whether every interval is long enough to be one.
-func (e Every) positive() bool {
-	return min(e.Directory, e.Roles, e.Domains, e.Settings, e.Rules, e.Members, e.Absent, e.Audit, e.Exchange) >= time.Second
+// tooShort is the name of a setting that is shorter than a second; empty for none.
+func (e Every) tooShort() string { return below(reflect.ValueOf(e), int64(time.Second)) }
+
+// negative is the name of a setting that is less than nothing; empty for none.
+func (l Limits) negative() string { return below(reflect.ValueOf(l), 0) }
+
+// below is the name of the first of a struct's numbers and durations that is less than least; empty for none.
+func below(v reflect.Value, least int64) string {
+	for i := range v.NumField() {
+		if f := v.Field(i); f.CanInt() && f.Int() < least {
+			return v.Type().Field(i).Tag.Get("koanf")
+		}
+	}
+	return ""
 }
 
 func networks(list string) []string {

@@ -40,6 +40,12 @@ func demo() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "Run the whole product against a simulated tenant with an attack in it", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case users < 1:
+				return tocsin.Problemf(tocsin.Invalid, "Give --users 200, or leave it away.", "A tenant has at least one person: --users cannot be %d.", users)
+			case over <= 0:
+				return tocsin.Problemf(tocsin.Invalid, "Give --over 2m, or leave it away.", "The attack takes some time: --over cannot be %s.", over)
+			}
 			world, err := stage(users, seed, over)
 			if err != nil {
 				return err
