@@ -107,6 +107,27 @@ type RuleIn struct {
 	ID string `path:"id" minLength:"1" maxLength:"500" doc:"The rule's id"`
 }
 
+// DelegationsIn filters rights over mailboxes. Sorted by risk, the highest first.
+type DelegationsIn struct {
+	In
+	Paging
+	Owner   tocsin.PersonID `query:"owner" maxLength:"320" doc:"Only over this person's mailbox (id or address)"`
+	Trustee string          `query:"trustee" maxLength:"320" doc:"Only of this trustee: a person's id or address, or as the list names them"`
+	Right   string          `query:"right" enum:"full_access,send_as,send_on_behalf,folder" doc:"Only this right"`
+	Risky   bool            `query:"risky" doc:"Only what speaks against itself: somebody outside, a guest, everybody, a blocked or new account, or with a finding"`
+	Q       string          `query:"q" maxLength:"200" doc:"Only with this in a name or address of either, or in the folder's name"`
+}
+
+// ForwardingIn filters ways by which mail goes on. Sorted by risk, the highest first.
+type ForwardingIn struct {
+	In
+	Paging
+	Kind    string          `query:"kind" enum:"rule,mailbox,transport,auto_reply" doc:"Only of this kind; transport is journals too"`
+	Person  tocsin.PersonID `query:"person" maxLength:"100" doc:"Only of this person's mailbox"`
+	Outside bool            `query:"outside" doc:"Only what leads outside, or where nobody can place it"`
+	Q       string          `query:"q" maxLength:"200" doc:"Only with this in the mailbox's name or address, or the destination"`
+}
+
 // MailboxesIn filters mailboxes. Sorted by address, or by the risk of their open findings.
 type MailboxesIn struct {
 	In

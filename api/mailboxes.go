@@ -135,7 +135,10 @@ func mailboxViews(ctx context.Context, t *store.Tenant, rows []mailboxRow) ([]Ma
 		out[i] = rows[i].view()
 		out[i].Open, out[i].Risk = open[out[i].Person].Severities, open[out[i].Person].risk
 	}
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, verdicts(ctx, t, out, t.Tx().Clock().Now())
 }
 
 // mailboxes are the mailboxes of people.
@@ -172,6 +175,9 @@ func (s *Service) GetMailbox(ctx context.Context, in ByPerson) (MailboxDetail, e
 			return d, err
 		}
 		if d.Deleted, err = rulesOf(ctx, t, person, true); err != nil {
+			return d, err
+		}
+		if d.OpenedBy, d.MayOpen, err = delegationsOf(ctx, t, person); err != nil {
 			return d, err
 		}
 		d.Findings, err = findingsOf(ctx, t, person, 200)

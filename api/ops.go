@@ -59,6 +59,10 @@ func Ops(s *Service) []Op {
 
 		op("rules list", "GET /api/v1/tenants/{tenant}/rules", Viewer, "Mailbox rules and forwarding", s.ListRules),
 		op("rules get", "GET /api/v1/tenants/{tenant}/rules/{person}/{id}", Viewer, "A mailbox rule with its history", s.GetRule),
+		op("forwarding list", "GET /api/v1/tenants/{tenant}/forwarding", Viewer, "Every way by which mail goes on, and where to", s.ListForwarding),
+		op("delegations list", "GET /api/v1/tenants/{tenant}/delegations", Viewer, "Who has which right over whose mailbox", s.ListDelegations),
+		op("delegations matrix", "GET /api/v1/tenants/{tenant}/delegations/matrix", Viewer, "Mailboxes by those who have rights over them", s.DelegationMatrix),
+		op("rights list", "GET /api/v1/tenants/{tenant}/rights", Viewer, "What tells of forwarding and rights, how fresh, and what is unknown", s.ListRights),
 		op("mailboxes list", "GET /api/v1/tenants/{tenant}/mailboxes", Viewer, "Mailboxes: which are read, and which are not, because", s.ListMailboxes),
 		op("mailboxes get", "GET /api/v1/tenants/{tenant}/mailboxes/{person}", Viewer, "A mailbox with its rules and findings", s.GetMailbox),
 		op("identities list", "GET /api/v1/tenants/{tenant}/identities", Viewer, "The people of the directory", s.ListIdentities),

@@ -238,6 +238,9 @@ func (s *Service) fillIdentity(ctx context.Context, t *store.Tenant, d *Identity
 	if len(boxes) > 0 {
 		d.MailboxOf = &boxes[0]
 	}
+	if d.OpenedBy, d.MayOpen, err = delegationsOf(ctx, t, d.Person); err != nil {
+		return err
+	}
 	present, err := rulesOf(ctx, t, d.Person, false)
 	if err != nil {
 		return err

@@ -74,6 +74,10 @@ var columns = map[string][]string{
 	"Try":          {"n", "at", "outcome", "status", "took_ms", "because"},
 	"Snooze":       {"scope", "value", "name", "until", "created_by", "id"},
 	"Group":        {"name", "mail", "kind", "outside_members"},
+	"Forwarding":   {"risk", "kind", "who", "title", "to", "place", "deliver", "since", "source"},
+	"Delegation":   {"risk", "owner_address", "trustee_name", "right", "folder", "levels", "marks", "since", "source"},
+	"MatrixRow":    {"risk", "owner_address", "cells"},
+	"RightsCover":  {"kind", "state", "source", "since", "until", "looked", "unknown"},
 }
 
 // printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.

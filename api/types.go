@@ -381,6 +381,8 @@ type Mailbox struct {
 	SettingsSeen time.Time       `json:"settings_seen,omitzero"`
 	Open         Severities      `json:"open"`
 	Risk         int             `json:"risk"`
+	Forwarding   *Verdict        `json:"forwarding"` // what all sources together say of it
+	Delegation   *Verdict        `json:"delegation"`
 }
 
 // MailboxDetail is a mailbox with its rules and findings.
@@ -390,6 +392,8 @@ type MailboxDetail struct {
 	Folders   map[string]tocsin.Folder `json:"folders"`
 	Rules     []MailRule               `json:"rules"`
 	Deleted   []MailRule               `json:"deleted_rules"`
+	OpenedBy  []Delegation             `json:"opened_by"` // the rights of others over it, at most 200
+	MayOpen   []Delegation             `json:"may_open"`  // the person's rights over others' mailboxes, at most 200
 	Findings  []Finding                `json:"findings"`
 }
 
@@ -422,6 +426,8 @@ type IdentityDetail struct {
 	Addresses []string        `json:"addresses"`
 	Directory []DirectoryRole `json:"directory_roles"`
 	MailboxOf *Mailbox        `json:"mailbox_detail"`
+	OpenedBy  []Delegation    `json:"opened_by"`  // the rights of others over the mailbox, at most 200
+	MayOpen   []Delegation    `json:"may_open"`   // rights over others' mailboxes, at most 200
 	MailRules []MailRule      `json:"mail_rules"` // those there, then those deleted, newest first
 	Findings  []Finding       `json:"findings"`   // all statuses, open first
 	Timeline  []Event         `json:"timeline"`   // newest first, at most 100

@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/rule"
 	"tocsin.dev/store"
 )
 
@@ -159,6 +160,8 @@ func (r *run) foldOneFlow(ctx context.Context, s *rightsSeen, m *detect.MailFlow
 	if p, told := f.params()["enabled"]; told {
 		enabled = !strings.EqualFold(p.Value, "false")
 	}
-	return true, r.t.Insert(ctx, store.Into{Table: "mailflow_rule", Key: []string{"kind", "id"}, Columns: []string{"kind", "id", "name", "body", "enabled", "first_seen", "changed", "removed"}},
-		[][]any{{m.Kind, id, firstOf(had, name), string(now), enabled, min(first, s.At), f.last(), f.gone()}})
+	dest, how, by := rule.FlowDoes(&detect.MailFlow{Kind: m.Kind, Params: f.params()})
+	return true, r.t.Insert(ctx, store.Into{Table: "mailflow_rule", Key: []string{"kind", "id"},
+		Columns: []string{"kind", "id", "name", "body", "enabled", "dest", "how", "source", "since", "actor", "first_seen", "changed", "removed"}},
+		[][]any{{m.Kind, id, firstOf(had, name), string(now), enabled, dest, how, firstOf(by.Source, s.Source), tocsin.Millis(by.Since), by.Actor, min(first, s.At), f.last(), f.gone()}})
 }

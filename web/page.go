@@ -109,6 +109,7 @@ var navItems = []navItem{
 	{"Findings", "findings", "findings", "findings"},
 	{"Actions", "actions", "actions", "actions"},
 	{"Rules and forwarding", "rules", "rules", "rules"},
+	{"Delegations", "delegations", "delegations", "delegations"},
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},
 	{"Identities", "identities", "identities", "identities"},
 	{"Audit log", "audit", "audit", "audit"},

@@ -134,6 +134,26 @@ func FlowTargets(m *detect.MailFlow) (to []tocsin.Address, verbs []string) {
 	return to, verbs
 }
 
+// FlowDoes says where a mail flow rule sends mail, what else it does with it, and what of it was told last.
+func FlowDoes(m *detect.MailFlow) (to, how string, by *detect.Told) {
+	addresses, verbs := FlowTargets(m)
+	var list []string
+	for _, a := range addresses {
+		list = append(list, a.Canonical())
+	}
+	params := []string{"journalemailaddress"}
+	for _, p := range flowTakes {
+		params = append(params, p.param)
+	}
+	if strings.EqualFold(m.Params["deletemessage"].Value, "true") {
+		verbs, params = append(verbs, "deletes mail"), append(params, "deletemessage")
+	}
+	if strings.TrimSpace(m.Params["setscl"].Value) == "-1" {
+		verbs, params = append(verbs, "lets mail past the spam filter"), append(params, "setscl")
+	}
+	return strings.Join(list, ", "), strings.Join(slices.Compact(verbs), ", "), latest(m, params...)
+}
+
 // latest is what of these was told last.
 func latest(m *detect.MailFlow, params ...string) *detect.Told {
 	var last detect.Told

@@ -20,8 +20,9 @@ create table rights_change (tenant text not null, owner text not null, kind text
 create index rights_change_at on rights_change (tenant, owner, at);
 -- What was told of a mailbox by a name that the directory does not know yet.
 create table rights_waiting (tenant text not null, name text not null, id text not null, body text not null, at bigint not null, primary key (tenant, name, id));
--- Rules of the organisation's mail flow (transport, journal). body is what was told of it, a register a parameter.
-create table mailflow_rule (tenant text not null, kind text not null, id text not null, name text not null, body text not null, enabled boolean not null default true, place text not null default '', risk bigint not null default 0, first_seen bigint not null, changed bigint not null default 0, removed bigint not null default 0, primary key (tenant, kind, id));
+-- Rules of the organisation's mail flow (transport, journal). body is what was told of it, a register a parameter; dest, how,
+-- since and actor are of what it does with mail, for lists.
+create table mailflow_rule (tenant text not null, kind text not null, id text not null, name text not null, body text not null, enabled boolean not null default true, dest text not null default '', how text not null default '', source text not null default '', since bigint not null default 0, actor text not null default '', place text not null default '', risk bigint not null default 0, first_seen bigint not null, changed bigint not null default 0, removed bigint not null default 0, primary key (tenant, kind, id));
 -- What follows for a mailbox: where it forwards by any way, and how many others have rights over it.
 create table mailbox_verdict (tenant text not null, person text not null, forwards text not null, body text not null, delegates bigint not null, risky bigint not null, primary key (tenant, person));
 create index person_name on person (tenant, lower(name));
