@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -251,7 +252,7 @@ func (f *filing) raise(ctx context.Context, x *tocsin.Finding) error {
 	if err != nil {
 		return err
 	}
-	f.rows = append(f.rows, []any{x.ID, x.Rule, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, string(x.Person), x.Who, x.Subject, x.Cause, x.Why, x.Stage,
+	f.rows = append(f.rows, []any{x.ID, x.Rule, x.Title, string(x.Severity), x.Severity.Rank(), x.Risk, listed(x.Person), x.Who, x.Subject, x.Cause, x.Why, x.Stage,
 		string(body), string(tocsin.Open), tocsin.Millis(x.Time), tocsin.Millis(f.now)})
 	f.names(x)
 	return f.note(ctx, x.ID, string(x.Person), "raised", x.Why)
@@ -266,6 +267,14 @@ func (f *filing) names(x *tocsin.Finding) {
 			f.parts = append(f.parts, []any{x.ID, string(e.Person), e.ID})
 		}
 	}
+}
+
+// listed is the person whose page a finding is on: nobody's where a record named somebody whom the directory does not know.
+func listed(p tocsin.PersonID) string {
+	if strings.ContainsAny(string(p), "@ ") {
+		return ""
+	}
+	return string(p)
 }
 
 // write writes the rows that were gathered.
