@@ -138,12 +138,24 @@ var matrixRights = []struct{ Right, Letter, Word string }{
 	{"full_access", "F", "Full access"}, {"send_as", "S", "Send as"}, {"send_on_behalf", "B", "On behalf"}, {"folder", "D", "Folders"},
 }
 
+// letter stands for a kind of right in a cell.
+type letter struct {
+	Letter string
+	Risky  bool
+}
+
 // lettersOf are a cell's rights, a letter each.
-func lettersOf(c *api.MatrixCell) []string {
-	var out []string
+func lettersOf(c *api.MatrixCell) []letter {
+	var out []letter
 	for _, k := range matrixRights {
-		if slices.ContainsFunc(c.Rights, func(d api.Delegation) bool { return d.Right == k.Right && !d.Denied }) {
-			out = append(out, k.Letter)
+		is, risky := false, false
+		for _, d := range c.Rights {
+			if d.Right == k.Right && !d.Denied {
+				is, risky = true, risky || d.Risk > 0 || len(d.Marks) > 0
+			}
+		}
+		if is {
+			out = append(out, letter{k.Letter, risky})
 		}
 	}
 	return out
@@ -196,7 +208,7 @@ func rightsSourceWord(source string) string {
 
 func markWord(mark string) string {
 	if w, ok := map[string]string{"everyone": "Everybody", "outside": "Outside", "guest": "Guest", "group": "Group with outsiders", "blocked": "Account is blocked", "new": "Account was just made",
-		"self": "Gave it to himself", "alike": "Looks like another"}[mark]; ok {
+		"self": "Self-granted", "alike": "Looks like another"}[mark]; ok {
 		return w
 	}
 	return sentence(mark)

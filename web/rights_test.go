@@ -50,7 +50,7 @@ func TestRightsPages(t *testing.T) {
 	look(at+"/forwarding", "The mailbox itself", "Mail flow rule", "Leads outside", "Sources")
 	look(at+"/forwarding?kind=mailbox", "ForwardingSmtpAddress", "evil.example", "ZWSP")
 	look(at+"/forwarding?kind=transport", "mal@evil.example", "Lets mail past the spam filter", "Scanner")
-	list := look(at+"/delegations", "eve@gmail.com", "Everybody inside", "before our first look", "rights over folders is on", "By the audit log")
+	list := look(at+"/delegations", "eve@gmail.com", "Everybody inside", "at first look", "rights over folders is on", "By the audit log")
 	look(at+"/delegations?risky=true&right=full_access", "Outside")
 	look(at+"/delegations?q=nothing+like+this", "No right fits the filter")
 	matrix := look(at+"/delegations?view=matrix", "<caption", `scope="row"`, "Full access", `tabindex="0"`)

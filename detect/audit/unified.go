@@ -83,7 +83,7 @@ func unifiedMail(o object, r *detect.Record, x extras) {
 		if items := itemsAccessed(o); items > 0 {
 			x["items"] = strconv.Itoa(items)
 		}
-	case "AddFolderPermissions", "ModifyFolderPermissions", "UpdateFolderPermissions":
+	case "AddFolderPermissions", "ModifyFolderPermissions", "UpdateFolderPermissions", "RemoveFolderPermissions":
 		folderRights(o, r)
 	}
 }

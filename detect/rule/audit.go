@@ -56,7 +56,7 @@ var judgedOperations = func() map[string]bool {
 	for _, list := range [][]string{
 		inboxRuleOperations, mailboxOperations, delegateOperations, transportOperations, protectionOperations,
 		accessOperations, roleOperations, applicationOperations, accountOperations, policyOperations,
-		signInOperations, shareOperations, alertOperations,
+		signInOperations, shareOperations, alertOperations, rightsOperations,
 	} {
 		for _, op := range list {
 			all[op] = true

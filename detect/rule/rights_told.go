@@ -7,6 +7,9 @@ import (
 	"tocsin.dev/detect"
 )
 
+// rightsOperations tell of rights without any rule finding something on the record itself.
+var rightsOperations = []string{"RemoveFolderPermissions", "Enable-TransportRule", "Enable-JournalRule"}
+
 // Rights reads what an audit record tells of forwarding, of rights over mailboxes and of mail flow; nothing where it tells
 // nothing of these, or of an attempt that failed. It is what the state is made of, so also what the service itself did.
 func Rights(r *detect.Record) []detect.RightsSeen {
