@@ -59,7 +59,8 @@ func sweep(ctx context.Context, t *store.Tenant) error {
 		err := scan(&p)
 		people = append(people, p)
 		return err
-	}, `select distinct person from rule_target where tenant = $1 order by person`)
+	}, `select person from rule_target where tenant = $1
+		union select person from mailbox_setting where tenant = $1 and name in ('forwarding_smtp', 'forwarding_recipient') and value <> '' order by person`)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ type Rule struct {
 	Changed   time.Time        // when it was last changed
 	Before    *tocsin.MailRule // as it was before that change; nil where there was none
 	DeletedAt time.Time        // zero while it exists
+	// Setting is not empty where it is no rule but forwarding set on the mailbox itself, which sends every mail on: the name of
+	// what sets it.
+	Setting string
 }
 
 // Deleted says whether the rule is gone.

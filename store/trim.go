@@ -55,6 +55,8 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"alert_message", "ended <> 0 and ended < $1", ago(keepAlerts)},
 		{"snooze", "until < $1", ago(keepAlerts)},
 		{"rule_change", "at < $1", ago(keepHistory)},
+		{"rights_change", "at < $1", ago(keepHistory)},
+		{"rights_waiting", "at < $1", ago(keepHistory)},
 		{"event", "at < $1", ago(keepHistory)},
 		{"finding_change", "at < $1", ago(keepHistory)},
 		{"dead_letter", "at < $1", ago(keepHistory)},

@@ -173,14 +173,14 @@ func chainFinding(o *detect.Org, w *way) tocsin.Finding {
 	for _, r := range w.rules[1:] {
 		f.Evidence = append(f.Evidence, partEvidence(first.m, r))
 	}
-	why := label(&first.r.MailRule) + " sends " + takes(first.m.Address, &first.r.MailRule)
+	why := labelled(first.m, first.r) + " sends " + takes(first.m.Address, &first.r.MailRule)
 	for _, s := range path[1:] {
 		every = every && detect.RuleBreadth(&s.r.MailRule) == detect.Every
 		f.Evidence = append(f.Evidence, partEvidence(s.m, s.r))
 		if at := s.r.At(o.Now); at.After(f.Time) {
 			f.Time = at
 		}
-		why += " to " + s.m.Address + ", whose rule " + detect.Quote(s.r.Name) + " sends " + what(&s.r.MailRule)
+		why += " to " + s.m.Address + ", whose " + rulesName(s.r) + " sends " + what(&s.r.MailRule)
 	}
 	if every {
 		terms.Add(15, "every mail, at each step")

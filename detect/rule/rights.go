@@ -98,6 +98,26 @@ func forwardings(m *detect.Mailbox) []forwarding {
 	return out
 }
 
+// withForwarding is the mailboxes with the forwarding set on them as one more rule, which takes every mail.
+func withForwarding(ms []*detect.Mailbox) []*detect.Mailbox {
+	out := slices.Clone(ms)
+	for i, m := range out {
+		for _, w := range forwardings(m) {
+			if w.sleeping {
+				continue
+			}
+			if out[i] == m {
+				c := *m
+				c.Rules = slices.Clone(m.Rules)
+				out[i] = &c
+			}
+			out[i].Rules = append(out[i].Rules, detect.Rule{Setting: w.form, FirstSeen: w.Since,
+				MailRule: tocsin.MailRule{ID: w.form, Name: w.form, Enabled: true, Forward: []tocsin.Address{{Address: w.to}}}})
+		}
+	}
+	return out
+}
+
 func perForwarding(judge func(*detect.Org, *detect.Mailbox, *forwarding) *tocsin.Finding) func(*detect.Org, *detect.Mailbox) []tocsin.Finding {
 	return func(o *detect.Org, m *detect.Mailbox) []tocsin.Finding {
 		var out []tocsin.Finding

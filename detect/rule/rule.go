@@ -61,8 +61,9 @@ func Identity(f *tocsin.Finding) string {
 	return string(f.Person) + "\n" + f.Subject
 }
 
-// Across judges mailboxes together by every sweep. Only mailboxes with rules that send mail on matter to it.
+// Across judges mailboxes together by every sweep. Only mailboxes that send mail on, by a rule or by themselves, matter to it.
 func Across(o *detect.Org, ms []*detect.Mailbox) []tocsin.Finding {
+	ms = withForwarding(ms)
 	var out []tocsin.Finding
 	for i := range Sweeps {
 		s := &Sweeps[i]

@@ -16,6 +16,22 @@ func label(r *tocsin.MailRule) string {
 	return detect.Quote(r.Name)
 }
 
+// labelled is label, also of forwarding set on the mailbox.
+func labelled(m *detect.Mailbox, r *detect.Rule) string {
+	if r.Setting != "" {
+		return "The forwarding of " + m.Address + " (" + r.Setting + ")"
+	}
+	return label(&r.MailRule)
+}
+
+// rulesName names a rule of a mailbox, or its own forwarding, within a sentence.
+func rulesName(r *detect.Rule) string {
+	if r.Setting != "" {
+		return "own forwarding"
+	}
+	return "rule " + detect.Quote(r.Name)
+}
+
 // takes says which mail of whom a rule takes: `every mail of amy@…`, `mail of amy@… with "invoice" in the subject`.
 func takes(who string, r *tocsin.MailRule) string {
 	out := "mail of " + who

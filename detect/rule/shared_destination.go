@@ -59,7 +59,7 @@ func judgeShared(o *detect.Org, to string, from []sender) *tocsin.Finding {
 	}
 	f := sharedDestination.Finding("", to, to, from[0].r.At(o.Now))
 	var ds []detect.Destination
-	every, sly := false, false
+	every, sly, by := false, false, "by their rules"
 	for _, s := range from {
 		f.Evidence = append(f.Evidence, partEvidence(s.m, s.r))
 		if at := s.r.At(o.Now); at.After(f.Time) {
@@ -68,7 +68,10 @@ func judgeShared(o *detect.Org, to string, from []sender) *tocsin.Finding {
 		ds = append(ds, s.d)
 		points, _ := detect.OddName(s.r.Name)
 		every = every || detect.RuleBreadth(&s.r.MailRule) == detect.Every
-		sly = sly || points >= 15 || s.r.Hides()
+		sly = sly || points >= 15 && s.r.Setting == "" || s.r.Hides()
+		if s.r.Setting != "" {
+			by = "by their rules or their own forwarding"
+		}
 	}
 	var terms detect.Terms
 	terms.Add(75, fmt.Sprintf("%d mailboxes send mail to the same address", n))
@@ -82,5 +85,5 @@ func judgeShared(o *detect.Org, to string, from []sender) *tocsin.Finding {
 		terms.Add(-25, "only certain mail, and nothing is hidden: perhaps a service they use")
 	}
 	destinationTerms(o, from[0].m, ds, &terms)
-	return scored(&f, terms, fmt.Sprintf("%s gets mail from %d mailboxes by their rules: %s; it is %s.", to, n, some(slices.Sorted(maps.Keys(owners))), outside(o, worst(ds))))
+	return scored(&f, terms, fmt.Sprintf("%s gets mail from %d mailboxes %s: %s; it is %s.", to, n, by, some(slices.Sorted(maps.Keys(owners))), outside(o, worst(ds))))
 }

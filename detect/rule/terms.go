@@ -25,6 +25,9 @@ func about(o *detect.Org, meta *detect.Meta, m *detect.Mailbox, r *detect.Rule) 
 
 // ruleEvidence points at a rule and holds what it was, in our form.
 func ruleEvidence(m *detect.Mailbox, r *detect.Rule) tocsin.Evidence {
+	if r.Setting != "" {
+		return tocsin.Evidence{ID: string(m.Person) + " " + r.Setting, Source: "mailbox_forwarding", What: r.Setting + " of " + m.Address, Raw: r.Forward[0].Address}
+	}
 	const most = 8 << 10
 	raw, err := json.Marshal(r.MailRule)
 	if err != nil || len(raw) > most {

@@ -230,6 +230,10 @@ func (w *world) judge() []tocsin.Finding {
 	}
 	var sending []*detect.Mailbox
 	for _, m := range w.mailboxes {
+		if len(forwardings(m)) > 0 {
+			sending = append(sending, m)
+			continue
+		}
 		for i := range m.Rules {
 			if len(m.Rules[i].Targets()) > 0 {
 				sending = append(sending, m)
