@@ -109,7 +109,7 @@ func listDelegations(ctx context.Context, t *store.Tenant, in DelegationsIn) (Pa
 		p.Items[i] = pieces.Items[i].view()
 	}
 	return total(in.Paging, p, func() (int, bool, error) {
-		from := (&query{}).add(strings.TrimPrefix(delegationFrom, " from "))
+		from := (&query{}).add("delegation d join person o on o.tenant = d.tenant and o.person = d.owner where d.tenant = $1 and d.removed = 0 and o.deleted = 0")
 		if err := delegationFilters(ctx, t, from, in); err != nil {
 			return 0, false, err
 		}
@@ -149,9 +149,12 @@ func delegationFilters(ctx context.Context, t *store.Tenant, q *query, in Delega
 		q.add(" and (d.risk > 0 or d.marks <> '')")
 	}
 	if strings.TrimSpace(in.Q) != "" {
-		like := q.arg(contains(in.Q))
-		q.add(` and (lower(o.name) like ` + like + ` escape '\' or lower(o.upn) like ` + like + ` escape '\' or lower(o.mail) like ` + like + ` escape '\' or lower(coalesce(p.name, g.name, d.name)) like ` + like +
-			` escape '\' or lower(coalesce(p.upn, '')) like ` + like + ` escape '\' or lower(coalesce(p.mail, g.mail, d.trustee)) like ` + like + ` escape '\' or lower(d.path) like ` + like + ` escape '\')`)
+		people, err := meant(ctx, t, in.Q) // once, rather than in every row
+		if err != nil {
+			return err
+		}
+		like, who := q.arg(contains(in.Q)), q.in(people...)
+		q.add(" and (d.owner in (" + who + ") or d.trustee in (" + who + ") or lower(d.name) like " + like + ` escape '\' or d.trustee like ` + like + ` escape '\' or lower(d.path) like ` + like + ` escape '\')`)
 	}
 	return nil
 }
@@ -204,7 +207,7 @@ func delegationMatrix(ctx context.Context, t *store.Tenant, in DelegationsIn) (P
 		risk int
 	}
 	owners := func(q *query) error {
-		q.add("(select d.owner, max(d.risk) as worst" + delegationFrom)
+		q.add("(select d.owner, max(d.risk) as worst from delegation d join person o on o.tenant = d.tenant and o.person = d.owner where d.tenant = $1 and d.removed = 0 and o.deleted = 0")
 		if err := delegationFilters(ctx, t, q, in); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,7 +99,8 @@ func (f *filing) settled(found []*tocsin.Finding, had map[string]filed) ([]*tocs
 		if err := json.Unmarshal([]byte(h.body), &old); err != nil {
 			return nil, err
 		}
-		if !f.stands(&old) {
+		recorded := slices.ContainsFunc(old.Evidence, func(e tocsin.Evidence) bool { return e.Source == "audit_log" })
+		if !recorded || !f.stands(&old) {
 			continue
 		}
 		delete(had, id)

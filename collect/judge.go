@@ -32,6 +32,7 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 		}
 		var found []tocsin.Finding
 		for _, m := range list {
+			addressed(org, m.Mailbox)
 			here := rule.Mailbox(&org.Org, m.Mailbox)
 			if org.err != nil {
 				return org.err
@@ -47,7 +48,7 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 		if err := r.reach(ctx, org, chunk); err != nil {
 			return err
 		}
-		f := filing{t: r.t, now: org.Now, rules: checkNames, stands: stillThere(list), strict: func() (found []tocsin.Finding) {
+		f := filing{t: r.t, now: org.Now, rules: checkNames, stands: stillThere(org, list), strict: func() (found []tocsin.Finding) {
 			for _, m := range list {
 				found = append(found, rule.Mailbox(org.strict(), m.Mailbox)...)
 			}

@@ -108,15 +108,30 @@ func grantsOf(ctx context.Context, t *store.Tenant, in string, args []any, by ma
 	return err
 }
 
+// addressed puts an address in the place of the alias or name by which a source told where a mailbox forwards, as rules on
+// records do.
+func addressed(org *organisation, m *detect.Mailbox) {
+	for _, name := range []string{detect.ForwardingRecipient, detect.ForwardingSMTP} {
+		d, told := m.Settings[name]
+		if !told || d.Value == "" || strings.Contains(d.Value, "@") {
+			continue
+		}
+		if k := org.Find(d.Value); k.Address != "" && k.Kind != detect.Contact {
+			d.Value = tocsin.CanonicalAddress(k.Address)
+			m.Settings[name] = d
+		}
+	}
+}
+
 // stillThere says of findings of these mailboxes whether what they rest on is there.
-func stillThere(list []*boxed) func(*tocsin.Finding) bool {
+func stillThere(org *organisation, list []*boxed) func(*tocsin.Finding) bool {
 	by := map[tocsin.PersonID]*detect.Mailbox{}
 	for _, m := range list {
 		by[m.Person] = m.Mailbox
 	}
 	return func(f *tocsin.Finding) bool {
 		m := by[f.Person]
-		return m != nil && rule.Stands(m, f)
+		return m != nil && rule.Stands(&org.Org, m, f)
 	}
 }
 

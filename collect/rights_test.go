@@ -260,6 +260,13 @@ func TestOneFinding(t *testing.T) {
 			b.Fatal(err)
 		}
 		b.fold(b.item(kindJudge, people[0], struct{}{}))
+		b.exec(`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, 'x', 'delegation-to-look-alike', 'person', 'amy@x.example', 'o', 'r', 0, 1, 'c')`)
+		b.fold(b.item(kindJudge, people[0], struct{}{}))
+		b.want("excused", `select rule, status from finding where tenant = $1 and cause = 'bob@x.example' order by rule`, "delegation-to-look-alike fixed", "mailbox-full-access-granted open")
+		b.exec(`delete from exception where tenant = $1`)
+		b.exec(`delete from finding where tenant = $1 and rule = 'mailbox-full-access-granted'`)
+		b.exec(`update finding set status = 'open' where tenant = $1 and rule = 'delegation-to-look-alike'`)
+		b.fold(b.item(kindJudge, people[0], struct{}{}))
 		b.want("the weightier", `select rule, status from finding where tenant = $1 and person = '`+string(people[0])+`' and cause = 'bob@x.example'`, "delegation-to-look-alike open")
 		b.listens(record("6", 9, "Remove-MailboxPermission", "Identity", "amy", "User", "bob", "AccessRights", "FullAccess"))
 		b.want("taken away", `select rule, status from finding where tenant = $1 and cause = 'bob@x.example'`, "delegation-to-look-alike fixed")
@@ -273,6 +280,54 @@ func TestOneFinding(t *testing.T) {
 		b.want("bypass", `select subject, status, count from finding where tenant = $1 and rule = 'mailbox-audit-bypass'`, "bob@x.example open 1")
 		b.listens(record("10", 13, "Set-MailboxAuditBypassAssociation", "Identity", "bob", "AuditBypassEnabled", "False"))
 		b.want("no bypass", `select subject, status, count from finding where tenant = $1 and rule = 'mailbox-audit-bypass'`, "bob@x.example fixed 1")
+	})
+}
+
+// TestOneFindingByAlias: a record that names both the mailbox and the newcomer it forwards to by alias, and the state after
+// it, are one finding.
+func TestOneFindingByAlias(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		b.settle("amy", "root")
+		id, p := b.amy("bob")
+		p.Created = at(-60)
+		b.fold(b.item(kindPerson, id, p))
+		b.listens(record("1", 1, "Set-Mailbox", "Identity", "amy.alias", "ForwardingAddress", "bob.alias"))
+		b.want("one finding", `select rule, subject, cause, status, count from finding where tenant = $1`, "mailbox-forwards-to-new-account amy@x.example bob@x.example open 1")
+		b.want("inside", `select forwards from mailbox_verdict where tenant = $1`, "inside")
+		p.Created = 0
+		b.fold(b.item(kindPerson, id, p))
+		b.want("when the account was made is not known any more", `select status from finding where tenant = $1`, "open")
+		b.listens(record("2", 2, "Set-Mailbox", "Identity", "amy", "ForwardingAddress", ""))
+		b.want("gone", `select status from finding where tenant = $1 and rule = 'mailbox-forwards-to-new-account'`, "fixed")
+	})
+}
+
+// TestTrusteeChanges: a trustee whose account is blocked, or who becomes a guest, has the mailboxes judged that were opened
+// to him.
+func TestTrusteeChanges(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		people := b.settle("amy", "bob")
+		b.fold(b.item(kindRights, people[0], rightsSeen{Source: "export", At: at(1), Whole: []string{detect.RightFullAccess},
+			Rights: []detect.RightSeen{{Trustee: "bob@x.example", Kind: detect.RightFullAccess}}}))
+		b.want("a colleague", `select count(*) from finding where tenant = $1`, "0")
+		j := b.journal()
+		r := b.reads(j)
+		b.follow(j)
+		b.folded(r)
+		id, p := b.amy("bob")
+		p.Enabled = no()
+		b.fold(b.item(kindPerson, id, p))
+		b.follow(j)
+		b.folded(r)
+		b.want("who left", `select rule, status from finding where tenant = $1`, "mailbox-full-access-granted open")
+		b.want("marked", `select marks, risk > 50 from delegation where tenant = $1`, "blocked 1")
+		b.want("the verdict", `select delegates, risky from mailbox_verdict where tenant = $1`, "1 1")
+		p.Enabled = yes()
+		b.fold(b.item(kindPerson, id, p))
+		b.follow(j)
+		b.folded(r)
+		b.want("who is back", `select status from finding where tenant = $1`, "fixed")
+		b.want("unmarked", `select marks, risk from delegation where tenant = $1`, " 0")
 	})
 }
 
@@ -381,5 +436,10 @@ func BenchmarkRights(b *testing.B) {
 		began = time.Now()
 		fold(again)
 		b.ReportMetric(float64(time.Since(began).Microseconds())/(10*n), "µs/right_again")
+		began = time.Now()
+		if err := st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error { return sweep(b.Context(), t) }); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms/sweep")
 	}
 }

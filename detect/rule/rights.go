@@ -40,18 +40,22 @@ var heldRules = func() map[string]bool {
 	return all
 }()
 
-// Stands says whether what a finding of a held rule rests on is still there in the mailbox, also where the state alone does
-// not show all that the record's rule saw.
-func Stands(m *detect.Mailbox, f *tocsin.Finding) bool {
+// Stands says whether what a finding of a held rule rests on is still there in the mailbox, and is not excused, where the
+// record's rule sees what the state does not: names and new accounts that other records tell of. Of all others the state
+// says itself whether they are so.
+func Stands(o *detect.Org, m *detect.Mailbox, f *tocsin.Finding) bool {
 	switch f.Rule {
-	case mailboxForwardsOutside.Name, mailboxForwardsToNewAccount.Name:
-		return slices.ContainsFunc(forwardings(m), func(w forwarding) bool { return w.to == f.Cause })
-	case mailboxForwardingNoCopy.Name:
-		return len(forwardings(m)) > 0 && m.Settings[detect.ForwardingDeliver].Value == "false"
+	case mailboxForwardsToNewAccount.Name:
+		return o.Excused(&mailboxForwardsToNewAccount, f) == nil && slices.ContainsFunc(forwardings(m), func(w forwarding) bool {
+			place, _ := ForwardingPlace(o.For(&mailboxForwardsToNewAccount), m.Address, w.to)
+			return w.to == f.Cause && place == detect.Inside
+		})
+	case delegationToLookAlike.Name:
+		return o.Excused(&delegationToLookAlike, f) == nil && slices.ContainsFunc(m.Grants, func(g detect.Grant) bool {
+			return g.Kind != detect.RightFolder && !g.Denied && g.Trustee == f.Cause && f.Subject == strings.ToLower(m.Address)
+		})
 	}
-	return slices.ContainsFunc(m.Grants, func(g detect.Grant) bool {
-		return g.Trustee == f.Cause && (g.Kind != detect.RightFolder && f.Subject == strings.ToLower(m.Address) || g.Kind == detect.RightFolder && f.Subject == FolderSubject(m.Address, g.Folder))
-	})
+	return false
 }
 
 // Lesser says whether a finding says the same of the same grant as a weightier one.

@@ -194,9 +194,6 @@ func TestHeldAtFirstLook(t *testing.T) {
 		for _, f := range Mailbox(o, m) {
 			got = append(got, f.Rule)
 			sound(t, &f)
-			if !Stands(m, &f) {
-				t.Errorf("%s: found, and said not to stand", c.name)
-			}
 		}
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %v, want %q", c.name, got, c.want)
