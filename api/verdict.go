@@ -99,9 +99,9 @@ func coversOf(ctx context.Context, t *store.Tenant) (map[string]cover, error) {
 }
 
 // looked is when a mailbox was looked at whole: kind → the last time and who looked.
-type looked map[string]lookedAt
+type looked map[string]lookAtAll
 
-type lookedAt struct {
+type lookAtAll struct {
 	at     int64
 	source string
 }
@@ -125,7 +125,7 @@ func looksOf(ctx context.Context, t *store.Tenant, people []any) (map[tocsin.Per
 		}
 		for kind, ms := range at {
 			if ms > out[r.person][kind].at {
-				out[r.person][kind] = lookedAt{ms, r.source}
+				out[r.person][kind] = lookAtAll{ms, r.source}
 			}
 		}
 	}
@@ -149,12 +149,12 @@ func knownOf(kind string, looks looked, covers map[string]cover, now time.Time) 
 		return nil, unknown
 	case look.at == 0:
 		told = append(told, Told{kind, c.source, tocsin.FromMillis(c.until)})
-		return told, fmt.Sprintf("Of %s only what changed since %s is known; what was there before is told by a look at all of it: import it once, or connect Exchange.", what, day(c.since))
+		return told, fmt.Sprintf("Of %s only what changed since %s is known; what was there before is told by a look at all of it: import it once, or connect Exchange.", what, moment(c.since))
 	case c.until <= look.at || c.until == 0:
 		return append(told, Told{kind, look.source, tocsin.FromMillis(look.at)}), stale(what, look.at, now)
 	case c.since > look.at:
 		return append(told, Told{kind, look.source, tocsin.FromMillis(look.at)}, Told{kind, c.source, tocsin.FromMillis(c.until)}),
-			fmt.Sprintf("Of %s it is not known what changed between %s and %s: nothing told of it then.", what, day(look.at), day(c.since))
+			fmt.Sprintf("Of %s it is not known what changed between %s and %s: nothing told of it then.", what, moment(look.at), moment(c.since))
 	}
 	told = append(told, Told{kind, look.source, tocsin.FromMillis(look.at)}, Told{kind, c.source, tocsin.FromMillis(c.until)})
 	if behind {
@@ -168,10 +168,10 @@ func stale(what string, at int64, now time.Time) string {
 	if now.Sub(tocsin.FromMillis(at)) <= late {
 		return ""
 	}
-	return fmt.Sprintf("Of %s it is not known what changed since %s.", what, day(at))
+	return fmt.Sprintf("Of %s it is not known what changed since %s.", what, moment(at))
 }
 
-func day(ms int64) string { return tocsin.FromMillis(ms).UTC().Format("2 January 2006 15:04") + " UTC" }
+func moment(ms int64) string { return tocsin.FromMillis(ms).UTC().Format("2 January 2006 15:04") + " UTC" }
 
 // judged is what the last judgement left of a mailbox.
 type judged struct {
@@ -258,11 +258,11 @@ func forwardingVerdict(b *Mailbox, h judged, looks looked, covers map[string]cov
 	switch {
 	case h.forwards != "":
 		where := map[string]string{"outside": "outside the organisation", "unknown": "which nobody can place", "inside": "inside the organisation", "partner": "a trusted partner"}[h.forwards]
-		v.Says = fmt.Sprintf("Mail goes on to %s, %s.", several(to), where)
+		v.Says = fmt.Sprintf("Mail goes on to %s, %s.", destinationsOf(to), where)
 	case len(v.Unknown) > 0:
 		v.State, v.Says = "unknown", "No forwarding is known, and not all is known."
 	default:
-		v.Says = "Nothing forwards, as of " + day(tocsin.Millis(v.AsOf)) + "."
+		v.Says = "Nothing forwards, as of " + moment(tocsin.Millis(v.AsOf)) + "."
 	}
 	return v, nil
 }
@@ -284,7 +284,7 @@ func delegationVerdict(b *Mailbox, h judged, looks looked, covers map[string]cov
 	case len(v.Unknown) > 0:
 		v.State, v.Says = "unknown", "Nobody else is known to have rights over it, and not all is known."
 	default:
-		v.State, v.Says = "none", "Nobody else has rights over it, as of "+day(tocsin.Millis(v.AsOf))+"."
+		v.State, v.Says = "none", "Nobody else has rights over it, as of "+moment(tocsin.Millis(v.AsOf))+"."
 	}
 	return v
 }
@@ -316,7 +316,7 @@ func (v *Verdict) take(told []Told, unknown string) {
 	}
 }
 
-func several(list []string) string {
+func destinationsOf(list []string) string {
 	switch n := len(list); {
 	case n == 0:
 		return "somebody"
@@ -375,12 +375,12 @@ func rightsCovers(ctx context.Context, t *store.Tenant, now time.Time) ([]Rights
 		case r.State == "off":
 			r.Unknown = fmt.Sprintf("Changes of %s are told by no source; what is shown is as old as the last look.", k.what)
 		case r.Looked < r.Mailboxes && k.kind == detect.RightTransport:
-			r.Unknown = fmt.Sprintf("Of %s only what changed since %s is known.", k.what, day(c.since))
+			r.Unknown = fmt.Sprintf("Of %s only what changed since %s is known.", k.what, moment(c.since))
 		case r.Looked < r.Mailboxes:
-			r.Unknown = fmt.Sprintf("Of %s only what changed since %s is known for %d of %d mailboxes.", k.what, day(c.since), r.Mailboxes-r.Looked, r.Mailboxes)
+			r.Unknown = fmt.Sprintf("Of %s only what changed since %s is known for %d of %d mailboxes.", k.what, moment(c.since), r.Mailboxes-r.Looked, r.Mailboxes)
 		}
 		if r.State == "late" {
-			r.Unknown = strings.TrimSpace(fmt.Sprintf("Nothing was told since %s. %s", day(c.until), r.Unknown))
+			r.Unknown = strings.TrimSpace(fmt.Sprintf("Nothing was told since %s. %s", moment(c.until), r.Unknown))
 		}
 		out = append(out, r)
 	}
