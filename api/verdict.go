@@ -171,7 +171,9 @@ func stale(what string, at int64, now time.Time) string {
 	return fmt.Sprintf("Of %s it is not known what changed since %s.", what, moment(at))
 }
 
-func moment(ms int64) string { return tocsin.FromMillis(ms).UTC().Format("2 January 2006 15:04") + " UTC" }
+func moment(ms int64) string {
+	return tocsin.FromMillis(ms).UTC().Format("2 January 2006 15:04") + " UTC"
+}
 
 // judged is what the last judgement left of a mailbox.
 type judged struct {
