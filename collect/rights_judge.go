@@ -292,6 +292,9 @@ func trustees(ctx context.Context, t *store.Tenant, org *organisation) ([]detect
 		if err != nil {
 			return nil, err
 		}
+		if !rule.Many(&out[i]) {
+			continue // nobody asks whose
+		}
 		err = each(ctx, t, func(scan func(...any) error) error {
 			var mail, upn string
 			err := scan(&mail, &upn)

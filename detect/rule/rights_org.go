@@ -46,11 +46,14 @@ var trusteeOfMany = detect.Meta{
 	Actions:        []string{"remove_delegation", "revoke_sessions"}, Source: "audit_log",
 }
 
+// Many says whether somebody has rights over so many mailboxes that it is found.
+func Many(t *detect.Trustee) bool { return t.Lately >= 5 || t.Count >= 20 }
+
 func judgeTrustees(o *detect.Org, x *detect.Exchange) []tocsin.Finding {
 	var out []tocsin.Finding
 	for i := range x.Trustees {
 		t := &x.Trustees[i]
-		if t.Lately < 5 && t.Count < 20 {
+		if !Many(t) {
 			continue
 		}
 		k := o.Find(t.Who)
