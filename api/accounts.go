@@ -133,7 +133,8 @@ func (s *Service) ListAccounts(ctx context.Context, in AccountsIn) (Page[Account
 
 // CreateAccount lets somebody sign in.
 func (s *Service) CreateAccount(ctx context.Context, in CreateAccountIn) (Account, error) {
-	if _, err := s.allow(ctx, "accounts create", Everywhere); err != nil { // before a password is hashed for anybody
+	if c, err := s.allow(ctx, "accounts create", Everywhere); err != nil {
+		s.refused(ctx, "accounts create", Everywhere, in, c, err) // before a password is hashed for anybody
 		return Account{}, err
 	}
 	if err := valid(in); err != nil {
@@ -303,7 +304,8 @@ func (s *Service) EnableAccount(ctx context.Context, in AccountIn) (Account, err
 
 // ResetAccount gives an account another password and takes its second factor away, for who lost either. Its sessions end.
 func (s *Service) ResetAccount(ctx context.Context, in ResetIn) (Account, error) {
-	if _, err := s.allow(ctx, "accounts reset", Everywhere); err != nil {
+	if c, err := s.allow(ctx, "accounts reset", Everywhere); err != nil {
+		s.refused(ctx, "accounts reset", Everywhere, in, c, err)
 		return Account{}, err
 	}
 	if err := goodPassword(in.Body.Password, in.ID); err != nil {

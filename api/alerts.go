@@ -15,10 +15,10 @@ import (
 
 // owned is view or act for what may be the installation's: there need be no tenant called *.
 func owned[O any](ctx context.Context, s *Service, name string, in any, run func(context.Context, func(*store.Tx) error) error,
-	do func(context.Context, *store.Tenant, Caller) (O, error)) (O, error) {
-	var out O
+	do func(context.Context, *store.Tenant, Caller) (O, error)) (out O, err error) {
 	tenant := tenantOf(in)
 	c, err := s.allow(ctx, name, tenant)
+	defer func() { s.refused(ctx, name, tenant, in, c, err) }()
 	if err != nil {
 		return out, err
 	}
@@ -33,8 +33,10 @@ func owned[O any](ctx context.Context, s *Service, name string, in any, run func
 			}
 		}
 		work := func() (err error) {
-			out, err = do(ctx, t, c)
-			return err
+			if out, err = do(ctx, t, c); err != nil {
+				return err
+			}
+			return s.note(ctx, tx, name, tenant, in, c, nil)
 		}
 		if keyOf(in) == "" {
 			return work()
@@ -157,7 +159,7 @@ func (s *Service) RotateChannel(ctx context.Context, in ByID) (Channel, error) {
 
 // TestChannel sends a test message, now, and says how that went.
 func (s *Service) TestChannel(ctx context.Context, in ByID) (ChannelTest, error) {
-	_, err := owned(ctx, s, "channels test", in, s.st.View, func(ctx context.Context, t *store.Tenant, _ Caller) (None, error) {
+	_, err := owned(ctx, s, "channels test", in, s.st.Update, func(ctx context.Context, t *store.Tenant, _ Caller) (None, error) {
 		_, err := notify.Get(ctx, t, in.ID)
 		return None{}, err
 	})

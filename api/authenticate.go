@@ -20,6 +20,7 @@ type request struct {
 	caller  *Caller
 	address string // where from, for limits
 	host    string // that was asked for
+	agent   string // the browser, as it says
 	session bool   // a session was loaded and can be written
 }
 
@@ -69,7 +70,7 @@ func (s *Service) Authenticate(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		req := &request{address: s.addressOf(r), host: r.Host}
+		req := &request{address: s.addressOf(r), host: r.Host, agent: r.UserAgent()}
 		r = r.WithContext(context.WithValue(r.Context(), requestKey{}, req))
 		token, bearer := bearerOf(r)
 		if !bearer {
@@ -142,14 +143,17 @@ func newOrigins(origin string) *http.CrossOriginProtection {
 	return p
 }
 
-// bySession is who the session says, if they still may: the account is there, not disabled, and has the same password.
+// bySession is who the session says, if they still may: the account is there, not disabled, has the same
+// password, and nobody has ended the session.
 func (s *Service) bySession(ctx context.Context) (*Caller, error) {
 	id := s.sessions.GetString(ctx, keyAccount)
 	if id == "" {
 		return nil, nil
 	}
 	stamp := s.sessions.GetString(ctx, keyStamp)
+	session := s.sessions.GetString(ctx, keySession)
 	var c *Caller
+	var stale bool
 	err := s.st.View(ctx, func(tx *store.Tx) error {
 		a, err := loadAccount(ctx, tx, `id = $1`, id)
 		if errors.Is(err, store.ErrNone) || err == nil && (a.disabled || !same(stamp, a.stamp())) {
@@ -158,10 +162,17 @@ func (s *Service) bySession(ctx context.Context) (*Caller, error) {
 		if err != nil {
 			return err
 		}
+		var open bool
+		if open, stale, err = s.open(ctx, tx, session); err != nil || !open {
+			return err
+		}
 		grants, err := loadGrants(ctx, tx, a.id)
-		c = &Caller{Account: a.id, Email: a.email, Name: a.name, By: "session", Grants: grants}
+		c = &Caller{Account: a.id, Email: a.email, Name: a.name, By: "session", Grants: grants, session: session}
 		return err
 	})
+	if c != nil && stale {
+		s.seen(ctx, session)
+	}
 	return c, err
 }
 

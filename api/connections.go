@@ -77,9 +77,10 @@ func connectionsOf(ctx context.Context, t *store.Tenant, id string, now time.Tim
 }
 
 // CreateConnection connects a tenant. The role is needed in that tenant, or everywhere for one that is not there yet.
-func (s *Service) CreateConnection(ctx context.Context, in CreateConnectionIn) (Connection, error) {
+func (s *Service) CreateConnection(ctx context.Context, in CreateConnectionIn) (_ Connection, err error) {
 	tenant := tenantOf(in)
 	c, err := s.allow(ctx, "connections create", tenant)
+	defer func() { s.noteAfter(ctx, "connections create", tenant, in, c, err) }()
 	if err != nil {
 		return Connection{}, err
 	}
@@ -166,11 +167,12 @@ func (s *Service) connectedBefore(ctx context.Context, tenant tocsin.TenantID, c
 type connectionAct func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
 
 // onConnection has package connect do something to a connection that is there.
-func (s *Service) onConnection(ctx context.Context, name string, in ByIDAct, do connectionAct) (Caller, error) {
-	_, err := view(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, _ Caller) (Connection, error) {
+func (s *Service) onConnection(ctx context.Context, name string, in ByIDAct, do connectionAct) (c Caller, err error) {
+	defer func() { s.noteAfter(ctx, name, tenantOf(in), in, c, err) }()
+	_, err = view(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, _ Caller) (Connection, error) {
 		return getConnection(ctx, t, in.ID, s.now())
 	})
-	c, _ := CallerOf(ctx)
+	c, _ = CallerOf(ctx)
 	if err != nil {
 		return c, err
 	}

@@ -66,8 +66,9 @@ func registrationOf(r connect.Registration) Registration {
 }
 
 // SetRegistration enters an app registration, in place of the tier's there was.
-func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (Registration, error) {
+func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (_ Registration, err error) {
 	c, err := s.allow(ctx, "registrations set", Everywhere)
+	defer func() { s.noteAfter(ctx, "registrations set", Everywhere, in, c, err) }()
 	if err != nil {
 		return Registration{}, err
 	}
@@ -91,8 +92,10 @@ func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (Re
 }
 
 // DeleteRegistration forgets an app registration and its credential.
-func (s *Service) DeleteRegistration(ctx context.Context, in RegistrationIn) (None, error) {
-	if _, err := s.allow(ctx, "registrations delete", Everywhere); err != nil {
+func (s *Service) DeleteRegistration(ctx context.Context, in RegistrationIn) (_ None, err error) {
+	c, err := s.allow(ctx, "registrations delete", Everywhere)
+	defer func() { s.noteAfter(ctx, "registrations delete", Everywhere, in, c, err) }()
+	if err != nil {
 		return None{}, err
 	}
 	if err := valid(in); err != nil {
@@ -199,8 +202,9 @@ func administers(c Caller) bool {
 }
 
 // BeginConsent begins to connect a tenant by signing in to it: the answer is where to send the browser.
-func (s *Service) BeginConsent(ctx context.Context, in BeginConsentIn) (ConsentStep, error) {
+func (s *Service) BeginConsent(ctx context.Context, in BeginConsentIn) (_ ConsentStep, err error) {
 	c, err := s.allow(ctx, "consents begin", Everywhere)
+	defer func() { s.noteAfter(ctx, "consents begin", Everywhere, nil, c, err) }()
 	if err != nil {
 		return ConsentStep{}, err
 	}
@@ -231,8 +235,9 @@ func (s *Service) BeginConsent(ctx context.Context, in BeginConsentIn) (ConsentS
 }
 
 // FinishConsent takes what Microsoft sent a browser back with: the answer is where to send it next, or the connection.
-func (s *Service) FinishConsent(ctx context.Context, in FinishConsentIn) (ConsentStep, error) {
+func (s *Service) FinishConsent(ctx context.Context, in FinishConsentIn) (_ ConsentStep, err error) {
 	c, err := s.allow(ctx, "consents finish", Everywhere)
+	defer func() { s.noteAfter(ctx, "consents finish", Everywhere, nil, c, err) }()
 	if err != nil {
 		return ConsentStep{}, err
 	}

@@ -58,6 +58,7 @@ type Caller struct {
 	By      string  // session or token
 	Token   string  // the token's id, by token
 	Grants  []Grant // a token's are held to its role and tenant
+	session string  // the session's id, by session
 }
 
 // Role is the caller's in a tenant: the grant there, or the one on all where that is more; empty for none.

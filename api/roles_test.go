@@ -172,7 +172,11 @@ var matrix = map[string]asked{
 	"accounts reset": {least: api.Owner, acts: true, in: func(t tocsin.TenantID) any {
 		return api.ResetIn{AccountIn: account(t).(api.AccountIn), Body: api.Reset{Password: "correct horse battery"}}
 	}},
-	"tokens list": {least: api.Self, in: func(tocsin.TenantID) any { return api.TokensIn{} }},
+	"trail list":    {least: api.Admin, in: func(tocsin.TenantID) any { return api.TrailIn{} }},
+	"trail of":      {least: api.Admin, in: func(t tocsin.TenantID) any { return api.TenantTrailIn{In: in(t)} }},
+	"sessions list": {least: api.Self, in: func(tocsin.TenantID) any { return api.SessionsIn{} }},
+	"sessions end":  {least: "missing", in: func(tocsin.TenantID) any { return api.SessionIn{ID: "none"} }},
+	"tokens list":   {least: api.Self, in: func(tocsin.TenantID) any { return api.TokensIn{} }},
 	"tokens create": {least: "token", in: func(t tocsin.TenantID) any {
 		return api.CreateTokenIn{Body: api.TokenNew{Name: "n", Role: api.Viewer, On: string(t)}}
 	}},
@@ -279,7 +283,12 @@ func (s *server) roleCase(t *testing.T, o api.Op, c *api.Client, role api.Role, 
 	if want == "" {
 		want = a.fails
 	}
+	before := s.trailOf(t, o.Name)
 	got := code(s.do(t, c, o.Name, a.in(tenant)))
+	// Every act is written down once, done or refused; reading is not. What has no role anywhere is nobody's act here.
+	if n := s.trailOf(t, o.Name) - before; n != 0 && o.Method == "GET" || n != 1 && o.Method != "GET" && got != tocsin.Throttled {
+		t.Errorf("%s by %q in %s asked for %s (%q) left %d entries in the trail", o.Name, role, has, tenant, got, n)
+	}
 	switch {
 	case a.least == "session" || a.least == api.Stranger:
 		if o.Name != "setup get" && got != tocsin.Denied && got != tocsin.Invalid {
@@ -288,6 +297,17 @@ func (s *server) roleCase(t *testing.T, o api.Op, c *api.Client, role api.Role, 
 	case got != want:
 		t.Errorf("%s by %q in %s asked for %s: %q, want %q", o.Name, role, has, tenant, got, want)
 	}
+}
+
+// trailOf counts the entries of an operation in the trail.
+func (s *server) trailOf(t *testing.T, operation string) (n int) {
+	t.Helper()
+	if err := s.st.View(t.Context(), func(tx *store.Tx) error {
+		return tx.QueryRow(t.Context(), `select count(*) from trail where operation = $1`, operation).Scan(&n)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // restoreAccount undoes what was done to the account that operations on accounts are tried on.

@@ -148,10 +148,10 @@ func view[O any](ctx context.Context, s *Service, name string, in any, do func(c
 
 // act runs a changing operation on a tenant, after its input and the caller's role were checked. What it changes, the
 // facts it appends and the answer kept under an idempotency key are one transaction.
-func act[O any](ctx context.Context, s *Service, name string, in any, do func(context.Context, *store.Tenant, Caller) (O, error)) (O, error) {
-	var out O
+func act[O any](ctx context.Context, s *Service, name string, in any, do func(context.Context, *store.Tenant, Caller) (O, error)) (out O, err error) {
 	tenant := tenantOf(in)
 	c, err := s.allow(ctx, name, tenant)
+	defer func() { s.refused(ctx, name, tenant, in, c, err) }()
 	if err != nil {
 		return out, err
 	}
@@ -163,8 +163,10 @@ func act[O any](ctx context.Context, s *Service, name string, in any, do func(co
 			return err
 		}
 		return s.once(ctx, t, name, c, in, &out, func() (err error) {
-			out, err = do(ctx, t, c)
-			return err
+			if out, err = do(ctx, t, c); err != nil {
+				return err
+			}
+			return s.note(ctx, t.Tx(), name, tenant, in, c, nil)
 		})
 	})
 	return out, err
@@ -182,9 +184,9 @@ func exists(ctx context.Context, t *store.Tenant) error {
 
 // install runs an operation of the installation, changing or reading, after its input and the caller's role were checked.
 func install[O any](ctx context.Context, s *Service, name string, in any, run func(context.Context, func(*store.Tx) error) error,
-	do func(context.Context, *store.Tx, Caller) (O, error)) (O, error) {
-	var out O
+	do func(context.Context, *store.Tx, Caller) (O, error)) (out O, err error) {
 	c, err := s.allow(ctx, name, Everywhere)
+	defer func() { s.refused(ctx, name, Everywhere, in, c, err) }()
 	if err != nil {
 		return out, err
 	}
@@ -192,8 +194,10 @@ func install[O any](ctx context.Context, s *Service, name string, in any, run fu
 		return out, err
 	}
 	err = run(ctx, func(tx *store.Tx) (err error) {
-		out, err = do(ctx, tx, c)
-		return err
+		if out, err = do(ctx, tx, c); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, name, Everywhere, in, c, nil)
 	})
 	return out, err
 }

@@ -109,7 +109,10 @@ func (s *Service) CheckSetup(ctx context.Context, token string) error {
 var errSetupLink = tocsin.Problemf(tocsin.Denied, "Start the server again and use the link it prints then.", "The set-up link is not valid: it was used, is older than a day, or another was made since.")
 
 // ClaimSetup makes the first owner, with the secret of the set-up link, once; a browser is signed in by it.
-func (s *Service) ClaimSetup(ctx context.Context, in SetupIn) (SignedIn, error) {
+func (s *Service) ClaimSetup(ctx context.Context, in SetupIn) (_ SignedIn, err error) {
+	defer func() {
+		s.noteAfter(ctx, "setup claim", Everywhere, nil, Caller{Email: clip(tocsin.CanonicalAddress(in.Body.Email), 320)}, err)
+	}()
 	if _, err := s.allow(ctx, "setup claim", Everywhere); err != nil {
 		return SignedIn{}, err
 	}
@@ -127,7 +130,7 @@ func (s *Service) ClaimSetup(ctx context.Context, in SetupIn) (SignedIn, error) 
 		return SignedIn{}, err
 	}
 	if req := requestOf(ctx); req != nil && req.session {
-		return s.begin(ctx, req, a)
+		return s.begin(ctx, req, a, "password")
 	}
 	me, err := s.Me(WithCaller(ctx, Caller{Account: a.id, Email: a.email, Name: a.name, By: "session", Grants: []Grant{{Everywhere, Owner}}}), NoInput{})
 	return SignedIn{Me: &me}, err

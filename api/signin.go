@@ -12,7 +12,9 @@ import (
 
 // SignIn begins a session. Where the account has a second factor the code comes with the password or, within five
 // minutes, in a second call alone. It is only of use through [Service.Authenticate], which carries the cookie.
-func (s *Service) SignIn(ctx context.Context, in SignInIn) (SignedIn, error) {
+func (s *Service) SignIn(ctx context.Context, in SignInIn) (out SignedIn, err error) {
+	who := tocsin.CanonicalAddress(in.Body.Email)
+	defer func() { s.refused(ctx, "session open", Everywhere, nil, Caller{Email: clip(who, 320)}, err) }()
 	if _, err := s.allow(ctx, "session open", Everywhere); err != nil {
 		return SignedIn{}, err
 	}
@@ -38,7 +40,7 @@ func (s *Service) SignIn(ctx context.Context, in SignInIn) (SignedIn, error) {
 		return SignedIn{}, err
 	}
 	if !a.asksForCode() {
-		return s.begin(ctx, req, a)
+		return s.begin(ctx, req, a, "password")
 	}
 	if in.Body.Code == "" {
 		if err := s.sessions.RenewToken(ctx); err != nil {
@@ -96,11 +98,11 @@ func (s *Service) withCode(ctx context.Context, req *request, a *account, code s
 	if err := s.spendCode(ctx, a.id, strings.TrimSpace(code)); err != nil {
 		return SignedIn{}, err
 	}
-	return s.begin(ctx, req, a)
+	return s.begin(ctx, req, a, "password")
 }
 
 // begin makes the session that of a.
-func (s *Service) begin(ctx context.Context, req *request, a *account) (SignedIn, error) {
+func (s *Service) begin(ctx context.Context, req *request, a *account, way string) (SignedIn, error) {
 	var c Caller
 	err := s.st.Update(ctx, func(tx *store.Tx) error {
 		if err := s.succeeded(ctx, tx, a.email, req.address); err != nil {
@@ -110,8 +112,14 @@ func (s *Service) begin(ctx context.Context, req *request, a *account) (SignedIn
 			return err
 		}
 		grants, err := loadGrants(ctx, tx, a.id)
+		if err != nil {
+			return err
+		}
 		c = Caller{Account: a.id, Email: a.email, Name: a.name, By: "session", Grants: grants}
-		return err
+		if c.session, err = s.signedIn(ctx, tx, req, a.id, way); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, "session open", Everywhere, nil, c, nil)
 	})
 	if err != nil {
 		return SignedIn{}, err
@@ -123,6 +131,7 @@ func (s *Service) begin(ctx context.Context, req *request, a *account) (SignedIn
 	s.sessions.Remove(ctx, keySince)
 	s.sessions.Put(ctx, keyAccount, a.id)
 	s.sessions.Put(ctx, keyStamp, a.stamp())
+	s.sessions.Put(ctx, keySession, c.session)
 	req.caller = &c
 	me, err := s.Me(ctx, NoInput{})
 	return SignedIn{Me: &me}, err
@@ -130,7 +139,8 @@ func (s *Service) begin(ctx context.Context, req *request, a *account) (SignedIn
 
 // SignOut ends the session.
 func (s *Service) SignOut(ctx context.Context, _ NoInput) (None, error) {
-	if _, err := s.allow(ctx, "session close", Everywhere); err != nil {
+	c, err := s.allow(ctx, "session close", Everywhere)
+	if err != nil {
 		return None{}, err
 	}
 	req := requestOf(ctx)
@@ -138,6 +148,14 @@ func (s *Service) SignOut(ctx context.Context, _ NoInput) (None, error) {
 		return None{}, invalid("Revoke the token instead.", "An API token has no session to end.")
 	}
 	req.caller = nil
+	if err := s.st.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, `update signed_in set ended = $2 where id = $1 and ended = 0`, c.session, tocsin.Millis(s.now())); err != nil {
+			return err
+		}
+		return s.note(ctx, tx, "session close", Everywhere, nil, c, nil)
+	}); err != nil {
+		return None{}, err
+	}
 	return None{}, s.sessions.Destroy(ctx)
 }
 
@@ -165,8 +183,9 @@ func (s *Service) Me(ctx context.Context, _ NoInput) (Me, error) {
 }
 
 // ChangePassword gives the caller another password and ends their other sessions.
-func (s *Service) ChangePassword(ctx context.Context, in PasswordIn) (None, error) {
+func (s *Service) ChangePassword(ctx context.Context, in PasswordIn) (_ None, err error) {
 	c, err := s.allow(ctx, "me password", Everywhere)
+	defer func() { s.noteAfter(ctx, "me password", Everywhere, nil, c, err) }()
 	if err != nil {
 		return None{}, err
 	}

@@ -103,8 +103,9 @@ func (s *Service) openFactor(f factor, id string) (string, error) {
 var noSeal = tocsin.Problemf(tocsin.Unavailable, "Give the server a key (see secret in its configuration).", "Second factors cannot be kept: there is no key to seal them.")
 
 // EnrolTOTP begins a second factor: the secret is shown, and asked for from when a first code was confirmed.
-func (s *Service) EnrolTOTP(ctx context.Context, _ NoInput) (Enrolment, error) {
+func (s *Service) EnrolTOTP(ctx context.Context, _ NoInput) (_ Enrolment, err error) {
 	c, err := s.allow(ctx, "me enrol", Everywhere)
+	defer func() { s.noteAfter(ctx, "me enrol", Everywhere, nil, c, err) }()
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -159,8 +160,9 @@ func (s *Service) RemoveTOTP(ctx context.Context, in CodeIn) (None, error) {
 	return s.changeFactor(ctx, "me unenrol", in, false, "second factor off", `update account set totp = '' where id = $1`)
 }
 
-func (s *Service) changeFactor(ctx context.Context, name string, in CodeIn, confirm bool, what, then string) (None, error) {
+func (s *Service) changeFactor(ctx context.Context, name string, in CodeIn, confirm bool, what, then string) (_ None, err error) {
 	c, err := s.allow(ctx, name, Everywhere)
+	defer func() { s.noteAfter(ctx, name, Everywhere, nil, c, err) }()
 	if err != nil {
 		return None{}, err
 	}

@@ -54,6 +54,8 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"alert", "ended <> 0 and ended < $1", ago(keepAlerts)},
 		{"alert_message", "ended <> 0 and ended < $1", ago(keepAlerts)},
 		{"snooze", "until < $1", ago(keepAlerts)},
+		{"trail", "at < $1", ago(keepHistory)},
+		{"signed_in", "ends < $1", ago(keepTokens)},
 		{"rule_change", "at < $1", ago(keepHistory)},
 		{"rights_change", "at < $1", ago(keepHistory)},
 		{"rights_waiting", "at < $1", ago(keepHistory)},
