@@ -239,8 +239,9 @@ func (s *Service) PlanAction(ctx context.Context, in PlanActionIn) (ActionPlan, 
 
 // CreateAction records an action, which is then done by itself, or waits for approval.
 func (s *Service) CreateAction(ctx context.Context, in CreateActionIn) (Action, error) {
-	f, _, err := s.drafted(ctx, "actions create", in, in.Body)
+	f, c, err := s.drafted(ctx, "actions create", in, in.Body)
 	if err != nil {
+		s.refused(ctx, "actions create", tenantOf(in), in, c, err)
 		return Action{}, err
 	}
 	return act(ctx, s, "actions create", in, func(ctx context.Context, t *store.Tenant, c Caller) (Action, error) {
@@ -293,6 +294,7 @@ func (s *Service) UndoAction(ctx context.Context, in UndoIn) (Action, error) {
 		}
 	}
 	if err != nil {
+		s.refused(ctx, "actions undo", tenantOf(in), in, c, err)
 		return Action{}, err
 	}
 	return act(ctx, s, "actions undo", in, func(ctx context.Context, t *store.Tenant, c Caller) (Action, error) {

@@ -21,6 +21,7 @@ type Op struct {
 	command  bool // there is a command for it
 	tenanted bool // its input names a tenant
 	stream   bool
+	dry      bool // it changes nothing, though it is no GET
 	in, out  reflect.Type
 	register func(huma.API, Op)
 	call     func(ctx context.Context, in any) (any, error) // in is a pointer to the input
@@ -33,6 +34,9 @@ func status(code int) option { return func(o *Op) { o.Status = code } }
 
 // noCommand is for what makes no sense on a command line: a browser's session.
 func noCommand(o *Op) { o.command = false }
+
+// dryRun says that an operation with a body changes nothing.
+func dryRun(o *Op) { o.dry = true }
 
 // inBody says that the tenant asked for stands in the body.
 func inBody(o *Op) { o.tenanted = true }

@@ -138,8 +138,9 @@ func (s *Service) begin(ctx context.Context, req *request, a *account, way strin
 }
 
 // SignOut ends the session.
-func (s *Service) SignOut(ctx context.Context, _ NoInput) (None, error) {
+func (s *Service) SignOut(ctx context.Context, _ NoInput) (_ None, err error) {
 	c, err := s.allow(ctx, "session close", Everywhere)
+	defer func() { s.refused(ctx, "session close", Everywhere, nil, c, err) }()
 	if err != nil {
 		return None{}, err
 	}

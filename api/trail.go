@@ -49,13 +49,13 @@ type TenantTrailIn struct {
 // shown are the fields of a body that the trail may hold.
 var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what")
 
-// changes says whether an operation changes something.
-func (o Op) changes() bool { return o.Method != "" && o.Method != http.MethodGet }
+// Changes says whether an operation changes something: what it does is written down.
+func (o Op) Changes() bool { return o.Method != "" && o.Method != http.MethodGet && !o.dry }
 
 // note writes down an act, in the transaction of what it changed; err is the problem where it was refused.
 func (s *Service) note(ctx context.Context, tx *store.Tx, name string, tenant tocsin.TenantID, in any, c Caller, err error) error {
 	o := s.ops[name]
-	if !o.changes() {
+	if !o.Changes() {
 		return nil
 	}
 	outcome, because := "done", ""
@@ -79,7 +79,7 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, name string, tenant to
 // noteAfter is note by itself: for what was refused, and for what is no transaction of ours. Nobody is told that it could
 // not be written, but the log is.
 func (s *Service) noteAfter(ctx context.Context, name string, tenant tocsin.TenantID, in any, c Caller, err error) {
-	if !s.ops[name].changes() || c.Account == "" && s.ops[name].Role != Stranger {
+	if !s.ops[name].Changes() || c.Account == "" && s.ops[name].Role != Stranger {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
