@@ -148,7 +148,7 @@ func TestCommands(t *testing.T) {
 		{"findings list --json", `{"id":"` + findingOf(acme) + `","rule":"forward-outside"`},
 		{"findings get " + findingOf(acme), "points 60, why outside"},
 		{"findings decide " + findingOf(acme) + " --status accepted --reason known --until 90d --version 1", "status: accepted"},
-		{"rules get jane@" + domainOf(acme) + " " + ruleOf(acme), "summary: Mail where subject contains"},
+		{"rules get jane@" + domainOf(acme) + " " + ruleOf(acme), "summary: Mail with “invoice” or “payment” in the subject"},
 		{"mailboxes list --read no", "nothing\n"},
 		{"tenants list --json", `"id":"` + string(acme) + `"`},
 		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 2w", "! invalid argument"},

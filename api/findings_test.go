@@ -117,7 +117,7 @@ func TestFindingExplainsItself(t *testing.T) {
 		if r == nil || string(r.Raw) != `{"id":"raw"}` || len(r.History) != 1 {
 			t.Fatalf("the rule is %+v", r)
 		}
-		if want := "Mail where subject contains “invoice”, “payment” is forwarded to drop@evil.example and deleted."; r.Summary != want {
+		if want := "Mail with “invoice” or “payment” in the subject is forwarded to drop@evil.example and deleted."; r.Summary != want {
 			t.Errorf("the rule does %q, want %q", r.Summary, want)
 		}
 		marks := map[string]string{}

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -388,43 +389,8 @@ func TestAnothersObject(t *testing.T) {
 
 // inTenant is the input with another tenant in its path.
 func inTenant(v any, tenant tocsin.TenantID) any {
-	switch v := v.(type) {
-	case api.ByID:
-		v.Tenant = tenant
-		return v
-	case api.ByIDAct:
-		v.Tenant = tenant
-		return v
-	case api.ByPerson:
-		v.Tenant = tenant
-		return v
-	case api.RuleIn:
-		v.Tenant = tenant
-		return v
-	case api.ChooseIn:
-		v.Tenant = tenant
-		return v
-	case api.DecideIn:
-		v.Tenant = tenant
-		return v
-	case api.AssignIn:
-		v.Tenant = tenant
-		return v
-	case api.ActionDecideIn:
-		v.Tenant = tenant
-		return v
-	case api.UndoIn:
-		v.Tenant = tenant
-		return v
-	case api.PartnerIn:
-		v.Tenant = tenant
-		return v
-	case api.EditChannelIn:
-		v.Tenant = tenant
-		return v
-	case api.TriesIn:
-		v.Tenant = tenant
-		return v
-	}
-	panic("an operation on one object with an input of another form")
+	in := reflect.New(reflect.TypeOf(v)).Elem()
+	in.Set(reflect.ValueOf(v))
+	in.FieldByName("Tenant").Set(reflect.ValueOf(tenant))
+	return in.Interface()
 }

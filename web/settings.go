@@ -188,8 +188,12 @@ func (w *web) tokenRevoke(r *http.Request) (string, *notice, error) {
 	return "/settings/tokens", &notice{Kind: "good", What: "The token has ended."}, err
 }
 
-func (w *web) you(_ http.ResponseWriter, _ *http.Request, p *page) (templ.Component, error) {
-	return youPage(p, nil), nil
+func (w *web) you(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	list, err := w.svc.ListSessions(r.Context(), api.SessionsIn{Paging: api.Paging{Limit: pageSize}})
+	if err != nil {
+		return nil, err
+	}
+	return youPage(p, nil, list.Items), nil
 }
 
 func (w *web) password(r *http.Request) (string, *notice, error) {
@@ -203,7 +207,7 @@ func (w *web) factorBegin(_ http.ResponseWriter, r *http.Request, p *page) (temp
 	if err != nil {
 		return nil, err
 	}
-	return youPage(p, &e), nil
+	return youPage(p, &e, nil), nil
 }
 
 func (w *web) factorDo(r *http.Request) (string, *notice, error) {
