@@ -168,10 +168,15 @@ func (s *Service) newAccount(ctx context.Context, email, name, password string) 
 	if err != nil {
 		return nil, err
 	}
-	if err := goodPassword(password, email); err != nil {
-		return nil, err
+	hash := ""
+	if password != "" || s.o.OIDC == nil { // without one they sign in by the identity provider alone
+		if err := goodPassword(password, email); err != nil {
+			return nil, err
+		}
+		if hash, err = s.hashPassword(ctx, password); err != nil {
+			return nil, err
+		}
 	}
-	hash, err := s.hashPassword(ctx, password)
 	return &account{id: tocsin.NewID(), email: email, name: strings.TrimSpace(name), password: hash, created: tocsin.Millis(s.now())}, err
 }
 

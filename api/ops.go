@@ -113,6 +113,8 @@ func Ops(s *Service) []Op {
 		op("me confirm", "POST /api/v1/me/totp/confirm", Self, "Confirm the second factor with a first code", s.ConfirmTOTP, noCommand),
 		op("me unenrol", "POST /api/v1/me/totp/remove", Self, "Remove the second factor", s.RemoveTOTP, noCommand),
 		op("session open", "POST /api/v1/session", Stranger, "Sign in", s.SignIn, noCommand),
+		op("session begin-oidc", "POST /api/v1/session/oidc", Stranger, "Begin to sign in by the identity provider", s.BeginOIDC, noCommand, dryRun),
+		op("session finish-oidc", "POST /api/v1/session/oidc/finish", Stranger, "Sign in with what the identity provider answered", s.FinishOIDC, noCommand),
 		op("session close", "DELETE /api/v1/session", Self, "Sign out", s.SignOut, noCommand),
 		op("setup get", "GET /api/v1/setup", Stranger, "Whether the server waits to be claimed", s.GetSetup, noCommand),
 		op("setup claim", "POST /api/v1/setup", Stranger, "Claim a new server with its one-time link", s.ClaimSetup, status(http.StatusCreated), noCommand),

@@ -186,12 +186,14 @@ var matrix = map[string]asked{
 	"me password": {least: "session", in: func(tocsin.TenantID) any {
 		return api.PasswordIn{Body: api.PasswordChange{Old: "correct horse battery", New: "correct horse battery 2"}}
 	}},
-	"me enrol":      {least: "session", in: func(tocsin.TenantID) any { return api.NoInput{} }},
-	"me confirm":    {least: "session", in: func(tocsin.TenantID) any { return api.CodeIn{Body: api.Code{Code: "123456"}} }},
-	"me unenrol":    {least: "session", in: func(tocsin.TenantID) any { return api.CodeIn{Body: api.Code{Code: "123456"}} }},
-	"session open":  {least: api.Stranger, in: func(tocsin.TenantID) any { return api.SignInIn{Body: api.SignIn{Email: "a@b.example", Password: "p"}} }},
-	"session close": {least: "session", in: func(tocsin.TenantID) any { return api.NoInput{} }},
-	"setup get":     {least: api.Stranger, in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"me enrol":            {least: "session", in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"me confirm":          {least: "session", in: func(tocsin.TenantID) any { return api.CodeIn{Body: api.Code{Code: "123456"}} }},
+	"me unenrol":          {least: "session", in: func(tocsin.TenantID) any { return api.CodeIn{Body: api.Code{Code: "123456"}} }},
+	"session open":        {least: api.Stranger, in: func(tocsin.TenantID) any { return api.SignInIn{Body: api.SignIn{Email: "a@b.example", Password: "p"}} }},
+	"session begin-oidc":  {least: api.Stranger, in: func(tocsin.TenantID) any { return api.BeginOIDCIn{} }},
+	"session finish-oidc": {least: api.Stranger, in: func(tocsin.TenantID) any { return api.FinishOIDCIn{} }},
+	"session close":       {least: "session", in: func(tocsin.TenantID) any { return api.NoInput{} }},
+	"setup get":           {least: api.Stranger, in: func(tocsin.TenantID) any { return api.NoInput{} }},
 	"setup claim": {least: api.Stranger, in: func(tocsin.TenantID) any {
 		return api.SetupIn{Body: api.Setup{Token: "wrong", Email: "a@b.example", Password: "correct horse battery"}}
 	}},

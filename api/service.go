@@ -20,6 +20,9 @@ import (
 
 // Options is what a service is given besides its store.
 type Options struct {
+	// OIDC is the identity provider people may sign in by; nil: none.
+	OIDC *OIDC
+
 	Connect Connect
 	Alerts  *notify.Alerts // nil: channels can be looked at and not changed
 	// Connections keeps app registrations and consents. Without it there are none.

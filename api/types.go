@@ -551,7 +551,7 @@ type Grant struct {
 type AccountNew struct {
 	Email    string `json:"email" minLength:"3" maxLength:"320" doc:"The address to sign in with"`
 	Name     string `json:"name,omitempty" maxLength:"200" doc:"The person's name"`
-	Password string `json:"password" minLength:"1" maxLength:"1000" doc:"At least 12 characters"`
+	Password string `json:"password,omitempty" maxLength:"1000" doc:"At least 12 characters; may be left out where people sign in by an identity provider"`
 	Role     Role   `json:"role,omitempty" enum:"owner,admin,analyst,agent,viewer" doc:"A first role; none when absent"`
 	On       string `json:"tenant,omitempty" maxLength:"200" doc:"Where the role holds: a tenant's id, or * for all"`
 }

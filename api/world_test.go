@@ -90,11 +90,16 @@ func sealedChannel(tb testing.TB, tenant tocsin.TenantID) []byte {
 
 const ownerToken = "tcs_owner-token-of-the-tests-0123456789"
 
-func serve(t *testing.T, st *store.Store) *server {
+func serve(t *testing.T, st *store.Store) *server { return serveWith(t, st, func(*api.Options) {}) }
+
+// serveWith is serve with other options.
+func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	s := api.New(st, api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Desk: desk(t, st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Desk: desk(t, st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	set(&o)
+	s := api.New(st, o)
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
 	if err := s.EnsureOwner(t.Context(), "Owner@Tocsin.example", ownerToken); err != nil {

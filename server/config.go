@@ -56,6 +56,13 @@ type Config struct {
 		Email string `koanf:"email"` // with token: the first account and an API token of it, made at start
 		Token string `koanf:"token"`
 	} `koanf:"owner"`
+	OIDC struct {
+		Issuer       string `koanf:"issuer"`       // the identity provider people may sign in by: https://login.microsoftonline.com/<tenant>/v2.0. Empty: none
+		Client       string `koanf:"client"`       // the client id of Tocsin there
+		SecretFile   string `koanf:"secretfile"`   // a file with its client secret
+		Name         string `koanf:"name"`         // on the button; empty: the issuer's host
+		TrustAddress bool   `koanf:"trustaddress"` // believe an address that the provider does not call verified (Entra never does); only for a provider of one organisation
+	} `koanf:"oidc"`
 	SMTP struct {
 		Host         string `koanf:"host"`         // the mail server that alerts go out by; empty: none, and no channel sends e-mail
 		Port         int    `koanf:"port"`         // 0: 587, 465 or 25, as tls has it
@@ -336,7 +343,10 @@ func (c *Config) check() error {
 			}
 		}
 	}
-	return c.checkSMTP()
+	if err := c.checkSMTP(); err != nil {
+		return err
+	}
+	return c.checkOIDC()
 }
 
 func (c *Config) checkSMTP() error {

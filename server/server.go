@@ -102,7 +102,11 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 		return s, err
 	}
 	s.Alerts.Store, s.Alerts.Keeper, s.Alerts.Log = s.Store, keeper, s.log
-	s.API = api.New(s.Store, api.Options{Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections)}, Seal: keeper.Seal, Unseal: keeper.Open,
+	provider, err := c.oidc()
+	if err != nil {
+		return s, err
+	}
+	s.API = api.New(s.Store, api.Options{OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections)}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()

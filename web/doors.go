@@ -22,7 +22,7 @@ func (w *web) signIn(rw http.ResponseWriter, r *http.Request) {
 		w.render(rw, r, http.StatusOK, waitingPage(theme))
 		return
 	}
-	w.render(rw, r, http.StatusOK, signInPage(theme, "", r.URL.Query().Get("back"), nil))
+	w.render(rw, r, http.StatusOK, signInPage(theme, "", r.URL.Query().Get("back"), w.svc.OIDCName(), nil))
 }
 
 func (w *web) signInDo(rw http.ResponseWriter, r *http.Request) {
@@ -35,12 +35,42 @@ func (w *web) signInDo(rw http.ResponseWriter, r *http.Request) {
 		w.render(rw, r, api.StatusOf(err), codePage(theme, back, tocsin.AsProblem(err)))
 	case err != nil:
 		w.note(r, err)
-		w.render(rw, r, api.StatusOf(err), signInPage(theme, f("email"), back, tocsin.AsProblem(err)))
+		w.render(rw, r, api.StatusOf(err), signInPage(theme, f("email"), back, w.svc.OIDCName(), tocsin.AsProblem(err)))
 	case got.NeedsCode:
 		w.render(rw, r, http.StatusOK, codePage(theme, back, nil))
 	default:
 		http.Redirect(rw, r, local(back), http.StatusSeeOther)
 	}
+}
+
+// oidcBegin sends the browser to the identity provider.
+func (w *web) oidcBegin(rw http.ResponseWriter, r *http.Request) {
+	var in api.BeginOIDCIn
+	in.Body.Back = local(r.URL.Query().Get("back"))
+	to, err := w.svc.BeginOIDC(r.Context(), in)
+	if err != nil {
+		w.oidcRefused(rw, r, err)
+		return
+	}
+	http.Redirect(rw, r, to.Next, http.StatusSeeOther)
+}
+
+// oidcBack is where the identity provider sends the browser back to.
+func (w *web) oidcBack(rw http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	var in api.FinishOIDCIn
+	in.Body.State, in.Body.Code, in.Body.Error, in.Body.Description = q.Get("state"), q.Get("code"), q.Get("error"), q.Get("error_description")
+	got, err := w.svc.FinishOIDC(r.Context(), in)
+	if err != nil {
+		w.oidcRefused(rw, r, err)
+		return
+	}
+	http.Redirect(rw, r, local(got.Back), http.StatusSeeOther)
+}
+
+func (w *web) oidcRefused(rw http.ResponseWriter, r *http.Request, err error) {
+	w.note(r, err)
+	w.render(rw, r, api.StatusOf(err), signInPage(lookOf(r.Context()).theme, "", "", w.svc.OIDCName(), tocsin.AsProblem(err)))
 }
 
 func (w *web) signOut(rw http.ResponseWriter, r *http.Request) {

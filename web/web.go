@@ -55,6 +55,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /{$}", w.inside("", "Welcome", w.start))
 	m.HandleFunc("GET /sign-in", w.signIn)
 	m.HandleFunc("POST /sign-in", w.signInDo)
+	m.HandleFunc("GET /sign-in/oidc/begin", w.oidcBegin)
+	m.HandleFunc("GET /sign-in/oidc", w.oidcBack)
 	m.HandleFunc("POST /sign-out", w.signOut)
 	m.HandleFunc("GET /setup", w.setup)
 	m.HandleFunc("POST /setup", w.setupDo)
