@@ -46,8 +46,10 @@ create table account (
 	totp text not null default '',
 	disabled boolean not null default false,
 	created bigint not null,
-	seen bigint not null default 0
+	seen bigint not null default 0,
+	subject text not null default ''
 );
+create index account_subject on account (subject);
 
 -- tenant is a tenant's id, or * for all of them; role is owner, admin, analyst, agent or viewer.
 create table role_grant (
@@ -111,6 +113,15 @@ create table connection (
 	version bigint not null default 1,
 	tier text not null default 'read',
 	products text not null default '["outlook","entra","intune","sharepoint","teams"]',
+	expires bigint not null default 0,
+	expires_by text not null default '',
+	expires_told text not null default '',
+	rotated bigint not null default 0,
+	looked bigint not null default 0,
+	looked_because text not null default '',
+	excess text not null default '[]',
+	metadata_only boolean not null default true,
+	closing text not null default '',
 	primary key (tenant, id)
 );
 
@@ -463,6 +474,37 @@ create table consented (
 	primary key (tenant, connection, id)
 );
 
+-- What is granted to a connection's app, as the tenant had it at the last look; granted is when, by Microsoft.
+create table app_grant (
+	tenant text not null,
+	connection text not null,
+	resource text not null,
+	permission text not null,
+	granted bigint not null,
+	seen bigint not null,
+	primary key (tenant, connection, resource, permission)
+);
+
+-- What differed between two looks: change is granted or removed, at the time of the look that showed it.
+create table app_grant_change (
+	tenant text not null,
+	connection text not null,
+	id text not null,
+	at bigint not null,
+	resource text not null,
+	permission text not null,
+	change text not null,
+	primary key (tenant, connection, id)
+);
+
+-- The service plans of the licences that the tenant holds.
+create table licence (
+	tenant text not null,
+	plan text not null,
+	seen bigint not null,
+	primary key (tenant, plan)
+);
+
 -- Records of the audit log, however they came (feed, query, file), once each. at is when it was done; person who did it and
 -- about whose mailbox or account it was done to, where the directory knows them. judge says whether any rule looks at such
 -- records, judged that it did. body is the record as Microsoft wrote it, without subjects.
@@ -683,7 +725,8 @@ create table rights_waiting (
 	primary key (tenant, name, id)
 );
 
--- Rules of the organisation's mail flow (transport, journal). body is what was told of it, a register a parameter.
+-- Rules of the organisation's mail flow (transport, journal). body is what was told of it, a register a parameter; dest, how,
+-- since and actor are of what it does with mail, for lists.
 create table mailflow_rule (
 	tenant text not null,
 	kind text not null,
@@ -691,6 +734,11 @@ create table mailflow_rule (
 	name text not null,
 	body text not null,
 	enabled boolean not null default true,
+	dest text not null default '',
+	how text not null default '',
+	source text not null default '',
+	since bigint not null default 0,
+	actor text not null default '',
 	place text not null default '',
 	risk bigint not null default 0,
 	first_seen bigint not null,
@@ -893,3 +941,36 @@ create table finding_part (
 	primary key (tenant, finding, person, rule)
 );
 create index finding_part_person on finding_part (tenant, person, rule);
+
+-- What people did here: every operation that changes something, done or refused. tenant is * for the installation's own.
+-- subject is what its address named, detail what of its body may be shown; secrets are in neither.
+create table trail (
+	tenant text not null,
+	id text not null,
+	at bigint not null,
+	account text not null,
+	email text not null,
+	by_token text not null default '',
+	address text not null default '',
+	operation text not null,
+	subject text not null,
+	detail text not null,
+	outcome text not null,
+	because text not null default '',
+	primary key (tenant, id)
+);
+create index trail_id on trail (id);
+
+-- Who is signed in where. A session whose row has ended, or is not there, is worth nothing.
+create table signed_in (
+	id text primary key,
+	account text not null,
+	way text not null,
+	begun bigint not null,
+	seen bigint not null,
+	address text not null,
+	agent text not null,
+	ends bigint not null,
+	ended bigint not null default 0
+);
+create index signed_in_account on signed_in (account, seen);
