@@ -328,66 +328,30 @@ func (o *organisation) alsoTold(mem *detect.Memory) {
 	}
 }
 
-// fileEvents files what event rules found: the same cause is one finding that grows, and one that was fixed or excused
-// opens again only by a record that is not among its evidence.
+// fileEvents files what event rules found: the same cause is one finding that grows, whether a record told of it or the
+// state did, and one that was fixed or excused opens again only by a record that is not among its evidence.
 func fileEvents(ctx context.Context, t *store.Tenant, now time.Time, found []tocsin.Finding) error {
-	if len(found) == 0 {
-		return nil
-	}
-	by := map[string]*tocsin.Finding{}
-	var order []string
-	for i := range found {
-		x := &found[i]
+	by := map[string]int{}
+	var list []tocsin.Finding
+	for _, x := range found {
 		if !realPerson(x.Person) {
 			x.Person = ""
 		}
-		x.ID = tocsin.NewFindingID(t.ID(), x.Rule, x.Subject, x.Cause)
-		if old := by[x.ID]; old != nil {
-			old.Grow(x)
+		id := tocsin.NewFindingID(t.ID(), x.Rule, rule.Identity(&x), x.Cause)
+		if at, twice := by[id]; twice {
+			list[at].Grow(&x)
 			continue
 		}
-		by[x.ID] = x
-		order = append(order, x.ID)
+		by[id] = len(list)
+		list = append(list, x)
 	}
 	f := filing{t: t, now: now}
-	for some := range slices.Chunk(order, 400) {
-		had := map[string]filed{}
-		err := each(ctx, t, func(scan func(...any) error) error {
-			var h filed
-			err := scan(&h.id, &h.rule, &h.body, &h.status, &h.until)
-			had[h.id] = h
-			return err
-		}, `select id, rule, body, status, accepted_until from finding where tenant = $1 and id in (`+store.In(len(some), 2)+`)`, anys(some)...)
-		if err != nil {
+	for some := range slices.Chunk(list, 400) {
+		if err := f.told(ctx, some); err != nil {
 			return err
 		}
-		for _, id := range some {
-			h, known := had[id]
-			if !known {
-				err = f.raise(ctx, by[id])
-			} else {
-				err = f.grown(ctx, by[id], h)
-			}
-			if err != nil {
-				return err
-			}
-		}
 	}
-	return f.write(ctx)
-}
-
-// grown meets a finding that is there already with what new records tell.
-func (f *filing) grown(ctx context.Context, x *tocsin.Finding, h filed) error {
-	var old tocsin.Finding
-	if err := json.Unmarshal([]byte(h.body), &old); err != nil {
-		return err
-	}
-	before := len(old.Evidence)
-	old.Grow(x)
-	if len(old.Evidence) == before { // the same records once more
-		return nil
-	}
-	return f.again(ctx, &old, h)
+	return nil
 }
 
 // realPerson says whether it is the id of a person of the directory; rules name an unknown one by the address.
