@@ -33,7 +33,7 @@ const (
 // https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-reference
 func (c *Collector) askAudit(ctx context.Context) error {
 	if !c.Graph.Offers(graph.ActivityFeed) {
-		return tocsin.Problemf(tocsin.Unavailable, "Search the audit log in Purview, export what it finds, and import the file here.", "Microsoft offers no activity feed in this cloud.")
+		return tocsin.Problemf(tocsin.Unavailable, "Search the audit log in Purview, export what it finds, and run `tocsin analyze` on the file.", "Microsoft offers no activity feed in this cloud.")
 	}
 	delivered, err := c.Graph.Subscriptions(ctx)
 	if err != nil {

@@ -46,9 +46,9 @@ func clock(ctx context.Context, t time.Time) string {
 func ago(ctx context.Context, t time.Time) string {
 	d := lookOf(ctx).now.Sub(t)
 	switch {
-	case d > -45*time.Second && d < 0:
+	case d > -45*time.Second && d < -time.Second: // less is a clock read a little later
 		return "in a moment"
-	case d >= 0 && d < 45*time.Second:
+	case d >= -time.Second && d < 45*time.Second:
 		return "just now"
 	case d < 0:
 		return "in " + span(-d)
