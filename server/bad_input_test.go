@@ -264,7 +264,7 @@ func TestBadStart(t *testing.T) {
 		{"a data directory that is a file", func(c *Config) { c.Data = file }, "cannot be made", "setting data"},
 		{"a data directory in use", func(c *Config) { c.Data = taken.Data }, "", ""},
 		{"a key that is none", func(c *Config) { c.Key.Value = "hello" }, "", ""},
-		{"a database that is something else", func(c *Config) { c.Database = "sqlite:" + file }, "The file given as the database is something else", "Give the path of another file"},
+		{"a database that is something else", func(c *Config) { c.Database = "sqlite:" + file }, ") is something else", "Give the path of another file"},
 		{"a database of an unknown kind", func(c *Config) { c.Database = "mysql://db/tocsin" }, "", ""},
 		{"a database that does not answer", func(c *Config) { c.Database = "postgres://u:hunter2@127.0.0.1:1/x" }, "PostgreSQL at 127.0.0.1:1 does not answer", "correct the address"},
 		{"an owner without a token", func(c *Config) { c.Owner.Email = "a@b.example" }, "needs an e-mail address and a token", "Give both"},
