@@ -120,40 +120,13 @@ func (s *Sim) actMail(n scheduled, p *person) error {
 	m := message{subject: n.act.Args["subject"], text: "", received: n.at, sent: n.at, modified: n.at}
 	if n.act.Verb == story.Receives {
 		m.from, m.to, m.folder = name(n.act.Args["from"]), []tocsin.Address{me}, inbox
-		return s.put(n, p, m)
+		return s.came(n.by(), "received", n.at, p, &m)
 	}
 	m.from, m.folder, m.read = me, sentItems, true
 	for _, a := range strings.Split(n.act.Args["to"], ",") {
 		m.to = append(m.to, name(a))
 	}
-	if err := s.put(n, p, m); err != nil {
-		return err
-	}
-	m.folder, m.read = inbox, false
-	for _, a := range m.to {
-		if q := s.world.find(a.Address); q != nil && q.hasBox() {
-			if err := s.put(n, q, m); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// put delivers a copy of the message to a mailbox.
-func (s *Sim) put(n scheduled, p *person, m message) error { return s.place(n.by(), n.at, p, m) }
-
-func (s *Sim) place(by string, at time.Time, p *person, m message) error {
-	if !p.hasBox() {
-		return fmt.Errorf("%s has no mailbox", p.upn())
-	}
-	b := s.world.open(p)
-	m.serial = b.serial + 1
-	if err := s.tell(Truth{Change: "message.created", Mailbox: p.mail, Person: p.id, ID: s.world.messageID(p.i, &m, true), By: by, Time: at}); err != nil {
-		return err
-	}
-	s.world.deliver(b, &m)
-	return nil
+	return s.sent(n.by(), n.at, p, m)
 }
 
 func (s *Sim) actAccount(n scheduled, p *person) error {

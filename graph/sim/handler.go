@@ -143,10 +143,12 @@ func (s *Sim) begin(r *request, held slots) (done func(), bad *reply) {
 
 // finish serves what begin let in.
 func (s *Sim) finish(r *request) reply {
-	if r.method == http.MethodGet && !r.route.alone {
+	switch {
+	case r.route.free:
+	case r.method == http.MethodGet && !r.route.alone:
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-	} else {
+	default:
 		s.mu.Lock()
 		defer s.mu.Unlock()
 	}

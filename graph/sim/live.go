@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"tocsin.dev"
@@ -17,7 +18,12 @@ func (s *Sim) Run(ctx context.Context) error {
 			}
 		}
 	}
-	const beat = 100 * time.Millisecond
+	ctx, stop := context.WithCancel(ctx)
+	var carrier sync.WaitGroup
+	defer carrier.Wait()
+	defer stop()
+	carrier.Go(func() { s.deliver(ctx) })
+	const beat = 20 * time.Millisecond
 	owed := 0.0
 	for n := 0; s.clock.Sleep(ctx, beat) == nil; {
 		s.catchUp()
@@ -45,14 +51,11 @@ func (s *Sim) chat(n int) error {
 	me := tocsin.Address{Name: p.display, Address: p.mail}
 	from := w.correspondent(h>>16, p)
 	m := message{folder: inbox, from: from, to: []tocsin.Address{me}, subject: subjects[h>>40%uint64(len(subjects))], received: now, sent: now, modified: now}
-	if err := s.place("traffic", now, p, m); err != nil {
-		return err
-	}
 	if q := w.find(from.Address); q != nil && q.hasBox() {
 		m.folder, m.read = sentItems, true
-		return s.place("traffic", now, q, m)
+		return s.sent("traffic", now, q, m)
 	}
-	return nil
+	return s.came("traffic", "received", now, p, &m)
 }
 
 // Access is how the in-process client (Client) reaches the tenant; it has neither control nor CA.

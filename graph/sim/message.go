@@ -27,6 +27,16 @@ type message struct {
 	importance     string
 	conversation   int
 	gone           bool
+	version        uint32 // how often it changed in any way; in its change key
+}
+
+// appendChangeKey writes the message's change key, another one after every change.
+func appendChangeKey(b []byte, m *message) []byte {
+	b = append(b, "CQAAABYAAAB"...)
+	for _, n := range [...]uint32{m.serial, m.version} {
+		b = append(b, hexDigits[n>>28], hexDigits[n>>24&15], hexDigits[n>>20&15], hexDigits[n>>16&15], hexDigits[n>>12&15], hexDigits[n>>8&15], hexDigits[n>>4&15], hexDigits[n&15])
+	}
+	return b
 }
 
 // seededMessages are the few that every mailbox holds from the start.
@@ -92,12 +102,11 @@ func (w *world) message(b *mailbox, id string) *message {
 		return nil
 	}
 	serial := binary.BigEndian.Uint32(raw[20:])
-	for _, m := range b.messages {
-		if m.serial == serial && !m.gone {
-			if id == w.messageID(b.p, m, true) || id == w.messageID(b.p, m, false) {
-				return m
-			}
-		}
+	if serial == 0 || int(serial) > len(b.messages) {
+		return nil
+	}
+	if m := w.serial(b, serial); !m.gone && (id == w.messageID(b.p, m, true) || id == w.messageID(b.p, m, false)) {
+		return m
 	}
 	return nil
 }
@@ -113,7 +122,7 @@ func recipients(list []tocsin.Address) []any {
 // messageObject is Graph's message.
 func (w *world) messageObject(b *mailbox, m *message, immutable bool) obj {
 	id := w.messageID(b.p, m, immutable)
-	key := fmt.Sprintf("CQAAABYAAAB%08x%04x", m.serial, m.state)
+	key := string(appendChangeKey(nil, m))
 	content := obj{{"contentType", "html"}, {"content", "<html><body><p>" + m.text + "</p></body></html>"}}
 	return obj{{"id", id}, {"createdDateTime", m.sent}, {"lastModifiedDateTime", m.modified}, {"changeKey", key}, {"categories", []any{}},
 		{"receivedDateTime", m.received}, {"sentDateTime", m.sent}, {"hasAttachments", m.attached},
@@ -289,15 +298,14 @@ func (s *Sim) moveMessage(r *request) reply {
 	return reply{status: http.StatusCreated, body: r.entity("users('"+p.id+"')/messages/$entity", o)}
 }
 
-func (w *world) serial(b *mailbox, n uint32) *message {
-	i := slices.IndexFunc(b.messages, func(m *message) bool { return m.serial == n })
-	return b.messages[i]
-}
+// serial is the mailbox's message of that number, which stands at its place.
+func (w *world) serial(b *mailbox, n uint32) *message { return b.messages[n-1] }
 
 func (w *world) move(b *mailbox, m *message, to int, now time.Time) {
 	b.note(boxChange{folder: m.folder, serial: m.serial, what: "deleted", id: w.messageID(b.p, m, false), fixed: w.messageID(b.p, m, true)})
 	m.folder, m.modified = to, now.Truncate(time.Second)
 	m.state++
+	m.version++
 	b.note(boxChange{folder: to, serial: m.serial, what: "created"})
 }
 

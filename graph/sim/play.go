@@ -106,6 +106,7 @@ func (s *Sim) nextDue() {
 
 // catchUp lets happen what is due. It costs nothing where nothing is.
 func (s *Sim) catchUp() {
+	defer s.overdue()
 	due := s.due.Load()
 	if due == 0 || s.clock.Now().UnixNano() < due {
 		return

@@ -83,6 +83,9 @@ conversationIndex createdDateTime flag:o from:o hasAttachments importance infere
 internetMessageId isDeliveryReceiptRequested isDraft isRead isReadReceiptRequested lastModifiedDateTime parentFolderId
 receivedDateTime replyTo:l sender:o sentDateTime subject toRecipients:l uniqueBody:o webLink attachments:l`)
 
+var subscriptionProperties = names(`applicationId changeType clientState creatorId encryptionCertificate encryptionCertificateId expirationDateTime
+includeResourceData latestSupportedTlsVersion lifecycleNotificationUrl notificationQueryOptions notificationUrl notificationUrlAppId resource`)
+
 var settingsProperties = names(`archiveFolder automaticRepliesSetting:o dateFormat delegateMeetingMessageDeliveryOptions
 language:o timeFormat timeZone userPurpose workingHours:o`)
 

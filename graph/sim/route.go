@@ -16,6 +16,7 @@ type route struct {
 	query        []string // names of the query that it takes; others are refused
 	service      string   // of another service than Graph: how its paths begin
 	alone        bool     // even a GET changes what is kept
+	free         bool     // nothing is locked meanwhile: it locks what it needs
 	serve        func(*Sim, *request) reply
 	parts        []string
 	seen         *tally
@@ -130,6 +131,13 @@ func paths() []*route {
 		{method: get, path: user + "/messages/$count", roles: forMail, outlook: true, query: []string{"$filter"}, serve: (*Sim).messagesCount},
 		{method: get, path: user + "/messages/{message-id}", roles: forMail, outlook: true, query: one, serve: (*Sim).oneMessage},
 		{method: post, path: user + "/messages/{message-id}/move", roles: forMailEdit, outlook: true, serve: (*Sim).moveMessage},
+
+		{method: get, path: "subscriptions", roles: forSubscribe, cost: 1, query: bareList, free: true, serve: (*Sim).subscriptionList},
+		{method: post, path: "subscriptions", roles: forSubscribe, cost: 1, free: true, serve: (*Sim).subscribe},
+		{method: get, path: "subscriptions/{subscription-id}", roles: forSubscribe, cost: 1, query: one, free: true, serve: (*Sim).oneSubscription},
+		{method: patch, path: "subscriptions/{subscription-id}", roles: forSubscribe, cost: 1, free: true, serve: (*Sim).patchSubscription},
+		{method: del, path: "subscriptions/{subscription-id}", roles: forSubscribe, cost: 1, free: true, serve: (*Sim).deleteSubscription},
+		{method: post, path: "subscriptions/{subscription-id}/reauthorize", roles: forSubscribe, cost: 1, free: true, serve: (*Sim).reauthorize},
 
 		{method: post, path: "security/auditLog/queries", roles: forSearch, cost: 1, serve: (*Sim).searchCreate},
 		{method: get, path: "security/auditLog/queries/{auditLogQuery-id}", roles: forSearch, cost: 1, query: one, alone: true, serve: (*Sim).searchGet},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Config struct {
 	Content   bool          // the connection may read subjects and bodies; otherwise asking for them is a violation
 	Limits    Limits        // zero fields: as published
 	Feed      Feed          // how the Management Activity API delivers
+	Delivery  Delivery      // how notifications go out
 	Quiet     bool          // no log
 	Log       *slog.Logger
 }
@@ -51,6 +53,9 @@ type Sim struct {
 	baked  queries
 	faults faults
 	counts counts
+	hook   hook
+
+	courier *http.Client // delivers notifications
 
 	mu        sync.RWMutex // guards world, feed, queue and truth
 	world     *world
@@ -92,6 +97,8 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s.world = newWorld(cfg.Seed, cfg.Users, s.cfg.Tenant, time.Now().UTC().Truncate(time.Hour))
 	s.feed = feed{Feed: cfg.Feed, byParcel: map[string]*parcel{}, started: map[string]time.Time{}, disabled: map[string]bool{}, searches: map[string]*search{}}
+	s.hook.open(cfg.Delivery)
+	s.courier = newCourier(s.hook.how.Connections)
 	s.app = newApp(s.world.seed, cfg)
 	s.limits = newLimits(cfg.Limits, cfg.Users)
 	if err := s.truth.open(cfg.TruthPath); err != nil {
@@ -140,5 +147,8 @@ func (s *Sim) Secret() string {
 // Domain is the tenant's default domain.
 func (s *Sim) Domain() string { return s.world.domain }
 
-// Close closes the truth's file.
-func (s *Sim) Close() error { return s.truth.close() }
+// Close closes the truth's file and the connections to those who were notified.
+func (s *Sim) Close() error {
+	s.courier.CloseIdleConnections()
+	return s.truth.close()
+}

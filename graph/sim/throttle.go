@@ -26,10 +26,12 @@ type Limits struct {
 	Intune        int // devices in twenty seconds: 2,000 for the app, …
 	IntuneTenant  int // … 4,000 for all apps
 	IntuneWrites  int // … and 200 changes
-	Subscriptions int // of subscriptions in twenty seconds: 5,000
+	Subscriptions int // of subscriptions in twenty seconds: 5,000 for the app, …
 	Traces        int // message traces in five minutes: 100
 	Activity      int // requests of the Management Activity API in a minute: 2,000
 	Global        int // requests in ten seconds: 130,000
+
+	SubscriptionsTenant int // … and of subscriptions in twenty seconds 10,000 for all apps
 }
 
 // class is whose limits a call falls under.
@@ -160,6 +162,7 @@ func newLimits(l Limits, users int) *limits {
 		{name: "intune-tenant", class: ofIntune, scope: tenant, of: set(&l.IntuneTenant, 4_000), in: 20 * sec},
 		{name: "intune-writes", class: ofIntune, scope: pair, writes: true, of: set(&l.IntuneWrites, 200), in: 20 * sec},
 		{name: "subscriptions", class: ofSubscription, scope: pair, of: set(&l.Subscriptions, 5_000), in: 20 * sec},
+		{name: "subscriptions-tenant", class: ofSubscription, scope: tenant, of: set(&l.SubscriptionsTenant, 10_000), in: 20 * sec},
 		{name: "trace", class: ofTrace, scope: tenant, of: set(&l.Traces, 100), in: 300 * sec},
 		{name: "activity", class: ofActivity, scope: tenant, of: set(&l.Activity, 2_000), in: 60 * sec},
 	}}

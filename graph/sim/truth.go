@@ -25,6 +25,10 @@ type Truth struct {
 	Person  string          `json:"person,omitempty"` // Entra object id
 	ID      string          `json:"id,omitempty"`     // of what changed
 	By      string          `json:"by"`               // graph, or the story with its line
+	Action  string          `json:"action,omitempty"` // of a message: received, sent, drafted, read, unread, flagged, unflagged, categorised, replied, forwarded, moved, deleted, purged
+	Of      []int           `json:"of,omitempty"`     // the changes that a delivery told of, by their n
+	Status  int             `json:"status,omitempty"` // of a delivery's answer; 0: none came
+	Why     string          `json:"why,omitempty"`
 	Detail  json.RawMessage `json:"detail,omitempty"` // the new state, in Graph's form
 }
 
@@ -88,6 +92,12 @@ func (t *truth) close() error {
 
 // tell writes what is about to happen.
 func (s *Sim) tell(line Truth) error {
+	_, err := s.number(line)
+	return err
+}
+
+// number writes what is about to happen, and gives the number of its line.
+func (s *Sim) number(line Truth) (int, error) {
 	t := &s.truth
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,11 +113,11 @@ func (s *Sim) tell(line Truth) error {
 			_, err = t.file.Write(append(b, '\n'))
 		}
 		if err != nil {
-			return fmt.Errorf("sim: write the truth: %w", err)
+			return 0, fmt.Errorf("sim: write the truth: %w", err)
 		}
 	}
 	t.n++
-	return nil
+	return t.n, nil
 }
 
 // Truth is everything that the simulator did, in order.

@@ -1,0 +1,264 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Deliveries is what became of notifications so far.
+type Deliveries struct {
+	Made      int64 `json:"made"`      // one for each change and subscription
+	Delivered int64 `json:"delivered"` // answered with 2xx
+	Posts     int64 `json:"posts"`     // POSTs made, the failed ones too
+	Failed    int64 `json:"failed"`    // POSTs that were not answered with 2xx in time
+	Dropped   int64 `json:"dropped"`   // given up after four hours, or thrown away because the address was too slow
+	Lost      int64 `json:"lost"`      // by a fault
+	Repeated  int64 `json:"repeated"`  // by a fault
+	Waiting   int64 `json:"waiting"`   // not delivered yet
+}
+
+// Deliveries is what became of notifications so far.
+func (s *Sim) Deliveries() Deliveries {
+	h := &s.hook
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := h.sums
+	out.Waiting = int64(len(h.later) + h.carried)
+	for _, e := range h.endpoints {
+		out.Waiting += int64(len(e.ready))
+		if e.held != nil {
+			out.Waiting++
+		}
+	}
+	return out
+}
+
+// SetDelivery changes how notifications go out from now on; the number of connections counts from the next Run.
+func (s *Sim) SetDelivery(d Delivery) {
+	s.hook.mu.Lock()
+	defer s.hook.mu.Unlock()
+	s.hook.how = d.filled()
+}
+
+// Deliver sends everything that is due now and returns when it was answered, delivered or not: for tests that do not
+// call Run.
+func (s *Sim) Deliver(ctx context.Context) {
+	s.catchUp()
+	h := &s.hook
+	h.mu.Lock()
+	for _, e := range h.endpoints {
+		if e.held != nil {
+			e.ready, e.held = append(e.ready, e.held), nil
+			h.rouse(e)
+		}
+	}
+	n := h.how.Connections
+	h.mu.Unlock()
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for ctx.Err() == nil && s.post(ctx) {
+			}
+		})
+	}
+	all.Wait()
+}
+
+// deliver sends what becomes ready until ctx ends.
+func (s *Sim) deliver(ctx context.Context) {
+	s.hook.mu.Lock()
+	n := s.hook.how.Connections
+	s.hook.mu.Unlock()
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if s.post(ctx) {
+					continue
+				}
+				select {
+				case <-ctx.Done():
+				case <-s.hook.wake:
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// overdue makes ready what has become due, and asks for reauthorization where it is time.
+func (s *Sim) overdue() {
+	h := &s.hook
+	now := s.clock.Now()
+	if due := h.due.Load(); due == 0 || now.UnixNano() < due {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.ends.IsZero() && !now.Before(h.ends) {
+		h.expire(now)
+		s.remind(now)
+	}
+	h.promote(now)
+	h.schedule()
+}
+
+// post makes one POST of what is ready; false where nothing is.
+func (s *Sim) post(ctx context.Context) bool {
+	h := &s.hook
+	h.mu.Lock()
+	batch := h.take()
+	if batch == nil {
+		h.mu.Unlock()
+		return false
+	}
+	if len(h.busy) > 0 { // there is more: another worker's turn
+		h.rouse(h.busy[0])
+	}
+	h.posts++
+	h.carried += len(batch)
+	number, timeout := h.posts, time.Duration(h.how.Timeout)
+	h.mu.Unlock()
+	body, err := s.envelope(batch)
+	if err == nil {
+		err = s.tell(Truth{Change: "delivery.begun", ID: strconv.Itoa(number), By: "delivery", Of: numbers(batch), Detail: about(batch)})
+	}
+	if err != nil {
+		s.log.Error("a notification cannot be made", "error", err)
+	}
+	began := time.Now()
+	status, why := s.send(ctx, batch[0].url, body, timeout)
+	took := time.Since(began)
+	if err := s.tell(Truth{Change: "delivery.answered", ID: strconv.Itoa(number), By: "delivery", Of: numbers(batch), Status: status, Why: why}); err != nil {
+		s.log.Error("the truth cannot be written", "error", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.carried -= len(batch)
+	h.sums.Posts++
+	s.settle(batch, status, took >= timeout)
+	return true
+}
+
+// settle does what an answer asks for: nothing, or another try. The caller holds hook.mu.
+func (s *Sim) settle(batch []*notice, status int, slow bool) {
+	h := &s.hook
+	now := s.clock.Now()
+	h.endpoint(batch[0].url).answered(now, slow)
+	if status/100 == 2 {
+		h.sums.Delivered += int64(len(batch))
+		return
+	}
+	h.sums.Failed++
+	for _, n := range batch {
+		n.tries++
+		wait := min(time.Duration(h.how.Retry)<<min(n.tries-1, 20), 20*time.Minute)
+		if now.Add(wait).Sub(n.first) > time.Duration(h.how.GiveUp) {
+			s.giveUp(n, "four hours")
+			continue
+		}
+		n.due = now.Add(wait)
+		h.enqueue(n, now)
+	}
+}
+
+// send makes a POST; the status is 0 where no answer came in time.
+func (s *Sim) send(ctx context.Context, url string, body []byte, timeout time.Duration) (status int, why string) {
+	ctx, stop := context.WithTimeout(ctx, timeout)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	r.Header.Set("Content-Type", "application/json; charset=utf-8")
+	r.Header.Set("User-Agent", "Microsoft Graph change notifications (simulator)")
+	resp, err := s.courier.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer resp.Body.Close()
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again; what stands there is nobody's
+	return resp.StatusCode, ""
+}
+
+// newCourier is the client that delivers: to this machine only, and following nobody elsewhere.
+func newCourier(connections int) *http.Client {
+	d := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return onlyLoopback(address) }}
+	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: max(connections, 16), IdleConnTimeout: time.Minute,
+		DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// greet asks an address whether it wants notifications: it must answer with the token, decoded, as plain text. It gives
+// what is wrong.
+func (s *Sim) greet(address string) string {
+	if address == "" {
+		return ""
+	}
+	s.hook.mu.Lock()
+	timeout := time.Duration(s.hook.how.Timeout)
+	s.hook.mu.Unlock()
+	token := "Validation: Testing client application reachability for subscription Request-Id: " + randomGUID() + " +<&>=%"
+	join := "?"
+	if strings.Contains(address, "?") {
+		join = "&"
+	}
+	ctx, stop := context.WithTimeout(context.Background(), timeout)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address+join+"validationToken="+url.QueryEscape(token), http.NoBody)
+	if err != nil {
+		return "Subscription validation request failed. The notification URL is not valid."
+	}
+	r.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	resp, err := s.courier.Do(r)
+	if ctx.Err() != nil {
+		return "Subscription validation request timed out."
+	}
+	if err != nil {
+		return "Subscription validation request failed. The notification endpoint cannot be reached."
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	switch kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";"); {
+	case ctx.Err() != nil:
+		return "Subscription validation request timed out."
+	case resp.StatusCode != http.StatusOK:
+		return "Subscription validation request failed. HTTP status code is '" + strings.ReplaceAll(http.StatusText(resp.StatusCode), " ", "") + "'. Notification endpoint must respond with 200 OK to validation request."
+	case err != nil || string(got) != token || !strings.EqualFold(strings.TrimSpace(kind), "text/plain"):
+		return "Subscription validation request failed. Response must exactly match validationToken query parameter, as text/plain."
+	}
+	return ""
+}
+
+// numbers are the changes' in the truth that a POST tells of.
+func numbers(batch []*notice) []int {
+	out := make([]int, 0, len(batch))
+	for _, n := range batch {
+		if n.of > 0 {
+			out = append(out, n.of)
+		}
+	}
+	return out
+}
+
+// about is the lifecycle events that a POST tells of; nil for none.
+func about(batch []*notice) []byte {
+	var list []obj
+	for _, n := range batch {
+		if n.lifecycle != "" {
+			list = append(list, obj{{"subscription", n.sub.id}, {"lifecycleEvent", n.lifecycle}})
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	return appendJSON(nil, list)
+}

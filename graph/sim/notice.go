@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"time"
+)
+
+// happening is a change of a message as subscriptions see it.
+type happening struct {
+	n      int // number in the truth
+	what   changes
+	p      *person
+	b      *mailbox
+	m      *message
+	folder int    // in which it happens
+	id     string // the mutable id it had, where it has another now
+	was    []bool // for each subscription with a filter: whether it was kept before
+}
+
+// notify tells subscriptions of a change in a mailbox. The caller holds mu.
+func (s *Sim) notify(e happening) {
+	h := &s.hook
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := h.boxes[e.p.i]
+	if len(list) == 0 {
+		return
+	}
+	now := s.clock.Now()
+	for _, sub := range list {
+		if sub.target.folder >= 0 && sub.target.folder != e.folder || sub.changes&e.what == 0 || !now.Before(sub.expires) {
+			continue
+		}
+		s.dispatch(sub, s.mailNotice(sub, e, e.what, now), now)
+	}
+}
+
+// dispatch sends a notice on its way, unless its address is too slow. The caller holds hook.mu.
+func (s *Sim) dispatch(sub *subscription, n *notice, now time.Time) {
+	h := &s.hook
+	h.sums.Made++
+	e := h.endpoint(n.url)
+	if now.Before(e.throw) {
+		s.giveUp(n, "the address is too slow")
+		return
+	}
+	if now.Before(e.late) {
+		n.due = n.due.Add(10 * time.Second)
+	}
+	h.enqueue(n, now)
+}
+
+// mailNotice is the notification of a change of a message. Its shape is one of those that Graph's have.
+func (s *Sim) mailNotice(sub *subscription, e happening, what changes, now time.Time) *notice {
+	id := e.id
+	if id == "" || sub.immutable {
+		id = s.world.messageID(e.b.p, e.m, sub.immutable)
+	}
+	shape := mix(uint64(s.world.seed) + uint64(e.n)<<8 + uint64(what))
+	n := &notice{sub: sub, url: sub.url, of: e.n, first: now, due: now.Add(time.Duration(s.hook.how.Latency))}
+	b := append(make([]byte, 0, 800), '{')
+	if shape%4 == 0 {
+		b = append(appendString(append(b, `"id":`...), randomGUID()), ',')
+	}
+	b = append(append(append(b, `"subscriptionId":"`...), sub.id...), `","subscriptionExpirationDateTime":"`...)
+	b = append(sub.expires.In(zones[shape>>2%uint64(len(zones))]).AppendFormat(b, fine), `","changeType":"`...)
+	b = append(append(b, what.String()...), `","resource":"`...)
+	form := shape >> 8 % 3
+	b = append(s.appendResource(b, form, e.p.id, id), `",`...)
+	if sub.clientState != "" {
+		b = append(appendString(append(b, `"clientState":`...), sub.clientState), ',')
+	}
+	b = append(append(append(b, `"tenantId":"`...), s.cfg.Tenant...), `",`...)
+	cut := len(b)
+	b = append(b, `"resourceData":{"@odata.type":"`...)
+	b = append(append(b, mailTypes[shape>>16%2]...), `","@odata.id":"`...)
+	b = append(s.appendResource(b, form, e.p.id, id), `","@odata.etag":"W/\"`...)
+	b = append(appendChangeKey(b, e.m), `\"","id":"`...)
+	b = append(append(b, id...), `"}}`...)
+	n.head, n.tail = b[:cut:cut], b[cut:]
+	return n
+}
+
+var (
+	zones     = []*time.Location{time.UTC, time.UTC, time.FixedZone("", 5*3600+1800), time.FixedZone("", -8*3600)}
+	mailTypes = []string{"#Microsoft.Graph.Message", "#microsoft.graph.message"}
+)
+
+// appendResource writes where a message is, in one of the forms Graph uses.
+func (s *Sim) appendResource(b []byte, form uint64, person, id string) []byte {
+	switch form {
+	case 0:
+		b = append(append(b, `Users/`...), person...)
+		return append(append(b, `/Messages/`...), id...)
+	case 1:
+		b = append(append(b, `Users('`...), person...)
+		b = append(append(b, `')/messages('`...), id...)
+		return append(b, `')`...)
+	}
+	b = append(append(append(append(b, `users/`...), person...), '@'), s.cfg.Tenant...)
+	return append(append(b, `/messages/`...), id...)
+}
+
+// envelope is the body of a POST.
+func (s *Sim) envelope(batch []*notice) ([]byte, error) {
+	size := 64
+	for _, n := range batch {
+		size += len(n.head) + len(n.tail) + 1
+	}
+	b := append(make([]byte, 0, size), `{"value":[`...)
+	for i, n := range batch {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, n.head...), n.tail...)
+	}
+	return append(b, "]}"...), nil
+}
