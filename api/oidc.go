@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"tocsin.dev"
+	"tocsin.dev/dial"
 	"tocsin.dev/store"
 )
 
@@ -23,10 +24,10 @@ type OIDC struct {
 	Issuer       string
 	Client       string
 	Secret       string
-	Name         string // on the button
-	Redirect     string // where the provider sends browsers back to
-	TrustAddress bool   // an address without email_verified is believed: for a provider of one organisation that does not say it
-	HTTP         *http.Client
+	Name         string      // on the button
+	Redirect     string      // where the provider sends browsers back to
+	TrustAddress bool        // an address without email_verified is believed: for a provider of one organisation that does not say it
+	Guard        *dial.Guard // before the addresses that the provider names; the zero value where nil
 
 	mu       sync.Mutex
 	provider *oidc.Provider
@@ -100,11 +101,18 @@ func (o *OIDC) connect(ctx context.Context) (*oidc.Provider, error) {
 	return p, nil
 }
 
+// client calls the provider where the operator says it is, and what the provider names elsewhere only where that is no way
+// into the server's own network.
 func (o *OIDC) client() *http.Client {
-	if o.HTTP != nil {
-		return o.HTTP
+	guard := o.Guard
+	if guard == nil {
+		guard = &dial.Guard{}
 	}
-	return &http.Client{Timeout: 20 * time.Second}
+	host := ""
+	if u, err := url.Parse(o.Issuer); err == nil {
+		host = u.Host
+	}
+	return guard.Partner(host, 20*time.Second)
 }
 
 func (o *OIDC) config(p *oidc.Provider) *oauth2.Config {
@@ -235,7 +243,9 @@ func (o *OIDC) redeem(ctx context.Context, code, nonce, verifier string) (sub su
 	if err != nil {
 		return sub, err
 	}
-	ctx = oidc.ClientContext(ctx, o.client())
+	client := o.client()
+	defer client.CloseIdleConnections()
+	ctx = oidc.ClientContext(ctx, client)
 	token, err := o.config(p).Exchange(ctx, code, oauth2.VerifierOption(verifier))
 	if err != nil {
 		return sub, refuse(err)

@@ -1,22 +1,26 @@
 package api_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"tocsin.dev/api"
+	"tocsin.dev/dial"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
@@ -30,6 +34,12 @@ type idp struct {
 	signer *rsa.PrivateKey
 	status int // of the token endpoint; 0: 200
 	codes  map[string]bool
+	says   map[string]string // what it says of itself in place of the truth
+}
+
+// guard knows the provider's certificate and lets nothing of the inside through.
+func (p *idp) guard() *dial.Guard {
+	return &dial.Guard{Roots: p.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
 }
 
 func newIDP(t *testing.T) *idp {
@@ -45,8 +55,12 @@ func newIDP(t *testing.T) *idp {
 	}
 	m := http.NewServeMux()
 	m.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		write(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
-			"id_token_signing_alg_values_supported": []string{"RS256"}})
+		own := map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token", "jwks_uri": p.URL + "/keys",
+			"id_token_signing_alg_values_supported": []string{"RS256"}}
+		for k, v := range p.says {
+			own[k] = v
+		}
+		write(w, own)
 	})
 	m.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
 		write(w, map[string]any{"keys": []any{map[string]any{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "k",
@@ -69,7 +83,7 @@ func newIDP(t *testing.T) *idp {
 		}
 		write(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": signed, "expires_in": 3600})
 	})
-	p.Server = httptest.NewServer(m)
+	p.Server = httptest.NewTLSServer(m)
 	t.Cleanup(p.Close)
 	return p
 }
@@ -80,7 +94,7 @@ func TestOIDC(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, st *store.Store) {
 		p := newIDP(t)
 		s := serveWith(t, st, func(o *api.Options) {
-			o.OIDC = &api.OIDC{Issuer: p.URL, Client: "tocsin", Secret: "s", Name: "Entra", Redirect: "https://tocsin.example/sign-in/oidc"}
+			o.OIDC = &api.OIDC{Issuer: p.URL, Client: "tocsin", Secret: "s", Name: "Entra", Redirect: "https://tocsin.example/sign-in/oidc", Guard: p.guard()}
 		})
 		settle(t, st, acme)
 		s.account(t, "jane@acme.example", api.Analyst, string(acme))
@@ -178,4 +192,75 @@ func TestOIDC(t *testing.T) {
 			t.Errorf("a disabled account: %d %s", a.status, a.body)
 		}
 	})
+}
+
+// TestOIDCNamesTheInside: where the provider's own word says that its tokens or keys are to be had in the server's network, by
+// a redirect or in the clear, nothing goes there, and nobody is signed in.
+func TestOIDCNamesTheInside(t *testing.T) {
+	var hits atomic.Int64
+	count := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		hits.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"keys":[]}`)
+	})
+	inner, plain := httptest.NewTLSServer(count), httptest.NewServer(count)
+	t.Cleanup(inner.Close)
+	t.Cleanup(plain.Close)
+	for what, says := range map[string]map[string]string{
+		"tokens in the network":           {"token_endpoint": inner.URL + "/token"},
+		"keys in the network":             {"jwks_uri": inner.URL + "/keys"},
+		"tokens in the clear":             {"token_endpoint": plain.URL + "/token"},
+		"keys in the clear":               {"jwks_uri": plain.URL + "/keys"},
+		"keys at the metadata service":    {"jwks_uri": "https://169.254.169.254/latest"},
+		"keys at an IPv4 address in IPv6": {"jwks_uri": strings.Replace(inner.URL, "127.0.0.1", "[::ffff:7f00:1]", 1)},
+		"tokens behind a redirect":        {"token_endpoint": "/away"},
+		"keys behind a redirect":          {"jwks_uri": "/away"},
+		"keys without end":                {"jwks_uri": "/endless"},
+	} {
+		p := newIDP(t)
+		m := p.Config.Handler
+		p.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch r.URL.Path {
+			case "/away":
+				http.Redirect(w, r, inner.URL, http.StatusTemporaryRedirect)
+			case "/endless":
+				w.Write(append([]byte(`{"keys":[`), bytes.Repeat([]byte(" "), 2<<20)...))
+			default:
+				m.ServeHTTP(w, r)
+			}
+		})
+		p.says = map[string]string{}
+		for k, v := range says {
+			if strings.HasPrefix(v, "/") {
+				v = p.URL + v
+			}
+			p.says[k] = v
+		}
+		guard := p.guard()
+		guard.Roots.AddCert(inner.Certificate())
+		s := serveWith(t, storetest.SQLite(t), func(o *api.Options) {
+			o.OIDC = &api.OIDC{Issuer: p.URL, Client: "tocsin", Secret: "s", Redirect: "https://tocsin.example/sign-in/oidc", Guard: guard}
+		})
+		settle(t, s.st, acme)
+		s.account(t, "jane@acme.example", api.Analyst, string(acme))
+		b := s.browser(t)
+		a := b.do("POST", "/api/v1/session/oidc", map[string]any{})
+		var out api.Redirection
+		if err := json.Unmarshal(a.body, &out); err != nil || a.status != 200 {
+			t.Fatalf("%s: begin: %d %s", what, a.status, a.body)
+		}
+		u, err := url.Parse(out.Next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.asked = u.Query()
+		p.claims = jwt.MapClaims{"iss": p.URL, "aud": "tocsin", "sub": "42", "exp": time.Now().Add(time.Hour).Unix(), "nonce": p.asked.Get("nonce"), "email": "jane@acme.example", "email_verified": true}
+		a = b.do("POST", "/api/v1/session/oidc/finish", map[string]any{"state": p.asked.Get("state"), "code": "c"})
+		if a.status != 403 || !strings.Contains(a.what, "could not be used") {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
+	if hits.Load() != 0 {
+		t.Errorf("%d requests came where none may", hits.Load())
+	}
 }

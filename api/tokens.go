@@ -72,7 +72,7 @@ func (s *Service) CreateToken(ctx context.Context, in CreateTokenIn) (Token, err
 		}
 		t := Token{ID: tocsin.NewID(), Name: strings.TrimSpace(b.Name), Account: c.Email, Role: b.Role, Tenant: on, Created: s.now().Truncate(time.Millisecond), Secret: newSecret("tcs_")}
 		t.Expires = t.Created.AddDate(0, 0, days)
-		if err := noLonger(ctx, tx, c, &t); err != nil {
+		if err := noMore(ctx, tx, c, &t); err != nil {
 			return Token{}, err
 		}
 		_, err := tx.Exec(ctx, `insert into api_token (id, account, name, hash, role, tenant, created, expires) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -84,17 +84,24 @@ func (s *Service) CreateToken(ctx context.Context, in CreateTokenIn) (Token, err
 	})
 }
 
-// noLonger has a token that was made with a token end no later than that: who finds one cannot make it last.
-func noLonger(ctx context.Context, tx *store.Tx, c Caller, t *Token) error {
+// noMore has a token that was made with a token end no later than that, and reach no further: who finds one can make it
+// neither last nor grow into what its account may do elsewhere.
+func noMore(ctx context.Context, tx *store.Tx, c Caller, t *Token) error {
 	if c.Token == "" {
 		return nil
 	}
 	var expires int64
-	err := tx.QueryRow(ctx, `select expires from api_token where id = $1`, c.Token).Scan(&expires)
-	if err == nil && expires != 0 && t.Expires.After(tocsin.FromMillis(expires)) {
+	var tenant string
+	if err := tx.QueryRow(ctx, `select expires, tenant from api_token where id = $1`, c.Token).Scan(&expires, &tenant); err != nil {
+		return err
+	}
+	if tenant != Everywhere && t.Tenant != tenant {
+		return tocsin.Problemf(tocsin.Denied, "Ask for one for the tenant "+tenant+", or make it on the pages.", "A token for one tenant cannot make one for others.")
+	}
+	if expires != 0 && t.Expires.After(tocsin.FromMillis(expires)) {
 		t.Expires = tocsin.FromMillis(expires)
 	}
-	return err
+	return nil
 }
 
 // mayHave refuses a token that could do more than its maker. A token may be for all tenants and have a role that its

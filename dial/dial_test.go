@@ -186,6 +186,64 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
+// TestPartner: a partner is called where the operator says that it is, inside or not, and what it names elsewhere only outside:
+// not by a number, not by a name whose answer changes, not by a redirect, not in the clear, and no answer without end is read.
+func TestPartner(t *testing.T) {
+	var hits atomic.Int64
+	inner := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
+	t.Cleanup(inner.Close)
+	var away string
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, away, http.StatusTemporaryRedirect)
+		case "/endless":
+			for r.Context().Err() == nil {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}
+	}))
+	t.Cleanup(s.Close)
+	_, port, err := net.SplitHostPort(inner.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &dial.Guard{Resolver: names(t, "93.184.216.34", "127.0.0.1"), Roots: loopback(s).Roots}
+	if _, err := g.Resolver.LookupNetIP(t.Context(), "ip4", "rebind.example"); err != nil { // somebody looks, and sees it lead outside
+		t.Fatal(err)
+	}
+	c := g.Partner(s.Listener.Addr().String(), 5*time.Second)
+	if r, err := c.Get(s.URL); err != nil || r.StatusCode != 200 {
+		t.Errorf("its own address: %v %v", r, err)
+	}
+	for _, to := range []string{inner.URL, "https://[::ffff:127.0.0.1]:" + port, "https://[64:ff9b::7f00:1]:" + port, "https://rebind.example:" + port, "https://169.254.169.254/latest"} {
+		_, err := c.Get(to)
+		if _, ok := errors.AsType[*dial.Inside](err); !ok {
+			t.Errorf("%s: %v", to, err)
+		}
+		away = to
+		if r, err := c.Get(s.URL + "/away"); err != nil || r.StatusCode != http.StatusTemporaryRedirect {
+			t.Errorf("a redirect to %s: %v %v", to, r, err)
+		}
+	}
+	if _, err := c.Get("http://" + s.Listener.Addr().String()); !errors.Is(err, dial.ErrScheme) {
+		t.Errorf("plain http: %v", err)
+	}
+	r, err := c.Get(s.URL + "/endless")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if n, err := io.Copy(io.Discard, r.Body); err == nil || n > 1<<20 {
+		t.Errorf("of an answer without end %d bytes were read: %v", n, err)
+	}
+	if hits.Load() != 0 {
+		t.Errorf("%d requests came where none may", hits.Load())
+	}
+}
+
 // TestSlowBody: a server that never ends its answer is left in time.
 func TestSlowBody(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -116,6 +116,9 @@ func (c *Client) signInFault(ctx context.Context, err error, wire *signInWire) e
 	if wire.stopped {
 		return ErrPaused
 	}
+	if wire.foreign {
+		return &Unavailable{What: "the sign-in address has secrets sent to another server, which is not done"}
+	}
 	if ctx.Err() != nil && wire.status == 0 {
 		return &Unavailable{What: "the sign-in service does not answer in time"}
 	}
@@ -171,6 +174,7 @@ type signInWire struct {
 	skew    time.Duration
 	status  int
 	stopped bool
+	foreign bool // discovery named another server
 }
 
 const signInBody = 1 << 20
@@ -180,6 +184,11 @@ func (w *signInWire) Do(req *http.Request) (*http.Response, error) {
 	if w.c.paused() {
 		w.stopped = true
 		return nil, ErrPaused
+	}
+	// Where tokens are to be had is told by discovery, and the credential goes there.
+	if !w.c.mayHaveSecrets(req.URL) {
+		w.foreign = true
+		return nil, errors.New("another server than the authority's")
 	}
 	req.Header.Set("User-Agent", w.c.cfg.UserAgent)
 	res, err := w.c.http.Do(req)
@@ -197,6 +206,17 @@ func (w *signInWire) Do(req *http.Request) (*http.Response, error) {
 	}
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
+}
+
+// mayHaveSecrets says whether a credential may be sent to an address: of the authority, or of Microsoft's, which the discovery of
+// an authority that only passes on what Microsoft says names.
+func (c *Client) mayHaveSecrets(u *url.URL) bool {
+	for _, cloud := range []Cloud{c.cfg.Cloud, Global, USGov, China} {
+		if home, err := address("authority", cloud.Authority); err == nil && u.Scheme == home.Scheme && strings.EqualFold(u.Host, home.Host) {
+			return true
+		}
+	}
+	return false
 }
 
 // CloseIdleConnections does nothing: they are shared.

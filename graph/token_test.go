@@ -265,6 +265,25 @@ func TestAnotherAuthoritySpeaks(t *testing.T) {
 	}
 }
 
+// TestTheSecretStaysWithTheAuthority: discovery that names another server for tokens, though it speaks for the right authority,
+// has nothing sent there.
+func TestTheSecretStaysWithTheAuthority(t *testing.T) {
+	var leaked atomic.Bool
+	_, other := serve(t, func(w http.ResponseWriter, r *http.Request) { leaked.Store(true); issued(w, sign(), 3599) })
+	for _, endpoint := range []string{other.URL + "/t/oauth2/v2.0/token", "http://HOST/t/oauth2/v2.0/token", "https://HOST@" + strings.TrimPrefix(other.URL, "https://") + "/token"} {
+		c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			base := "https://" + r.Host + "/contoso.example"
+			reply200(w, fmt.Sprintf(`{"token_endpoint":%q,"issuer":%q,"authorization_endpoint":%q}`, strings.ReplaceAll(endpoint, "HOST", r.Host), base+"/v2.0", base+"/a"))
+		}, func(c *Config) { c.Tokens, c.Secret = nil, theSecret })
+		if e := as[*Unavailable](t, c.SignIn(ctxFor(t))); !strings.Contains(e.What, "another server") {
+			t.Errorf("%s: %v", endpoint, e)
+		}
+	}
+	if leaked.Load() {
+		t.Error("the secret was sent elsewhere")
+	}
+}
+
 func TestAWrongClockIsNamed(t *testing.T) {
 	c, _ := entra(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(17*time.Minute).UTC().Format(http.TimeFormat))

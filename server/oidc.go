@@ -7,6 +7,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/dial"
 )
 
 // checkOIDC says what cannot be right about the identity provider's settings.
@@ -50,5 +51,6 @@ func (c *Config) oidc() (*api.OIDC, error) {
 		}
 	}
 	return &api.OIDC{Issuer: c.OIDC.Issuer, Client: c.OIDC.Client, Secret: strings.TrimRight(string(secret), "\r\n"), Name: name,
-		Redirect: strings.TrimRight(c.URL, "/") + "/sign-in/oidc", TrustAddress: c.OIDC.TrustAddress}, nil
+		Redirect: strings.TrimRight(c.URL, "/") + "/sign-in/oidc", TrustAddress: c.OIDC.TrustAddress,
+		Guard: &dial.Guard{Allow: c.ownNetworks()}}, nil
 }
