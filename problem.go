@@ -43,6 +43,21 @@ func Problemf(code Code, do, what string, args ...any) *Problem {
 	return &Problem{Code: code, Do: do, What: fmt.Sprintf(what, args...)}
 }
 
+// Together is one problem that says all that several say: what and what to do of the first, of the second and so on. It is nil
+// where there is none, and has the code of the first.
+func Together(all ...*Problem) error {
+	if len(all) == 0 {
+		return nil
+	}
+	last := all[len(all)-1]
+	said := &Problem{Code: all[0].Code, Do: last.Do, Err: all[0].Err}
+	for _, p := range all[:len(all)-1] {
+		said.What += p.Error() + " "
+	}
+	said.What += last.What
+	return said
+}
+
 // AsProblem is err as a person may see it: the Problem in its chain, else one that says nothing of our insides.
 func AsProblem(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {

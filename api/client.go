@@ -33,13 +33,16 @@ type Client struct {
 // NewClient makes a client of the server at address with an API token. ca is a file with the certificate authority (PEM)
 // where the system does not know it, else empty.
 func NewClient(address, token, ca string) (*Client, error) {
+	if u, err := url.Parse(address); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Give TOCSIN_SERVER as in https://tocsin.example or http://127.0.0.1:8470.", "%q is not the address of a server.", address)
+	}
 	c := &Client{URL: address, Token: token, Agent: "tocsin"}
 	if ca == "" {
 		return c, nil
 	}
 	pem, err := os.ReadFile(ca)
 	if err != nil {
-		return nil, tocsin.Problemf(tocsin.Invalid, "Give the file that holds it.", "The certificate authority cannot be read: %v.", err)
+		return nil, tocsin.Problemf(tocsin.Invalid, "Give the file that holds it.", "There is no file %s with a certificate authority that can be read (TOCSIN_CA).", ca)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {

@@ -1,14 +1,19 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"tocsin.dev"
 )
 
 // Commands makes `tocsin <noun> <verb>` from the table. What stands in the path of the route are arguments, the tenant
@@ -24,7 +29,7 @@ func Commands(connect func() (*Client, error)) []*cobra.Command {
 		noun, verb, _ := strings.Cut(o.Name, " ")
 		parent := by[noun]
 		if parent == nil {
-			parent = &cobra.Command{Use: noun, Short: nounHelp(noun), Args: knownVerb, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+			parent = &cobra.Command{Use: noun, Short: nounHelp(noun), RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 			by[noun] = parent
 			nouns = append(nouns, parent)
 		}
@@ -33,14 +38,19 @@ func Commands(connect func() (*Client, error)) []*cobra.Command {
 	return nouns
 }
 
-// nounHelp is the help of the first operation of a noun.
+// nounHelp is the help of a noun: that of its list, else of what gets one, else of its first operation.
 func nounHelp(noun string) string {
 	for _, o := range Ops(nil) {
 		if strings.HasPrefix(o.Name, noun+" ") && (strings.HasSuffix(o.Name, " list") || strings.HasSuffix(o.Name, " get")) {
 			return o.Help
 		}
 	}
-	return strings.ToUpper(noun[:1]) + noun[1:]
+	for _, o := range Ops(nil) {
+		if strings.HasPrefix(o.Name, noun+" ") {
+			return o.Help
+		}
+	}
+	return ""
 }
 
 // run is one call of a command.
@@ -58,10 +68,9 @@ type run struct {
 func command(o Op, verb string, connect func() (*Client, error)) *cobra.Command {
 	in := reflect.New(o.in)
 	r := &run{o: o, in: in.Elem()}
-	var names []string
+	names := placed(o)
 	cmd := &cobra.Command{Use: verb, Short: o.Help, Long: o.Help + ".\n\n" + needs(o)}
 	r.cmd = cmd
-	positional(o, &names)
 	for _, n := range names {
 		cmd.Use += " " + strings.ToUpper(n)
 	}
@@ -83,18 +92,35 @@ func command(o Op, verb string, connect func() (*Client, error)) *cobra.Command 
 		for i, n := range names {
 			set(r.in, n, args[i])
 		}
-		return r.do()
+		return flagged(cmd, r.do())
 	}
 	return cmd
 }
 
-// positional are the names in the route's path besides the tenant, in their order.
-func positional(o Op, names *[]string) {
+// placed are the names in the route's path besides the tenant, in their order: a command's arguments.
+func placed(o Op) (names []string) {
 	for part := range strings.SplitSeq(o.Path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok && name != "tenant}" {
-			*names = append(*names, strings.TrimSuffix(name, "}"))
+			names = append(names, strings.TrimSuffix(name, "}"))
 		}
 	}
+	return names
+}
+
+// placedAt is what the field of the path with this name holds.
+func placedAt(v reflect.Value, name string) string {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Anonymous {
+			if text := placedAt(v.Field(i), name); text != "" {
+				return text
+			}
+		}
+		if f.Tag.Get("path") == name {
+			return v.Field(i).String()
+		}
+	}
+	return ""
 }
 
 // set sets the field of the path with this name.
@@ -122,7 +148,7 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 		case f.Tag.Get("path") != "" && f.Tag.Get("path") != "tenant":
 		case f.Tag.Get("json") == "-":
 		default:
-			name := strings.ToLower(strings.ReplaceAll(fieldName(f), "_", "-"))
+			name := flagName(fieldName(f))
 			help := f.Tag.Get("doc")
 			if e := f.Tag.Get("enum"); e != "" {
 				help += " (" + strings.ReplaceAll(e, ",", ", ") + ")"
@@ -132,7 +158,7 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 				help += "; @FILE reads it from a file"
 			}
 			if cmd.Flags().Lookup(name) == nil {
-				cmd.Flags().Var(&value{v: v.Field(i), file: secret}, name, help)
+				cmd.Flags().Var(&value{name: name, v: v.Field(i), file: secret}, name, help)
 				if f.Type.Kind() == reflect.Bool {
 					cmd.Flags().Lookup(name).NoOptDefVal = "true"
 				}
@@ -141,11 +167,15 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 	}
 }
 
+// flagName is what a member is called as a flag.
+func flagName(member string) string { return strings.ToLower(strings.ReplaceAll(member, "_", "-")) }
+
 // secrets are flags that should not stand on a command line, where everybody on the machine can read them.
 var secrets = map[string]bool{"client-secret": true, "certificate": true, "ca": true, "password": true, "address": true}
 
 // value is a field of an input as a flag.
 type value struct {
+	name string
 	v    reflect.Value
 	file bool // @FILE is what stands in the file
 }
@@ -181,7 +211,7 @@ func (f *value) Set(s string) error {
 	if name, ok := strings.CutPrefix(s, "@"); ok && f.file {
 		text, err := os.ReadFile(name)
 		if err != nil {
-			return err
+			return invalid("Name a file that is there, or leave the @ away.", "--%s cannot be read: there is no file %s that can be opened.", f.name, name)
 		}
 		s = strings.TrimRight(string(text), "\r\n")
 	}
@@ -189,9 +219,13 @@ func (f *value) Set(s string) error {
 	case reflect.Pointer:
 		p := reflect.New(f.v.Type().Elem())
 		f.v.Set(p)
-		return (&value{v: p.Elem()}).Set(s)
+		return (&value{name: f.name, v: p.Elem()}).Set(s)
 	case reflect.Bool:
-		f.v.SetBool(s == "true" || s == "yes" || s == "1")
+		is, known := map[string]bool{"true": true, "yes": true, "1": true, "false": false, "no": false, "0": false}[strings.ToLower(s)]
+		if !known {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		f.v.SetBool(is)
 	case reflect.Int, reflect.Int64:
 		var n int64
 		if err := json.Unmarshal([]byte(s), &n); err != nil {
@@ -243,8 +277,17 @@ func (r *run) do() error {
 	if err := r.whichTenant(ctx); err != nil {
 		return err
 	}
-	if err := valid(r.in.Interface()); err != nil {
+	get, version := r.looks()
+	if version.IsValid() {
+		version.SetInt(1) // until it is known
+	}
+	if err := r.faults(); err != nil {
 		return err
+	}
+	if version.IsValid() {
+		if err := r.lookUp(ctx, get, version); err != nil {
+			return err
+		}
 	}
 	if r.o.stream {
 		for f, err := range r.client.Follow(ctx, r.o.Name, r.in.Interface()) {
@@ -280,6 +323,73 @@ func (r *run) do() error {
 	}
 }
 
+// looks is how a version is looked up that was not given, and where it goes: who wants to be refused if somebody else
+// changes the thing meanwhile gives the one that was looked at.
+func (r *run) looks() (get Op, version reflect.Value) {
+	noun, _, _ := strings.Cut(r.o.Name, " ")
+	get, ok := table()[noun+" get"]
+	version = member(r.in.FieldByName("Body"), "Version")
+	if !ok || !version.IsValid() || r.cmd.Flags().Changed("version") {
+		return get, reflect.Value{}
+	}
+	return get, version
+}
+
+// lookUp sets the version to the present one.
+func (r *run) lookUp(ctx context.Context, get Op, version reflect.Value) error {
+	in, out := reflect.New(get.in), reflect.New(get.out)
+	for _, name := range append(placed(get), "tenant") {
+		set(in.Elem(), name, placedAt(r.in, name))
+	}
+	if err := r.client.Do(ctx, get.Name, in.Interface(), out.Interface()); err != nil {
+		return err
+	}
+	version.Set(member(out.Elem(), "Version"))
+	return nil
+}
+
+// member is the field of a struct with this name, if it is one and has it.
+func member(v reflect.Value, name string) reflect.Value {
+	if !v.IsValid() || v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return v.FieldByName(name)
+}
+
+// faults are all that is wrong about the input, by the names of arguments and flags.
+func (r *run) faults() error {
+	named := func(b bounds) string {
+		if b.path {
+			return strings.ToUpper(b.name)
+		}
+		return "--" + flagName(b.name)
+	}
+	all := faults(r.in.Interface(), named)
+	if in, ok := r.in.Interface().(CreateConnectionIn); ok {
+		all = append(all, in.Body.faults()...)
+	}
+	return flagged(r.cmd, tocsin.Together(all...))
+}
+
+// flagged puts the names of flags into a problem's words, in place of the names of members that are no plain words.
+func flagged(cmd *cobra.Command, err error) error {
+	p, ok := errors.AsType[*tocsin.Problem](err)
+	if !ok {
+		return err
+	}
+	said := *p
+	put := func(word string) string {
+		if name := flagName(word); name != word && cmd.Flags().Lookup(name) != nil {
+			return "--" + name
+		}
+		return word
+	}
+	said.What, said.Do = memberName.ReplaceAllStringFunc(p.What, put), memberName.ReplaceAllStringFunc(p.Do, put)
+	return &said
+}
+
+var memberName = regexp.MustCompile(`\b[a-z]+(_[a-z]+)+\b`)
+
 // more says that a list goes on.
 func (r *run) more(next string) {
 	if next != "" {
@@ -289,17 +399,4 @@ func (r *run) more(next string) {
 
 func isPage(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Page[")
-}
-
-// knownVerb refuses a verb that a noun does not have, with the one that may have been meant.
-func knownVerb(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	cmd.SuggestionsMinimumDistance = 2
-	do := "See tocsin " + cmd.Name() + " --help."
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		do = "Perhaps tocsin " + cmd.Name() + " " + near[0] + " was meant; see tocsin " + cmd.Name() + " --help."
-	}
-	return invalid(do, "tocsin %s has no %q.", cmd.Name(), args[0])
 }

@@ -10,11 +10,14 @@ import (
 	"reflect"
 	"time"
 
+	"golang.org/x/term"
+
 	"tocsin.dev"
 )
 
 // printed is the JSON line of `tocsin sim`.
 type printed struct {
+	Cloud        string `json:"cloud"`
 	Graph        string `json:"graph"`
 	Authority    string `json:"authority"`
 	CA           string `json:"ca"`
@@ -28,7 +31,7 @@ type printed struct {
 func (r *run) read() error {
 	text, err := r.file()
 	if err != nil {
-		return tocsin.Problemf(tocsin.Invalid, "Give the file that the output of tocsin sim went to.", "%s cannot be read: %v.", r.from, err)
+		return tocsin.Problemf(tocsin.Invalid, "Give the file that the output of tocsin sim went to.", "There is no file %s that can be read.", r.from)
 	}
 	var p printed
 	line, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n"))
@@ -46,6 +49,7 @@ func (r *run) read() error {
 	n := &b.Body
 	fill(&n.Tenant, p.Tenant)
 	fill(&n.ClientID, p.ClientID)
+	fill(&n.Cloud, p.Cloud)
 	fill(&n.Graph, p.Graph)
 	fill(&n.Authority, p.Authority)
 	fill(&n.CA, p.CA)
@@ -91,12 +95,25 @@ func (r *run) whichTenant(ctx context.Context) error {
 // first is what must have been read for a first sync to have ended.
 var firstSync = []string{"users", "rules", "settings"}
 
-// waitFor ends when the sources of a new connection were each read once, or with the reason why one cannot be.
+// waitFor ends when the sources of a new connection were each read once, or with the reason why one cannot be. A terminal
+// sees how far each is; a file gets a line for each that is waited for.
 func (r *run) waitFor(ctx context.Context, c *Connection) error {
+	w := r.cmd.ErrOrStderr()
+	f, ok := w.(*os.File)
+	drawn, said := ok && term.IsTerminal(int(f.Fd())), ""
 	err := r.client.waitFirst(ctx, c.Tenant, func(s Source) {
-		fmt.Fprintf(r.cmd.ErrOrStderr(), "\r%-12s %7d of %7d  ", s.Name, s.Done, s.Total)
+		switch {
+		case drawn:
+			said = s.Name
+			fmt.Fprintf(w, "\r%-12s %7d of %7d  ", s.Name, s.Done, s.Total)
+		case s.Name != said:
+			said = s.Name
+			fmt.Fprintf(w, "Reading %s.\n", s.Name)
+		}
 	})
-	fmt.Fprintln(r.cmd.ErrOrStderr())
+	if drawn && said != "" {
+		fmt.Fprintln(w)
+	}
 	return err
 }
 

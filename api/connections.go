@@ -1,12 +1,14 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/store"
 )
 
@@ -84,13 +86,10 @@ func (s *Service) CreateConnection(ctx context.Context, in CreateConnectionIn) (
 	if err != nil {
 		return Connection{}, err
 	}
-	if err := valid(in); err != nil {
-		return Connection{}, err
-	}
-	if err := complete(in.Body); err != nil {
-		return Connection{}, err
-	}
 	if err := mayName(c, in.Body); err != nil {
+		return Connection{}, err
+	}
+	if err := tocsin.Together(append(faults(in, plainName), in.Body.faults()...)...); err != nil {
 		return Connection{}, err
 	}
 	if s.o.Connect.Create == nil {
@@ -120,21 +119,18 @@ func (s *Service) CreateConnection(ctx context.Context, in CreateConnectionIn) (
 
 var errNoConnect = tocsin.Problemf(tocsin.Unavailable, "Use the running server.", "Connections cannot be changed here.")
 
-// complete says whether a new connection has all that it needs.
-func complete(n ConnectionNew) error {
+// faults are what is missing or cannot be, besides what the tags of its fields ask for.
+func (n ConnectionNew) faults() (all []*tocsin.Problem) {
 	if _, err := day(n.Expires); err != nil {
-		return err
+		all = append(all, tocsin.AsProblem(err))
 	}
-	switch {
-	case n.Secret == "" && n.Certificate == "":
-		return invalid("Give client_secret, or certificate with its key as PEM.", "The credential is missing.")
-	case n.Secret != "" && n.Certificate != "":
-		return invalid("Give one of client_secret and certificate.", "There are two credentials.")
-	case (n.Authority == "") != (n.Graph == ""):
-		return invalid("Give both authority and graph, or neither.", "A cloud of one's own needs both addresses.")
-	}
-	return nil
+	made := connect.New{Tenant: cmp.Or(n.Tenant, absent), Client: cmp.Or(n.ClientID, absent), Secret: n.Secret, Certificate: n.Certificate, Cloud: n.Cloud,
+		Own: connect.Own{Authority: n.Authority, Graph: n.Graph, CA: n.CA}}
+	return append(all, made.Faults()...)
 }
+
+// absent stands for an id that is missing, of which the tags tell.
+const absent = "00000000-0000-0000-0000-000000000000"
 
 // mayName keeps addresses of a cloud of one's own to who administers the installation: the server calls them, from within
 // the network it stands in.

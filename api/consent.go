@@ -80,7 +80,7 @@ func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (_ 
 		return Registration{}, err
 	}
 	b := in.Body
-	if err := complete(ConnectionNew{Secret: b.Secret, Certificate: b.Certificate, Authority: b.Authority, Graph: b.Graph}); err != nil {
+	if err := tocsin.Together(ConnectionNew{Secret: b.Secret, Certificate: b.Certificate, Authority: b.Authority, Graph: b.Graph}.faults()...); err != nil {
 		return Registration{}, err
 	}
 	if s.o.Connections == nil {

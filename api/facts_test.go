@@ -145,22 +145,36 @@ func TestCommands(t *testing.T) {
 		{"findings list", "high      72    open    Mail is forwarded outside  jane@"},
 		{"findings list --severity low,info", "nothing\n"},
 		{"groups list", "out@evil.example"},
+		{"groups list --json", `"led_to":true`},
 		{"findings list --json", `{"id":"` + findingOf(acme) + `","rule":"forward-outside"`},
 		{"findings get " + findingOf(acme), "points 60, why outside"},
 		{"findings decide " + findingOf(acme) + " --status accepted --reason known --until 90d --version 1", "status: accepted"},
+		{"findings decide " + findingOf(acme) + " --status in_work --version 1", "! Somebody has changed it since you looked."},
+		{"findings decide " + findingOf(acme) + " --status in_work", "status: in_work"}, // of the version there is
+		{"findings decide " + findingOf(acme), "! --status is missing. Give it."},
+		{"findings decide none --status fixed", "! There is no such finding."},
+		{"response-settings set --approval none", "approval: none"},
+		{"rules list", "RISK  NAME"},
+		{"rules list", "jane@" + domainOf(acme) + "  " + ruleOf(acme) + "\n"}, // as rules get takes them
+		{"rules list --deleted=perhaps", `! invalid argument "perhaps"`},
+		{"rules get jane@" + domainOf(acme) + " " + ruleOf(acme), "read only: no"},
+		{"connections list", "ID"},
+		{"connections create --cloud mars --tenant x", `! --client-id is missing. Give it. "x" is not a tenant id. Copy the tenant ID from Entra`},
+		{"connections create --cloud mars --tenant x", `The credential is missing. Give --client-secret, or certificate with its private key, as PEM. No cloud is called "mars".`},
+		{"connections create --certificate @none.pem", "--certificate cannot be read: there is no file none.pem that can be opened."},
 		{"rules get jane@" + domainOf(acme) + " " + ruleOf(acme), "summary: Mail with “invoice” or “payment” in the subject"},
 		{"mailboxes list --read no", "nothing\n"},
 		{"tenants list --json", `"id":"` + string(acme) + `"`},
-		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 2w", "! invalid argument"},
+		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 2w", `is not a time such as 2026-12-31`},
 		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 30d", "value: partner.example"},
-		{"findings list --status closed", `! status cannot be "closed". Use one of open, in_work, fixed, accepted, false_alarm, all.`},
+		{"findings list --status closed", `! --status cannot be "closed". Use one of open, in_work, fixed, accepted, false_alarm, all.`},
 		{"findings get none", "! There is no such finding. Look in the list for what is there now."},
 		{"partners delete " + partnerOf(acme), ""},
-		{"connections create --name new --tenant " + string(globex) + " --client-id app --client-secret s", "name: new"},
+		{"connections create --name new --tenant " + string(globex) + " --client-id " + string(acme) + " --client-secret s", "name: new"},
 		{"connections guide --tier read --for outlook,entra", "--- manifest: requiredResourceAccess\n["},
 		{"connections guide --for entra", "1. In the Entra admin center open App registrations → New registration. Name it Tocsin (read)."},
 		{"connections guide --tier respond --json", `"tier":"respond"`},
-		{"connections guide --for excel", "! for cannot be \"excel\"."},
+		{"connections guide --for excel", "! --for cannot be \"excel\"."},
 		{"registrations set read --client-id b0f8a1d2-7a41-4d7e-8f2f-3c1d2a9e7b10 --client-secret s3cret", "client id: b0f8a1d2"},
 		{"registrations list", "read"},
 		{"registrations delete read", ""},
@@ -198,14 +212,16 @@ func (s *server) run(t *testing.T, args []string) (string, error) {
 func TestWaitForFirstSync(t *testing.T) {
 	st := storetest.SQLite(t)
 	s := serve(t, st)
-	line := fmt.Sprintf(`{"graph":"https://127.0.0.1:1/","authority":"https://127.0.0.1:1/","ca":"PEM","tenant":%q,"client_id":"app","client_secret":"s3cret","certificate":"PEM"}`, globex)
+	line := fmt.Sprintf(`{"graph":"https://127.0.0.1:1/","authority":"https://127.0.0.1:1/","ca":"PEM","tenant":%q,"client_id":"%[1]s","client_secret":"s3cret","certificate":"PEM"}`, globex)
 	file := t.TempDir() + "/sim.json"
 	if err := writeFile(file, line+"\n"); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
+	var said string
 	go func() {
-		_, err := s.run(t, []string{"connections", "create", "--from", file, "--wait"})
+		var err error
+		said, err = s.run(t, []string{"connections", "create", "--from", file, "--wait"})
 		done <- err
 	}()
 	sync := func(name string, succeeded int64) {
@@ -235,6 +251,9 @@ func TestWaitForFirstSync(t *testing.T) {
 	case err := <-done:
 		if err != nil {
 			t.Error(err)
+		}
+		if strings.Contains(said, "\r") || strings.Count(said, "Reading rules.\n") != 1 || strings.Contains(said, "sources:") {
+			t.Errorf("into a file it says\n%q", said)
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("it did not end when all was read")

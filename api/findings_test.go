@@ -219,7 +219,7 @@ func TestIdempotency(t *testing.T) {
 		if e, err := create(s.owner, "", body); err != nil || e.ID == first.ID {
 			t.Errorf("without a key: %v, %v, want another", e.ID, err)
 		}
-		connect := api.CreateConnectionIn{Key: api.Key{Key: "c"}, Body: api.ConnectionNew{Tenant: string(acme), ClientID: "app2", Secret: "s3cret-value"}}
+		connect := api.CreateConnectionIn{Key: api.Key{Key: "c"}, Body: api.ConnectionNew{Tenant: string(acme), ClientID: string(globex), Secret: "s3cret-value"}}
 		a := call[api.Connection](t, s.owner, "connections create", connect)
 		b := call[api.Connection](t, s.owner, "connections create", connect)
 		if a.ID == "" || a.ID != b.ID {

@@ -19,7 +19,8 @@ func (s *Service) ListGroups(ctx context.Context, in GroupsIn) (Page[Group], err
 			return p, err
 		}
 		n := in.limit()
-		q := (&query{}).add("select id, name, mail, kind, outside, members_seen from mail_group where tenant = $1")
+		q := (&query{}).add(`select id, name, mail, kind, outside, members_seen, exists (select 1 from group_address a join rule_target r on r.tenant = a.tenant and r.address = a.address
+			where a.tenant = $1 and a.group_id = mail_group.id) from mail_group where tenant = $1`)
 		groupFilters(q, in)
 		if !after.begins() {
 			q.add(" and (name, id) > (?, ?)", after.text(0), after.text(1))
@@ -61,7 +62,7 @@ type groupRow struct {
 }
 
 func (r *groupRow) fields() []any {
-	return []any{&r.ID, &r.Name, &r.Mail, &r.Kind, &r.outside, &r.seen}
+	return []any{&r.ID, &r.Name, &r.Mail, &r.Kind, &r.outside, &r.seen, &r.LedTo}
 }
 
 func (r *groupRow) view() (Group, error) {

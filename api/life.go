@@ -98,7 +98,7 @@ func (s *Service) rotate(ctx context.Context, name string, in RotateIn, closed b
 		if s.o.Connections == nil {
 			return errNoConnect
 		}
-		if err := complete(ConnectionNew{Secret: in.Body.Secret, Certificate: in.Body.Certificate}); err != nil {
+		if err := tocsin.Together(ConnectionNew{Secret: in.Body.Secret, Certificate: in.Body.Certificate}.faults()...); err != nil {
 			return err
 		}
 		expires, err := day(in.Body.Expires)

@@ -100,7 +100,7 @@ func TestMessages(t *testing.T) {
 		{"POST", base + "/partners", map[string]any{"domain": "gmail.com", "owner": "o", "reason": "r", "expires": inHalfAYear}, 422, "gmail.com gives addresses to anybody, so it cannot be trusted as a whole."},
 		{"POST", base + "/partners", map[string]any{"domain": "not a domain", "owner": "o", "reason": "r", "expires": inHalfAYear}, 422, `"not a domain" is not a domain.`},
 		{"POST", base + "/partners", map[string]any{"domian": "x.example"}, 400, ""},
-		{"POST", "/api/v1/connections", map[string]any{"tenant": acme, "client_id": "x"}, 422, "The credential is missing."},
+		{"POST", "/api/v1/connections", map[string]any{"tenant": acme, "client_id": acme}, 422, "The credential is missing."},
 		{"POST", "/api/v1/accounts", map[string]any{"email": "nobody", "password": password}, 422, `"nobody" is not an e-mail address.`},
 		{"POST", "/api/v1/accounts", map[string]any{"email": "a@b.example", "password": password, "role": "king"}, 422, `role cannot be "king".`},
 	} {

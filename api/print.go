@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,7 +53,7 @@ func (r *run) print(v reflect.Value) error {
 var columns = map[string][]string{
 	"Finding":      {"severity", "risk", "status", "title", "who", "last_seen", "id"},
 	"Action":       {"created", "kind", "state", "who", "rule_name", "asked_by", "because", "id"},
-	"MailRule":     {"risk", "who", "summary", "outside", "hides", "changed", "id"},
+	"MailRule":     {"risk", "name", "summary", "outside", "hides", "changed", "person", "id"},
 	"Mailbox":      {"address", "state", "purpose", "rules_count", "rules_seen", "because"},
 	"Identity":     {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},
 	"Event":        {"at", "who", "what", "id"},
@@ -110,8 +111,11 @@ func printRows(w io.Writer, items []reflect.Value) error {
 	for _, item := range items {
 		by := map[string]reflect.Value{}
 		members(item, func(name string, v reflect.Value) { by[name] = v })
-		if g, ok := item.Interface().(Group); ok {
-			by["outside_members"] = reflect.ValueOf(outsideWords(g))
+		switch x := item.Interface().(type) {
+		case Group:
+			by["outside_members"] = reflect.ValueOf(outsideWords(x))
+		case MailRule: // so that the last two are what rules get takes
+			by["name"], by["person"] = reflect.ValueOf(ruleNamed(x.Rule.Name)), reflect.ValueOf(cmp.Or(x.Who, string(x.Person)))
 		}
 		cells := make([]string, len(show))
 		for i, name := range show {
@@ -125,6 +129,10 @@ func printRows(w io.Writer, items []reflect.Value) error {
 // outsideWords are a group's members outside; none is not the same as not asked.
 func outsideWords(g Group) string {
 	switch {
+	case g.Kind == "contact":
+		return "" // it has no members
+	case g.Outside == nil && !g.LedTo:
+		return "not needed: no rule leads there"
 	case g.Outside == nil:
 		return "not asked yet"
 	case len(g.Outside) == 0:
@@ -143,6 +151,7 @@ func printLines(w io.Writer, v reflect.Value, indent string) error {
 		label := indent + strings.ReplaceAll(name, "_", " ") + ":"
 		switch {
 		case err != nil || x.IsZero() && x.Kind() != reflect.Int && x.Kind() != reflect.Bool:
+		case (x.Kind() == reflect.Slice || x.Kind() == reflect.Map) && x.Len() == 0:
 		case x.Kind() == reflect.Struct && x.Type() != reflect.TypeFor[time.Time]():
 			fmt.Fprintln(w, label)
 			err = printLines(w, x, indent+"  ")
@@ -161,6 +170,8 @@ func printLines(w io.Writer, v reflect.Value, indent string) error {
 				}
 				err = printRows(w, list)
 			}
+		case x.Kind() == reflect.Bool:
+			_, err = fmt.Fprintln(w, label, map[bool]string{true: "yes", false: "no"}[x.Bool()])
 		default:
 			_, err = fmt.Fprintln(w, label, cell(x, 2000))
 		}

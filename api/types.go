@@ -170,7 +170,7 @@ type ConnectionNew struct {
 	ClientID    string `json:"client_id" minLength:"1" maxLength:"200" doc:"The app registration's application (client) id"`
 	Secret      string `json:"client_secret,omitempty" maxLength:"4096" doc:"A client secret's value"`
 	Certificate string `json:"certificate,omitempty" maxLength:"65536" doc:"A certificate with its private key, as PEM"`
-	Cloud       string `json:"cloud,omitempty" maxLength:"200" doc:"global, usgov, dod, china, or one named in the configuration"`
+	Cloud       string `json:"cloud,omitempty" maxLength:"200" doc:"global (when absent), gcc, usgov, dod, china, or own with authority and graph"`
 	Authority   string `json:"authority,omitempty" maxLength:"1000" doc:"Sign-in address of a cloud of one's own"`
 	Graph       string `json:"graph,omitempty" maxLength:"1000" doc:"Graph address of a cloud of one's own"`
 	CA          string `json:"ca,omitempty" maxLength:"65536" doc:"Certificate authority of a cloud of one's own, as PEM"`
@@ -457,13 +457,15 @@ type Event struct {
 	Body   json.RawMessage `json:"body"`                // the event in its outward form
 }
 
-// Group is a mail-enabled group. Outside is null where its members were not asked yet.
+// Group is a mail-enabled group. Its members are asked only where a rule sends mail to it: Outside is null where they were
+// not.
 type Group struct {
 	ID          string    `json:"id"`
 	Name        string    `json:"name"`
 	Mail        string    `json:"mail"`
 	Kind        string    `json:"kind"`
 	Outside     []string  `json:"outside"` // members outside the organisation, by address
+	LedTo       bool      `json:"led_to"`  // a rule sends mail to it
 	MembersSeen time.Time `json:"members_seen,omitzero"`
 	Deleted     time.Time `json:"deleted,omitzero"`
 }

@@ -14,25 +14,50 @@ import (
 )
 
 // valid checks an input against the tags of its fields (minLength, maxLength, minimum, maximum, enum, required), the
-// same that describe it in the OpenAPI document, for every face alike. The problem names the first field that is wrong.
-func valid(in any) error {
+// same that describe it in the OpenAPI document, for every face alike. The problem names every field that is wrong.
+func valid(in any) error { return tocsin.Together(faults(in, plainName)...) }
+
+// faults are all fields of an input that are wrong; named says what to call a field: those that are missing are told in
+// one sentence.
+func faults(in any, named func(bounds) string) []*tocsin.Problem {
 	v := reflect.Indirect(reflect.ValueOf(in))
 	if v.Kind() != reflect.Struct {
 		return nil
 	}
+	var out []*tocsin.Problem
+	var missing []string
 	for _, c := range checksOf(v.Type()) {
-		if p := c.look(v.FieldByIndex(c.index)); p != nil {
-			return p
+		b := c
+		b.name = named(c)
+		switch p := b.look(v.FieldByIndex(c.index)); {
+		case p == nil:
+		case p.Do == give:
+			missing = append(missing, b.name)
+		default:
+			out = append(out, p)
 		}
 	}
-	return nil
+	if len(missing) > 1 {
+		return append([]*tocsin.Problem{invalid("Give them.", "%s are missing.", joined(missing))}, out...)
+	}
+	if len(missing) == 1 {
+		return append([]*tocsin.Problem{invalid(give, "%s is missing.", missing[0])}, out...)
+	}
+	return out
 }
+
+// give is what to do about what is missing.
+const give = "Give it."
+
+// plainName is a field's own name.
+func plainName(b bounds) string { return b.name }
 
 // bounds are what the tags of one field ask for.
 type bounds struct {
 	index          []int
 	name           string
-	minLen, maxLen int // characters; -1 for none
+	path           bool // it stands in the route's path
+	minLen, maxLen int  // characters; -1 for none
 	min, max       float64
 	hasMin, hasMax bool
 	enum           []string
@@ -67,7 +92,7 @@ func findBounds(t reflect.Type, at []int) []bounds {
 }
 
 func boundsOf(f reflect.StructField, index []int) (bounds, bool) {
-	b := bounds{index: index, name: fieldName(f), minLen: -1, maxLen: -1}
+	b := bounds{index: index, name: fieldName(f), path: f.Tag.Get("path") != "" && f.Tag.Get("path") != "tenant", minLen: -1, maxLen: -1}
 	number := func(tag string) (float64, bool) {
 		n, err := strconv.ParseFloat(f.Tag.Get(tag), 64)
 		return n, err == nil
@@ -99,7 +124,7 @@ func fieldName(f reflect.StructField) string {
 	return f.Name
 }
 
-func (b *bounds) look(v reflect.Value) error {
+func (b *bounds) look(v reflect.Value) *tocsin.Problem {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return nil
@@ -127,13 +152,13 @@ func (b *bounds) look(v reflect.Value) error {
 	return nil
 }
 
-func (b *bounds) text(s string) error {
+func (b *bounds) text(s string) *tocsin.Problem {
 	n := utf8.RuneCountInString(s)
 	switch {
 	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
 		return invalid("Send it as UTF-8.", "%s is not a text.", b.name)
 	case n == 0 && (b.minLen > 0 || b.required):
-		return invalid("Give it.", "%s is missing.", b.name)
+		return invalid(give, "%s is missing.", b.name)
 	case n == 0:
 		return nil
 	case n < b.minLen:
@@ -146,10 +171,10 @@ func (b *bounds) text(s string) error {
 	return nil
 }
 
-func (b *bounds) number(n int64) error {
+func (b *bounds) number(n int64) *tocsin.Problem {
 	switch {
 	case b.hasMin && n == 0 && b.min > 0:
-		return invalid("Give it.", "%s is missing.", b.name)
+		return invalid(give, "%s is missing.", b.name)
 	case b.hasMin && float64(n) < b.min:
 		return invalid(fmt.Sprintf("Use %g or more.", b.min), "%s cannot be %d.", b.name, n)
 	case b.hasMax && float64(n) > b.max:

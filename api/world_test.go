@@ -210,6 +210,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into mail_rule (tenant, person, id, name, enabled, body, raw, targets, outside, risk, first_seen, changed, seen) values ($1, $2, $3, '..', $4, $5, '{"id":"raw"}', 1, $4, 72, $6, $6, $6) on conflict do nothing`,
 				[]any{p, ruleOf(tenant), true, text(tb, rule), now}},
 			{`insert into rule_target (tenant, address, person, rule, verb, outside) values ($1, 'drop@evil.example', $2, $3, 'forward', $4) on conflict do nothing`, []any{p, ruleOf(tenant), true}},
+			{`insert into group_address (tenant, address, group_id) values ($1, 'drop@evil.example', 'g') on conflict do nothing`, nil},
 			{`insert into rule_change (tenant, person, rule, at, id, change, before, after) values ($1, $2, $3, $4, 'c1', 'updated', $5, $6) on conflict do nothing`, []any{p, ruleOf(tenant), now, text(tb, before), text(tb, rule)}},
 			{`insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'RULE', 'rule_updated', $4, '{"event_id":"e"}') on conflict do nothing`, []any{"event-" + string(tenant), now, p}},
 			{`delete from finding where tenant = $1`, nil},

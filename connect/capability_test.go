@@ -79,9 +79,10 @@ func TestCheck(t *testing.T) {
 	}{
 		{"no tenant id", New{Tenant: "contoso", Client: id, Secret: "s"}, "is not a tenant id"},
 		{"no client id", New{Tenant: id, Client: "app", Secret: "s"}, "is not an application id"},
-		{"no credential", New{Tenant: id, Client: id}, "exactly one credential"},
-		{"two credentials", New{Tenant: id, Client: id, Secret: "s", Certificate: "c"}, "exactly one credential"},
+		{"no credential", New{Tenant: id, Client: id}, "The credential is missing."},
+		{"two credentials", New{Tenant: id, Client: id, Secret: "s", Certificate: "c"}, "There are two credentials."},
 		{"the secret's id", New{Tenant: id, Client: id, Secret: id}, "a secret's id, not its value"},
+		{"all at once", New{Tenant: "contoso", Client: "app", Cloud: "mars"}, `"contoso" is not a tenant id. Copy the tenant ID from Entra → Overview; it looks like 1b2c3d4e-0000-4000-8000-1234567890ab. "app" is not an application id. Copy the Application (client) ID from the app registration's overview. The credential is missing. Give client_secret, or certificate with its private key, as PEM. No cloud is called "mars".`},
 		{"no such cloud", New{Tenant: id, Client: id, Secret: "s", Cloud: "mars"}, `No cloud is called "mars"`},
 		{"own cloud without TLS", New{Tenant: id, Client: id, Secret: "s", Own: Own{Graph: "http://x", Authority: "https://y"}}, "addresses of Graph"},
 	} {

@@ -143,26 +143,37 @@ func (n *New) check() error {
 	}
 	n.Tenant = strings.ToLower(strings.TrimSpace(n.Tenant))
 	n.Client = strings.TrimSpace(n.Client)
-	switch _, err := uuid.Parse(n.Tenant); {
-	case err != nil:
-		return tocsin.Problemf(tocsin.Invalid, "Copy the tenant ID from Entra → Overview; it looks like 1b2c3d4e-0000-4000-8000-1234567890ab.", "%q is not a tenant id.", n.Tenant)
+	return tocsin.Together(n.Faults()...)
+}
+
+// Faults are all that cannot be right about n, whatever Microsoft would say to it.
+func (n New) Faults() (all []*tocsin.Problem) {
+	bad := func(do, what string, args ...any) {
+		all = append(all, tocsin.Problemf(tocsin.Invalid, do, what, args...))
 	}
-	if _, err := uuid.Parse(n.Client); err != nil {
-		return tocsin.Problemf(tocsin.Invalid, "Copy the Application (client) ID from the app registration's overview.", "%q is not an application id.", n.Client)
+	if _, err := uuid.Parse(strings.TrimSpace(n.Tenant)); err != nil {
+		bad("Copy the tenant ID from Entra → Overview; it looks like 1b2c3d4e-0000-4000-8000-1234567890ab.", "%q is not a tenant id.", n.Tenant)
 	}
-	if (n.Secret == "") == (n.Certificate == "") {
-		return tocsin.Problemf(tocsin.Invalid, "Give either a client secret's value or a certificate with its private key.", "A connection needs exactly one credential.")
+	if _, err := uuid.Parse(strings.TrimSpace(n.Client)); err != nil {
+		bad("Copy the Application (client) ID from the app registration's overview.", "%q is not an application id.", n.Client)
+	}
+	switch {
+	case n.Secret == "" && n.Certificate == "":
+		bad("Give client_secret, or certificate with its private key, as PEM.", "The credential is missing.")
+	case n.Secret != "" && n.Certificate != "":
+		bad("Give one of client_secret and certificate.", "There are two credentials.")
 	}
 	if _, err := uuid.Parse(n.Secret); err == nil {
-		return tocsin.Problemf(tocsin.Invalid, "Copy the column Value of the client secret, not the Secret ID; it is shown only once, so make a new secret if it is gone.", "That is a secret's id, not its value.")
+		bad("Copy the column Value of the client secret, not the Secret ID; it is shown only once, so make a new secret if it is gone.", "That is a secret's id, not its value.")
 	}
-	if _, ok := clouds[n.Cloud]; !ok && n.Cloud != "own" {
-		return tocsin.Problemf(tocsin.Invalid, "Use global, gcc, usgov, dod or china, or give the addresses of a cloud of your own.", "No cloud is called %q.", n.Cloud)
+	_, known := clouds[n.Cloud]
+	switch addresses := addressed(n.Own.Graph) && addressed(n.Own.Authority); {
+	case !known && n.Cloud != "" && n.Cloud != "own":
+		bad("Use global, gcc, usgov, dod or china, or give the addresses of a cloud of your own.", "No cloud is called %q.", n.Cloud)
+	case !addresses && (n.Cloud == "own" || n.Own.Graph != "" || n.Own.Authority != ""):
+		bad("Give both, authority and graph, as https:// addresses.", "A cloud of one's own needs the addresses of Graph and of its sign-in.")
 	}
-	if n.Cloud == "own" && (!addressed(n.Own.Graph) || !addressed(n.Own.Authority)) {
-		return tocsin.Problemf(tocsin.Invalid, "Give both as https:// addresses.", "A cloud of one's own needs the addresses of Graph and of its sign-in.")
-	}
-	return nil
+	return all
 }
 
 // addressed says whether s is an https address, without a query or a user.

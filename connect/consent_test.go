@@ -430,7 +430,10 @@ func TestOwnCloudInside(t *testing.T) {
 		}
 		defer run.Close()
 		n := b.good()
-		n.Own = Own{Authority: run.Authority, Graph: run.Graph, CA: run.CA}
+		n.Own = Own{Authority: run.Authority, Graph: run.Graph}
+		_, err = b.s.Create(b.Context(), "amy@x.example", n)
+		b.problem("without its authority", err, tocsin.Invalid, "certified by an authority that this machine does not know", "--ca @FILE")
+		n.Own.CA = run.CA
 		c := b.create(n)
 		// It was allowed when it was entered, and is not any more: the dialling refuses.
 		b.s.Allow = nil

@@ -380,7 +380,7 @@ func asProblem(err error) *tocsin.Problem {
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return &tocsin.Problem{Code: tocsin.Invalid, What: "The server at that address is certified by an authority that this machine does not know.",
-			Do: "Give that authority's certificate with the connection (ca), if the cloud is your own; else a proxy stands between.", Err: err}
+			Do: "Give that authority's certificate with the connection (ca; --ca @FILE on the command line), if the cloud is your own; else a proxy stands between.", Err: err}
 	}
 	code, do := tocsin.Unavailable, "Try again; if it stays, look at the network between Tocsin and Microsoft."
 	if _, ok := errors.AsType[*graph.Denied](err); ok {

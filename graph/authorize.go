@@ -138,7 +138,7 @@ func (c *Client) signInCall(ctx context.Context, method, address string, form ur
 		if ctx.Err() != nil {
 			return &Unavailable{What: "the sign-in service does not answer in time"}
 		}
-		return &Unavailable{What: c.signInSilence(err)}
+		return &Unavailable{What: c.signInSilence(err), Err: uncertified(err)}
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, signInBody))

@@ -235,6 +235,7 @@ func (c *Client) silence(call Call, id string, err error) error {
 	return &passes{Unavailable: &Unavailable{
 		Where: Where{Call: call.Name, ClientRequestID: id},
 		What:  "Microsoft Graph cannot be reached: " + c.reason(err),
+		Err:   uncertified(err),
 	}}
 }
 

@@ -130,9 +130,13 @@ type Unavailable struct {
 	Where
 	What string
 	Code string
+	Err  error // the fault of the server's certificate, where that is it; its text stands in What
 }
 
 func (e *Unavailable) Error() string { return e.at() + e.What }
+
+// Unwrap gives the cause.
+func (e *Unavailable) Unwrap() error { return e.Err }
 
 // Failed says that Graph refused a call as it was made.
 type Failed struct {

@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -124,7 +125,7 @@ func (c *Client) signInFault(ctx context.Context, err error, wire *signInWire) e
 	}
 	call, ok := errors.AsType[msal.CallErr](err)
 	if !ok {
-		return &Unavailable{What: c.signInSilence(err)}
+		return &Unavailable{What: c.signInSilence(err), Err: uncertified(err)}
 	}
 	body, _ := io.ReadAll(call.Resp.Body) // a buffer of MSAL's
 	code, kind := signInCode(body)
@@ -150,6 +151,15 @@ func (c *Client) signInSilence(err error) string {
 		return "the sign-in address speaks for another authority than the one configured"
 	}
 	return "the answer of the sign-in service cannot be used"
+}
+
+// uncertified is the fault of a server's certificate in err, nil where it has none: the one part of MSAL's error that quotes
+// no answer, and on which somebody can act.
+func uncertified(err error) error {
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return e
+	}
+	return nil
 }
 
 const tolerated = 5 * time.Minute // of difference between two clocks

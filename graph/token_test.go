@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -253,6 +254,19 @@ func TestTheSignInCannotBeReached(t *testing.T) {
 	e := as[*Unavailable](t, c.SignIn(ctxFor(t)))
 	if !strings.Contains(e.What, "sign-in service cannot be reached") {
 		t.Errorf("got %v", e)
+	}
+}
+
+// TestUnknownAuthority: who asks sees that it was the server's certificate, for the sign-in and for Graph.
+func TestUnknownAuthority(t *testing.T) {
+	plain := func(c *Config) { c.HTTP = &http.Client{}; c.Tries = 1 }
+	in, _ := entra(t, nil, plain)
+	asked, _ := serve(t, func(http.ResponseWriter, *http.Request) {}, plain)
+	for what, err := range map[string]error{"the sign-in": in.SignIn(ctxFor(t)), "Graph": asked.Get(ctxFor(t), "users.get", P{"user": "u1"}, nil)} {
+		as[*Unavailable](t, err)
+		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
 

@@ -2,8 +2,10 @@ package offline
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,13 +157,27 @@ func TestNothingJudged(t *testing.T) {
 		if !errors.As(err, &p) || !strings.Contains(p.What, name) || !strings.Contains(p.What, "was judged") {
 			t.Errorf("%s: error %v", name, err)
 		}
-		if !strings.Contains(notes, "nothing could be judged") || strings.Contains(notes, "Found      nothing.") {
+		if strings.Count(notes, "\n") > 1 || strings.Contains(notes, "Found") {
 			t.Errorf("%s: notes\n%s", name, notes)
 		}
 	}
 	_, notes, err := run(t, "testdata/unified.json", write(t, "apps.csv", []byte("a,b\n1,2\n")))
-	if err == nil || !strings.Contains(notes, "apps.csv: nothing in it was judged") || !strings.Contains(notes, "Found      3 critical") {
+	if err == nil || !strings.Contains(err.Error(), "apps.csv was judged: there is no record of a known form") || !strings.Contains(notes, "Found      3 critical") {
 		t.Errorf("one of two files: %v\n%s", err, notes)
+	}
+	// What was told of a file as it was met is its cause, and no other.
+	var gz bytes.Buffer
+	z := gzip.NewWriter(&gz)
+	fmt.Fprint(z, strings.Repeat(`{"a":1}`+"\n", 9), strings.Repeat("{\"b\":\"\u00e4x\"}\n", 5000))
+	z.Close()
+	for name, log := range map[string][]byte{"empty.csv": nil, "cut.gz": gz.Bytes()[:gz.Len()-20]} {
+		_, notes, err := run(t, write(t, name, log))
+		if err == nil || strings.Contains(err.Error(), "known form") || strings.Count(notes, "\n") != 2 {
+			t.Errorf("%s: %v\n%s", name, err, notes)
+		}
+	}
+	if _, _, err := run(t, write(t, "head.gz", gz.Bytes()[:6])); err == nil || !strings.Contains(err.Error(), "was cut off") {
+		t.Errorf("cut within its head: %v", err)
 	}
 	if _, _, err := run(t, write(t, "part.jsonl", []byte(`{"a":1}`+"\n"+`{"Id":"1","Operation":"FileAccessed","Workload":"SharePoint","CreationTime":"2026-03-02T02:03:00"}`+"\n"))); err != nil {
 		t.Errorf("partly unknown: %v", err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -97,17 +98,26 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 // maxShown is how many broken pieces are told one by one.
 const maxShown = 100
 
-// unjudgedProblem names the files that a clean result says nothing of.
+// unjudgedProblem names the files that a clean result says nothing of: those with a fault that was told as it was met, and
+// those in which all could be read and nothing was known.
 func unjudgedProblem(s Summary) error {
-	if len(s.Unjudged) == 0 {
-		return nil
+	var faulty, foreign []string
+	for _, file := range s.Unjudged {
+		if slices.ContainsFunc(s.First, func(b Broken) bool { return b.File == file }) {
+			faulty = append(faulty, clean(fileName(file)))
+		} else {
+			foreign = append(foreign, clean(fileName(file)))
+		}
 	}
-	names := make([]string, len(s.Unjudged))
-	for i, file := range s.Unjudged {
-		names[i] = clean(fileName(file))
+	var all []*tocsin.Problem
+	if len(faulty) > 0 {
+		all = append(all, tocsin.Problemf(tocsin.Invalid, "Mend what is named above, or export it anew.", "Nothing in %s was judged.", strings.Join(faulty, ", ")))
 	}
-	return tocsin.Problemf(tocsin.Invalid, "See that it is an export of the logs that \"tocsin analyze --help\" names.",
-		"Nothing in %s was judged: there is no record of a known form in it.", strings.Join(names, ", "))
+	if len(foreign) > 0 {
+		all = append(all, tocsin.Problemf(tocsin.Invalid, "See that it is an export of the logs that tocsin analyze --help names.",
+			"Nothing in %s was judged: there is no record of a known form in it.", strings.Join(foreign, ", ")))
+	}
+	return tocsin.Together(all...)
 }
 
 // domainName is a domain with a dot, in any script.

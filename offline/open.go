@@ -69,6 +69,9 @@ func (s *source) decode(name string, raw io.Reader) error {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(b)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return errors.Join(tocsin.Problemf(tocsin.Invalid, "Copy it again, whole.", "%s was cut off (gzip).", name), s.Close())
+		}
 		if err != nil {
 			return errors.Join(tocsin.Problemf(tocsin.Invalid, "Compress it again, or give it uncompressed.", "%s begins like gzip and is none.", name), s.Close())
 		}

@@ -144,6 +144,9 @@ func wrap(s string, width int) []string {
 func WriteSummary(w io.Writer, s Summary) error {
 	p := &printer{w: w}
 	p.line("Read       %s in %s, %s.", number(s.Records, "record"), number(s.Files, "file"), megabytes(s.Bytes))
+	if s.Records == 0 {
+		return p.err // there is nothing to say of them; what ends the command says why
+	}
 	for _, shape := range mostFirst(s.Shapes) {
 		p.line("           %10d  %s", s.Shapes[shape], shape)
 	}
@@ -170,13 +173,6 @@ func WriteSummary(w io.Writer, s Summary) error {
 	}
 	if s.Broken > 0 {
 		p.line("Broken     %s that could not be read.", number(s.Broken, "piece"))
-	}
-	for _, file := range s.Unjudged {
-		p.line("Unjudged   %s: nothing in it was judged, for no record in it is of a known form.", clean(fileName(file)))
-	}
-	if s.Records == 0 {
-		p.line("Found      nothing could be judged.")
-		return p.err
 	}
 	p.line("Found      %s.", foundLine(s.Findings))
 	return p.err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"net"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,12 @@ func simulate() *cobra.Command {
 		Use: "sim", Short: "Run only the simulated Microsoft 365", Args: cobra.NoArgs,
 		Long: "Run only the simulated Microsoft 365, over TLS with a certificate authority of its own. Prints one line of JSON when it serves; save it as sim.json for `tocsin connections create --from sim.json`.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if conf.Users < 1 {
+				return tocsin.Problemf(tocsin.Invalid, "Give --users 200, or leave it away.", "A tenant has at least one person: --users cannot be %d.", conf.Users)
+			}
+			if conf.Rate < 0 {
+				return tocsin.Problemf(tocsin.Invalid, "Give --rate 2, or leave it away.", "There cannot be fewer than no events: --rate cannot be %g.", conf.Rate)
+			}
 			var err error
 			if conf.Stories, err = readStories(stories); err != nil {
 				return err
@@ -30,6 +38,9 @@ func simulate() *cobra.Command {
 			}
 			defer s.Close()
 			running, err := s.Serve(cmd.Context(), listen, control)
+			if listening, ok := errors.AsType[*net.OpError](err); ok {
+				return tocsin.Problemf(tocsin.Invalid, "Give --listen and --control addresses that are free, such as 127.0.0.1:0.", "The simulator cannot listen: %v.", listening.Err)
+			}
 			if err != nil {
 				return err
 			}
