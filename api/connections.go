@@ -64,7 +64,7 @@ func connectionsOf(ctx context.Context, t *store.Tenant, id string, now time.Tim
 		r.Sources, r.Capabilities = sources, []Capability{}
 		for _, c := range capabilities {
 			if c.Connection == r.ID {
-				r.Capabilities = append(r.Capabilities, c)
+				r.Capabilities = append(r.Capabilities, c.under(r.State, r.Because, r.Mend))
 			}
 		}
 		out[i] = r.Connection

@@ -208,7 +208,7 @@ func (c *Coverage) judge(o *Overview) {
 	for _, n := range o.Connections {
 		say(n.State != "on", "The connection "+n.Name+" is "+n.State+".")
 		for _, k := range n.Capabilities {
-			say(k.State != "works" && !had(o.Connections, k.Name), k.Title+" are "+k.State+": "+k.Because)
+			say(n.State == "on" && k.State != "works" && !had(o.Connections, k.Name), k.Title+" are "+k.State+": "+k.Because)
 		}
 	}
 	for _, s := range o.Sources {

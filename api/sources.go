@@ -89,7 +89,7 @@ func freshness(s Source, now time.Time) string {
 // ListCapabilities lists what a tenant's connections allow.
 func (s *Service) ListCapabilities(ctx context.Context, in ListIn) (Page[Capability], error) {
 	return view(ctx, s, "capabilities list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Capability], error) {
-		return slice("capabilities", in.Paging, func() ([]Capability, error) { return capabilitiesOf(ctx, t) }, func(c Capability) string { return c.Connection + "\n" + c.Name })
+		return slice("capabilities", in.Paging, func() ([]Capability, error) { return capabilitiesUnder(ctx, t) }, func(c Capability) string { return c.Connection + "\n" + c.Name })
 	})
 }
 
@@ -101,6 +101,36 @@ func titleOf(name string) string {
 		}
 	}
 	return name
+}
+
+// capabilitiesUnder are the capabilities as they stand with their connections.
+func capabilitiesUnder(ctx context.Context, t *store.Tenant) ([]Capability, error) {
+	list, err := capabilitiesOf(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	type row struct{ id, state, because, mend string }
+	rows, err := find(ctx, t, (&query{}).add("select id, state, because, mend from connection where tenant = $1"),
+		func(r *row) []any { return []any{&r.id, &r.state, &r.because, &r.mend} })
+	for i, c := range list {
+		for _, r := range rows {
+			if r.id == c.Connection {
+				list[i] = c.under(r.state, r.because, r.mend)
+			}
+		}
+	}
+	return list, err
+}
+
+// under is a capability as it stands with a connection in a state: of one that is not on, nothing works, for its reason.
+func (c Capability) under(state, because, mend string) Capability {
+	switch state {
+	case connect.Broken:
+		c.State, c.Because, c.Mend = "off", because, mend
+	case connect.Paused:
+		c.State, c.Because, c.Mend = "off", "The connection is paused: nothing is asked of Graph.", "Resume it."
+	}
+	return c
 }
 
 func capabilitiesOf(ctx context.Context, t *store.Tenant) ([]Capability, error) {

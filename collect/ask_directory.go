@@ -46,10 +46,13 @@ func (c *Collector) askDomains(ctx context.Context) error {
 		return tocsin.Problemf(tocsin.Unavailable, "Nothing to do: it is asked again by itself, and what was known stays.", "Microsoft Graph named no verified domain of the tenant.")
 	}
 	it, err := c.item(kindDomains, "", seen)
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.append(ctx, []journal.Item{it})
 	}
-	return c.append(ctx, []journal.Item{it})
+	if err == nil && denied != nil {
+		err = &partly{[]error{denied}}
+	}
+	return err
 }
 
 // askUsers reads the people by delta. Where the token has expired, or there is none, the round is whole, and who is no

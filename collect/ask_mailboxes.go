@@ -412,7 +412,11 @@ func refusedAlone(results []graph.Result) bool {
 
 // askRules reads every mailbox's inbox rules, and the folders that they move mail to.
 func (c *Collector) askRules(ctx context.Context) error {
-	return c.poll(ctx, asked{source: "rules", column: "rules_seen", kind: kindRules, ask: c.rulesOf})
+	c.noFolders.began()
+	if err := c.poll(ctx, asked{source: "rules", column: "rules_seen", kind: kindRules, ask: c.rulesOf}); err != nil {
+		return err
+	}
+	return c.noFolders.ended()
 }
 
 func (c *Collector) rulesOf(ctx context.Context, owners []owner) ([]any, error) {

@@ -82,6 +82,9 @@ func (c *Collector) feed(ctx context.Context, content string, enabled bool) erro
 	}
 	if !enabled {
 		if at.started > 0 && now.Sub(tocsin.FromMillis(at.started)) < feedStart {
+			if why, ok := c.unstarted.Load(content); ok {
+				return why.(error)
+			}
 			return tocsin.Problemf(tocsin.Unavailable, "Nothing to do: it is tried again by itself, a quarter of an hour after the last time, as Microsoft asks.",
 				"Microsoft does not deliver %s yet.", content)
 		}
@@ -89,9 +92,11 @@ func (c *Collector) feed(ctx context.Context, content string, enabled bool) erro
 			return err
 		}
 		if err := c.Graph.Subscribe(ctx, content); err != nil {
+			c.unstarted.Store(content, err)
 			return err
 		}
 	}
+	c.unstarted.Delete(content)
 	from, deep, err := c.feedFrom(ctx, content, at, now)
 	if err != nil {
 		return err

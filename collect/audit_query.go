@@ -21,10 +21,17 @@ type search struct {
 // and puts what they found through the same way as the feed's records. What was cut short goes on where it stood; records that
 // are read twice change nothing.
 func (c *Collector) askQueries(ctx context.Context) error {
-	for {
+	for round, refused := 0, []error(nil); ; round++ {
 		list, err := c.searches(ctx)
-		if err != nil || len(list) == 0 {
+		switch {
+		case err != nil:
 			return err
+		case len(list) == 0 && round == 0:
+			return errNothing
+		case len(list) == 0 && refused != nil:
+			return &partly{refused}
+		case len(list) == 0:
+			return nil
 		}
 		waiting := false
 		for i := range list {
@@ -38,6 +45,9 @@ func (c *Collector) askQueries(ctx context.Context) error {
 			}
 			if passing(err) {
 				return err // the round is asked again, and the search with it
+			}
+			if _, ok := errors.AsType[*graph.Denied](err); ok {
+				refused = append(refused, err)
 			}
 			p := Explain(err)
 			if err := c.searched(ctx, list[i].id, `state = 'failed', because = $3, mend = $4, ended = $5`, p.What, p.Do, tocsin.Millis(c.Store.Clock().Now())); err != nil {

@@ -20,12 +20,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 	"tocsin.dev/store"
@@ -78,12 +79,21 @@ type Collector struct {
 	Log     *slog.Logger
 	// Without are names of sources that are not asked, since their product is switched off.
 	Without []string
-	// Refused is told, after the source's row says it too, how a round ended: with what Graph or the sign-in answered, or
-	// with nil when it went well, for the first time or after one that did not.
-	Refused func(context.Context, error) error
+	// Heard is told, after the source's row says it too, how each round ended: what Graph or the sign-in refused, also where
+	// the round went on without it.
+	Heard func(context.Context, connect.Heard) error
 
-	noFolders atomic.Int64 // until when folders are not asked for, since that is not granted: Unix milliseconds
+	noFolders folderRefusal
+	unstarted sync.Map // what came of starting to have a part of the audit log delivered, by part: error
 }
+
+// partly is a round that went on without something that was refused.
+type partly struct{ refused []error }
+
+func (p *partly) Error() string { return errors.Join(p.refused...).Error() }
+
+// errNothing says of a round that nothing was asked, so that it tells nothing.
+var errNothing = errors.New("nothing was asked")
 
 // source is one thing that is asked again and again.
 type source struct {
@@ -229,6 +239,16 @@ func (c *Collector) round(ctx context.Context, s source) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	heard := connect.Heard{By: s.name, News: before.Succeeded <= before.Failed}
+	if p, ok := failed.(*partly); ok {
+		heard.Errs, failed = p.refused, nil
+	} else if failed != nil && failed != errNothing {
+		heard.Errs = []error{failed}
+	}
+	untold := failed == errNothing
+	if untold {
+		failed = nil
+	}
 	if errors.Is(failed, graph.ErrPaused) { // nobody's fault; whoever paused it ends this run
 		return c.Store.Clock().Sleep(ctx, time.Second)
 	}
@@ -240,10 +260,10 @@ func (c *Collector) round(ctx context.Context, s source) error {
 	if err := c.ended(ctx, s.name, began, failed, next); err != nil {
 		return err
 	}
-	if c.Refused == nil || failed == nil && before.Succeeded > before.Failed {
+	if c.Heard == nil || untold {
 		return nil
 	}
-	return c.Refused(ctx, failed)
+	return c.Heard(ctx, heard)
 }
 
 // retryAfter is how long to leave a source alone after it failed: what Graph asked for, else half a minute, at most the

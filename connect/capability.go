@@ -62,7 +62,7 @@ const (
 
 // Capabilities is all that a connection may make possible, in the order pages show it.
 var Capabilities = []Capability{
-	{Name: "directory", Title: "People and groups", Product: Entra, Tier: Read, Needs: []string{"users.delta"}, Helps: []string{"groups.delta", "groups.transitiveMembers", "contacts.delta"},
+	{Name: "directory", Title: "People and groups", Product: Entra, Tier: Read, Needs: []string{"users.delta", "users.get"}, Helps: []string{"groups.delta", "groups.transitiveMembers", "contacts.delta"},
 		Lost: "groups, their members and contacts cannot be looked into, so a rule that forwards to a group with an outside member or to a contact is not seen",
 		Cost: "Nobody's mailbox can be found, so nothing else works."},
 	{Name: "domains", Title: "Accepted domains", Product: Entra, Tier: Read, Needs: []string{"organization.list"}, Helps: []string{"domains.list"},
@@ -81,9 +81,9 @@ var Capabilities = []Capability{
 	{Name: "mailbox-settings", Title: "Mailbox settings and purpose", Product: Outlook, Tier: Read, Needs: []string{"mailboxSettings.get"},
 		Cost: "Shared mailboxes, automatic replies and time zones are not known."},
 	{Name: "mailbox-forwarding", Title: "Mailbox forwarding, Full Access, Send As, transport rules", Product: Outlook, Tier: Read, Optional: true,
-		Needs: []string{"activity.content.list"},
+		Needs: []string{"activity.content.list", "activity.content.get", "activity.subscriptions.list", "activity.subscriptions.start"},
 		Cost:  "Changes of forwarding set on mailboxes, of delegation and of transport rules are not seen here; `tocsin analyze` finds them in an exported audit log."},
-	{Name: "audit-search", Title: "Searching the audit log", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"auditQueries.create", "auditQueries.records"},
+	{Name: "audit-search", Title: "Searching the audit log", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"auditQueries.create", "auditQueries.get", "auditQueries.records"},
 		Cost: "What is older than the seven days of the feed is not seen here; `tocsin analyze` finds it in an exported audit log."},
 	{Name: "mailbox-rights", Title: "State of forwarding, Full Access and Send As", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"exchange.command"},
 		Cost: "How mailboxes stood before the audit log was read is not known."},

@@ -281,6 +281,9 @@ func (n New) keepMore(ctx context.Context, t *store.Tenant, id string) error {
 	if _, err := t.Exec(ctx, `update source set due = 0, failed = 0, because = '', mend = '' where tenant = $1 and failed > succeeded`); err != nil {
 		return err
 	}
+	if _, err := t.Exec(ctx, `delete from refusal where tenant = $1 and connection = $2`, id); err != nil {
+		return err
+	}
 	if n.Consent == nil {
 		return nil
 	}

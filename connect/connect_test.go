@@ -537,14 +537,15 @@ func TestTestMends(t *testing.T) {
 		}
 		exec(`insert into source (tenant, name, started, succeeded, failed, because, due) values ($1, 'rules', 5, 4, 6, 'The permission MailboxSettings.Read is not granted.', 99999999999999)`)
 		exec(`insert into source (tenant, name, started, succeeded, due) values ($1, 'users', 5, 6, 99999999999999)`)
-		if err := b.s.Refused(b.Context(), c, &graph.Denied{Permissions: []string{"MailboxSettings.Read"}}); err != nil {
+		denied := &graph.Denied{Where: graph.Where{Call: "messageRules.list"}, Permissions: []string{"MailboxSettings.Read"}}
+		if err := b.s.Heard(b.Context(), c, Heard{By: "rules", Errs: []error{denied}}); err != nil {
 			b.Fatal(err)
 		}
 		if v := b.verdicts(c); v["mailbox-rules"] != Off || v["mailbox-settings"] != Works {
 			b.Errorf("what Graph refuses: %v", v)
 		}
 		exec(`update source set succeeded = 7, because = '' where tenant = $1 and name = 'rules'`)
-		if err := b.s.Refused(b.Context(), c, nil); err != nil {
+		if err := b.s.Heard(b.Context(), c, Heard{By: "rules"}); err != nil {
 			b.Fatal(err)
 		}
 		if v := b.verdicts(c); v["mailbox-rules"] != Works {

@@ -346,6 +346,9 @@ func (s *Connections) SourcesOff(ctx context.Context, c Connection) (out []strin
 		return nil, err
 	}
 	for source, call := range sources {
+		if source == askedBySearch {
+			continue // somebody asks for it
+		}
 		for _, k := range Capabilities {
 			if contains(on, k.Product) {
 				continue

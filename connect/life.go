@@ -231,6 +231,7 @@ func (s *Connections) finish(ctx context.Context, c Connection) error {
 	err = s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		for _, q := range []string{
 			`delete from capability where tenant = $1 and connection = $2`,
+			`delete from refusal where tenant = $1 and connection = $2`,
 			`delete from app_grant where tenant = $1 and connection = $2`,
 			`update connection set state = 'closed', closing = '', sealed = '', looked = 0, looked_because = '', excess = '[]', expires = 0, expires_by = '', expires_told = '',
 				because = 'It was disconnected; what it read stays.', mend = 'Open it again with a new credential.', version = version + 1 where tenant = $1 and id = $2 and state = 'closing'`,
@@ -261,7 +262,7 @@ func (s *Connections) Delete(ctx context.Context, actor string, tenant tocsin.Te
 		}
 	}
 	err = s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
-		for _, table := range []string{"capability", "app_grant", "app_grant_change"} {
+		for _, table := range []string{"capability", "refusal", "app_grant", "app_grant_change"} {
 			if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1 and connection = $2`, id); err != nil {
 				return err
 			}

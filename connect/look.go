@@ -39,42 +39,74 @@ func (s *Connections) Look(ctx context.Context, c Connection) error {
 	if err != nil {
 		return err
 	}
-	var now seen
-	now.grants, err = s.lookGrants(ctx, c, gc)
-	if because, ok := unreadable(err); ok {
-		return errors.Join(s.unseen(ctx, c, because), s.lookLicences(ctx, c, gc))
+	met, err := s.look(ctx, c, gc)
+	if errors.Is(err, graph.ErrPaused) || ctx.Err() != nil {
+		return errors.Join(asProblem(err), ctx.Err())
+	}
+	if _, ok := errors.AsType[*graph.Revoked](err); ok { // said of the connection
+		return asProblem(err)
+	}
+	if err != nil && graph.CallOf(err) != "" {
+		met = append(met, err)
+	}
+	if _, note := s.keepRefusals(ctx, c, askedByLook, refusals(met)); note != nil {
+		return errors.Join(note, err)
 	}
 	if err != nil {
 		return asProblem(err)
 	}
-	if now.expires, err = s.lookEnd(ctx, c, gc); err != nil {
-		if _, ok := unreadable(err); !ok {
-			return asProblem(err)
-		}
-	}
-	changed, err := s.saw(ctx, c, now)
-	if err != nil {
-		return err
-	}
-	if err := s.lookLicences(ctx, c, gc); err != nil {
-		return err
-	}
-	if changed { // the token in use may be of before
-		if err := gc.SignIn(ctx); err != nil {
-			return asProblem(err)
-		}
-	}
 	return nil
 }
 
-// LookAndJudge looks, and judges the capabilities by what is seen.
-func (s *Connections) LookAndJudge(ctx context.Context, c Connection) error {
-	if err := s.Look(ctx, c); err != nil {
-		return err
+// look is a look, which goes on without what it is refused: met is that. The error is what ended it.
+func (s *Connections) look(ctx context.Context, c Connection, gc *graph.Client) (met []error, err error) {
+	var now seen
+	now.grants, err = s.lookGrants(ctx, c, gc)
+	because, refused := unreadable(err)
+	if err != nil && !refused {
+		return nil, err
 	}
+	changed := false
+	if refused {
+		met = append(met, err)
+		if err := s.unseen(ctx, c, because); err != nil {
+			return met, err
+		}
+	} else {
+		if now.expires, err = s.lookEnd(ctx, c, gc); err != nil {
+			if _, ok := errors.AsType[*graph.Denied](err); ok {
+				met = append(met, err)
+			} else if _, ok := unreadable(err); !ok { // it is another tenant's registration, say
+				return met, err
+			}
+		}
+		if changed, err = s.saw(ctx, c, now); err != nil {
+			return met, err
+		}
+	}
+	denied, err := s.lookLicences(ctx, c, gc)
+	if denied != nil {
+		met = append(met, denied)
+	}
+	if err != nil || !changed {
+		return met, err
+	}
+	// What was refused may be granted now, and the token in use may be of before.
+	if err := s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return forgetAsked(ctx, t, c.ID) }); err != nil {
+		return met, err
+	}
+	return met, gc.SignIn(ctx)
+}
+
+// LookAndJudge looks, and judges the capabilities by what is seen, and by what could not be.
+func (s *Connections) LookAndJudge(ctx context.Context, c Connection) error {
+	looked := s.Look(ctx, c)
 	gc, err := s.Client(ctx, c)
 	if err == nil {
 		_, err = s.capabilities(ctx, c, gc)
+	}
+	if looked != nil {
+		return looked
 	}
 	return err
 }
@@ -151,14 +183,14 @@ func (n namer) name(ctx context.Context, a graph.AppRoleAssignment) (string, err
 }
 
 // lookLicences reads the service plans of the tenant's licences.
-func (s *Connections) lookLicences(ctx context.Context, c Connection, gc *graph.Client) error {
+func (s *Connections) lookLicences(ctx context.Context, c Connection, gc *graph.Client) (denied, err error) {
 	plans := map[string]bool{}
 	for sku, err := range graph.Pages[graph.SubscribedSku](ctx, gc, "subscribedSkus.list", nil) {
 		if _, ok := unreadable(err); ok {
-			return nil // the capability says so
+			return err, nil
 		}
 		if err != nil {
-			return asProblem(err)
+			return nil, err
 		}
 		if sku.CapabilityStatus != "Enabled" && sku.CapabilityStatus != "Warning" {
 			continue
@@ -170,7 +202,7 @@ func (s *Connections) lookLicences(ctx context.Context, c Connection, gc *graph.
 		}
 	}
 	now := tocsin.Millis(s.Store.Clock().Now())
-	return s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+	return nil, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		if _, err := t.Exec(ctx, `delete from licence where tenant = $1`); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package connect
 
 import (
 	"context"
-	"slices"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -64,30 +63,4 @@ func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capabilit
 		}
 	}
 	return Connection{}, nil, lack
-}
-
-// Denied notes that Microsoft refused a call to act, whatever was granted: the capabilities that need it are off until the
-// connection is tested, which looks again.
-func (s *Connections) Denied(ctx context.Context, c Connection, refusal *graph.Denied) error {
-	if refusal.OutOfScope {
-		return nil // one mailbox's own
-	}
-	return s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		changed := int64(0)
-		for _, k := range Capabilities {
-			if k.Tier != Respond || !slices.Contains(k.Needs, refusal.Call) {
-				continue
-			}
-			n, err := t.Exec(ctx, `update capability set state = 'off', because = $4, mend = $5, checked = $6 where tenant = $1 and connection = $2 and name = $3 and state <> 'off'`,
-				c.ID, k.Name, "Microsoft refused it, though it seemed granted. "+k.Cost, grant(refusal.Permissions[:min(1, len(refusal.Permissions))]), s.Store.Clock().Now())
-			if err != nil {
-				return err
-			}
-			changed += n
-		}
-		if changed == 0 {
-			return nil
-		}
-		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID})
-	})
 }

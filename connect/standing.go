@@ -15,13 +15,14 @@ import (
 
 // Standing is what is known of what a connection may do.
 type Standing struct {
-	Granted  []string          // the permissions that its tokens carry
-	Pending  []string          // those that the tenant granted and its tokens do not carry yet
-	Refused  map[string]string // what was refused in practice, by call, and why: outweighs what is granted
-	Mends    map[string]string // what to do about a refusal, by call, where that is not to grant a permission
-	Answered map[string]bool   // calls that were answered though no permission for them is granted in Entra: a role in Exchange
-	Kept     int               // mailboxes that the tenant keeps from the app
-	Plans    []string          // service plans of the tenant's licences; nil where they are not known
+	Granted  []string           // the permissions that its tokens carry
+	Pending  []string           // those that the tenant granted and its tokens do not carry yet
+	Refused  map[string]string  // what was refused in practice, by call, and why: outweighs what is granted
+	Mends    map[string]string  // what to do about a refusal, by call, where that is not to grant a permission
+	Passing  map[string]Passing // what did not come and will be asked again by itself, by call
+	Answered map[string]bool    // calls that were answered though no permission for them is granted in Entra: a role in Exchange
+	Kept     int                // mailboxes that the tenant keeps from the app
+	Plans    []string           // service plans of the tenant's licences; nil where they are not known
 }
 
 // mailboxes says whether a call is made of each mailbox, so that the tenant can keep some from the app.
@@ -34,6 +35,12 @@ func (s Standing) Judge() []Verdict {
 		out = append(out, s.judge(c))
 	}
 	return out
+}
+
+// Passing is what Microsoft did not give and is asked for again by itself.
+type Passing struct {
+	Because, Mend string
+	Never         bool // nothing of it was ever read
 }
 
 // Judge says how each capability stands under the granted permissions (the roles in an app-only token). A refusal that
@@ -50,11 +57,6 @@ func (s Standing) judge(c Capability) Verdict {
 	}
 	if l := s.lacking(c.Needs); l.any() {
 		v.State, v.Because, v.Mend = Off, l.why+" "+c.Cost, l.mend()
-		for _, call := range c.Needs {
-			if s.Refused[call] != "" && s.Mends[call] != "" {
-				v.Mend = s.Mends[call]
-			}
-		}
 		return v
 	}
 	if !s.licensed(c) {
@@ -63,6 +65,17 @@ func (s Standing) judge(c Capability) Verdict {
 	}
 	if l := s.lacking(c.Helps); l.any() {
 		v.State, v.Because, v.Mend = Degraded, strings.TrimSuffix(l.why, ".")+": "+c.Lost+".", l.mend()
+		return v
+	}
+	for i, call := range slices.Concat(c.Needs, c.Helps) {
+		p, ok := s.Passing[call]
+		if !ok {
+			continue
+		}
+		v.State, v.Because, v.Mend = Degraded, p.Because, p.Mend
+		if p.Never && i < len(c.Needs) { // nothing of it was ever read
+			v.State, v.Because = Off, p.Because+" "+c.Cost
+		}
 		return v
 	}
 	if s.Kept > 0 && c.Tier == Read && slices.ContainsFunc(c.Needs, mailboxes) { // an act on another mailbox can be done all the same
@@ -80,6 +93,9 @@ func (s Standing) licensed(c Capability) bool {
 	return len(c.Plans) == 0 || s.Plans == nil || slices.ContainsFunc(c.Plans, func(p string) bool { return slices.Contains(s.Plans, p) })
 }
 
+// notGranted says whether a refusal is for want of a permission.
+func notGranted(because string) bool { return strings.Contains(because, "not granted") }
+
 func buy(c Capability) string {
 	return "Get " + c.Licence + " for the tenant, or do without; it comes on by itself."
 }
@@ -89,6 +105,7 @@ type lack struct {
 	permissions []string // that would allow them, the least of each
 	waits       bool     // they are granted, and it takes Microsoft some minutes
 	why         string
+	other       string // what mends it, where that is not to grant a permission
 }
 
 func (l lack) any() bool { return len(l.permissions) > 0 }
@@ -96,6 +113,9 @@ func (l lack) any() bool { return len(l.permissions) > 0 }
 func (l lack) mend() string {
 	if l.waits {
 		return "Nothing to do: it takes Microsoft some minutes, and comes on by itself."
+	}
+	if l.other != "" {
+		return l.other
 	}
 	return grant(l.permissions)
 }
@@ -112,7 +132,7 @@ func (s Standing) lacking(calls []string) (l lack) {
 			continue
 		}
 		if allowed {
-			l.why = s.Refused[name]
+			l.why, l.other = s.Refused[name], s.Mends[name]
 		}
 		pending = pending && !allowed && in(s.Pending)
 		if !slices.Contains(l.permissions, call.Permissions[0]) {
@@ -310,12 +330,12 @@ func (s *Connections) standing(ctx context.Context, c Connection, gc *graph.Clie
 		}
 		is.Granted = append(is.Granted, roles...)
 	}
-	if is.Refused, is.Mends, err = s.refused(ctx, c.Tenant); err != nil {
-		return is, err
-	}
 	since := s.carried(c, is.Granted)
 	return is, s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		if err := is.read(ctx, t, c); err != nil {
+			return err
+		}
+		if err := is.refused(ctx, t, c.ID); err != nil {
 			return err
 		}
 		return is.answers(ctx, t, since)

@@ -184,10 +184,7 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 	if err := s.proven(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and failed > succeeded`)
-		return err
-	}); err != nil {
+	if err := s.askAnew(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := s.Look(ctx, c); err != nil {
@@ -200,35 +197,6 @@ func (s *Connections) forget(c Connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, string(c.Tenant)+"/"+c.ID)
-}
-
-// Refused notes on the connection what came of asking: that its credentials no longer work, that a capability is refused,
-// or with nil that it works (again).
-func (s *Connections) Refused(ctx context.Context, c Connection, err error) error {
-	if _, ok := errors.AsType[*graph.Revoked](err); ok {
-		return s.broken(ctx, c, err)
-	}
-	now, gone := s.Get(ctx, c.Tenant, c.ID)
-	if gone != nil || now.stopped() {
-		return nil // a late answer
-	}
-	if _, denied := errors.AsType[*graph.Denied](err); err != nil && !denied {
-		return nil
-	}
-	if now.State == Broken { // what is refused a permission has signed in
-		if err := s.proven(ctx, now); err != nil {
-			return err
-		}
-	}
-	gc, err := s.Client(ctx, now)
-	if err == nil {
-		_, err = s.capabilities(ctx, now, gc)
-	}
-	if p, ok := errors.AsType[*tocsin.Problem](err); ok { // it was paused, or cannot sign in: said elsewhere
-		s.Log.Info("capabilities were not judged", "tenant", c.Tenant, "because", p.What)
-		return nil
-	}
-	return err
 }
 
 // broken notes that the credentials no longer work, if that is what cause says: unreachable is not broken.
@@ -337,37 +305,6 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 		}
 		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID})
 	})
-}
-
-// sources are the calls whose refusal a source's row tells of.
-var sources = map[string]string{"users": "users.delta", "groups": "groups.delta", "contacts": "contacts.delta", "roles": "directoryRoles.list", "rules": "messageRules.list",
-	"settings": "mailboxSettings.get", "audit": "activity.content.list", "exchange": "exchange.command", "folder_rights": "exchange.folderPermissions"}
-
-// refused gives the live refusals, by call, from how the sources were last answered.
-func (s *Connections) refused(ctx context.Context, tenant tocsin.TenantID) (out, mends map[string]string, err error) {
-	out, mends = map[string]string{}, map[string]string{}
-	err = s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
-		q, err := t.Query(ctx, `select name, because, mend from source where tenant = $1 and failed > succeeded
-			and (because like '%not granted%' or because like '%audit log is switched off%' or because like '%no role in Exchange%')`)
-		if err != nil {
-			return err
-		}
-		defer q.Close()
-		for q.Next() {
-			var name, because, mend string
-			if err := q.Scan(&name, &because, &mend); err != nil {
-				return err
-			}
-			if call := sources[name]; call != "" {
-				out[call] = because
-				if !strings.Contains(because, "not granted") {
-					mends[call] = mend
-				}
-			}
-		}
-		return q.Err()
-	})
-	return out, mends, err
 }
 
 // asProblem is a refusal of Graph or of the sign-in as a person may read it.

@@ -44,6 +44,27 @@ func CodeOf(err error) string {
 	return ""
 }
 
+// CallOf is the name, in Calls, of the call that an error is of; empty where it is of none, such as the sign-in before it.
+func CallOf(err error) string {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if many, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range many.Unwrap() {
+				if name := CallOf(e); name != "" {
+					return name
+				}
+			}
+			return ""
+		}
+		if w, _ := place(err); w.Call != "" {
+			return w.Call
+		}
+		if f, ok := err.(*ForeignLink); ok {
+			return f.Call
+		}
+	}
+	return ""
+}
+
 // Subscriptions lists what is delivered.
 func (c *Client) Subscriptions(ctx context.Context) (out []Delivery, err error) {
 	err = c.Get(ctx, "activity.subscriptions.list", P{"PublisherIdentifier": c.cfg.Tenant}, &out)

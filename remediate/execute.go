@@ -24,7 +24,7 @@ type Executor struct {
 	// Look reads a mailbox's rules again after one was changed, so that the pages show it; its failure is only logged, since
 	// the next poll brings the same.
 	Look func(ctx context.Context, tenant tocsin.TenantID, gc *graph.Client, person tocsin.PersonID) error
-	// Refused is told what came of an act: a refusal, or nil.
+	// Refused is told what came of an act, or of reading its target: a refusal, or nil.
 	Refused func(ctx context.Context, tenant tocsin.TenantID, connection string, err error) error
 	Log     *slog.Logger
 
@@ -221,6 +221,9 @@ func (s *step) next(ctx context.Context) (more bool, err error) {
 	s.gc = gc
 	is, err := look(ctx, gc, s.Kind, s.Object, s.Rule)
 	if err != nil {
+		if told := s.heard(ctx, connection, err); told != nil {
+			return false, told
+		}
 		return s.trouble(ctx, now, err, reading)
 	}
 	so, err := s.so(is)
@@ -335,10 +338,18 @@ func (s *step) act(ctx context.Context, now time.Time, connection string, is see
 	if err == nil {
 		err = s.point("done")
 	}
-	if err == nil && s.Refused != nil {
-		err = s.Refused(ctx, s.tenant, connection, nil)
+	if err == nil {
+		err = s.heard(ctx, connection, nil)
 	}
 	return true, err
+}
+
+// heard tells what came of asking Microsoft.
+func (s *step) heard(ctx context.Context, connection string, cause error) error {
+	if s.Refused == nil {
+		return nil
+	}
+	return s.Refused(ctx, s.tenant, connection, cause)
 }
 
 // verify ends an action whose target reads back as it should, and waits for it where it does not yet.
@@ -445,8 +456,8 @@ func (s *step) trouble(ctx context.Context, now time.Time, cause error, at stage
 	if p.Code == tocsin.Internal {
 		return false, cause
 	}
-	if s.Refused != nil && at == sending {
-		if err := s.Refused(ctx, s.tenant, s.Connection, cause); err != nil {
+	if at == sending {
+		if err := s.heard(ctx, s.Connection, cause); err != nil {
 			return false, err
 		}
 	}

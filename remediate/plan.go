@@ -14,6 +14,8 @@ import (
 type Desk struct {
 	Store *store.Store
 	Ways  Ways
+	// Refused is told what Microsoft refused where a target was read for a plan; nil where nobody needs to know.
+	Refused func(ctx context.Context, tenant tocsin.TenantID, connection string, err error) error
 }
 
 // Draft is a plan with what is known of whom it is about: what [Desk.Record] makes an action of.
@@ -106,7 +108,7 @@ func standing(ctx context.Context, t *store.Tenant, f *Draft, s Settings) (out [
 
 // read adds to the plan what the target's own state says.
 func (d *Desk) read(ctx context.Context, tenant tocsin.TenantID, f *Draft) error {
-	_, way, gc, err := d.Ways(ctx, tenant, f.Ask.Kind.Needs())
+	connection, way, gc, err := d.Ways(ctx, tenant, f.Ask.Kind.Needs())
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code != tocsin.Internal {
 		f.Plan.Stops = append(f.Plan.Stops, stop(p, ""))
 		f.Plan.describe(f, seen{})
@@ -120,6 +122,11 @@ func (d *Desk) read(ctx context.Context, tenant tocsin.TenantID, f *Draft) error
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if d.Refused != nil {
+			if err := d.Refused(ctx, tenant, connection, err); err != nil {
+				return err
+			}
 		}
 		f.Plan.Stops = append(f.Plan.Stops, stop(problem(err), ""))
 		f.Plan.describe(f, seen{})

@@ -37,11 +37,5 @@ func (s *Server) actRefused(ctx context.Context, tenant tocsin.TenantID, connect
 	if gone != nil || err == nil {
 		return nil
 	}
-	if note := s.Connections.Refused(ctx, c, err); note != nil {
-		return note
-	}
-	if refusal, ok := errors.AsType[*graph.Denied](err); ok {
-		return s.Connections.Denied(ctx, c, refusal)
-	}
-	return nil
+	return s.Connections.Refused(ctx, c, err)
 }

@@ -209,7 +209,7 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	defer stop()
 	collector := &collect.Collector{Without: without, Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
 		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log,
-		Refused: func(ctx context.Context, err error) error { return s.Connections.Refused(ctx, c, err) }}
+		Heard: func(ctx context.Context, h connect.Heard) error { return s.Connections.Heard(ctx, c, h) }}
 	return collector.Run(ctx)
 }
 
