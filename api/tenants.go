@@ -86,8 +86,9 @@ func tenantView(ctx context.Context, t *store.Tenant, c Caller) (Tenant, error) 
 
 func fillTenant(ctx context.Context, t *store.Tenant, v *Tenant) error {
 	err := t.QueryRow(ctx, `select (select count(*) from connection where tenant = $1), (select count(*) from finding where tenant = $1 and status in ('open', 'in_work')),
-		(select count(*) from action where tenant = $1 and state = 'waiting_approval')`).
-		Scan(&v.Connections, &v.OpenFindings, &v.Waiting)
+		(select count(*) from action where tenant = $1 and state = 'waiting_approval'),
+		exists (select 1 from connection where tenant = $1 and closing = 'erase')`).
+		Scan(&v.Connections, &v.OpenFindings, &v.Waiting, &v.Erasing)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type Tenant struct {
 	Connections   int             `json:"connections"`
 	OpenFindings  int             `json:"open_findings"`
 	Waiting       int             `json:"actions_waiting"` // for approval
+	Erasing       bool            `json:"erasing"`         // all that is kept of it is being erased
 	Domains       []Domain        `json:"domains"`
 }
 
@@ -192,7 +193,7 @@ type Capability struct {
 }
 
 // Source is something that is read again and again, and how fresh it is.
-// States: waiting (never begun), reading, fresh, late (due and not read), failed, paused (as every connection is).
+// States: waiting (never begun), reading, fresh, late (due and not read), failed, paused (as every connection that reads is, or is closed).
 type Source struct {
 	Name      string    `json:"name"`
 	State     string    `json:"state"`

@@ -36,14 +36,7 @@ func TestBrowserAct(t *testing.T) {
 	hs := httptest.NewServer(s.Handler())
 	t.Cleanup(hs.Close)
 	p := page{t, ctx, hs.URL}
-	link, err := s.API.SetupLink(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.do("claim the server", chromedp.Navigate(hs.URL+"/setup?token="+link), chromedp.WaitVisible(chromedp.CSS("#password")),
-		chromedp.SendKeys(chromedp.CSS("#email"), "jo@example.com"), chromedp.SendKeys(chromedp.CSS("#name"), "Jo"), chromedp.SendKeys(chromedp.CSS("#password"), "a bell in the night"),
-		chromedp.Click(chromedp.CSS("form button.primary")))
-	p.until("the welcome", `!document.location.pathname.startsWith("/setup")`)
+	p.claims(s)
 	conn := join(t, s, w)
 	synced(t, s, conn.Tenant)
 	at := hs.URL + "/t/" + string(conn.Tenant)

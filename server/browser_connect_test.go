@@ -72,14 +72,7 @@ func TestBrowserConnect(t *testing.T) {
 	hs := httptest.NewServer(s.Handler())
 	t.Cleanup(hs.Close)
 	p := page{t, ctx, hs.URL}
-	link, err := s.API.SetupLink(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.do("claim the server", chromedp.Navigate(hs.URL+"/setup?token="+link), chromedp.WaitVisible(chromedp.CSS("#password")),
-		chromedp.SendKeys(chromedp.CSS("#email"), "jo@example.com"), chromedp.SendKeys(chromedp.CSS("#name"), "Jo"), chromedp.SendKeys(chromedp.CSS("#password"), "a bell in the night"),
-		chromedp.Click(chromedp.CSS("form button.primary")))
-	p.until("the welcome", `!document.location.pathname.startsWith("/setup")`)
+	p.claims(s)
 
 	p.do("browse", chromedp.Navigate(hs.URL+"/browse"), chromedp.WaitVisible(chromedp.CSS(".cards")))
 	p.shows("that nothing is connected", "Not connected")

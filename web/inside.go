@@ -26,8 +26,13 @@ func (w *web) inside(section, title string, h handler) http.HandlerFunc {
 		if c, err := r.Cookie("tenant"); err == nil {
 			p.Tenant = tenantOf(p.Me, tocsin.TenantID(c.Value))
 		}
-		if p.Tenant == nil && len(p.Me.Tenants) > 0 {
-			p.Tenant = &p.Me.Tenants[0]
+		if p.Tenant != nil && p.Tenant.Erasing {
+			p.Tenant = nil
+		}
+		for i := range p.Me.Tenants {
+			if p.Tenant == nil && !p.Me.Tenants[i].Erasing {
+				p.Tenant = &p.Me.Tenants[i]
+			}
 		}
 		w.show(rw, r, p, h)
 	}
@@ -201,6 +206,9 @@ func zoneName(l *look) string {
 // start leads to the overview of the tenant looked at last, or says how to come to one.
 func (w *web) start(rw http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	if p.Tenant != nil {
+		if p.Notice != nil {
+			w.leaveNotice(rw, p.Notice) // it is for the page that is seen
+		}
 		http.Redirect(rw, r, p.at("overview"), http.StatusSeeOther)
 		return nil, nil
 	}

@@ -243,6 +243,7 @@ type productVerdicts struct {
 // verdictsOf are a connection's capabilities by product; what the product has nothing of yet is left out.
 func verdictsOf(c api.Connection) []productVerdicts {
 	var out []productVerdicts
+	c.Capabilities = asItStands(c)
 	for _, t := range connect.Products {
 		v := productVerdicts{ProductTitle: t, On: slices.Contains(c.Products, string(t.Product))}
 		for _, k := range connect.Capabilities {

@@ -62,6 +62,7 @@ var stateWords = map[string][2]string{
 	"reading":   {"busy", "Reading"},
 	"fresh":     {"ok", "Fresh"},
 	"late":      {"part", "Late"},
+	"stopped":   {"paused", "Stopped"},
 }
 
 // stateTone is the colour class of a state's mark.
