@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/mail"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/notify"
+	"tocsin.dev/store"
 )
 
 type (
@@ -494,5 +496,77 @@ func TestInside(t *testing.T) {
 	}
 	if p := b.rows(acme, `select because, mend from alert_message where tenant = $1`); len(p) != 1 || strings.Contains(p[0], "token-in-the-path") {
 		t.Errorf("the log: %q", p)
+	}
+}
+
+// TestInsideByEveryKind: no kind of channel leads into the server's own network: not by an address in any of its spellings, not
+// by an edit, not by a name that leads there, and not by a redirect.
+func TestInsideByEveryKind(t *testing.T) {
+	b := newBed(t, storetestSQLite(t))
+	r := b.receiver(nil)
+	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	redirecting := b.receiver(func(w http.ResponseWriter, q *http.Request, _ int) {
+		http.Redirect(w, q, r.URL, http.StatusTemporaryRedirect)
+	})
+	hosts := []string{"127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "169.254.169.254", "[fd00:ec2::254]", "10.0.0.1", "0.0.0.0", "168.63.129.16"}
+	for _, kind := range []string{notify.Slack, notify.Teams, notify.Webhook, notify.OCSF, notify.Syslog} {
+		at := func(host string) string {
+			if kind == notify.Syslog {
+				return host + ":" + port
+			}
+			return "https://" + host + ":" + port + "/in"
+		}
+		s := notify.Usual()
+		s.Name = kind
+		create := func(address string) (c notify.Channel, err error) {
+			s.Address = address
+			err = b.st.UpdateTenant(t.Context(), acme, func(tt *store.Tenant) (err error) {
+				c, _, err = b.a.Create(t.Context(), tt, "eve", kind, s)
+				return err
+			})
+			return c, err
+		}
+		b.a.Guard.Allow = nil
+		c, err := create(at("hooks.acme.example"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, host := range hosts {
+			if _, err := create(at(host)); tocsin.AsProblem(err).Code != tocsin.Invalid || !strings.Contains(err.Error(), "does not call for others") {
+				t.Errorf("%s to %s: %v", kind, host, err)
+			}
+			s.Address = at(host)
+			if err := b.st.UpdateTenant(t.Context(), acme, func(tt *store.Tenant) error {
+				_, err := b.a.Edit(t.Context(), tt, "eve", c.ID, c.Version, s)
+				return err
+			}); tocsin.AsProblem(err).Code != tocsin.Invalid {
+				t.Errorf("%s edited to %s: %v", kind, host, err)
+			}
+		}
+		for _, name := range []string{"localhost", "2130706433", "0x7f.1", "127.1"} { // what these lead to is known when they are dialled
+			c, err := create(at(name))
+			if err != nil {
+				continue // refused at once is as good
+			}
+			if res, err := b.a.Test(t.Context(), acme, c.ID); err != nil || res.OK || name == "localhost" && !strings.Contains(res.What, "loopback") {
+				t.Errorf("%s to %s: %+v %v", kind, name, res, err)
+			}
+		}
+		if kind == notify.Syslog {
+			continue
+		}
+		b.a.Guard.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		if c, err = create(redirecting.URL); err != nil {
+			t.Fatal(err)
+		}
+		if res, err := b.a.Test(t.Context(), acme, c.ID); err != nil || res.OK || res.Status != http.StatusTemporaryRedirect || !strings.Contains(res.What, "not followed") {
+			t.Errorf("%s redirected: %+v %v", kind, res, err)
+		}
+	}
+	if n := len(r.taken()); n != 0 {
+		t.Errorf("%d messages came inside", n)
 	}
 }
