@@ -171,6 +171,20 @@ func (s *step) verifiedWords() string {
 	return rule + " was made again, and reads back as it was in each of its parts. Its id was " + s.Rule + " and is " + s.Made + "."
 }
 
+// otherwise says what is not quite as the action leaves it, though it has taken effect; empty where all is.
+func (s *step) otherwise(now seen) string {
+	switch {
+	case s.Kind == DisableRule && now.gone:
+		s.Plan.CanUndo, s.Plan.Undo = false, "It cannot be undone: somebody has deleted the rule since."
+		return "The rule “" + shown(s.Name) + "” was switched off, and is no longer there: somebody has deleted it since."
+	case s.Kind == EnableRule && len(s.Plan.Original) > 0:
+		if names, err := differ(now.raw, s.Plan.Original); err == nil && len(names) > 0 {
+			return "The rule “" + shown(s.Name) + "” was switched on again. It differs from what it was before in " + join(names) + "."
+		}
+	}
+	return ""
+}
+
 // different says in what a rule that reads back otherwise differs.
 func (s *step) different(now seen) string {
 	var is json.RawMessage

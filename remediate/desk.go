@@ -17,6 +17,9 @@ func (d *Desk) Record(ctx context.Context, t *store.Tenant, who Who, f *Draft) (
 	if f.Plan.Already != "" {
 		return nil, tocsin.Problemf(tocsin.Conflict, "There is nothing to do.", "%s", f.Plan.Already)
 	}
+	if err := alone(ctx, t); err != nil {
+		return nil, err
+	}
 	settings, err := SettingsOf(ctx, t)
 	if err != nil {
 		return nil, err
@@ -28,6 +31,11 @@ func (d *Desk) Record(ctx context.Context, t *store.Tenant, who Who, f *Draft) (
 	}
 	if err := against(&Draft{Ask: f.Ask, Plan: Plan{Stops: stops}}, who); err != nil {
 		return nil, err
+	}
+	for _, s := range stops { // those that were forced are kept: by whom they may be is looked at again
+		if !slices.Contains(f.Plan.Stops, s) {
+			f.Plan.Stops = append(f.Plan.Stops, s)
+		}
 	}
 	f.Plan.Approval = settings.needs(f.Ask.Kind)
 	now := t.Tx().Clock().Now()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -38,25 +40,83 @@ const (
 	stepLimit = 5 * time.Minute  // for one step
 )
 
-// Run does what is due, until ctx ends.
+// Run does what is due, until ctx ends or the lease is lost. Actions of one person go one after another; a tenant whose
+// Microsoft does not answer holds up no other tenant's.
 func (e *Executor) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop(nil)
+	w := &workers{busy: map[due]bool{}, of: map[tocsin.TenantID]int{}, done: make(chan struct{}, 1)}
 	for ctx.Err() == nil {
 		news := e.Store.Appended()
-		if err := e.Round(ctx); err != nil && ctx.Err() == nil {
-			if errors.Is(err, store.ErrLost) {
-				return err
+		list, err := e.due(ctx)
+		if err != nil && ctx.Err() == nil {
+			e.Log.Error("what is to be done was not read; it is tried again", "error", err)
+		}
+		for _, one := range byPerson(list) {
+			if !w.take(one[0]) {
+				continue
 			}
-			e.Log.Error("an action was held up; it is tried again", "error", err)
+			all.Go(func() {
+				defer w.leave(one[0])
+				if err := e.proceedAll(ctx, one); errors.Is(err, store.ErrLost) {
+					stop(err)
+				} else if err != nil && ctx.Err() == nil {
+					e.Log.Error("an action was held up; it is tried again", "error", err)
+				}
+			})
 		}
 		timer := time.NewTimer(500 * time.Millisecond) // what another replica wrote, and what becomes due
 		select {
 		case <-ctx.Done():
 		case <-news:
+		case <-w.done:
 		case <-timer.C:
 		}
 		timer.Stop()
 	}
-	return ctx.Err()
+	return context.Cause(ctx)
+}
+
+// How many people's actions are gone on with at once.
+const (
+	atOnce    = 32
+	perTenant = 8
+)
+
+// workers are the people whose actions are being gone on with.
+type workers struct {
+	mu   sync.Mutex
+	busy map[due]bool
+	of   map[tocsin.TenantID]int
+	done chan struct{}
+}
+
+// take says whether a person's actions may be gone on with now; [workers.leave] ends it.
+func (w *workers) take(d due) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if d.id = ""; w.busy[d] || len(w.busy) >= atOnce || w.of[d.tenant] >= perTenant {
+		return false
+	}
+	w.busy[d] = true
+	w.of[d.tenant]++
+	return true
+}
+
+func (w *workers) leave(d due) {
+	w.mu.Lock()
+	d.id = ""
+	delete(w.busy, d)
+	if w.of[d.tenant]--; w.of[d.tenant] == 0 {
+		delete(w.of, d.tenant)
+	}
+	w.mu.Unlock()
+	select {
+	case w.done <- struct{}{}: // there is room for another
+	default:
+	}
 }
 
 // due is an action to go on with.
@@ -66,34 +126,43 @@ type due struct {
 	id     string
 }
 
-// Round takes every action that is due a step further, some at a time, those of one person one after another.
+// Round takes every action that is due a step further, and returns when that is done.
 func (e *Executor) Round(ctx context.Context) error {
 	list, err := e.due(ctx)
 	if err != nil {
 		return err
 	}
-	by := map[due][]due{}
-	var order []due
-	for _, d := range list {
-		key := due{tenant: d.tenant, person: d.person}
-		if by[key] == nil {
-			order = append(order, key)
-		}
-		by[key] = append(by[key], d)
-	}
 	var g errgroup.Group // one action's trouble is not the others'
-	g.SetLimit(8)
-	for _, key := range order {
-		g.Go(func() error {
-			for _, d := range by[key] {
-				if err := e.proceed(ctx, d); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+	g.SetLimit(perTenant)
+	for _, one := range byPerson(list) {
+		g.Go(func() error { return e.proceedAll(ctx, one) })
 	}
 	return g.Wait()
+}
+
+// byPerson groups actions by whom they are about, in the order they come.
+func byPerson(list []due) (out [][]due) {
+	at := map[due]int{}
+	for _, d := range list {
+		key := due{tenant: d.tenant, person: d.person}
+		i, ok := at[key]
+		if !ok {
+			i = len(out)
+			at[key], out = i, append(out, nil)
+		}
+		out[i] = append(out[i], d)
+	}
+	return out
+}
+
+// proceedAll takes the actions of one person a step further, one after another.
+func (e *Executor) proceedAll(ctx context.Context, list []due) error {
+	for _, d := range list {
+		if err := e.proceed(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // due are the actions to go on with, by tenant, the oldest first.
@@ -266,7 +335,7 @@ func (s *step) start(ctx context.Context, now time.Time) (bool, error) {
 			s.Plan.Approval = true
 			return s.move(ctx, t, Waiting, "", "The settings have changed: a second person must approve it.")
 		}
-		if settings.spares(p) && !s.Forced {
+		if settings.spares(p) && !s.ownerForced() {
 			s.Because, s.Mend = "The person is spared since.", "Only an owner may do it nevertheless."
 			if err := s.move(ctx, t, Refused, "", s.Because); err != nil {
 				return err
@@ -274,8 +343,11 @@ func (s *step) start(ctx context.Context, now time.Time) (bool, error) {
 			return vain(ctx, t, s.Action)
 		}
 		if s.Undoes == "" && settings.PerHour > 0 {
-			n := 0
-			if err := t.QueryRow(ctx, `select count(*) from action where tenant = $1 and undoes = '' and sent > $2`, now.Add(-time.Hour)).Scan(&n); err != nil {
+			if err := alone(ctx, t); err != nil {
+				return err
+			}
+			n := 0 // those that have begun and are about to be sent as well
+			if err := t.QueryRow(ctx, `select count(*) from action where tenant = $1 and undoes = '' and (sent > $2 or state = 'running' and sent = 0)`, now.Add(-time.Hour)).Scan(&n); err != nil {
 				return err
 			}
 			if n >= settings.PerHour {
@@ -290,6 +362,18 @@ func (s *step) start(ctx context.Context, now time.Time) (bool, error) {
 		err = s.point("running")
 	}
 	return more, err
+}
+
+// ownerForced says whether an owner asked for it though the person is spared; what an analyst may force is not that.
+func (s *step) ownerForced() bool {
+	return s.Forced && slices.ContainsFunc(s.Plan.Stops, func(x Stop) bool { return x.Force == "owner" })
+}
+
+// alone keeps others from counting this tenant's actions until the transaction ends, so that two do not both come just
+// below a limit.
+func alone(ctx context.Context, t *store.Tenant) error {
+	_, err := t.Exec(ctx, `update tenant set name = name where tenant = $1`)
+	return err
 }
 
 // hold lets the action wait where it is; the reason is written into its history once.
@@ -356,7 +440,7 @@ func (s *step) heard(ctx context.Context, connection string, cause error) error 
 func (s *step) verify(ctx context.Context, now time.Time, is seen, so bool) (bool, error) {
 	if so {
 		err := s.update(ctx, func(t *store.Tenant) error {
-			s.Because, s.Mend = "", ""
+			s.Because, s.Mend = s.otherwise(is), ""
 			if err := s.move(ctx, t, Verified, "", s.verifiedWords()); err != nil {
 				return err
 			}

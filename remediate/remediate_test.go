@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"tocsin.dev/graph"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 )
 
 // TestActs: each kind is planned, recorded, done, verified and, where that is possible, undone to what was before.
@@ -386,6 +388,167 @@ func TestLimits(t *testing.T) {
 		must(t, err)
 		b.is(b.runs(b.executor(), a.ID), Verified)
 	})
+}
+
+// TestLimitWhileOthersBegin: an action that has begun and is not sent yet counts, so that several at once do not all come just
+// below the limit.
+func TestLimitWhileOthersBegin(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		b.set(func(s *Settings) { s.PerHour = 1 })
+		first, second := b.ask(DisableRule, b.rule(".").ID), b.ask(DisableRule, b.rule("Kept").ID)
+		b.exec(`update action set state = 'running', due = $3 where tenant = $1 and id = $2`, first.ID, b.st.Clock().Now().Add(time.Hour))
+		must(t, b.executor().Round(t.Context()))
+		if b.is(b.get(second.ID), Approved); len(b.acted()) != 0 {
+			t.Errorf("it was done though another was about to be: %v", b.acted())
+		}
+	})
+}
+
+// TestAskedAtOnce: of several who ask for the same at the same time one is heard, and the limit at once holds.
+func TestAskedAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		b.set(func(s *Settings) { s.AtOnce = 2 })
+		var asks []Ask
+		for range 4 {
+			asks = append(asks, Ask{Kind: RevokeSessions, Person: b.amy, Why: "x"})
+		}
+		for _, r := range b.rules() {
+			asks = append(asks, Ask{Kind: DisableRule, Person: b.amy, Rule: r.ID, Why: "x"})
+		}
+		drafts := make([]*Draft, len(asks))
+		for i, ask := range asks {
+			var err error
+			drafts[i], err = b.desk.Plan(t.Context(), b.tenant, ask)
+			must(t, err)
+		}
+		var all sync.WaitGroup
+		var heard, sessions atomic.Int64
+		for i := range drafts {
+			all.Go(func() {
+				a, err := b.record(jo, drafts[i])
+				switch {
+				case err == nil:
+					heard.Add(1)
+					if a.Kind == RevokeSessions {
+						sessions.Add(1)
+					}
+				case code(err) != "conflict":
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if heard.Load() != 2 || sessions.Load() > 1 {
+			t.Errorf("%d were heard, %d of them the same", heard.Load(), sessions.Load())
+		}
+	})
+}
+
+// TestSparedMeanwhile: what an analyst forced for another reason does not reach a person who is spared since.
+func TestSparedMeanwhile(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		b.set(func(s *Settings) { s.Approval = SecondPerson })
+		a, err := b.tried(jo, Ask{Kind: RevokeSessions, Person: b.amy, Why: "x", Force: true})
+		must(t, err)
+		byOwner, err := b.tried(own, Ask{Kind: DisableRule, Person: b.amy, Rule: b.rule(".").ID, Why: "x", Force: true})
+		must(t, err)
+		b.set(func(s *Settings) { s.Spared = []string{"amy@fabrikam.com"} })
+		forced, err := b.tried(own, Ask{Kind: DisableRule, Person: b.amy, Rule: b.rule("Kept").ID, Why: "x", Force: true})
+		must(t, err)
+		for _, id := range []string{a.ID, byOwner.ID, forced.ID} {
+			must(t, b.st.UpdateTenant(t.Context(), b.tenant, func(tt *store.Tenant) error { _, err := Approve(t.Context(), tt, mia, id, ""); return err }))
+		}
+		b.is(b.runs(b.executor(), a.ID), Refused)
+		b.is(b.runs(b.executor(), byOwner.ID), Refused) // nobody had told the owner
+		b.is(b.runs(b.executor(), forced.ID), Verified)
+		if got := b.acted(); len(got) != 1 {
+			t.Errorf("done: %v", got)
+		}
+	})
+}
+
+// TestNotQuiteAsItWas: a rule that went while it was switched off, or that has another place when it is on again, is said to.
+func TestNotQuiteAsItWas(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		r := b.rule(".")
+		a := b.ask(DisableRule, r.ID)
+		e := b.executor()
+		e.at = func(point string) error {
+			if point == "done" {
+				return b.gc.Act(t.Context(), "messageRules.delete", graph.P{"user": b.object, "folder": "inbox", "rule": r.ID}, nil, nil)
+			}
+			return nil
+		}
+		got := b.runs(e, a.ID)
+		b.is(got, Verified)
+		if !strings.Contains(got.Because, "no longer there") || got.Plan.CanUndo {
+			t.Errorf("it is gone, and is said to be so: %q, can be undone: %v", got.Because, got.Plan.CanUndo)
+		}
+
+		off := b.runs(b.executor(), b.ask(DisableRule, b.rule("Last").ID).ID)
+		undo := b.undo(off.ID)
+		must(t, b.gc.Act(t.Context(), "messageRules.update", graph.P{"user": b.object, "folder": "inbox", "rule": off.Rule}, map[string]any{"sequence": 1}, nil))
+		got = b.runs(b.executor(), undo.ID)
+		b.is(got, Verified)
+		if !strings.Contains(got.Because, "its place in the order") {
+			t.Errorf("it is elsewhere, and is said to be so: %q", got.Because)
+		}
+	})
+}
+
+// TestOneHoldsUpNoOther: while Microsoft does not answer for one person, what is asked for another is done.
+func TestOneHoldsUpNoOther(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t))
+	var ben string
+	for u, err := range graph.Pages[graph.User](t.Context(), b.gc, "users.list", nil) {
+		must(t, err)
+		if u.ID != b.object {
+			ben = u.ID
+			break
+		}
+	}
+	person := tocsin.NewPersonID(b.tenant, ben)
+	b.exec(`insert into person (tenant, person, object_id, name, upn, mail, kind, enabled, addresses, mailbox, seen, changed) values ($1, $2, $3, 'Ben', 'ben@fabrikam.com', 'ben@fabrikam.com', 'member', true, '[]', 'read', 1, 1)`, person, ben)
+	e := b.executor()
+	ways, hung, release := e.Ways, make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	e.Ways = func(ctx context.Context, tenant tocsin.TenantID, capability string) (string, string, *graph.Client, error) {
+		first := false
+		once.Do(func() { first = true })
+		if first {
+			close(hung)
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+		}
+		return ways(ctx, tenant, capability)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	slow := b.ask(RevokeSessions, "")
+	go func() { ended <- e.Run(ctx) }()
+	<-hung
+	quick, err := b.tried(jo, Ask{Kind: RevokeSessions, Person: person, Why: "x"})
+	must(t, err)
+	for deadline := time.Now().Add(30 * time.Second); b.get(quick.ID).State != Verified; time.Sleep(5 * time.Millisecond) {
+		b.st.Clock().Advance(time.Second)
+		if time.Now().After(deadline) {
+			t.Fatalf("it is %s while another hangs", b.get(quick.ID).State)
+		}
+	}
+	b.is(b.get(slow.ID), Running)
+	close(release)
+	for deadline := time.Now().Add(30 * time.Second); b.get(slow.ID).State != Verified; time.Sleep(5 * time.Millisecond) {
+		b.st.Clock().Advance(time.Second)
+		if time.Now().After(deadline) {
+			t.Fatalf("it is %s", b.get(slow.ID).State)
+		}
+	}
+	stop()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 // TestTwoExecutors: of several at once only the holder of the lease acts, and one that has lost it stops before it sends.
