@@ -162,11 +162,18 @@ func (s *Service) connectedBefore(ctx context.Context, tenant tocsin.TenantID, c
 
 type connectionAct func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error
 
-// onConnection has package connect do something to a connection that is there.
-func (s *Service) onConnection(ctx context.Context, name string, in ByIDAct, do connectionAct) (c Caller, err error) {
-	defer func() { s.noteAfter(ctx, name, tenantOf(in), in, c, err) }()
+// onConnection has package connect do something to a connection that is there, and is named by the input.
+func (s *Service) onConnection(ctx context.Context, name string, in any, do connectionAct) (c Caller, err error) {
+	id := subjectOf(in)
+	defer func() {
+		of := tenantOf(in)
+		if x, ok := in.(CloseIn); ok && err == nil && x.Body.What == connect.Erase {
+			of = Everywhere // the tenant's own trail is erased with it
+		}
+		s.noteAfter(ctx, name, of, in, c, err)
+	}()
 	_, err = view(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, _ Caller) (Connection, error) {
-		return getConnection(ctx, t, in.ID, s.now())
+		return getConnection(ctx, t, id, s.now())
 	})
 	c, _ = CallerOf(ctx)
 	if err != nil {
@@ -175,16 +182,16 @@ func (s *Service) onConnection(ctx context.Context, name string, in ByIDAct, do 
 	if do == nil {
 		return c, errNoConnect
 	}
-	return c, do(ctx, c.Email, tenantOf(in), in.ID)
+	return c, do(ctx, c.Email, tenantOf(in), id)
 }
 
 // changeConnection does something to a connection and gives it as it is then.
-func (s *Service) changeConnection(ctx context.Context, name string, in ByIDAct, do connectionAct) (Connection, error) {
+func (s *Service) changeConnection(ctx context.Context, name string, in any, do connectionAct) (Connection, error) {
 	if _, err := s.onConnection(ctx, name, in, do); err != nil {
 		return Connection{}, err
 	}
 	return view(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, _ Caller) (Connection, error) {
-		return getConnection(ctx, t, in.ID, s.now())
+		return getConnection(ctx, t, subjectOf(in), s.now())
 	})
 }
 

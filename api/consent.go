@@ -165,7 +165,7 @@ func (s *Service) ChooseProducts(ctx context.Context, in ChooseIn) (Connection, 
 			return Connection{}, err
 		}
 	}
-	return s.changeConnection(ctx, "connections choose", in.ByIDAct, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	return s.changeConnection(ctx, "connections choose", in, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
 		if s.o.Connections == nil {
 			return errNoConnect
 		}

@@ -94,7 +94,7 @@ func (s *Service) ReopenConnection(ctx context.Context, in RotateIn) (Connection
 }
 
 func (s *Service) rotate(ctx context.Context, name string, in RotateIn, closed bool) (Connection, error) {
-	return s.changeConnection(ctx, name, in.ByIDAct, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	return s.changeConnection(ctx, name, in, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
 		if s.o.Connections == nil {
 			return errNoConnect
 		}
@@ -137,7 +137,7 @@ func day(text string) (time.Time, error) {
 // it begins to close; where everything is erased there is none soon.
 func (s *Service) CloseConnection(ctx context.Context, in CloseIn) (Connection, error) {
 	var out Connection
-	_, err := s.onConnection(ctx, "connections close", in.ByIDAct, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	_, err := s.onConnection(ctx, "connections close", in, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
 		if s.o.Connections == nil {
 			return errNoConnect
 		}
@@ -161,7 +161,7 @@ func (s *Service) CloseConnection(ctx context.Context, in CloseIn) (Connection, 
 
 // EditConnection changes a connection's name, whether it is for metadata only, or when its secret ends.
 func (s *Service) EditConnection(ctx context.Context, in EditConnectionIn) (Connection, error) {
-	return s.changeConnection(ctx, "connections edit", in.ByIDAct, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
+	return s.changeConnection(ctx, "connections edit", in, func(ctx context.Context, actor string, tenant tocsin.TenantID, id string) error {
 		if s.o.Connections == nil {
 			return errNoConnect
 		}

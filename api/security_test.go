@@ -6,6 +6,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,6 +236,32 @@ func TestSessionFixation(t *testing.T) {
 					t.Errorf("%s, %s: the session goes on after it was ended (%d)", name, what, a.status)
 				}
 			}
+		}
+	})
+}
+
+// TestErasureLeavesItsEntry: who has a tenant erased, with its trail, is in the installation's trail afterwards.
+func TestErasureLeavesItsEntry(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		settle(t, st, acme)
+		c := s.token(api.Admin, string(acme))
+		call[api.Connection](t, c, "connections edit", api.EditConnectionIn{ByIDAct: act(connectionOf)(acme).(api.ByIDAct), Body: api.ConnectionEdit{Version: 1, MetadataOnly: new(true)}})
+		own := call[api.Page[api.TrailEntry]](t, c, "trail of", api.TenantTrailIn{In: in(acme)})
+		if len(own.Items) == 0 || own.Items[0].Operation != "connections edit" || own.Items[0].Detail["metadata_only"] != "true" {
+			t.Errorf("what was changed is not said: %+v", own.Items)
+		}
+		call[api.Connection](t, c, "connections close", api.CloseIn{ByIDAct: act(connectionOf)(acme).(api.ByIDAct), Body: api.Closing{What: "erase", Confirm: "main"}})
+		if err := st.Erase(t.Context(), acme, "connection", "tenant"); err != nil {
+			t.Fatal(err)
+		}
+		all := call[api.Page[api.TrailEntry]](t, s.owner, "trail list", api.TrailIn{})
+		i := slices.IndexFunc(all.Items, func(e api.TrailEntry) bool { return e.Operation == "connections close" })
+		if i < 0 {
+			t.Fatal("nobody knows who erased it")
+		}
+		if e := all.Items[i]; e.Subject != string(acme)+" "+connectionOf(acme) || e.Detail["what"] != "erase" || e.Email == "" || e.Outcome != "done" {
+			t.Errorf("the entry: %+v", e)
 		}
 	})
 }

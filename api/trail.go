@@ -47,7 +47,7 @@ type TenantTrailIn struct {
 }
 
 // shown are the fields of a body that the trail may hold.
-var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what")
+var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only")
 
 // Changes says whether an operation changes something: what it does is written down.
 func (o Op) Changes() bool { return o.Method != "" && o.Method != http.MethodGet && !o.dry }
@@ -72,7 +72,7 @@ func (s *Service) note(ctx context.Context, tx *store.Tx, name string, tenant to
 	id := tocsin.NewID()
 	t := tx.Tenant(tenant)
 	_, fault = t.Exec(ctx, `insert into trail (tenant, id, at, account, email, by_token, address, operation, subject, detail, outcome, because) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		id, tocsin.Millis(s.now()), c.Account, c.Email, c.Token, addressIn(ctx), name, subjectOf(in), string(detail), outcome, because)
+		id, tocsin.Millis(s.now()), c.Account, c.Email, c.Token, addressIn(ctx), name, subjectIn(tenant, in), string(detail), outcome, because)
 	return fault
 }
 
@@ -94,6 +94,18 @@ func (s *Service) refused(ctx context.Context, name string, tenant tocsin.Tenant
 	if err != nil && (c.Account != "" || s.ops[name].Role == Stranger) && tocsin.AsProblem(err).Code != tocsin.Throttled {
 		s.noteAfter(ctx, name, tenant, in, c, err)
 	}
+}
+
+// subjectIn is what an act was done to, for the trail of tenant: in the installation's a tenant is named as well.
+func subjectIn(tenant tocsin.TenantID, in any) string {
+	subject := subjectOf(in)
+	if subject == "" || tenant != Everywhere {
+		return subject
+	}
+	if of := tenantOf(in); of != "" && of != Everywhere {
+		return string(of) + " " + subject
+	}
+	return subject
 }
 
 // subjectOf is what an input's address names, but for the tenant.

@@ -1,12 +1,14 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -101,20 +103,25 @@ func (c *Collector) feed(ctx context.Context, content string, enabled bool) erro
 	if err != nil {
 		return err
 	}
+	var failed error
 	for from.Before(now) {
 		to := from.Add(feedWindow)
 		if to.After(now) {
 			to = now
 		}
-		if err := c.parcels(ctx, content, from, to); err != nil {
+		unread, err := c.parcels(ctx, content, from, to)
+		if err != nil {
 			return err
 		}
-		if err := c.readUntil(ctx, content, to, deep); err != nil {
-			return err
+		// Behind a parcel that cannot be read the rest is read all the same; the ledger does not pass it.
+		if failed = cmp.Or(failed, unread); failed == nil {
+			if err := c.readUntil(ctx, content, to, deep); err != nil {
+				return err
+			}
 		}
 		from = to
 	}
-	return nil
+	return failed
 }
 
 func (c *Collector) fed(ctx context.Context, content string) (at fed, err error) {
@@ -167,29 +174,73 @@ func (c *Collector) feedFrom(ctx context.Context, content string, at fed, now ti
 	return from, false, nil
 }
 
-// parcels fetches those that came between two times and were not fetched yet.
-func (c *Collector) parcels(ctx context.Context, content string, from, to time.Time) error {
+// spoiled is how many parcels in one window may not be readable until it is held that it is not the parcels.
+const spoiled = 10
+
+// parcels fetches those that came between two times and were not fetched yet. One that cannot be read, though the feed answers,
+// holds up no other: unread tells of the first of them.
+func (c *Collector) parcels(ctx context.Context, content string, from, to time.Time) (unread, err error) {
 	var list []graph.Blob
 	for b, err := range c.Graph.Blobs(ctx, content, from, to) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		list = append(list, b)
 	}
 	had, err := c.parcelsHad(ctx, list)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
+	var mu sync.Mutex
+	bad := 0
 	for _, b := range list {
 		if b.ID == "" || had[b.ID] {
 			continue
 		}
 		had[b.ID] = true
-		g.Go(func() error { return c.parcel(gctx, content, b) })
+		g.Go(func() error {
+			err := c.parcel(gctx, content, b)
+			if err == nil || gctx.Err() != nil || !itsOwn(err) {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if bad++; bad > spoiled {
+				return err
+			}
+			unread = cmp.Or(unread, err)
+			return c.noteParcel(ctx, content, b, parcelFailed, 0)
+		})
 	}
-	return g.Wait()
+	err = g.Wait()
+	return unread, err
+}
+
+// itsOwn says whether a failure may be of one parcel alone.
+func itsOwn(err error) bool {
+	_, unavailable := errors.AsType[*graph.Unavailable](err)
+	_, failed := errors.AsType[*graph.Failed](err)
+	_, foreign := errors.AsType[*graph.ForeignLink](err)
+	return unavailable || failed || foreign
+}
+
+// The states of a parcel. One that failed is asked for again as long as it is listed.
+const (
+	parcelRead   = "read"
+	parcelLost   = "lost"
+	parcelFailed = "failed"
+)
+
+// noteParcel notes what became of a parcel.
+func (c *Collector) noteParcel(ctx context.Context, content string, b graph.Blob, state string, records int) error {
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `insert into audit_parcel (tenant, id, content, created, at, state, records) values ($1, $2, $3, $4, $5, $6, $7)
+			on conflict (tenant, id) do update set at = excluded.at, state = excluded.state, records = excluded.records where audit_parcel.state <> 'read'`,
+			b.ID, content, tocsin.Millis(b.Created.Time), tocsin.Millis(t.Tx().Clock().Now()), state, records)
+		return err
+	})
 }
 
 func (c *Collector) parcelsHad(ctx context.Context, list []graph.Blob) (map[string]bool, error) {
@@ -205,7 +256,7 @@ func (c *Collector) parcelsHad(ctx context.Context, list []graph.Blob) (map[stri
 				err := scan(&id)
 				had[id] = true
 				return err
-			}, `select id from audit_parcel where tenant = $1 and id in (`+store.In(len(some), 2)+`)`, anys(some)...)
+			}, `select id from audit_parcel where tenant = $1 and state <> 'failed' and id in (`+store.In(len(some), 2)+`)`, anys(some)...)
 			if err != nil {
 				return err
 			}
@@ -219,9 +270,9 @@ func (c *Collector) parcelsHad(ctx context.Context, list []graph.Blob) (map[stri
 // again, and records that are there already change nothing. One that is gone is noted as lost.
 func (c *Collector) parcel(ctx context.Context, content string, b graph.Blob) error {
 	records, err := c.Graph.Records(ctx, b)
-	state := "read"
+	state := parcelRead
 	if code := graph.CodeOf(err); code == graph.ContentExpired || code == graph.NoSuchContent {
-		state, err = "lost", nil
+		state, err = parcelLost, nil
 	}
 	if err != nil {
 		return err
@@ -229,11 +280,7 @@ func (c *Collector) parcel(ctx context.Context, content string, b graph.Blob) er
 	if err := c.appendRecords(ctx, FromFeed, content, records); err != nil {
 		return err
 	}
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `insert into audit_parcel (tenant, id, content, created, at, state, records) values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant, id) do nothing`,
-			b.ID, content, tocsin.Millis(b.Created.Time), tocsin.Millis(t.Tx().Clock().Now()), state, len(records))
-		return err
-	})
+	return c.noteParcel(ctx, content, b, state, len(records))
 }
 
 // appendRecords puts records into the journal. One that is broken is told in the log, without what it says.
@@ -272,16 +319,20 @@ func (c *Collector) readUntil(ctx context.Context, content string, to time.Time,
 		if err := t.QueryRow(ctx, `select since, until from audit_feed where tenant = $1 and content = $2`, content).Scan(&at.since, &at.until); err != nil {
 			return err
 		}
-		var parcels, records int64
-		if err := t.QueryRow(ctx, `select count(*), coalesce(sum(records), 0) from audit_parcel where tenant = $1 and content = $2 and at >= $3 and state = 'read'`, content, at.since).
-			Scan(&parcels, &records); err != nil {
+		var parcels, records, unread int64
+		if err := t.QueryRow(ctx, `select coalesce(sum(case when state = 'read' then 1 else 0 end), 0), coalesce(sum(records), 0), coalesce(sum(case when state = 'read' then 0 else 1 end), 0)
+			from audit_parcel where tenant = $1 and content = $2 and at >= $3`, content, at.since).Scan(&parcels, &records, &unread); err != nil {
 			return err
 		}
-		_, err := t.Exec(ctx, `insert into audit_window (tenant, content, since, until, state, parcels, records) values ($1, $2, $3, $4, 'read', $5, $6)
-			on conflict (tenant, content, since) do update set until = excluded.until, state = excluded.state, because = '',
+		because := ""
+		if unread > 0 {
+			because = fmt.Sprintf("Parcels that Microsoft listed and did not give, in the last week: %d.", unread)
+		}
+		_, err := t.Exec(ctx, `insert into audit_window (tenant, content, since, until, state, parcels, records, because) values ($1, $2, $3, $4, 'read', $5, $6, $7)
+			on conflict (tenant, content, since) do update set until = excluded.until, state = excluded.state, because = excluded.because,
 				parcels = case when excluded.parcels > audit_window.parcels then excluded.parcels else audit_window.parcels end,
 				records = case when excluded.records > audit_window.records then excluded.records else audit_window.records end`,
-			content, at.since, at.until, parcels, records)
+			content, at.since, at.until, parcels, records, because)
 		return err
 	})
 }

@@ -338,6 +338,64 @@ func TestAuditFeedFaults(t *testing.T) {
 	}
 }
 
+// TestPoisonParcel: a parcel that cannot be read holds up neither the others nor what comes after it; the ledger does not pass
+// it, and when Microsoft has it no longer, says so.
+func TestPoisonParcel(t *testing.T) {
+	st := storetest.SQLite(t)
+	f := feeding(t, st, sim.Feed{Parcel: 1})
+	f.ask("audit") // the subscriptions begin
+	record := func(id string) {
+		f.w.Audit("Audit.Exchange", f.w.Clock().Now(), json.RawMessage(`{"Id":"`+id+`","CreationTime":"2026-01-05T09:00:00","Operation":"Set-Mailbox","Workload":"Exchange","UserId":"root@x.example","RecordType":1}`))
+		f.w.Advance(time.Minute)
+		f.st.Clock().Advance(time.Minute)
+	}
+	record("before")
+	f.ask("audit")
+	f.ok("audit")
+	read := func() string {
+		return strings.Join(f.rows(`select id from audit_record where tenant = $1 and id in ('before', 'poison', 'beside', 'after') order by id`), " ")
+	}
+	until := func() string {
+		return f.rows(`select until from audit_feed where tenant = $1 and content = 'Audit.Exchange'`)[0]
+	}
+	stood := until()
+	record("poison")
+	if err := f.w.Fault(sim.Fault{Path: "/api/**/audit/*", Kind: sim.Garbage, Times: 8}); err != nil { // as often as it is tried in two rounds
+		t.Fatal(err)
+	}
+	if err := f.c.askAudit(t.Context()); err == nil {
+		t.Error("nothing is wrong")
+	}
+	f.want("the parcel", `select state from audit_parcel where tenant = $1 and state <> 'read'`, "failed")
+	poison := f.rows(`select id from audit_parcel where tenant = $1 and state = 'failed'`)[0]
+	f.w.Heal()
+	if err := f.w.Fault(sim.Fault{Path: "/api/**/audit/" + poison, Kind: sim.Garbage}); err != nil {
+		t.Fatal(err)
+	}
+	record("beside")
+	f.w.Advance(30 * time.Hour) // another window
+	f.st.Clock().Advance(30 * time.Hour)
+	record("after")
+	f.ask("audit")
+	if why := f.rows(`select because from source where tenant = $1 and name = 'audit'`)[0]; why == "" {
+		t.Error("it is not said that something is not read")
+	}
+	if got := read(); got != "after before beside" {
+		t.Errorf("read: %s", got)
+	}
+	if until() != stood {
+		t.Error("the ledger has passed what was not read")
+	}
+	// Microsoft keeps it no longer.
+	f.w.Advance(7 * 24 * time.Hour)
+	f.st.Clock().Advance(7 * 24 * time.Hour)
+	f.ask("audit")
+	f.ok("audit")
+	if because := f.rows(`select because from audit_window where tenant = $1 and content = 'Audit.Exchange' and state = 'read' order by since desc`)[0]; !strings.Contains(because, "did not give") && len(f.rows(`select 1 from audit_window where tenant = $1 and state = 'lost'`)) == 0 {
+		t.Errorf("the ledger says nothing of it: %q", because)
+	}
+}
+
 // FuzzTrimmed takes subjects out of any record: what is left is JSON, and no subject stands in it.
 func FuzzTrimmed(f *testing.F) {
 	for _, s := range []string{`{"Id":"1","Item":{"Subject":"secret"}}`, `{"AuditData":"{\"Item\":{\"Subject\":\"secret\"}}"}`, `{"AffectedItems":[{"subject":"secret"}]}`, `{}`, `[`, `{"Subject":{"a":1}}`} {

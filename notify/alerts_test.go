@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -324,4 +325,32 @@ func TestRetryAfter(t *testing.T) {
 			t.Errorf("after %d tries %s", tries, d)
 		}
 	}
+}
+
+// TestErased: of a tenant that is erased the installation's channels keep nothing, and what waited to be told of it is not.
+func TestErased(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		r := b.receiver(nil)
+		c, _ := b.channel(notify.Installation, notify.Slack, r.URL, nil)
+		b.found(acme, finding("f1", tocsin.Critical), "raised")
+		b.found(globex, finding("f2", tocsin.Critical), "raised")
+		b.fold()
+		b.exec(notify.Installation, `update alert set state = 'sending', message = 'm' where tenant = $1 and about = $2`, string(acme))
+		b.exec(notify.Installation, `insert into alert_message (tenant, id, channel, kind, alerts, state, created, due) values ($1, 'm', $2, 'single', 1, 'waiting', 1, 1)`, c.ID)
+		if err := b.st.Erase(context.Background(), acme, "connection", "tenant"); err != nil {
+			b.Fatal(err)
+		}
+		if left := append(b.rows(notify.Installation, `select about from alert where tenant = $1`), b.rows(notify.Installation, `select about from alert_told where tenant = $1`)...); strings.Join(left, " ") != string(globex)+" "+string(globex) {
+			b.Errorf("left: %v", left)
+		}
+		for range 2 {
+			b.serve()
+		}
+		if got := r.taken(); len(got) != 1 || !strings.Contains(got[0].body, "f2") {
+			b.Errorf("told: %v", got)
+		}
+		if state := b.rows(notify.Installation, `select state from alert_message where tenant = $1 and id = 'm'`)[0]; state != "dropped" {
+			b.Errorf("the message that waited is %s", state)
+		}
+	})
 }

@@ -199,7 +199,12 @@ func (a *Alerts) claim(ctx context.Context, c *Channel) (*parcel, error) {
 		if err := begin(ctx, t, p, now); err != nil {
 			return err
 		}
-		p.message, p.tenants, err = a.load(ctx, t, c, p.id, p.kind, p.created)
+		if p.message, p.tenants, err = a.load(ctx, t, c, p.id, p.kind, p.created); err != nil || p.message.Total > 0 || p.message.Test {
+			return err
+		}
+		// What it told of was erased with its tenant.
+		_, err = t.Exec(ctx, `update alert_message set state = 'dropped', ended = $3 where tenant = $1 and id = $2`, p.id, now)
+		p = nil
 		return err
 	})
 	if err != nil {

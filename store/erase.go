@@ -9,7 +9,11 @@ import (
 	"tocsin.dev"
 )
 
-// Erase deletes everything that is kept of a tenant: every row of every table that has a column tenant. It works in small
+// elsewhere are the tables in which the installation (tenant *) keeps what tells of a tenant, whose id is in column about.
+var elsewhere = []string{"alert_told", "alert"}
+
+// Erase deletes everything that is kept of a tenant: every row of every table that has a column tenant, and
+// what the installation's own alerts told of it. It works in small
 // transactions, so that nobody waits long for it; interrupted, it is called again. The tables named in last are emptied
 // after all others, in that order and in one transaction, so that until then they tell that there is work left.
 func (s *Store) Erase(ctx context.Context, tenant tocsin.TenantID, last ...string) error {
@@ -38,6 +42,11 @@ func (s *Store) Erase(ctx context.Context, tenant tocsin.TenantID, last ...strin
 		for _, table := range slices.Concat(tables, last) { // again, for what was written meanwhile
 			if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1`); err != nil {
 				return fmt.Errorf("erase %s: %w", table, err)
+			}
+		}
+		for _, table := range elsewhere {
+			if _, err := tx.Tenant("*").Exec(ctx, `delete from `+table+` where tenant = $1 and about = $2`, string(tenant)); err != nil {
+				return fmt.Errorf("erase of %s: %w", table, err)
 			}
 		}
 		return nil
