@@ -9,6 +9,7 @@
 //	store         the tables of record (SQLite, or PostgreSQL): open, migrate, transact per tenant; facts; leases
 //	stream        reads the journal in order and folds it exactly once; follows facts
 //	secret        seals credentials at rest; where the key comes from
+//	secret/reseal  puts another key in the place of the one that seals, and seals all that is stored anew
 //	dial          reaches addresses that people give, never the server's inside
 //	graph/permission  the application permissions a tenant can grant, and their ids
 //	graph         speaks to Microsoft Graph: calls, tokens, limits, pages, delta, batch

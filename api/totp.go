@@ -96,7 +96,7 @@ func (s *Service) openFactor(f factor, id string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("second factor of account %s: %w", id, err)
 	}
-	plain, err := s.o.Unseal(sealed, "account|"+id+"|totp")
+	plain, err := s.o.Unseal(sealed, aboutFactor(id))
 	return string(plain), err
 }
 
@@ -119,7 +119,7 @@ func (s *Service) EnrolTOTP(ctx context.Context, _ NoInput) (_ Enrolment, err er
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("second factor: %w", err)
 	}
-	sealed, err := s.o.Seal([]byte(key.Secret()), "account|"+c.Account+"|totp")
+	sealed, err := s.o.Seal([]byte(key.Secret()), aboutFactor(c.Account))
 	if err != nil {
 		return Enrolment{}, err
 	}

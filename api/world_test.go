@@ -63,7 +63,7 @@ type server struct {
 
 func keeper(tb testing.TB) *secret.Keeper {
 	tb.Helper()
-	k, err := secret.Open(secret.Source{File: filepath.Join(tb.TempDir(), "key")})
+	k, err := secret.Open(context.Background(), secret.Source{File: filepath.Join(tb.TempDir(), "key")})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func keeper(tb testing.TB) *secret.Keeper {
 
 // sealer is the key of the tests, the same for all that is sealed in them.
 var sealer = sync.OnceValue(func() *secret.Keeper {
-	k, err := secret.Open(secret.Source{Value: strings.Repeat("ab", 32)})
+	k, err := secret.Open(context.Background(), secret.Source{Value: strings.Repeat("ab", 32)})
 	if err != nil {
 		panic(err)
 	}

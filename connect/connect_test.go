@@ -49,7 +49,7 @@ func newBench(t *testing.T, st *store.Store) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	keeper, err := secret.Open(secret.Source{File: filepath.Join(t.TempDir(), "key")})
+	keeper, err := secret.Open(context.Background(), secret.Source{File: filepath.Join(t.TempDir(), "key")})
 	if err != nil {
 		t.Fatal(err)
 	}

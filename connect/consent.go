@@ -108,7 +108,7 @@ func (s *Connections) leave(ctx context.Context, who Asker, u underWay) (string,
 	}
 	state := graph.Secret()
 	hash := hashed(state)
-	sealed, err := s.Keeper.Seal(plain, "consent|"+hash)
+	sealed, err := s.Keeper.Seal(plain, aboutConsent(hash))
 	if err != nil {
 		return "", err
 	}
@@ -143,7 +143,7 @@ func (s *Connections) comeBack(ctx context.Context, who Asker, state string) (u 
 	if err != nil {
 		return u, err
 	}
-	plain, err := s.Keeper.Open(sealed, "consent|"+hash)
+	plain, err := s.Keeper.Open(sealed, aboutConsent(hash))
 	if err != nil {
 		return u, err
 	}
@@ -362,3 +362,6 @@ func (s *Connections) SourcesOff(ctx context.Context, c Connection) (out []strin
 	}
 	return out, nil
 }
+
+// aboutConsent binds what is remembered of a consent to its state.
+func aboutConsent(hash string) string { return "consent|" + hash }

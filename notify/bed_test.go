@@ -39,7 +39,7 @@ type bed struct {
 
 func newBed(t testing.TB, st *store.Store) *bed {
 	t.Helper()
-	k, err := secret.Open(secret.Source{Value: strings.Repeat("cd", 32)})
+	k, err := secret.Open(context.Background(), secret.Source{Value: strings.Repeat("cd", 32)})
 	if err != nil {
 		t.Fatal(err)
 	}

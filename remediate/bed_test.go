@@ -59,7 +59,7 @@ func newBed(t *testing.T, st *store.Store) *bed {
 	w, err := sim.New(sim.Config{Users: 30, Seed: 11, Quiet: true, Stories: []*story.Story{s}, Roles: everything})
 	must(t, err)
 	t.Cleanup(func() { w.Close() })
-	k, err := secret.Open(secret.Source{File: t.TempDir() + "/key"})
+	k, err := secret.Open(context.Background(), secret.Source{File: t.TempDir() + "/key"})
 	must(t, err)
 	b := &bed{T: t, st: st, w: w, tenant: tocsin.TenantID(w.Tenant())}
 	b.ways = &connect.Connections{Store: st, Keeper: k, Log: slog.New(slog.DiscardHandler), HTTP: w.Client()}

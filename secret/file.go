@@ -17,27 +17,29 @@ import (
 	"tocsin.dev"
 )
 
-// readOrMake reads the key file, or makes it with a fresh key. Of two that make it at once, both use the first's.
-func readOrMake(path string) (*keyset.Handle, error) {
-	keys, err := readFile(path)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return keys, err
+// makeMissing makes the key file with a fresh key where there is none. Of two that make it at once, the first's stays.
+func makeMissing(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // whatever else is wrong with it, reading it says
 	}
-	if keys, err = keyset.NewHandle(aead.AES256GCMKeyTemplate()); err != nil {
-		return nil, err
+	keys, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fileProblem(err, "made", path)
+		return fileProblem(err, "made", path)
 	}
-	err = writeFile(path, keys, os.Link)
-	if errors.Is(err, fs.ErrExist) {
-		return readFile(path)
+	if err = writeFile(path, keys, os.Link); errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	return keys, err
+	return err
 }
 
 func readFile(path string) (*keyset.Handle, error) {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missing(path)
+	}
 	if err != nil {
 		return nil, fileProblem(err, "read", path)
 	}
@@ -48,6 +50,10 @@ func readFile(path string) (*keyset.Handle, error) {
 			"The key file %s is damaged or no key file.", path)
 	}
 	return keys, nil
+}
+
+func missing(path string) error {
+	return tocsin.Problemf(tocsin.NotFound, "Give the settings of the server: --config, --set key.file=… or the environment. If the file is lost, restore it from a backup.", "There is no key file %s.", path)
 }
 
 // writeFile writes keys beside path, to the disk, and has place (os.Link, which spares a file that is there, or
@@ -96,7 +102,7 @@ func fileProblem(err error, done, path string) error {
 
 // Warn is what is unwise about where the key is; empty where nothing is.
 func (k *Keeper) Warn() string {
-	if k.src.KMS != nil || k.src.Value != "" {
+	if !k.Own() {
 		return ""
 	}
 	if info, err := os.Stat(k.src.File); err == nil && info.Mode().Perm()&0o077 != 0 {
@@ -104,7 +110,7 @@ func (k *Keeper) Warn() string {
 	}
 	if k.src.Data != "" && within(k.src.File, k.src.Data) {
 		return fmt.Sprintf("The key file %s lies in the data directory: whoever gets a copy of the data, of a backup too, gets the key with it. "+
-			"Move it elsewhere, or give the key as TOCSIN_KEY_VALUE.", k.src.File)
+			"Move it elsewhere (key.file), fetch the key by a command (key.command), or give it as TOCSIN_KEY_VALUE.", k.src.File)
 	}
 	return ""
 }

@@ -47,29 +47,17 @@ func (k *Keeper) Reseal(sealed []byte, about string) (out []byte, fresh bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	if k.src.KMS != nil || k.newest(sealed) {
+	if id, _ := KeyOf(sealed); id == k.Keys()[0] {
 		return sealed, false, nil
 	}
 	out, err = k.Seal(plain, about)
 	return out, err == nil, err
 }
 
-func (k *Keeper) newest(sealed []byte) bool {
-	id, ok := keyOf(sealed)
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	e, err := k.keys.Primary()
-	return ok && err == nil && e.KeyID() == id
-}
-
 // change changes the keys in the file, as they are there now, and then those in use.
 func (k *Keeper) change(do func(*keyset.Manager, *keyset.Handle) error) error {
-	switch {
-	case k.src.KMS != nil:
-		return tocsin.Problemf(tocsin.Invalid, "Rotate it in the service.", "The key lies in a key management service, not with Tocsin.")
-	case k.src.Value != "":
-		return tocsin.Problemf(tocsin.Invalid, "Start Tocsin with TOCSIN_KEY_VALUE set to the new key, a comma, and the old key.",
-			"The key was given as a value (TOCSIN_KEY_VALUE), so Tocsin cannot change it.")
+	if !k.Own() {
+		return k.NotOurs()
 	}
 	keys, err := readFile(k.src.File)
 	if err != nil {
@@ -85,5 +73,15 @@ func (k *Keeper) change(do func(*keyset.Manager, *keyset.Handle) error) error {
 	if err := writeFile(k.src.File, keys, os.Rename); err != nil {
 		return err
 	}
-	return k.use(keys)
+	return k.read()
+}
+
+// NotOurs says how a key is replaced that is given to Tocsin and not kept by it.
+func (k *Keeper) NotOurs() error {
+	where := "as a value (TOCSIN_KEY_VALUE)"
+	if k.src.Command != "" {
+		where = "by a command (key.command)"
+	}
+	return tocsin.Problemf(tocsin.Invalid, "Make a key with tocsin key new. Have every server start with the old key, a comma, and the new; then with the new, a comma, and the old; then run tocsin key rotate.",
+		"The key is given %s, so Tocsin cannot put a new one in its place.", where)
 }

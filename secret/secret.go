@@ -6,10 +6,15 @@
 package secret
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -18,19 +23,20 @@ import (
 	"tocsin.dev"
 )
 
-// Source says where the key comes from: the first that is given of KMS, Value and File.
+// Source says where the key comes from: the first that is given of Command, Value and File.
 type Source struct {
-	// KMS is a key that never leaves a key management service, as Tink's clients for AWS, Google Cloud and HashiCorp
-	// Vault give it (https://developers.google.com/tink/kms-overview). Each secret is sealed with a key of its own, and
-	// that one by the service, which is asked each time a secret is sealed or opened. The service rotates its key itself.
-	KMS tink.AEAD
+	// Command is a command, run at start, that prints the key: it fetches it from a key management service or a vault, or has
+	// the service decrypt it. See [Words] for its form, and [Source.Value] for that of what it prints.
+	Command string
+	Timeout time.Duration // that it may take; 30 s where 0
 
 	// Value is the key itself (TOCSIN_KEY_VALUE): 32 random bytes in base64 or hex, or the content of a key file, as it is or
-	// in base64. To replace the key give the new one, a comma, the old one.
+	// in base64. Several are separated by commas or lines: the first seals, all open.
 	Value string
 
-	// File is the path of the key file, made with a fresh key and for the owner's eyes only where it is missing.
-	File string
+	// File is the path of the key file, made with a fresh key and for the owner's eyes only where it is missing, unless it Exists.
+	File   string
+	Exists bool
 
 	// Data is the data directory, in which the key file should not lie.
 	Data string
@@ -40,41 +46,91 @@ type Source struct {
 type Keeper struct {
 	src  Source
 	mu   sync.RWMutex
-	keys *keyset.Handle // nil for a KMS
+	keys *keyset.Handle
 	aead tink.AEAD
+	file fs.FileInfo // of the key file as it was read
 }
 
 // Open reads the key, or makes one. What is wrong with it is a tocsin.Problem.
-func Open(src Source) (*Keeper, error) {
+func Open(ctx context.Context, src Source) (*Keeper, error) {
 	k := &Keeper{src: src}
 	var keys *keyset.Handle
 	var err error
 	switch {
-	case src.KMS != nil:
-		k.aead = aead.NewKMSEnvelopeAEAD2(aead.AES256GCMKeyTemplate(), src.KMS)
-		return k, nil
+	case src.Command != "":
+		keys, err = runCommand(ctx, src.Command, src.Timeout)
 	case src.Value != "":
 		keys, err = parseValue(src.Value)
 	case src.File != "":
-		keys, err = readOrMake(src.File)
+		if !src.Exists {
+			err = makeMissing(src.File)
+		}
+		if err == nil {
+			return k, k.read()
+		}
 	default:
 		return nil, tocsin.Problemf(tocsin.Invalid, "Give a key file, or the key as TOCSIN_KEY_VALUE.", "There is no key to seal credentials with.")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return k, k.use(keys)
+	return k, k.use(keys, nil)
 }
 
-func (k *Keeper) use(keys *keyset.Handle) error {
+// Own says whether the key lies in a file that Tocsin keeps itself.
+func (k *Keeper) Own() bool { return k.src.Command == "" && k.src.Value == "" }
+
+func (k *Keeper) use(keys *keyset.Handle, file fs.FileInfo) error {
 	a, err := aead.New(keys)
 	if err != nil {
 		return fmt.Errorf("use the key: %w", err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.keys, k.aead = keys, a
+	k.keys, k.aead, k.file = keys, a, file
 	return nil
+}
+
+// read reads the key file.
+func (k *Keeper) read() error {
+	info, err := statFile(k.src.File) // before the text: of a file that is replaced in between the next look finds another
+	if err != nil {
+		return err
+	}
+	keys, err := readFile(k.src.File)
+	if err != nil {
+		return err
+	}
+	return k.use(keys, info)
+}
+
+func statFile(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, missing(path)
+	case err != nil:
+		return nil, fileProblem(err, "read", path)
+	}
+	return info, nil
+}
+
+// Refresh reads the key file again where it is another than the one that was read: somebody has rotated the key.
+func (k *Keeper) Refresh() error {
+	if !k.Own() {
+		return nil
+	}
+	info, err := statFile(k.src.File)
+	if err != nil {
+		return err
+	}
+	k.mu.RLock()
+	same := k.file != nil && os.SameFile(info, k.file) && info.ModTime().Equal(k.file.ModTime()) && info.Size() == k.file.Size()
+	k.mu.RUnlock()
+	if same {
+		return nil
+	}
+	return k.read()
 }
 
 // Seal gives plain in a form that only Open with the same about turns back.
@@ -82,12 +138,13 @@ func (k *Keeper) Seal(plain []byte, about string) ([]byte, error) {
 	if about == "" {
 		return nil, errors.New("seal a secret: it does not say what it is about")
 	}
+	_ = k.Refresh() // with the newest key; where the file cannot be read just now, with the newest that was
 	k.mu.RLock()
 	a := k.aead
 	k.mu.RUnlock()
 	sealed, err := a.Encrypt(plain, []byte(about))
 	if err != nil {
-		return nil, k.refused(err, "A credential cannot be sealed.")
+		return nil, refused(err, "A credential cannot be sealed.")
 	}
 	return sealed, nil
 }
@@ -102,7 +159,7 @@ func (k *Keeper) Open(sealed []byte, about string) ([]byte, error) {
 	k.mu.RUnlock()
 	plain, err := a.Decrypt(sealed, []byte(about))
 	if err != nil {
-		return nil, k.refused(err, "A stored credential does not open: it was altered, or belongs to something else.")
+		return nil, refused(err, "A stored credential does not open: it was altered, or belongs to something else.")
 	}
 	return plain, nil
 }
@@ -110,49 +167,53 @@ func (k *Keeper) Open(sealed []byte, about string) ([]byte, error) {
 // find looks for the key that sealed, in the file anew when it is not among those we hold: another replica may have
 // rotated.
 func (k *Keeper) find(sealed []byte) error {
-	if k.src.KMS != nil || k.holds(sealed) {
+	if k.holds(sealed) || k.Own() && k.read() == nil && k.holds(sealed) {
 		return nil
 	}
-	if k.src.Value == "" {
-		if keys, err := readFile(k.src.File); err == nil && k.use(keys) == nil && k.holds(sealed) {
-			return nil
-		}
-	}
-	return tocsin.Problemf(tocsin.Unavailable, "Give Tocsin the key from then (the key file, or TOCSIN_KEY_VALUE), or enter the credential again.",
+	return tocsin.Problemf(tocsin.Unavailable, "Give Tocsin the key from then (key.file, key.command or TOCSIN_KEY_VALUE), or enter the credential again.",
 		"A stored credential was sealed with another key than the one Tocsin has now.")
 }
 
 func (k *Keeper) holds(sealed []byte) bool {
-	id, ok := keyOf(sealed)
-	if !ok {
-		return false
-	}
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for i := range k.keys.Len() {
-		if e, err := k.keys.Entry(i); err == nil && e.KeyID() == id {
-			return true
-		}
-	}
-	return false
+	id, ok := KeyOf(sealed)
+	return ok && slices.Contains(k.Keys(), id)
 }
 
-// keyOf is the id of the key that sealed: Tink writes it before the ciphertext, behind a byte 1
+// Keys are the ids of the keys: the first seals, all open.
+func (k *Keeper) Keys() []KeyID {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	var out []KeyID
+	for i := range k.keys.Len() {
+		e, err := k.keys.Entry(i)
+		switch {
+		case err != nil || e.KeyStatus() != keyset.Enabled:
+		case e.IsPrimary():
+			out = slices.Insert(out, 0, KeyID(e.KeyID()))
+		default:
+			out = append(out, KeyID(e.KeyID()))
+		}
+	}
+	return out
+}
+
+// KeyID names a key. It is no secret.
+type KeyID uint32
+
+func (id KeyID) String() string { return fmt.Sprintf("%08x", uint32(id)) }
+
+// KeyOf is the id of the key that sealed: Tink writes it before the ciphertext, behind a byte 1
 // (https://developers.google.com/tink/wire-format#tink_output_prefix).
-func keyOf(sealed []byte) (uint32, bool) {
+func KeyOf(sealed []byte) (KeyID, bool) {
 	if len(sealed) < 5 || sealed[0] != 1 {
 		return 0, false
 	}
-	return binary.BigEndian.Uint32(sealed[1:5]), true
+	return KeyID(binary.BigEndian.Uint32(sealed[1:5])), true
 }
 
-// refused is a Problem for an error of the cipher, or of the service that holds the key.
-func (k *Keeper) refused(err error, what string) error {
+// refused is a Problem for an error of the cipher.
+func refused(err error, what string) error {
 	p := tocsin.Problemf(tocsin.Invalid, "Enter the credential again.", "%s", what)
-	if k.src.KMS != nil {
-		p = tocsin.Problemf(tocsin.Unavailable, "See whether the service can be reached and lets Tocsin use the key; if it does, enter the credential again.",
-			"The key management service could not help: a credential can be neither sealed nor opened.")
-	}
 	p.Err = err
 	return p
 }

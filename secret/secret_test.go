@@ -11,9 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-
 	"tocsin.dev"
 )
 
@@ -21,7 +18,7 @@ const about = "tenant|connection|credential"
 
 func open(t *testing.T, src Source) *Keeper {
 	t.Helper()
-	k, err := Open(src)
+	k, err := Open(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +70,7 @@ func TestMadeAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range keepers {
 		all.Go(func() {
-			k, err := Open(Source{File: path})
+			k, err := Open(t.Context(), Source{File: path})
 			if err != nil {
 				t.Error(err)
 				return
@@ -121,13 +118,13 @@ func TestValues(t *testing.T) {
 func TestBadValues(t *testing.T) {
 	raw := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))
 	for _, v := range []string{"password", "{", "{}", `{"primaryKeyId":1,"key":[]}`, raw[:20], raw + "," + raw, raw + ",", "e30="} {
-		_, err := Open(Source{Value: v})
+		_, err := Open(t.Context(), Source{Value: v})
 		problem(t, err, "TOCSIN_KEY_VALUE")
 		if strings.Contains(err.Error(), v) && v != "{" {
 			t.Errorf("the error tells the key: %v", err)
 		}
 	}
-	_, err := Open(Source{})
+	_, err := Open(t.Context(), Source{})
 	problem(t, err, "no key")
 }
 
@@ -204,13 +201,13 @@ func TestDamagedFile(t *testing.T) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Open(Source{File: path})
+		_, err := Open(t.Context(), Source{File: path})
 		problem(t, err, "damaged")
 		if left, _ := os.ReadFile(path); !bytes.Equal(left, text) {
 			t.Fatal("a damaged key file was written over")
 		}
 	}
-	_, err = Open(Source{File: filepath.Join(path, "below a file")})
+	_, err = Open(t.Context(), Source{File: filepath.Join(path, "below a file")})
 	problem(t, err, "not a directory")
 }
 
@@ -247,30 +244,10 @@ func TestWarn(t *testing.T) {
 	}
 }
 
-func TestKMS(t *testing.T) {
-	keys, err := keyset.NewHandle(aead.AES256GCMKeyTemplate()) // stands in for the service's key
-	if err != nil {
-		t.Fatal(err)
-	}
-	service, err := aead.New(keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k := open(t, Source{KMS: service})
-	sealed := seal(t, k, "x")
-	opens(t, open(t, Source{KMS: service}), sealed, "x")
-	_, err = k.Open(sealed, "something else")
-	problem(t, err, "key management service")
-	problem(t, k.Rotate(), "key management service")
-	if out, fresh, err := k.Reseal(sealed, about); err != nil || fresh || !bytes.Equal(out, sealed) {
-		t.Fatalf("resealed under a service's key: %v, %v", fresh, err)
-	}
-}
-
 // FuzzOpen: nothing but what was sealed opens, and nothing makes it panic. (Each process of the fuzzer seals its own;
 // they are known by what is in them.)
 func FuzzOpen(f *testing.F) {
-	k, err := Open(Source{Value: strings.Repeat("ab", 32)})
+	k, err := Open(f.Context(), Source{Value: strings.Repeat("ab", 32)})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -297,7 +274,7 @@ func FuzzValue(f *testing.F) {
 		if value == "" {
 			return
 		}
-		k, err := Open(Source{Value: value})
+		k, err := Open(t.Context(), Source{Value: value})
 		if err != nil {
 			if _, ok := errors.AsType[*tocsin.Problem](err); !ok {
 				t.Fatalf("%q: %v is no problem", value, err)

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -38,56 +39,72 @@ func parseKeyset(text []byte) (keys *keyset.Handle, ok bool) {
 
 // parseValue reads a key that was given as a value: see Source.Value.
 func parseValue(value string) (*keyset.Handle, error) {
-	value = strings.TrimSpace(value)
-	if strings.HasPrefix(value, "{") {
-		if keys, ok := parseKeyset([]byte(value)); ok {
-			return keys, nil
-		}
-		return nil, badValue()
+	if keys, ok := parse([]byte(value)); ok {
+		return keys, nil
 	}
-	if text, ok := decode(value); ok && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		if keys, ok := parseKeyset(text); ok {
-			return keys, nil
-		}
-		return nil, badValue()
-	}
-	return parseKeys(strings.Split(value, ","))
+	return nil, tocsin.Problemf(tocsin.Invalid, "Give 32 random bytes in base64, such as tocsin key new prints, or the content of a key file.",
+		"The key given as a value (TOCSIN_KEY_VALUE) is none.")
 }
 
-// parseKeys makes a keyset of 32-byte keys, the first of which seals. A key's id is made from the key, so that every
-// replica finds the same.
-func parseKeys(values []string) (*keyset.Handle, error) {
+// parse reads a key, or several: see Source.Value. From a command it may be 32 bytes as they are.
+func parse(text []byte) (*keyset.Handle, bool) {
+	value := strings.TrimSpace(string(text))
+	if strings.HasPrefix(value, "{") {
+		return parseKeyset([]byte(value))
+	}
+	if inner, ok := decode(value); ok && len(inner) > 32 && len(inner) < len(text) { // a text, as services that keep bytes give it back
+		if keys, ok := parse(inner); ok {
+			return keys, true
+		}
+	}
+	parts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '\n' })
+	if strings.Contains(value, ",") {
+		parts = strings.Split(value, ",") // an empty one is a mistake
+	}
+	raws := make([][]byte, len(parts))
+	for i, p := range parts {
+		raw, ok := decode(strings.TrimSpace(p))
+		if !ok || len(raw) != 32 {
+			return nil, false
+		}
+		raws[i] = raw
+	}
+	return keysOf(raws)
+}
+
+// Fresh is a new key in base64.
+func Fresh() string {
+	var b [32]byte
+	rand.Read(b[:]) // never fails
+	return base64.StdEncoding.EncodeToString(b[:])
+}
+
+// keysOf makes a keyset of 32-byte keys, the first of which seals. A key's id is made from the key, so that every replica
+// finds the same.
+func keysOf(raws [][]byte) (*keyset.Handle, bool) {
 	params, err := aesgcm.NewParameters(aesgcm.ParametersOpts{KeySizeInBytes: 32, IVSizeInBytes: 12, TagSizeInBytes: 16, Variant: aesgcm.VariantTink})
 	if err != nil {
-		return nil, err
+		return nil, false
 	}
 	m := keyset.NewManager()
-	for i, v := range values {
-		raw, ok := decode(strings.TrimSpace(v))
-		if !ok || len(raw) != 32 {
-			return nil, badValue()
-		}
+	for i, raw := range raws {
 		sum := sha256.Sum256(raw)
 		key, err := aesgcm.NewKey(secretdata.NewBytesFromData(raw, insecuresecretdataaccess.Token{}), binary.BigEndian.Uint32(sum[:]), params)
 		if err != nil {
-			return nil, badValue()
+			return nil, false
 		}
 		id, err := m.AddKey(key)
 		if err != nil {
-			return nil, badValue() // the same key twice
+			return nil, false // the same key twice
 		}
 		if i == 0 {
 			if err := m.SetPrimary(id); err != nil {
-				return nil, err
+				return nil, false
 			}
 		}
 	}
-	return m.Handle()
-}
-
-func badValue() error {
-	return tocsin.Problemf(tocsin.Invalid, "Give 32 random bytes in base64, such as openssl rand -base64 32 prints, or the content of a key file.",
-		"The key given as a value (TOCSIN_KEY_VALUE) is none.")
+	keys, err := m.Handle()
+	return keys, err == nil
 }
 
 // decode reads hex (of 32 bytes) or base64, with or without padding, in either alphabet.

@@ -30,6 +30,7 @@ import (
 	"tocsin.dev/dial"
 	"tocsin.dev/graph"
 	"tocsin.dev/notify"
+	"tocsin.dev/secret"
 )
 
 // Config is every setting. The path a.b in the YAML file is TOCSIN_A_B in the environment and --set a.b=… on the command
@@ -49,8 +50,10 @@ type Config struct {
 		Partitions int    `koanf:"partitions"` // fixed when the journal is made; 0: 1 embedded, 16 in a cluster
 	} `koanf:"journal"`
 	Key struct {
-		Value string `koanf:"value"` // the key that seals credentials
-		File  string `koanf:"file"`  // or a file that holds it; made where absent. Empty: tocsin.key in data, which is warned of
+		Value   string        `koanf:"value"`   // the key that seals credentials
+		File    string        `koanf:"file"`    // or a file that holds it; made where absent. Empty: tocsin.key in data, which is warned of
+		Command string        `koanf:"command"` // or a command, run at start without a shell, that prints it: docs/key.md
+		Timeout time.Duration `koanf:"timeout"` // how long the command may take
 	} `koanf:"key"`
 	Owner struct {
 		Email string `koanf:"email"` // with token: the first account and an API token of it, made at start
@@ -156,6 +159,7 @@ func (e Every) intervals() collect.Intervals { return collect.Intervals(e) }
 func Defaults() Config {
 	c := Config{Data: "tocsin-data", Listen: "127.0.0.1:8420", Batches: 64}
 	c.Log.Level, c.Log.Format = "info", "text"
+	c.Key.Timeout = 30 * time.Second
 	c.SMTP.TLS = notify.StartTLS
 	c.Every = Every(collect.Intervals{}.OrDefault())
 	return c
@@ -327,6 +331,10 @@ func (c *Config) check() error {
 		return tocsin.Problemf(tocsin.Invalid, "Give what Microsoft publishes, or leave it away.", "The setting limits.%s is less than nothing.", c.Limits.negative())
 	case !listenable(c.Listen):
 		return tocsin.Problemf(tocsin.Invalid, "Write it as 127.0.0.1:8420, or :8420 for every address of this machine.", "The setting listen is %q, which is no address.", c.Listen)
+	case c.Key.Command != "" && c.Key.Value != "":
+		return tocsin.Problemf(tocsin.Invalid, "Give one of key.command and key.value.", "The key is given twice.")
+	case c.Key.Timeout < time.Second:
+		return tocsin.Problemf(tocsin.Invalid, "Give a duration of at least a second, such as 30s.", "The setting key.timeout is shorter than a second.")
 	case c.Batches < 1:
 		return tocsin.Problemf(tocsin.Invalid, "Use a number from 1.", "The setting batches is %d.", c.Batches)
 	}
@@ -522,6 +530,11 @@ func (c Config) keyFile() string {
 		return c.Key.File
 	}
 	return filepath.Join(c.Data, "tocsin.key")
+}
+
+// keySource is where the key comes from.
+func (c Config) keySource() secret.Source {
+	return secret.Source{Command: c.Key.Command, Timeout: c.Key.Timeout, Value: c.Key.Value, File: c.keyFile(), Data: c.Data}
 }
 
 // prepare makes the data directory.

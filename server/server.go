@@ -45,6 +45,7 @@ type Server struct {
 	Connections *connect.Connections
 	Alerts      *notify.Alerts
 	API         *api.Service
+	keeper      *secret.Keeper
 	reader      *stream.Reader
 	auditor     *collect.AuditJudge
 	owner       string // of leases: this process
@@ -74,10 +75,11 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 			s.Close()
 		}
 	}()
-	keeper, err := secret.Open(secret.Source{Value: c.Key.Value, File: c.keyFile(), Data: c.Data})
+	keeper, err := secret.Open(ctx, c.keySource())
 	if err != nil {
 		return s, err
 	}
+	s.keeper = keeper
 	if w := keeper.Warn(); w != "" {
 		s.log.Warn(w)
 	}
@@ -156,6 +158,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.follow(ctx, "audit", s.audit) })
 	g.Go(func() error { return s.follow(ctx, notify.Follower, s.alert) })
 	g.Go(func() error { return s.hold(ctx, "alerts", s.Alerts.Run) })
+	g.Go(func() error { return s.announce(ctx) })
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
 	g.Go(func() error { return s.hold(ctx, "closing", s.closing) })

@@ -47,7 +47,8 @@ func (s *Store) Trim(ctx context.Context) error {
 	}{
 		{"request_key", "at < $1", ago(keepAnswers)},
 		{"login_attempt", "since < $1", ago(keepAttempts)},
-		{"session", "expiry < $1", tocsin.Millis(time.Now())}, // by the system's clock, as the cookies
+		{"session", "expiry < $1", tocsin.Millis(time.Now())},              // by the system's clock, as the cookies
+		{"lease", "expires < $1 and name like 'keys/%'", ago(keepAnswers)}, // of servers that are no more
 		{"setup_link", "expires < $1", ago(0)},
 		{"api_token", "expires <> 0 and expires < $1", ago(keepTokens)},
 		{"alert_try", "at < $1", ago(keepAlerts)},

@@ -50,7 +50,7 @@ type site struct {
 // newSite serves the pages on an empty store.
 func newSite(t testing.TB) *site {
 	st := storetest.SQLite(t)
-	keeper, err := secret.Open(secret.Source{File: filepath.Join(t.TempDir(), "key")})
+	keeper, err := secret.Open(context.Background(), secret.Source{File: filepath.Join(t.TempDir(), "key")})
 	if err != nil {
 		t.Fatal(err)
 	}
