@@ -6,7 +6,8 @@ import (
 )
 
 const verbs = "makes rule, changes rule, deletes rule, disables rule, enables rule, sets automatic reply, stops automatic reply, " +
-	"signs in, receives, sends, is blocked, is unblocked, becomes shared, runs, audits"
+	"signs in, receives, sends to, drafts mail, sends draft, reads mail, unreads mail, flags mail, unflags mail, categorises mail, moves mail, " +
+	"deletes mail, purges mail, replies to mail, forwards mail, is blocked, is unblocked, becomes shared, runs, audits"
 
 // act reads "day hh:mm who verb …".
 func (p *parser) act(l *line) error {
@@ -44,6 +45,10 @@ func (p *parser) verb(l *line, a *Act) error {
 	switch first := l.peek().text; first {
 	case "makes", "changes", "deletes", "disables", "enables":
 		l.next()
+		if first == "deletes" && l.take("mail") {
+			a.Verb = DeletesMail
+			return p.mailVerb(l, a)
+		}
 		if err := l.want("rule"); err != nil {
 			return err
 		}
@@ -61,8 +66,25 @@ func (p *parser) verb(l *line, a *Act) error {
 		return p.mail(l, a, "from")
 	case "sends":
 		l.next()
+		if l.take("draft") {
+			a.Verb = SendsDraft
+			return p.mailVerb(l, a)
+		}
 		a.Verb = Sends
 		return p.mail(l, a, "to")
+	case "drafts", "reads", "unreads", "flags", "unflags", "categorises", "moves", "purges", "replies", "forwards":
+		l.next()
+		if first == "replies" {
+			first = "replies to"
+			if err := l.want("to"); err != nil {
+				return err
+			}
+		}
+		if err := l.want("mail"); err != nil {
+			return err
+		}
+		a.Verb = Verb(first + " mail")
+		return p.mailVerb(l, a)
 	case "is", "becomes":
 		l.next()
 		return p.becomes(l, a, first)
@@ -184,6 +206,37 @@ func (p *parser) mail(l *line, a *Act, side string) error {
 		a.Args["subject"] = s
 	}
 	return nil
+}
+
+// mailVerb reads which mail is meant, by its subject, and what becomes of it.
+func (p *parser) mailVerb(l *line, a *Act) error {
+	if a.Verb == DraftsMail {
+		return p.mail(l, a, "to")
+	}
+	if !l.peek().quoted {
+		return l.refuse("the mail's subject in quotes")
+	}
+	a.Args["mail"] = l.next().text
+	var err error
+	switch a.Verb {
+	case SortsMail:
+		if err = l.want("as"); err == nil {
+			a.Args["category"], err = l.word("a category in quotes")
+		}
+	case MovesMail:
+		err = p.folder(l, &a.Folder)
+	case RepliesTo:
+		if l.take("all") {
+			a.Args["all"] = "yes"
+		}
+	case ForwardsMail:
+		var to []string
+		if err = l.want("to"); err == nil {
+			to, err = p.addresses(l)
+			a.Args["to"] = strings.Join(to, ",")
+		}
+	}
+	return err
 }
 
 const details = "from, as, on, target, workload, result, app, agent, or KEY=VALUE"

@@ -25,6 +25,13 @@
 //	mon 09:00 amy signs in from 203.0.113.7/NL   (or: from NL) [app "Outlook"] [failing]
 //	mon 09:00 amy receives from ADDRESS [subject "TEXT"]
 //	mon 09:00 amy sends to A, B [subject "TEXT"]
+//	mon 09:00 amy drafts mail to A, B [subject "TEXT"]
+//	mon 09:00 amy sends draft "SUBJECT"          (here and below the newest mail with that subject is meant)
+//	mon 09:00 amy reads mail "SUBJECT"           (and: unreads mail, flags mail, unflags mail, deletes mail, purges mail)
+//	mon 09:00 amy categorises mail "SUBJECT" as "RED"
+//	mon 09:00 amy moves mail "SUBJECT" to FOLDER
+//	mon 09:00 amy replies to mail "SUBJECT" [all]
+//	mon 09:00 amy forwards mail "SUBJECT" to A, B
 //	mon 09:00 amy is blocked                     (and: is unblocked)
 //	mon 09:00 amy becomes shared
 //	mon 09:00 amy runs CMDLET [DETAILS] KEY=VALUE …        (an audit record of a cmdlet with its parameters)

@@ -74,6 +74,7 @@ type Act struct {
 	Who      string        // a person's short name, or an address or name that is not declared
 	Verb     Verb
 	Args     map[string]string
+	Folder   *tocsin.Folder       // of MovesMail
 	Rule     *tocsin.MailRule     // of MakesRule and ChangesRule, addresses filled in; it has no id
 	Params   map[string]string    // KEY=VALUE of Runs and Audits
 	Modified map[string][2]string // KEY=OLD becoming NEW of Runs and Audits
@@ -94,6 +95,18 @@ const (
 	SignsIn        Verb = "signs in"              // ip, country, app, result ("failure" where it failed)
 	Receives       Verb = "receives"              // from, subject
 	Sends          Verb = "sends"                 // to (addresses joined by a comma), subject
+	DraftsMail     Verb = "drafts mail"           // to, subject
+	SendsDraft     Verb = "sends draft"           // mail: the subject of the newest that is meant, as in all below
+	ReadsMail      Verb = "reads mail"            // mail
+	UnreadsMail    Verb = "unreads mail"          // mail
+	FlagsMail      Verb = "flags mail"            // mail
+	UnflagsMail    Verb = "unflags mail"          // mail
+	SortsMail      Verb = "categorises mail"      // mail, category
+	MovesMail      Verb = "moves mail"            // mail; Folder
+	DeletesMail    Verb = "deletes mail"          // mail
+	PurgesMail     Verb = "purges mail"           // mail
+	RepliesTo      Verb = "replies to mail"       // mail, all ("yes" where everybody gets it)
+	ForwardsMail   Verb = "forwards mail"         // mail, to
 	IsBlocked      Verb = "is blocked"            //
 	IsUnblocked    Verb = "is unblocked"          //
 	BecomesShared  Verb = "becomes shared"        //

@@ -33,6 +33,20 @@ tue 00:00 bob sets automatic reply "Write to bob@home.example"
 tue 00:00 bob stops automatic reply
 wed 12:00 bob receives from ceo@fabrikam.com subject "Payment"
 wed 12:01 bob sends to amy, eve@evil.example subject "Re: Payment"
+wed 12:02 bob drafts mail to amy subject "Draft"
+wed 12:02 bob sends draft "Draft"
+wed 12:03 bob reads mail "Payment"
+wed 12:03 bob unreads mail "Payment"
+wed 12:03 bob flags mail "Payment"
+wed 12:03 bob unflags mail "Payment"
+wed 12:03 bob categorises mail "Payment" as "Red, \"bright\""
+wed 12:04 bob moves mail "Payment" to rssfeeds
+wed 12:04 bob moves mail "Payment" to "Kept"
+wed 12:05 bob replies to mail "Payment"
+wed 12:05 bob replies to mail "Payment" all
+wed 12:05 bob forwards mail "Payment" to eve@evil.example, amy
+wed 12:06 bob deletes mail "Payment"
+wed 12:06 bob purges mail "Payment"
 thu 08:00 invoices is unblocked
 thu 08:00 amy is blocked
 thu 08:00 bob becomes shared
@@ -46,7 +60,7 @@ silent
 
 func TestParse(t *testing.T) {
 	s := parse(t, whole)
-	if got, want := len(s.Acts), 16; got != want {
+	if got, want := len(s.Acts), 30; got != want {
 		t.Errorf("acts: got %d, want %d", got, want)
 	}
 	r := s.Acts[2].Rule
@@ -60,11 +74,11 @@ func TestParse(t *testing.T) {
 	if !reflect.DeepEqual(r, want) {
 		t.Errorf("rule: got %+v, want %+v", r, want)
 	}
-	runs := s.Acts[14]
+	runs := s.Acts[28]
 	if runs.Params["ForwardingSmtpAddress"] != "smtp:eve@evil.example" || runs.Args["on"] != "bob@fabrikam.com" || runs.Args["ip"] != "2001:db8::1" {
 		t.Errorf("runs: got %+v", runs)
 	}
-	last := s.Acts[15]
+	last := s.Acts[29]
 	if last.Modified["Role.DisplayName"] != [2]string{"", "Global Administrator"} || last.At != 7*24*time.Hour+8*time.Hour {
 		t.Errorf("audits: got %+v", last)
 	}
@@ -100,6 +114,10 @@ func TestRefuses(t *testing.T) {
 		{`mon 9:00 amy is blocked`, "9:00", "09:30"},
 		{"tue 09:00 amy is blocked\nmon 09:00 amy is unblocked", "before the act above", "mon+1"},
 		{"mon 09:00 amy signs in from nowhere", "nowhere", "203.0.113.7/NL"},
+		{"mon 09:00 amy reads rule \"x\"", "rule", "mail"},
+		{"mon 09:00 amy reads mail x", "x", "subject in quotes"},
+		{"mon 09:00 amy replies with mail \"x\"", "with", "to"},
+		{"mon 09:00 amy moves mail \"x\"", "too early", "to"},
 		{"mon 09:00 amy audits x as king", "king", "service"},
 		{"mon 09:00 amy audits x bare", "bare", "KEY=VALUE"},
 		{"expect x", "too early", "whom"},

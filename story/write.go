@@ -133,6 +133,29 @@ func (a *Act) rest() []string {
 	case Runs, Audits:
 		return a.auditText()
 	}
+	return a.mailText()
+}
+
+// mailText is what follows a verb that does something to a mail.
+func (a *Act) mailText() []string {
+	mail := strconv.Quote(a.Args["mail"])
+	switch a.Verb {
+	case DraftsMail:
+		return subject(a, "to", list(strings.Split(a.Args["to"], ","), addressed))
+	case SendsDraft, ReadsMail, UnreadsMail, FlagsMail, UnflagsMail, DeletesMail, PurgesMail:
+		return []string{mail}
+	case SortsMail:
+		return []string{mail, "as", strconv.Quote(a.Args["category"])}
+	case MovesMail:
+		return append([]string{mail}, folderText("", a.Folder)[1:]...)
+	case RepliesTo:
+		if a.Args["all"] != "" {
+			return []string{mail, "all"}
+		}
+		return []string{mail}
+	case ForwardsMail:
+		return []string{mail, "to", list(strings.Split(a.Args["to"], ","), addressed)}
+	}
 	return nil
 }
 

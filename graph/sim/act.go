@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"tocsin.dev"
 	"tocsin.dev/story"
 )
 
@@ -34,7 +33,8 @@ func (s *Sim) acted(n scheduled, p *person) error {
 		return s.actRule(n, p)
 	case story.SetsAutoReply, story.StopsAutoReply:
 		return s.actReply(n, p)
-	case story.Receives, story.Sends:
+	case story.Receives, story.Sends, story.DraftsMail, story.SendsDraft, story.ReadsMail, story.UnreadsMail, story.FlagsMail, story.UnflagsMail, story.SortsMail,
+		story.MovesMail, story.DeletesMail, story.PurgesMail, story.RepliesTo, story.ForwardsMail:
 		return s.actMail(n, p)
 	case story.IsBlocked, story.IsUnblocked, story.BecomesShared:
 		return s.actAccount(n, p)
@@ -107,26 +107,6 @@ func (s *Sim) actReply(n scheduled, p *person) error {
 	html := "<html>\n<body>\n<p>" + text + "</p>\n</body>\n</html>\n"
 	day := n.at.Truncate(24 * time.Hour)
 	return s.setSettings(p, n.by(), obj{{"automaticRepliesSetting", replySetting(status, "all", html, html, day, day.AddDate(0, 0, 14))}})
-}
-
-func (s *Sim) actMail(n scheduled, p *person) error {
-	me := tocsin.Address{Name: p.display, Address: p.mail}
-	name := func(a string) tocsin.Address {
-		if q := s.world.find(a); q != nil {
-			return tocsin.Address{Name: q.display, Address: q.mail}
-		}
-		return tocsin.Address{Name: a, Address: a}
-	}
-	m := message{subject: n.act.Args["subject"], text: "", received: n.at, sent: n.at, modified: n.at}
-	if n.act.Verb == story.Receives {
-		m.from, m.to, m.folder = name(n.act.Args["from"]), []tocsin.Address{me}, inbox
-		return s.came(n.by(), "received", n.at, p, &m)
-	}
-	m.from, m.folder, m.read = me, sentItems, true
-	for _, a := range strings.Split(n.act.Args["to"], ",") {
-		m.to = append(m.to, name(a))
-	}
-	return s.sent(n.by(), n.at, p, m)
 }
 
 func (s *Sim) actAccount(n scheduled, p *person) error {

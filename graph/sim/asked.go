@@ -18,6 +18,7 @@ type asked struct {
 type expansion struct {
 	name string
 	sel  []string
+	ids  []string // that $filter names
 }
 
 type ordering struct {
@@ -165,6 +166,9 @@ func expansions(v string, props properties) ([]expansion, error) {
 				if sel, ok := strings.CutPrefix(strings.TrimSpace(o), "$select="); ok {
 					e.sel = strings.Split(sel, ",")
 				}
+				if filter, ok := strings.CutPrefix(strings.TrimSpace(o), "$filter="); ok {
+					e.ids = quotedIDs(filter)
+				}
 			}
 			v = v[end+1:]
 		}
@@ -175,6 +179,17 @@ func expansions(v string, props properties) ([]expansion, error) {
 		out = append(out, e)
 	}
 	return out, nil
+}
+
+// quotedIDs are those of "id eq 'x' or id eq 'y'".
+func quotedIDs(filter string) []string {
+	var out []string
+	for _, part := range strings.Split(filter, " or ") {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(part), "id eq "); ok {
+			out = append(out, strings.Trim(strings.TrimSpace(id), "'"))
+		}
+	}
+	return out
 }
 
 var expandable = map[string]bool{"manager": true, "members": true, "owners": true, "memberOf": true, "attachments": true,
@@ -213,13 +228,19 @@ func (q *asked) write(b []byte, it item, defaults []string) []byte {
 	case len(names) > 0:
 		q.named(put, it, names)
 	default:
+		if it.make != nil {
+			it.whole = it.make()
+		}
 		for _, m := range it.whole {
 			put(m.k, m.v)
 		}
 	}
 	for _, e := range q.expand {
-		if it.expand != nil {
-			put(e.name, it.expand(e.name, e.sel))
+		if it.expand == nil {
+			continue
+		}
+		if v := it.expand(e); v != nil || e.name != "singleValueExtendedProperties" {
+			put(e.name, v)
 		}
 	}
 	return append(b, '}')
@@ -227,16 +248,17 @@ func (q *asked) write(b []byte, it item, defaults []string) []byte {
 
 // named puts the properties; Outlook's resources have their id whether it was selected or not.
 func (q *asked) named(put func(string, any), it item, names []string) {
-	id := it.whole == nil
+	id := it.whole == nil && it.make == nil
 	for _, n := range names {
 		id = id || n == "id"
 	}
 	if !id {
-		put("id", it.whole.text("id"))
+		v, _ := it.get("id")
+		put("id", v)
 	}
 	for _, n := range names {
 		v, has := it.get(n)
-		if !has && it.whole != nil {
+		if !has && (it.whole != nil || it.make != nil) {
 			continue // an object says nothing of what it has not
 		}
 		put(n, v)

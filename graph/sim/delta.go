@@ -39,6 +39,7 @@ type changed struct {
 	item   item
 	id     string
 	reason string // of removal; "" where it is there
+	fresh  bool   // it came since
 }
 
 func (s *Sim) delta(r *request, t tracked) reply {

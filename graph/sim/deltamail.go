@@ -61,34 +61,57 @@ func (s *Sim) messagesDelta(r *request) reply {
 		}})
 }
 
-// ofType keeps the changes of one type: created, updated or deleted; "" keeps all. Nothing here updates a message yet.
+// ofType keeps the changes of one type: created, updated or deleted; "" keeps all.
 func ofType(all []changed, kind string) []changed {
 	return slices.DeleteFunc(all, func(c changed) bool {
-		return kind == "updated" || kind == "created" && c.reason != "" || kind == "deleted" && c.reason == ""
+		switch kind {
+		case "created":
+			return c.reason != "" || !c.fresh
+		case "updated":
+			return c.reason != "" || c.fresh
+		case "deleted":
+			return c.reason == ""
+		}
+		return false
 	})
 }
 
-// messagesSince gives what changed in a folder; a message that went on to another is deleted here.
+// messagesSince gives what changed in a folder; a message that went on to another is deleted here. With immutable ids a
+// message that left the folder and came back meanwhile is not told of, which is a known issue of Microsoft's.
+// See https://learn.microsoft.com/graph/known-issues.
 func (s *Sim) messagesSince(b *mailbox, folder, n int, immutable bool) []changed {
-	var out []changed
-	seen := map[uint32]bool{}
+	type summary struct {
+		last  boxChange
+		first string // what happened first
+		came  bool
+	}
+	seen := map[uint32]*summary{}
+	var order []uint32
 	for i := len(b.log) - 1; i >= n; i-- {
 		c := b.log[i]
-		if c.serial == 0 || c.folder != folder || seen[c.serial] {
+		if c.serial == 0 || c.folder != folder {
 			continue
 		}
-		seen[c.serial] = true
-		if c.what != "deleted" {
-			if m := s.world.serial(b, c.serial); !m.gone && m.folder == folder {
-				out = append(out, changed{item: s.messageItem(b, m, immutable)})
-			}
+		one := seen[c.serial]
+		if one == nil {
+			one = &summary{last: c}
+			seen[c.serial] = one
+			order = append(order, c.serial)
+		}
+		one.first = c.what
+		one.came = one.came || c.what == "created"
+	}
+	var out []changed
+	for _, serial := range order {
+		one := seen[serial]
+		if one.last.what == "deleted" {
+			out = append(out, changed{id: s.world.formerID(b.p, serial, folder, one.last.moves, immutable), reason: "deleted"})
 			continue
 		}
-		id := c.id
-		if immutable {
-			id = c.fixed
+		if immutable && one.first == "deleted" {
+			continue
 		}
-		out = append(out, changed{id: id, reason: "deleted"})
+		out = append(out, changed{item: s.messageItem(b, s.world.serial(b, serial), immutable), fresh: one.came})
 	}
 	return out
 }

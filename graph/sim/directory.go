@@ -75,11 +75,11 @@ func (s *Sim) skus(r *request) reply {
 
 // userItem is a person as an item of a list of users.
 func (s *Sim) userItem(p *person) item {
-	return item{get: s.world.user(p), expand: func(name string, sel []string) any {
-		if name != "manager" || p.boss < 0 {
+	return item{get: s.world.user(p), expand: func(e expansion) any {
+		if e.name != "manager" || p.boss < 0 {
 			return nil
 		}
-		return s.directoryObject(s.world.person(p.boss), sel)
+		return s.directoryObject(s.world.person(p.boss), e.sel)
 	}}
 }
 

@@ -44,6 +44,7 @@ const (
 	sentItems   = 3
 	deleted     = 4
 	archive     = 6
+	recoverable = 10
 	rssFolder   = 12
 	firstCustom = 13
 )

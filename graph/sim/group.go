@@ -241,12 +241,12 @@ func (s *Sim) groupList(r *request) reply {
 
 func (s *Sim) groupItem(g *group) item {
 	it := whole(g.object(s.world))
-	it.expand = func(name string, sel []string) any {
+	it.expand = func(e expansion) any {
 		ids := []string{}
-		if name == "members" {
+		if e.name == "members" {
 			ids = s.world.list(g)
 		}
-		return s.expanded(ids, sel)
+		return s.expanded(ids, e.sel)
 	}
 	return it
 }
@@ -332,11 +332,11 @@ func (s *Sim) oneContact(r *request) reply {
 
 func (s *Sim) roleItem(o *role) item {
 	it := whole(o.object())
-	it.expand = func(name string, sel []string) any {
-		if name != "members" {
+	it.expand = func(e expansion) any {
+		if e.name != "members" {
 			return []any{}
 		}
-		return s.expanded(o.members, sel)
+		return s.expanded(o.members, e.sel)
 	}
 	return it
 }

@@ -12,10 +12,11 @@ import (
 // item is a resource in a list: its properties, and where nothing is selected the whole object.
 type item struct {
 	get    getter
-	whole  obj    // nil where the list has default properties
-	kind   string // @odata.type, where the list mixes types
+	whole  obj        // nil where the list has default properties
+	make   func() obj // whole, where that is seldom wanted
+	kind   string     // @odata.type, where the list mixes types
 	etag   string
-	expand func(name string, sel []string) any // nil: nothing can be expanded
+	expand func(expansion) any // nil: nothing can be expanded; it gives nil where there is nothing to tell
 }
 
 func whole(o obj) item { return item{get: o.get, whole: o} }

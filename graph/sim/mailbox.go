@@ -25,8 +25,7 @@ type boxChange struct {
 	folder int
 	serial uint32 // of the message; 0 where the folder itself changed
 	what   string // created, updated, deleted
-	id     string // of what went, as it was called then
-	fixed  string // its immutable id
+	moves  uint16 // of what went: how often it had moved, which tells the id it had
 }
 
 // look is the mailbox for reading: nothing is kept of it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 type message struct {
 	serial         uint32
 	folder         int
-	state          uint16 // how often it changed or moved; in its mutable id
+	moves          uint16 // how often it moved; in its mutable id
+	version        uint32 // how often it changed in any way; in its change key
 	subject, text  string
 	from           tocsin.Address
 	to, cc         []tocsin.Address
@@ -25,9 +27,14 @@ type message struct {
 	read, draft    bool
 	attached       bool
 	importance     string
-	conversation   int
+	conversation   uint64
+	internet       string // internetMessageId; "": from the seed
+	inReplyTo      string
+	flag           string // "": not flagged
+	categories     []string
+	verb           int // the last: reply, forward
+	verbAt         time.Time
 	gone           bool
-	version        uint32 // how often it changed in any way; in its change key
 }
 
 // appendChangeKey writes the message's change key, another one after every change.
@@ -52,7 +59,7 @@ func (w *world) seededMessages(p *person) []*message {
 		at := w.start.Add(-time.Duration(h%(30*24*60))*time.Minute - time.Hour).Truncate(time.Second)
 		m := &message{serial: uint32(k + 1), folder: inbox, subject: subjects[h>>20%uint64(len(subjects))], text: "Dear colleague, please see the papers.",
 			from: w.correspondent(h>>8, p), to: []tocsin.Address{me}, received: at, sent: at.Add(-4 * time.Second), modified: at,
-			read: h>>4%3 != 0, attached: h>>5%5 == 0, importance: "normal", conversation: k}
+			read: h>>4%3 != 0, attached: h>>5%5 == 0, importance: "normal", conversation: uint64(k)}
 		if k%5 == 4 {
 			m.folder, m.from, m.to, m.read = sentItems, me, []tocsin.Address{m.from}, true
 		}
@@ -79,6 +86,11 @@ func (w *world) correspondent(h uint64, p *person) tocsin.Address {
 
 // messageID is the message's id: the immutable one, or one that changes with every move.
 func (w *world) messageID(box int, m *message, immutable bool) string {
+	return w.formerID(box, m.serial, m.folder, m.moves, immutable)
+}
+
+// formerID is the id a message had in a folder, after so many moves.
+func (w *world) formerID(box int, serial uint32, folder int, moves uint16, immutable bool) string {
 	var b [24]byte
 	b[1] = 0x03
 	b[2] = 0x24
@@ -87,11 +99,11 @@ func (w *world) messageID(box int, m *message, immutable bool) string {
 	}
 	binary.BigEndian.PutUint32(b[4:], w.seed.shuffle(uint32(box)))
 	if !immutable {
-		binary.BigEndian.PutUint16(b[8:], uint16(m.folder))
-		binary.BigEndian.PutUint16(b[10:], m.state)
+		binary.BigEndian.PutUint16(b[8:], uint16(folder))
+		binary.BigEndian.PutUint16(b[10:], moves)
 	}
-	binary.BigEndian.PutUint64(b[12:], w.seed.at(askMail+2000, box)^uint64(m.serial))
-	binary.BigEndian.PutUint32(b[20:], m.serial)
+	binary.BigEndian.PutUint64(b[12:], w.seed.at(askMail+2000, box)^uint64(serial))
+	binary.BigEndian.PutUint32(b[20:], serial)
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
@@ -119,27 +131,119 @@ func recipients(list []tocsin.Address) []any {
 	return out
 }
 
-// messageObject is Graph's message.
-func (w *world) messageObject(b *mailbox, m *message, immutable bool) obj {
-	id := w.messageID(b.p, m, immutable)
-	key := string(appendChangeKey(nil, m))
-	content := obj{{"contentType", "html"}, {"content", "<html><body><p>" + m.text + "</p></body></html>"}}
-	return obj{{"id", id}, {"createdDateTime", m.sent}, {"lastModifiedDateTime", m.modified}, {"changeKey", key}, {"categories", []any{}},
-		{"receivedDateTime", m.received}, {"sentDateTime", m.sent}, {"hasAttachments", m.attached},
-		{"internetMessageId", fmt.Sprintf("<%08x.%d@mail.%s>", w.seed.at(askMail+3000, b.p)&0xffffffff, m.serial, w.domain)},
-		{"subject", m.subject}, {"bodyPreview", m.text}, {"importance", m.importance}, {"parentFolderId", w.folderID(b.p, m.folder)},
-		{"conversationId", fmt.Sprintf("AAQkADk%08x%04x", b.p, m.conversation)}, {"conversationIndex", "AQHZ"},
-		{"isDeliveryReceiptRequested", false}, {"isReadReceiptRequested", false}, {"isRead", m.read}, {"isDraft", m.draft},
-		{"webLink", "https://outlook.office365.com/owa/?ItemID=" + id}, {"inferenceClassification", "focused"}, {"body", content},
-		{"sender", recipient(m.from.Name, m.from.Address)}, {"from", recipient(m.from.Name, m.from.Address)},
-		{"toRecipients", recipients(m.to)}, {"ccRecipients", recipients(m.cc)}, {"bccRecipients", []any{}}, {"replyTo", []any{}},
-		{"flag", obj{{"flagStatus", "notFlagged"}}}}
+// messageOrder is a message's properties in the order in which Graph writes them.
+var messageOrder = strings.Fields(`id createdDateTime lastModifiedDateTime changeKey categories receivedDateTime sentDateTime hasAttachments internetMessageId
+subject bodyPreview importance parentFolderId conversationId conversationIndex isDeliveryReceiptRequested isReadReceiptRequested isRead isDraft webLink
+inferenceClassification body sender from toRecipients ccRecipients bccRecipients replyTo flag`)
+
+// messageValue is a property of Graph's message; false where it has none of that name.
+func (w *world) messageValue(b *mailbox, m *message, immutable bool, name string) (any, bool) {
+	switch name {
+	case "id":
+		return w.messageID(b.p, m, immutable), true
+	case "createdDateTime", "sentDateTime":
+		return m.sent, true
+	case "lastModifiedDateTime":
+		return m.modified, true
+	case "changeKey":
+		return string(appendChangeKey(nil, m)), true
+	case "categories":
+		return append([]string{}, m.categories...), true
+	case "receivedDateTime":
+		return m.received, true
+	case "hasAttachments":
+		return m.attached, true
+	case "internetMessageId":
+		return w.internetID(b.p, m), true
+	case "importance":
+		return m.importance, true
+	case "parentFolderId":
+		return w.folderID(b.p, m.folder), true
+	case "conversationId":
+		return fmt.Sprintf("AAQkADk%08x%016x", b.p, m.conversation), true
+	case "isRead":
+		return m.read, true
+	case "isDraft":
+		return m.draft, true
+	case "sender", "from":
+		return recipient(m.from.Name, m.from.Address), true
+	case "toRecipients":
+		return recipients(m.to), true
+	case "ccRecipients":
+		return recipients(m.cc), true
+	case "flag":
+		return obj{{"flagStatus", m.flagged()}}, true
+	}
+	return w.messageRest(b, m, immutable, name)
+}
+
+// messageRest is what is seldom asked for.
+func (w *world) messageRest(b *mailbox, m *message, immutable bool, name string) (any, bool) {
+	switch name {
+	case "subject":
+		return m.subject, true
+	case "bodyPreview":
+		return m.text, true
+	case "conversationIndex":
+		return "AQHZ", true
+	case "isDeliveryReceiptRequested", "isReadReceiptRequested":
+		return false, true
+	case "webLink":
+		return "https://outlook.office365.com/owa/?ItemID=" + w.messageID(b.p, m, immutable), true
+	case "inferenceClassification":
+		return "focused", true
+	case "body":
+		return obj{{"contentType", "html"}, {"content", "<html><body><p>" + m.text + "</p></body></html>"}}, true
+	case "bccRecipients", "replyTo":
+		return []any{}, true
+	}
+	return nil, false
+}
+
+// extended is a message's extended properties of the ids named: the last verb and its time, and what it replies to.
+func (m *message) extended(ids []string) any {
+	var out []any
+	for _, id := range ids {
+		value := ""
+		switch strings.ToLower(id) {
+		case "integer 0x1081":
+			if m.verb != 0 {
+				value = strconv.Itoa(m.verb)
+			}
+		case "systemtime 0x1082":
+			if m.verb != 0 {
+				value = m.verbAt.UTC().Format(time.RFC3339)
+			}
+		case "string 0x1042":
+			value = m.inReplyTo
+		}
+		if value != "" {
+			out = append(out, obj{{"id", id}, {"value", value}})
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return out
 }
 
 func (s *Sim) messageItem(b *mailbox, m *message, immutable bool) item {
-	it := whole(s.world.messageObject(b, m, immutable))
-	it.etag = `W/"` + it.whole.text("changeKey") + `"`
-	it.expand = func(string, []string) any { return []any{} }
+	it := item{etag: `W/"` + string(appendChangeKey(nil, m)) + `"`}
+	it.get = func(name string) (any, bool) { return s.world.messageValue(b, m, immutable, name) }
+	it.make = func() obj {
+		o := make(obj, 0, len(messageOrder))
+		for _, name := range messageOrder {
+			v, _ := it.get(name)
+			o = append(o, member{name, v})
+		}
+		return o
+	}
+	it.expand = func(e expansion) any {
+		if e.name == "singleValueExtendedProperties" {
+			return m.extended(e.ids)
+		}
+		return []any{}
+	}
 	return it
 }
 
@@ -218,7 +322,7 @@ func searched(l list, v string) list {
 	var hits []item
 	for i := range l.total {
 		it, _ := l.at(i)
-		text := strings.ToLower(string(appendObject(nil, it.whole)))
+		text := strings.ToLower(string(appendObject(nil, it.make())))
 		if !slices.ContainsFunc(words, func(w string) bool {
 			_, word, named := strings.Cut(w, ":")
 			if !named {
@@ -265,56 +369,26 @@ func (s *Sim) oneMessage(r *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	return s.object(r, "users('"+p.id+"')/messages", messageProperties, nil, s.messageItem(b, m, r.immutable()))
-}
-
-// moveMessage: a mutable id changes, and the folder left sees the message deleted.
-func (s *Sim) moveMessage(r *request) reply {
-	p, _, m, bad := s.pathMessage(r)
-	if bad != nil {
-		return *bad
-	}
-	in, err := parseObject(r.body)
-	if err != nil {
-		return s.refuse(r, http.StatusBadRequest, "RequestBodyRead", "The request body is not a JSON object.")
-	}
-	b := s.world.open(p)
-	to := s.world.folder(b, in.text("destinationId"))
-	if to == nil {
-		return s.notFound(r, in.text("destinationId"))
-	}
-	m = s.world.serial(b, m.serial)
-	if err := s.tell(Truth{Change: "message.moved", Mailbox: p.mail, Person: p.id, ID: s.world.messageID(p.i, m, true), By: "graph"}); err != nil {
-		return s.refuse(r, http.StatusInternalServerError, "UnknownError", "The truth cannot be written.")
-	}
-	s.world.move(b, m, to.n, s.clock.Now())
 	it := s.messageItem(b, m, r.immutable())
-	o := append(obj{{"@odata.etag", it.etag}}, it.whole...)
-	if s.content(&request{method: http.MethodGet, route: r.route}) != "" { // the answer shows no more than may be asked for
-		for _, no := range secretive {
-			o = o.without(no)
-		}
+	if have := r.header.Get("If-None-Match"); have != "" && have == it.etag {
+		return reply{status: http.StatusNotModified}
 	}
-	return reply{status: http.StatusCreated, body: r.entity("users('"+p.id+"')/messages/$entity", o)}
+	return s.object(r, "users('"+p.id+"')/messages", messageProperties, nil, it)
 }
 
 // serial is the mailbox's message of that number, which stands at its place.
 func (w *world) serial(b *mailbox, n uint32) *message { return b.messages[n-1] }
 
-func (w *world) move(b *mailbox, m *message, to int, now time.Time) {
-	b.note(boxChange{folder: m.folder, serial: m.serial, what: "deleted", id: w.messageID(b.p, m, false), fixed: w.messageID(b.p, m, true)})
-	m.folder, m.modified = to, now.Truncate(time.Second)
-	m.state++
-	m.version++
-	b.note(boxChange{folder: to, serial: m.serial, what: "created"})
-}
-
 // deliver puts a new message into a folder of the mailbox.
 func (w *world) deliver(b *mailbox, m *message) {
 	b.serial++
 	m.serial = b.serial
-	m.importance = "normal"
-	m.conversation = int(m.serial)
+	if m.importance == "" {
+		m.importance = "normal"
+	}
+	if m.conversation == 0 {
+		m.conversation = uint64(m.serial)
+	}
 	b.messages = append(b.messages, m)
 	b.note(boxChange{folder: m.folder, serial: m.serial, what: "created"})
 }

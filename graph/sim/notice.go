@@ -11,9 +11,10 @@ type happening struct {
 	p      *person
 	b      *mailbox
 	m      *message
-	folder int    // in which it happens
-	id     string // the mutable id it had, where it has another now
-	was    []bool // for each subscription with a filter: whether it was kept before
+	folder int                    // in which it happens
+	id     string                 // the mutable id it had, where it has another now
+	moving bool                   // to another folder, or from there
+	was    map[*subscription]bool // which of those with a filter kept it before
 }
 
 // notify tells subscriptions of a change in a mailbox. The caller holds mu.
@@ -27,11 +28,58 @@ func (s *Sim) notify(e happening) {
 	}
 	now := s.clock.Now()
 	for _, sub := range list {
-		if sub.target.folder >= 0 && sub.target.folder != e.folder || sub.changes&e.what == 0 || !now.Before(sub.expires) {
+		if sub.target.folder >= 0 && sub.target.folder != e.folder || !now.Before(sub.expires) {
 			continue
 		}
-		s.dispatch(sub, s.mailNotice(sub, e, e.what, now), now)
+		if what := s.seen(sub, e); what != 0 && sub.changes&what != 0 {
+			s.dispatch(sub, s.mailNotice(sub, e, what, now), now)
+		}
 	}
+}
+
+// kept says which of the mailbox's subscriptions that filter keep the message as it is; nil where none filters.
+func (s *Sim) kept(b *mailbox, m *message) map[*subscription]bool {
+	s.hook.mu.Lock()
+	defer s.hook.mu.Unlock()
+	var out map[*subscription]bool
+	for _, sub := range s.hook.boxes[b.p] {
+		if sub.target.keep != nil {
+			if out == nil {
+				out = map[*subscription]bool{}
+			}
+			out[sub] = sub.target.keep(s.messageItem(b, m, false).get)
+		}
+	}
+	return out
+}
+
+// seen is what a change is for a subscription; 0 where it is nothing. What leaves or enters a filter is deleted or created.
+// A move within a mailbox is both, of two ids where they are mutable; where they are not, documentation says nothing: some
+// moves are both of the same id, some are an update.
+func (s *Sim) seen(sub *subscription, e happening) changes {
+	if e.moving && sub.immutable && sub.target.folder < 0 && mix(uint64(s.world.seed)^uint64(e.n))%2 == 0 {
+		if e.what == deletedNow {
+			return 0
+		}
+		e.what = updated
+	}
+	if sub.target.keep == nil {
+		return e.what
+	}
+	is := sub.target.keep(s.messageItem(e.b, e.m, false).get)
+	was := is
+	if e.was != nil {
+		was = e.was[sub]
+	}
+	switch {
+	case is && was:
+		return e.what
+	case was:
+		return deletedNow
+	case is:
+		return created
+	}
+	return 0
 }
 
 // dispatch sends a notice on its way, unless its address is too slow. The caller holds hook.mu.

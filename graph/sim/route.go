@@ -44,6 +44,7 @@ var (
 	forRuleEdit = strings.Fields("MailboxSettings.ReadWrite")
 	forMail     = strings.Fields("Mail.ReadBasic.All Mail.Read Mail.ReadWrite")
 	forMailEdit = strings.Fields("Mail.ReadWrite")
+	forMailSend = strings.Fields("Mail.Send")
 	forSearch   = strings.Fields("AuditLogsQuery-Exchange.Read.All AuditLogsQuery-Entra.Read.All AuditLogsQuery-SharePoint.Read.All AuditLogsQuery.Read.All")
 	forFeed     = strings.Fields("ActivityFeed.Read")
 	forAdmin    = strings.Fields("Exchange.ManageAsAppV2")
@@ -126,10 +127,18 @@ func paths() []*route {
 		{method: get, path: folder + "/messages/$count", roles: forMail, outlook: true, query: []string{"$filter"}, serve: (*Sim).messagesCount},
 		{method: get, path: folder + "/messages/delta", roles: forMail, outlook: true, query: mailDelta, serve: (*Sim).messagesDelta},
 		{method: get, path: folder + "/messages/{message-id}", roles: forMail, outlook: true, query: one, serve: (*Sim).oneMessage},
+		{method: patch, path: folder + "/messages/{message-id}", roles: forMailEdit, outlook: true, serve: (*Sim).patchMessage},
+		{method: del, path: folder + "/messages/{message-id}", roles: forMailEdit, outlook: true, serve: (*Sim).deleteMessage},
+		{method: post, path: folder + "/messages/{message-id}/permanentDelete", roles: forMailEdit, outlook: true, serve: (*Sim).purgeMessage},
 		{method: post, path: folder + "/messages/{message-id}/move", roles: forMailEdit, outlook: true, serve: (*Sim).moveMessage},
 		{method: get, path: user + "/messages", roles: forMail, outlook: true, query: mailList, serve: (*Sim).messages},
+		{method: post, path: user + "/messages", roles: forMailEdit, outlook: true, serve: (*Sim).draftMessage},
 		{method: get, path: user + "/messages/$count", roles: forMail, outlook: true, query: []string{"$filter"}, serve: (*Sim).messagesCount},
 		{method: get, path: user + "/messages/{message-id}", roles: forMail, outlook: true, query: one, serve: (*Sim).oneMessage},
+		{method: patch, path: user + "/messages/{message-id}", roles: forMailEdit, outlook: true, serve: (*Sim).patchMessage},
+		{method: del, path: user + "/messages/{message-id}", roles: forMailEdit, outlook: true, serve: (*Sim).deleteMessage},
+		{method: post, path: user + "/messages/{message-id}/permanentDelete", roles: forMailEdit, outlook: true, serve: (*Sim).purgeMessage},
+		{method: post, path: user + "/messages/{message-id}/send", roles: forMailSend, outlook: true, serve: (*Sim).sendMessage},
 		{method: post, path: user + "/messages/{message-id}/move", roles: forMailEdit, outlook: true, serve: (*Sim).moveMessage},
 
 		{method: get, path: "subscriptions", roles: forSubscribe, cost: 1, query: bareList, free: true, serve: (*Sim).subscriptionList},

@@ -173,7 +173,7 @@ func (s *Sim) Digest() map[string]string {
 		h.Write(appendObject(nil, s.world.settings(p)))
 		for _, m := range b.messages {
 			if !m.gone {
-				io.WriteString(h, s.world.messageID(p.i, m, true)+strconv.Itoa(m.folder)+strconv.FormatBool(m.read))
+				io.WriteString(h, s.world.messageID(p.i, m, true)+strconv.Itoa(m.folder)+strconv.FormatBool(m.read)+m.flagged())
 			}
 		}
 		out[strings.ToLower(p.mail)] = hex.EncodeToString(h.Sum(nil)[:16])

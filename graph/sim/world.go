@@ -35,6 +35,7 @@ type world struct {
 	transport []transportRule
 	log       []change // of the directory
 	calls     int      // how many objects got numbers
+	mails     int      // and how many mails
 }
 
 // change is a line of the directory's log, for delta.
