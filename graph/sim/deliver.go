@@ -54,15 +54,8 @@ func (s *Sim) SetDelivery(d Delivery) {
 func (s *Sim) Deliver(ctx context.Context) {
 	s.catchUp()
 	h := &s.hook
-	h.mu.Lock()
-	for _, e := range h.endpoints {
-		if e.held != nil {
-			e.ready, e.held = append(e.ready, e.held), nil
-			h.rouse(e)
-		}
-	}
-	n := h.how.Connections
-	h.mu.Unlock()
+	h.release()
+	n := s.delivery().Connections
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
@@ -75,9 +68,7 @@ func (s *Sim) Deliver(ctx context.Context) {
 
 // deliver sends what becomes ready until ctx ends.
 func (s *Sim) deliver(ctx context.Context) {
-	s.hook.mu.Lock()
-	n := s.hook.how.Connections
-	s.hook.mu.Unlock()
+	n := s.delivery().Connections
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
@@ -108,7 +99,7 @@ func (s *Sim) overdue() {
 		h.expire(now)
 		s.remind(now)
 	}
-	h.promote(now)
+	s.promote(now)
 	h.schedule()
 }
 
@@ -128,7 +119,10 @@ func (s *Sim) post(ctx context.Context) bool {
 	h.carried += len(batch)
 	number, timeout := h.posts, time.Duration(h.how.Timeout)
 	h.mu.Unlock()
-	body, err := s.envelope(batch)
+	body, err := batch[0].raw, error(nil)
+	if body == nil {
+		body, err = s.envelope(batch)
+	}
 	if err == nil {
 		err = s.tell(Truth{Change: "delivery.begun", ID: strconv.Itoa(number), By: "delivery", Of: numbers(batch), Detail: about(batch)})
 	}
@@ -145,29 +139,30 @@ func (s *Sim) post(ctx context.Context) bool {
 	defer h.mu.Unlock()
 	h.carried -= len(batch)
 	h.sums.Posts++
-	s.settle(batch, status, took >= timeout)
+	s.settle(batch, status, why, took >= timeout)
 	return true
 }
 
 // settle does what an answer asks for: nothing, or another try. The caller holds hook.mu.
-func (s *Sim) settle(batch []*notice, status int, slow bool) {
+func (s *Sim) settle(batch []*notice, status int, why string, slow bool) {
 	h := &s.hook
 	now := s.clock.Now()
 	h.endpoint(batch[0].url).answered(now, slow)
+	if batch[0].raw != nil {
+		return
+	}
 	if status/100 == 2 {
 		h.sums.Delivered += int64(len(batch))
 		return
 	}
+	if why == "" {
+		why = "the answer was " + strconv.Itoa(status)
+	}
 	h.sums.Failed++
 	for _, n := range batch {
-		n.tries++
-		wait := min(time.Duration(h.how.Retry)<<min(n.tries-1, 20), 20*time.Minute)
-		if now.Add(wait).Sub(n.first) > time.Duration(h.how.GiveUp) {
-			s.giveUp(n, "four hours")
-			continue
+		if n.raw == nil {
+			s.again(n, why, now)
 		}
-		n.due = now.Add(wait)
-		h.enqueue(n, now)
 	}
 }
 
@@ -203,9 +198,7 @@ func (s *Sim) greet(address string) string {
 	if address == "" {
 		return ""
 	}
-	s.hook.mu.Lock()
-	timeout := time.Duration(s.hook.how.Timeout)
-	s.hook.mu.Unlock()
+	timeout := time.Duration(s.delivery().Timeout)
 	token := "Validation: Testing client application reachability for subscription Request-Id: " + randomGUID() + " +<&>=%"
 	join := "?"
 	if strings.Contains(address, "?") {

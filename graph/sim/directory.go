@@ -228,4 +228,7 @@ func (s *Sim) changeUser(i int, what, by string, detail obj, change func(*person
 // touch notes that an object of the directory changed.
 func (w *world) touch(kind, id string, at time.Time) {
 	w.log = append(w.log, change{n: len(w.log) + 1, kind: kind, id: id, at: at})
+	if w.touched != nil {
+		w.touched(kind, id)
+	}
 }

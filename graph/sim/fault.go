@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,13 @@ const (
 	Missing      FaultKind = "missing"      // 404
 	SignIn       FaultKind = "sign_in"      // the sign-in service refuses with AADSTS and Code
 	Clock        FaultKind = "clock"        // everything the service says of the time is wrong by Delay, until cleared
+
+	// Of notifications; Path is the resource: users/*/messages.
+	NoticeLost      FaultKind = "notice_lost"      // it is never sent
+	NoticeRepeated  FaultKind = "notice_repeated"  // it is sent twice
+	NoticeDelayed   FaultKind = "notice_delayed"   // it is sent Delay later
+	NoticeOvertaken FaultKind = "notice_overtaken" // the next one goes first
+	NoticeGarbage   FaultKind = "notice_garbage"   // before it comes something that is no notification
 )
 
 // Fault is something that goes wrong with calls.
@@ -65,8 +73,9 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 // faults are those that were given and not used up.
 type faults struct {
-	mu     sync.Mutex
-	active []*activeFault
+	mu      sync.Mutex
+	active  []*activeFault
+	notices atomic.Int32 // how many of them are of notifications
 }
 
 type activeFault struct {
@@ -74,7 +83,11 @@ type activeFault struct {
 	seen, used int
 }
 
-var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Lost, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock}
+var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Lost, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock,
+	NoticeLost, NoticeRepeated, NoticeDelayed, NoticeOvertaken, NoticeGarbage}
+
+// ofNotices says whether the kind is of notifications and not of calls.
+func (k FaultKind) ofNotices() bool { return strings.HasPrefix(string(k), "notice_") }
 
 // Fault makes things go wrong from now on.
 func (s *Sim) Fault(f Fault) error {
@@ -87,6 +100,9 @@ func (s *Sim) Fault(f Fault) error {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.active = append(s.faults.active, &activeFault{Fault: f})
+	if f.Kind.ofNotices() {
+		s.faults.notices.Add(1)
+	}
 	return nil
 }
 
@@ -95,6 +111,7 @@ func (s *Sim) Heal() {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
 	s.faults.active = nil
+	s.faults.notices.Store(0)
 }
 
 // hit is the fault that strikes a call; nil for none.
@@ -102,17 +119,40 @@ func (fs *faults) hit(method, path string) *Fault {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for _, f := range fs.active {
-		if f.Kind == Clock || f.Method != "" && !strings.EqualFold(f.Method, method) || !f.matches(path) || f.Times > 0 && f.used >= f.Times {
+		if f.Kind == Clock || f.Kind.ofNotices() || f.Method != "" && !strings.EqualFold(f.Method, method) {
 			continue
 		}
-		f.seen++
-		if f.seen <= f.Skip || f.Every > 1 && (f.seen-f.Skip)%f.Every != 0 || f.Chance > 0 && rand.Float64() >= f.Chance {
-			continue
+		if f.strikes(path) {
+			return &f.Fault
 		}
-		f.used++
-		return &f.Fault
 	}
 	return nil
+}
+
+// hits are the faults that strike a notification.
+func (fs *faults) hits(resource string) []Fault {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var out []Fault
+	for _, f := range fs.active {
+		if f.Kind.ofNotices() && f.strikes(resource) {
+			out = append(out, f.Fault)
+		}
+	}
+	return out
+}
+
+// strikes says whether it is this one's turn.
+func (f *activeFault) strikes(path string) bool {
+	if !f.matches(path) || f.Times > 0 && f.used >= f.Times {
+		return false
+	}
+	f.seen++
+	if f.seen <= f.Skip || f.Every > 1 && (f.seen-f.Skip)%f.Every != 0 || f.Chance > 0 && rand.Float64() >= f.Chance {
+		return false
+	}
+	f.used++
+	return true
 }
 
 // matches says whether the path is meant, in whatever case: each * stands for any text, also over several parts.

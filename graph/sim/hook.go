@@ -80,6 +80,8 @@ type notice struct {
 	head      []byte // JSON, up to where encrypted content stands
 	tail      []byte // JSON, from there on
 	plain     []byte // what is to be encrypted; nil: nothing
+	lock      *lock  // for whom
+	raw       []byte // the whole POST, which is no notification; nil: it is one
 	first     time.Time
 	due       time.Time
 	tries     int
@@ -178,24 +180,29 @@ func (h *hook) stir(sub *subscription, now time.Time) {
 	h.schedule()
 }
 
-// enqueue sends a notice on its way.
-func (h *hook) enqueue(n *notice, now time.Time) {
-	if n.due.After(now) {
-		heap.Push(&h.later, n)
-		h.schedule()
-		return
-	}
-	h.push(n)
-}
-
 // push puts a notice where the next free worker takes it.
 func (h *hook) push(n *notice) {
 	e := h.endpoint(n.url)
 	e.ready = append(e.ready, n)
+	e.release()
+	h.rouse(e)
+}
+
+// release lets go whatever was to be overtaken.
+func (h *hook) release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.endpoints {
+		e.release()
+		h.rouse(e)
+	}
+}
+
+// release lets go what was to be overtaken.
+func (e *endpoint) release() {
 	if e.held != nil {
 		e.ready, e.held = append(e.ready, e.held), nil
 	}
-	h.rouse(e)
 }
 
 func (h *hook) rouse(e *endpoint) {
@@ -218,15 +225,6 @@ func (h *hook) endpoint(url string) *endpoint {
 	return e
 }
 
-// promote makes ready what has become due.
-func (h *hook) promote(now time.Time) {
-	for len(h.later) > 0 && !h.later[0].due.After(now) {
-		n := heap.Pop(&h.later).(*notice)
-		n.waits = false
-		h.push(n)
-	}
-}
-
 // take gives what the next POST carries; nil where nothing is ready.
 func (h *hook) take() []*notice {
 	if len(h.busy) == 0 {
@@ -234,6 +232,12 @@ func (h *hook) take() []*notice {
 	}
 	e := h.busy[0]
 	n := min(len(e.ready), h.how.Batch)
+	for i, one := range e.ready[:n] {
+		if one.raw != nil { // goes alone
+			n = max(i, 1)
+			break
+		}
+	}
 	out := e.ready[:n:n]
 	if e.ready = e.ready[n:]; len(e.ready) == 0 {
 		e.ready = nil

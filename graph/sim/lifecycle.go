@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"container/heap"
 	"fmt"
 	"time"
 )
@@ -91,7 +92,46 @@ func (s *Sim) lifecycle(sub *subscription, event string, now time.Time) {
 		o = append(o, member{"clientState", sub.clientState})
 	}
 	body := appendObject(nil, append(o, member{"lifecycleEvent", event}))
-	s.hook.enqueue(&notice{sub: sub, url: sub.lifecycle, lifecycle: event, head: body, first: now, due: now}, now)
+	s.enqueue(&notice{sub: sub, url: sub.lifecycle, lifecycle: event, head: body, first: now, due: now}, now)
+}
+
+// enqueue sends a notice on its way: at once, or when it is due. The caller holds hook.mu.
+func (s *Sim) enqueue(n *notice, now time.Time) {
+	h := &s.hook
+	switch {
+	case n.due.After(now):
+		heap.Push(&h.later, n)
+		h.schedule()
+	case n.lifecycle == "" && n.raw == nil && n.sub.cutOff(now):
+		n.waits = true
+		s.again(n, "its subscription was not authorized again", now)
+	default:
+		h.push(n)
+	}
+}
+
+// promote makes ready what has become due. The caller holds hook.mu.
+func (s *Sim) promote(now time.Time) {
+	h := &s.hook
+	for len(h.later) > 0 && !h.later[0].due.After(now) {
+		n := heap.Pop(&h.later).(*notice)
+		n.waits = false
+		s.enqueue(n, now)
+	}
+}
+
+// again tries a notice later, for four hours since it was first tried. The caller holds hook.mu.
+func (s *Sim) again(n *notice, why string, now time.Time) {
+	h := &s.hook
+	n.tries++
+	wait := min(time.Duration(h.how.Retry)<<min(n.tries-1, 20), 20*time.Minute)
+	if now.Add(wait).Sub(n.first) > time.Duration(h.how.GiveUp) {
+		s.giveUp(n, why)
+		return
+	}
+	n.due = now.Add(wait)
+	heap.Push(&h.later, n)
+	h.schedule()
 }
 
 // giveUp drops a notice for good, and says so once to the subscription's application. The caller holds hook.mu.

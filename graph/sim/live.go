@@ -24,9 +24,12 @@ func (s *Sim) Run(ctx context.Context) error {
 	defer stop()
 	carrier.Go(func() { s.deliver(ctx) })
 	const beat = 20 * time.Millisecond
-	owed := 0.0
+	owed, beats := 0.0, 0
 	for n := 0; s.clock.Sleep(ctx, beat) == nil; {
 		s.catchUp()
+		if beats++; beats%50 == 0 {
+			s.hook.release()
+		}
 		for owed += s.cfg.Rate * beat.Seconds(); owed >= 1; owed-- {
 			if err := s.chat(n); err != nil {
 				return err

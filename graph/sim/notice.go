@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 )
 
@@ -82,10 +83,13 @@ func (s *Sim) seen(sub *subscription, e happening) changes {
 	return 0
 }
 
-// dispatch sends a notice on its way, unless its address is too slow. The caller holds hook.mu.
+// dispatch sends a notice on its way, unless a fault or a slow address is in it. The caller holds hook.mu.
 func (s *Sim) dispatch(sub *subscription, n *notice, now time.Time) {
 	h := &s.hook
 	h.sums.Made++
+	if s.faults.notices.Load() > 0 && s.disturbed(sub, n, now) {
+		return
+	}
 	e := h.endpoint(n.url)
 	if now.Before(e.throw) {
 		s.giveUp(n, "the address is too slow")
@@ -94,7 +98,7 @@ func (s *Sim) dispatch(sub *subscription, n *notice, now time.Time) {
 	if now.Before(e.late) {
 		n.due = n.due.Add(10 * time.Second)
 	}
-	h.enqueue(n, now)
+	s.enqueue(n, now)
 }
 
 // mailNotice is the notification of a change of a message. Its shape is one of those that Graph's have.
@@ -125,6 +129,9 @@ func (s *Sim) mailNotice(sub *subscription, e happening, what changes, now time.
 	b = append(appendChangeKey(b, e.m), `\"","id":"`...)
 	b = append(append(b, id...), `"}}`...)
 	n.head, n.tail = b[:cut:cut], b[cut:]
+	if sub.rich && what != deletedNow {
+		n.plain, n.lock = s.resourceData(sub, e), sub.lock
+	}
 	return n
 }
 
@@ -132,6 +139,32 @@ var (
 	zones     = []*time.Location{time.UTC, time.UTC, time.FixedZone("", 5*3600+1800), time.FixedZone("", -8*3600)}
 	mailTypes = []string{"#Microsoft.Graph.Message", "#microsoft.graph.message"}
 )
+
+// notifyDirectory tells subscriptions of a change of a user or group: whatever happens to one is an update, even that it came
+// or went to the bin. The caller holds mu.
+func (s *Sim) notifyDirectory(kind, id string) {
+	h := &s.hook
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := s.clock.Now()
+	for _, sub := range h.directory {
+		t := sub.target
+		if !(kind == "user" && t.kind == ofUsers || kind == "group" && t.kind == ofGroups) || t.id != "" && t.id != id || sub.changes&updated == 0 || !now.Before(sub.expires) {
+			continue
+		}
+		name, plural := "User", "Users"
+		if t.kind == ofGroups {
+			name, plural = "Group", "Groups"
+		}
+		o := obj{{"changeType", "updated"}, {"resource", plural + "/" + id}, {"subscriptionId", sub.id}, {"subscriptionExpirationDateTime", sub.expires.Format(fine)}, {"tenantId", s.cfg.Tenant}}
+		if sub.clientState != "" {
+			o = append(o, member{"clientState", sub.clientState})
+		}
+		o = append(o, member{"resourceData", obj{{"@odata.type", "#Microsoft.Graph." + name}, {"@odata.id", plural + "/" + id}, {"id", id}, {"organizationId", s.cfg.Tenant},
+			{"sequenceNumber", now.UnixNano()}}})
+		s.dispatch(sub, &notice{sub: sub, url: sub.url, head: appendObject(nil, o), first: now, due: now.Add(time.Duration(h.how.Latency))}, now)
+	}
+}
 
 // appendResource writes where a message is, in one of the forms Graph uses.
 func (s *Sim) appendResource(b []byte, form uint64, person, id string) []byte {
@@ -148,18 +181,41 @@ func (s *Sim) appendResource(b []byte, form uint64, person, id string) []byte {
 	return append(append(b, `/messages/`...), id...)
 }
 
-// envelope is the body of a POST.
+// envelope is the body of a POST: resource data are encrypted now, each for its own subscription, and vouched for by one token
+// for each application.
 func (s *Sim) envelope(batch []*notice) ([]byte, error) {
 	size := 64
 	for _, n := range batch {
-		size += len(n.head) + len(n.tail) + 1
+		size += len(n.head) + len(n.tail) + 2*len(n.plain) + 1
 	}
 	b := append(make([]byte, 0, size), `{"value":[`...)
+	var apps []string
 	for i, n := range batch {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(append(b, n.head...), n.tail...)
+		b = append(b, n.head...)
+		if n.plain != nil {
+			var err error
+			if b, err = n.lock.encrypt(b, n.plain); err != nil {
+				return nil, err
+			}
+		}
+		b = append(b, n.tail...)
+		if n.sub.rich && n.lifecycle == "" && !slices.Contains(apps, n.sub.app) {
+			apps = append(apps, n.sub.app)
+		}
 	}
-	return append(b, "]}"...), nil
+	b = append(b, ']')
+	if len(apps) > 0 {
+		list := make([]string, len(apps))
+		for i, app := range apps {
+			var err error
+			if list[i], err = s.validationToken(app); err != nil {
+				return nil, err
+			}
+		}
+		b = appendJSON(append(b, `,"validationTokens":`...), list)
+	}
+	return append(b, '}'), nil
 }

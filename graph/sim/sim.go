@@ -67,6 +67,7 @@ type Sim struct {
 	truth     truth
 	app       *app
 	keys      keyring
+	vouchers  vouchers
 	codes     codes
 	tokens    sync.Map // token → *claims, those whose signature was found right
 
@@ -98,6 +99,7 @@ func New(cfg Config) (*Sim, error) {
 	s.world = newWorld(cfg.Seed, cfg.Users, s.cfg.Tenant, time.Now().UTC().Truncate(time.Hour))
 	s.feed = feed{Feed: cfg.Feed, byParcel: map[string]*parcel{}, started: map[string]time.Time{}, disabled: map[string]bool{}, searches: map[string]*search{}}
 	s.hook.open(cfg.Delivery)
+	s.world.touched = s.notifyDirectory
 	s.courier = newCourier(s.hook.how.Connections)
 	s.app = newApp(s.world.seed, cfg)
 	s.limits = newLimits(cfg.Limits, cfg.Users)

@@ -222,7 +222,7 @@ func (sub *subscription) enrich(in obj) (why string) {
 		return "The key of encryptionCertificate must be RSA of 2048 to 4096 bits."
 	}
 	sum := sha1.Sum(der)
-	sub.certificate, sub.certificateID, sub.key, sub.thumbprint = text, id, key, strings.ToUpper(hex.EncodeToString(sum[:]))
+	sub.certificate, sub.lock = text, &lock{key: key, id: id, thumbprint: strings.ToUpper(hex.EncodeToString(sum[:]))}
 	return ""
 }
 

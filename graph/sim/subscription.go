@@ -2,7 +2,6 @@ package sim
 
 import (
 	"cmp"
-	"crypto/rsa"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,9 +25,7 @@ type subscription struct {
 	immutable        bool      // the form of its ids
 	rich             bool
 	certificate      string // base64 of the DER
-	certificateID    string
-	thumbprint       string
-	key              *rsa.PublicKey
+	lock             *lock
 	tls              string
 	appID            string // notificationUrlAppId
 }
@@ -359,7 +356,7 @@ func (sub *subscription) object(*request) obj {
 	return obj{{"id", sub.id}, {"resource", sub.resource}, {"applicationId", sub.app}, {"changeType", sub.changeType}, {"clientState", nil},
 		{"notificationUrl", sub.url}, {"notificationQueryOptions", nil}, {"lifecycleNotificationUrl", text(sub.lifecycle)},
 		{"expirationDateTime", sub.expires.Format(fine)}, {"creatorId", sub.creator}, {"includeResourceData", sub.rich}, {"latestSupportedTlsVersion", sub.tls},
-		{"encryptionCertificate", nil}, {"encryptionCertificateId", text(sub.certificateID)}, {"notificationUrlAppId", text(sub.appID)}}
+		{"encryptionCertificate", nil}, {"encryptionCertificateId", text(sub.lock.name())}, {"notificationUrlAppId", text(sub.appID)}}
 }
 
 // fine is how the subscription service writes times.

@@ -33,9 +33,10 @@ type world struct {
 	contact   []*contact
 	rights    map[int]*rights
 	transport []transportRule
-	log       []change // of the directory
-	calls     int      // how many objects got numbers
-	mails     int      // and how many mails
+	log       []change              // of the directory
+	calls     int                   // how many objects got numbers
+	mails     int                   // and how many mails
+	touched   func(kind, id string) // is told of what changes in the directory
 }
 
 // change is a line of the directory's log, for delta.
