@@ -58,6 +58,11 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		if got := first.do("DELETE", "/api/v1/sessions/"+other, nil).status; got != http.StatusNotFound {
 			t.Errorf("ending it again: %d", got)
 		}
+		// Signed in again in the same browser, one is there once: the cookie from before is gone, and its session too.
+		first.signIn(who, password, "")
+		if list := sessions(); len(list.Items) != 1 || !list.Items[0].Current {
+			t.Errorf("after signing in again: %+v", list.Items)
+		}
 		// Another's session is not found by who is no owner.
 		s.account(t, "vi@tocsin.example", api.Viewer, "*")
 		third := s.browser(t)

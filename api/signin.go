@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 	"tocsin.dev"
@@ -116,6 +117,10 @@ func (s *Service) begin(ctx context.Context, req *request, a *account, way strin
 			return err
 		}
 		c = Caller{Account: a.id, Email: a.email, Name: a.name, By: "session", Grants: grants}
+		// Whoever signs in anew in the same browser leaves the session from before, whose cookie is worth nothing now.
+		if _, err := tx.Exec(ctx, `update signed_in set ended = $2 where id = $1 and ended = 0`, s.sessions.GetString(ctx, keySession), tocsin.Millis(time.Now())); err != nil {
+			return err
+		}
 		if c.session, err = s.signedIn(ctx, tx, req, a.id, way); err != nil {
 			return err
 		}

@@ -362,13 +362,22 @@ func skewed(ahead time.Duration, cause error) *tocsin.Problem {
 // organisation is what a token proves the tenant to be.
 type organisation struct{ name, domain string }
 
+func opensAnother(is string, named tocsin.TenantID) error {
+	return tocsin.Problemf(tocsin.Invalid, "Give the tenant id that the app registration belongs to, or was consented in.", "These credentials open the tenant %s, not %s.", is, named)
+}
+
 // prove fetches a token and reads the organisation it belongs to, which must be the tenant that was named.
 func prove(ctx context.Context, gc *graph.Client, tenant tocsin.TenantID) (organisation, error) {
 	ctx = graph.WithPriority(ctx, graph.High) // somebody looks on
-	if _, err := gc.Roles(ctx); err != nil {
+	of, err := gc.TokenTenant(ctx)            // empty where the token cannot be read
+	if err != nil {
 		return organisation{}, asProblem(err)
 	}
+	if of != "" && of != string(tenant) {
+		return organisation{}, opensAnother(of, tenant)
+	}
 	var org organisation
+	named := false
 	for o, err := range graph.Pages[graph.Organization](ctx, gc, "organization.list", nil) {
 		if _, ok := errors.AsType[*graph.Denied](err); ok {
 			return organisation{name: string(tenant)}, nil // the token names the tenant; its name is a convenience
@@ -380,14 +389,17 @@ func prove(ctx context.Context, gc *graph.Client, tenant tocsin.TenantID) (organ
 			return org, asProblem(err)
 		}
 		if !strings.EqualFold(o.ID, string(tenant)) {
-			return org, tocsin.Problemf(tocsin.Invalid, "Give the tenant id that the app registration belongs to, or was consented in.", "These credentials open the tenant %s, not %s.", o.ID, tenant)
+			return org, opensAnother(o.ID, tenant)
 		}
-		org.name = o.DisplayName
+		org.name, named = o.DisplayName, true
 		for _, d := range o.VerifiedDomains {
 			if d.IsInitial {
 				org.domain = d.Name
 			}
 		}
+	}
+	if !named {
+		return org, tocsin.Problemf(tocsin.Unavailable, "Try again; if it stays, see whether a proxy stands between Tocsin and Microsoft.", "Microsoft Graph names no organisation for these credentials, so they prove no tenant.")
 	}
 	return org, nil
 }

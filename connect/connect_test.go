@@ -3,6 +3,8 @@ package connect
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"log/slog"
@@ -251,26 +253,58 @@ func TestCreateRefuses(t *testing.T) {
 // TestWrongTenant: credentials that open another tenant than the one named are refused, by what Graph says it is.
 func TestWrongTenant(t *testing.T) {
 	b := newBench(t, storetest.SQLite(t))
-	b.s.HTTP = &http.Client{Transport: renamed{b, []byte(`"id":"` + b.w.Tenant() + `"`), []byte(`"id":"99999999-2222-4333-8444-555555555555"`)}}
+	b.s.HTTP = &http.Client{Transport: rewritten{b, "/organization", func(body []byte) []byte {
+		return bytes.Replace(body, []byte(`"id":"`+b.w.Tenant()+`"`), []byte(`"id":"99999999-2222-4333-8444-555555555555"`), 1)
+	}}}
 	_, err := b.s.Create(t.Context(), "amy@x.example", b.good())
 	b.problem("create", err, tocsin.Invalid, "These credentials open the tenant 99999999-2222-4333-8444-555555555555, not "+b.w.Tenant(), "Give the tenant id")
 }
 
-// renamed puts one text for another in what the organisation says.
-type renamed struct {
-	b       *bench
-	old, by []byte
+// TestTenantIsProven: credentials are of the tenant that was named by their token and by the organisation: one that says another,
+// or none, proves nothing.
+func TestTenantIsProven(t *testing.T) {
+	b := newBench(t, storetest.SQLite(t))
+	const other = "99999999-2222-4333-8444-555555555555"
+	b.s.HTTP = &http.Client{Transport: rewritten{b, "/organization", func([]byte) []byte { return []byte(`{"value":[]}`) }}}
+	_, err := b.s.Create(t.Context(), "amy@x.example", b.good())
+	b.problem("no organisation", err, tocsin.Unavailable, "prove no tenant", "Try again")
+	b.s.HTTP = &http.Client{Transport: rewritten{b, "/token", func(body []byte) []byte {
+		var m map[string]any
+		if err := json.Unmarshal(body, &m); err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.Split(m["access_token"].(string), ".")
+		parts[1] = base64.RawURLEncoding.EncodeToString([]byte(`{"tid":"` + other + `","roles":["User.Read.All"]}`))
+		m["access_token"] = strings.Join(parts, ".")
+		out, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}}}
+	_, err = b.s.Create(t.Context(), "amy@x.example", b.good())
+	b.problem("another tenant's token", err, tocsin.Invalid, "These credentials open the tenant "+other, "Give the tenant id")
+	if all, err := b.s.List(t.Context()); err != nil || len(all) > 0 {
+		t.Errorf("connected all the same: %v, %v", all, err)
+	}
+}
+
+// rewritten is what comes of calls to a path, changed.
+type rewritten struct {
+	b    *bench
+	path string
+	by   func([]byte) []byte
 }
 
 // RoundTrip makes the call.
-func (t renamed) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t rewritten) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.b.RoundTrip(r)
-	if err == nil && strings.HasSuffix(r.URL.Path, "/organization") {
+	if err == nil && strings.HasSuffix(r.URL.Path, t.path) {
 		var body bytes.Buffer
 		if _, err := body.ReadFrom(res.Body); err != nil {
 			return nil, err
 		}
-		out := bytes.Replace(body.Bytes(), t.old, t.by, 1)
+		out := t.by(body.Bytes())
 		res.Body, res.ContentLength = readCloser{bytes.NewReader(out)}, int64(len(out))
 	}
 	return res, err

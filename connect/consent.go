@@ -268,13 +268,6 @@ func (s *Connections) proveOnce(ctx context.Context, gc *graph.Client, n *New) (
 	if err != nil {
 		return org, err
 	}
-	of, err := gc.TokenTenant(ctx)
-	if err != nil {
-		return org, err
-	}
-	if of != "" && of != n.Tenant {
-		return org, otherTenant(n.Tenant, of)
-	}
 	n.Consent.Granted, err = gc.Roles(ctx)
 	return org, err
 }
