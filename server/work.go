@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -243,25 +244,49 @@ func (s *Server) alone(ctx context.Context, tenant tocsin.TenantID, act func(con
 }
 
 // looks reads of every connection what the tenant has granted it: of a new one at once, then as often as roles are read.
-// One tenant's trouble is not the others'.
+// One tenant's trouble is not the others': each is looked at by itself, and one whose Microsoft does not answer waits alone.
 func (s *Server) looks(ctx context.Context) error {
+	var mu sync.Mutex
 	next := map[string]time.Time{}
+	var all sync.WaitGroup
+	defer all.Wait()
+	slots := make(chan struct{}, 8)
 	for ctx.Err() == nil {
 		list, err := s.Connections.List(ctx)
 		if err != nil {
 			s.log.Warn("the connections were not read", "error", err)
 		}
+		there := map[string]bool{}
 		for _, c := range list {
 			key, now := fmt.Sprintf("%s/%s/%d", c.Tenant, c.ID, c.Version), s.Clock.Now()
-			if !c.Collects() || next[key].After(now) {
+			there[key] = true
+			mu.Lock()
+			due := c.Collects() && !next[key].After(now)
+			if due {
+				next[key] = now.Add(s.Config.Every.Roles)
+			}
+			mu.Unlock()
+			if !due {
 				continue
 			}
-			next[key] = now.Add(s.Config.Every.Roles)
-			if err := s.Connections.LookAndJudge(ctx, c); err != nil && ctx.Err() == nil {
-				s.log.Warn("what is granted was not read from the tenant", "tenant", c.Tenant, "error", err)
-				next[key] = now.Add(min(time.Minute, s.Config.Every.Roles))
-			}
+			all.Go(func() {
+				select {
+				case slots <- struct{}{}:
+					defer func() { <-slots }()
+				case <-ctx.Done():
+					return
+				}
+				if err := s.Connections.LookAndJudge(ctx, c); err != nil && ctx.Err() == nil {
+					s.log.Warn("what is granted was not read from the tenant", "tenant", c.Tenant, "error", err)
+					mu.Lock()
+					defer mu.Unlock()
+					next[key] = s.Clock.Now().Add(min(time.Minute, s.Config.Every.Roles))
+				}
+			})
 		}
+		mu.Lock()
+		maps.DeleteFunc(next, func(key string, _ time.Time) bool { return err == nil && !there[key] })
+		mu.Unlock()
 		s.waitForConnections(ctx)
 	}
 	return ctx.Err()
