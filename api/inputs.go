@@ -133,7 +133,8 @@ type MailboxesIn struct {
 	In
 	Paging
 	Read    string `query:"read" enum:"yes,no" doc:"Only those that are read, or are not"`
-	State   string `query:"state" maxLength:"50" doc:"Only those in this state"`
+	State   string `query:"state" maxLength:"50" doc:"Only those in this state; none: people who have no mailbox"`
+	Boxes   bool   `query:"boxes" doc:"Leave out people who have no mailbox"`
 	Purpose string `query:"purpose" maxLength:"50" doc:"Only of this purpose: user, shared, room, equipment …"`
 	Q       string `query:"q" maxLength:"200" doc:"Only with this in the name or an address"`
 	Sort    string `query:"sort" enum:"name,risk,riskiest" doc:"name (the address) when absent; risk lists only those with open findings, riskiest lists these before the others"`

@@ -169,6 +169,7 @@ func TestPeoplePaging(t *testing.T) {
 			want int
 		}{
 			"all": {api.MailboxesIn{}, 31}, "read": {api.MailboxesIn{Read: "yes"}, 21}, "not read": {api.MailboxesIn{Read: "no"}, 10}, "none": {api.MailboxesIn{State: "none"}, 10},
+			"only mailboxes": {api.MailboxesIn{Boxes: true}, 21}, "mailboxes not read": {api.MailboxesIn{Boxes: true, Read: "no"}, 0},
 			"a state that is not there": {api.MailboxesIn{State: "asleep"}, 0}, "of a purpose": {api.MailboxesIn{Purpose: "user", Q: "jane"}, 1},
 		} {
 			t.Run("mailboxes "+name, func(t *testing.T) {

@@ -90,7 +90,7 @@ func listMailboxes(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page[M
 
 // statesAsked are the states that are asked for, and how many people (also some who are gone) are in them; nil for all.
 func statesAsked(ctx context.Context, t *store.Tenant, in MailboxesIn) (states []any, people int, err error) {
-	if in.State == "" && in.Read == "" {
+	if in.State == "" && in.Read == "" && !in.Boxes {
 		return nil, 0, nil
 	}
 	type row struct {
@@ -100,7 +100,7 @@ func statesAsked(ctx context.Context, t *store.Tenant, in MailboxesIn) (states [
 	rows, err := find(ctx, t, (&query{}).add("select mailbox, count(*) from person where tenant = $1 group by mailbox"), func(r *row) []any { return []any{&r.state, &r.n} })
 	states = []any{}
 	for _, r := range rows {
-		if in.State != "" && r.state != in.State || in.Read == "yes" && r.state != mailboxRead || in.Read == "no" && r.state == mailboxRead {
+		if in.State != "" && r.state != in.State || in.Read == "yes" && r.state != mailboxRead || in.Read == "no" && r.state == mailboxRead || in.Boxes && r.state == "none" {
 			continue
 		}
 		states = append(states, r.state)

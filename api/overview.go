@@ -85,15 +85,17 @@ func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Ov
 	for i := range days {
 		o.Days = append(o.Days, Day{Day: first.AddDate(0, 0, i).Format(time.DateOnly)})
 	}
-	type row struct{ day, rank, n, fresh int }
-	q := (&query{}).add(`select (first_seen - ?) / 86400000, severity_rank, count(*), sum(case when first_seen >= ? and status in ('open', 'in_work') then 1 else 0 end)
+	type row struct{ day, rank, n, open, fresh int }
+	q := (&query{}).add(`select (first_seen - ?) / 86400000, severity_rank, count(*), sum(case when status in ('open', 'in_work') then 1 else 0 end),
+			sum(case when first_seen >= ? and status in ('open', 'in_work') then 1 else 0 end)
 		from finding where tenant = $1 and first_seen >= ? group by 1, severity_rank`,
 		tocsin.Millis(first), tocsin.Millis(o.At.Add(-24*time.Hour)), tocsin.Millis(first))
-	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.day, &r.rank, &r.n, &r.fresh} })
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.day, &r.rank, &r.n, &r.open, &r.fresh} })
 	for _, r := range rows {
 		o.New24h.add(severityOf(r.rank), r.fresh)
 		if r.day < days {
 			o.Days[r.day].add(severityOf(r.rank), r.n)
+			o.Days[r.day].Open += r.open
 		}
 	}
 	return err

@@ -55,7 +55,7 @@ func TestOverviewCounts(t *testing.T) {
 		}
 		o := call[api.Overview](t, s.owner, "overview get", in(acme))
 		today := o.Days[len(o.Days)-1]
-		if o.New24h.All() != 3 || today.Day != now.UTC().Format(time.DateOnly) || today.Critical != 1 || today.High != 1 || today.Low != 2 || o.Days[len(o.Days)-4].Medium != 1 {
+		if o.New24h.All() != 3 || today.Day != now.UTC().Format(time.DateOnly) || today.Critical != 1 || today.High != 1 || today.Low != 2 || today.Open != 3 || o.Days[len(o.Days)-4].Medium != 1 {
 			t.Errorf("new in a day %+v; by day %+v", o.New24h, o.Days[len(o.Days)-4:])
 		}
 		var rules []string

@@ -55,10 +55,11 @@ type Severities struct {
 // All is their sum.
 func (s Severities) All() int { return s.Critical + s.High + s.Medium + s.Low + s.Info }
 
-// Day counts the findings first seen on a day (UTC) by severity.
+// Day counts the findings first seen on a day (UTC) by severity, whatever became of them.
 type Day struct {
 	Day string `json:"day"` // 2026-03-15
 	Severities
+	Open int `json:"open"` // of them, how many are open or in work
 }
 
 // RuleCount says how many findings of a detection are open.

@@ -190,7 +190,7 @@ func TestBadConnections(t *testing.T) {
 				}
 				args = append(args, "--certificate", "@"+path)
 			}
-			d.refused(c.says, c.do, args...)
+			d.refused(c.says, strings.ReplaceAll(c.do, "client_secret", "--client-secret"), args...)
 			var page api.Page[api.Tenant]
 			if err := d.client.Do(t.Context(), "tenants list", api.TenantsIn{}, &page); err != nil || len(page.Items) != 0 {
 				t.Errorf("something was kept: %+v (%v)", page.Items, err)

@@ -128,6 +128,32 @@ func (p page) shoot(name string) {
 	p.do("resize", chromedp.EmulateViewport(1440, 900))
 }
 
+// narrow holds a list to a window of 400 pixels: nothing is wider, a row is a card of a few lines in which nothing stands
+// that is empty, and the page is no taller than 25 of them need.
+func (p page) narrow(path string) {
+	p.t.Helper()
+	p.do(path, chromedp.EmulateViewport(400, 900), chromedp.Navigate(path), chromedp.WaitVisible(chromedp.CSS("main")))
+	wrong, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`(() => {
+		const out = [], page = document.documentElement;
+		if (page.scrollWidth > 400) out.push("the page is " + page.scrollWidth + " pixels wide");
+		if (page.scrollHeight > 4500) out.push("the page is " + page.scrollHeight + " pixels tall");
+		for (const box of document.querySelectorAll("main .table-wrap")) if (box.scrollWidth > box.clientWidth + 1) out.push("a table is " + box.scrollWidth + " pixels wide");
+		const rows = document.querySelectorAll("main .table.lines > tbody > tr");
+		if (rows.length > 40) out.push(rows.length + " rows");
+		for (const row of rows) {
+			if (row.offsetHeight > 150) out.push("a row of " + row.offsetHeight + " pixels: " + row.innerText);
+			for (const cell of row.cells) {
+				if (getComputedStyle(cell).display !== "none" && /^[–?-]?$/.test(cell.innerText.trim()) && !cell.querySelector("input, svg")) out.push("an empty " + cell.dataset.label + ": " + row.innerText);
+			}
+		}
+		return out.slice(0, 3).join("\n");
+	})()`))
+	if err != nil || wrong != "" {
+		p.t.Errorf("%s, narrow: %s %v", path, wrong, err)
+	}
+	p.do("resize", chromedp.EmulateViewport(1440, 900))
+}
+
 // TestBrowser: a stranger claims the server, finds the attack explained, sees the next one come without a reload,
 // decides, and looks at every page.
 func TestBrowser(t *testing.T) {
@@ -172,6 +198,11 @@ func TestBrowser(t *testing.T) {
 		p.do(name, chromedp.Navigate(at+"/"+name), chromedp.WaitVisible(chromedp.CSS("main")))
 		p.shoot(strings.ReplaceAll(name, "/", "-"))
 	}
+	for _, path := range []string{at + "/findings", at + "/detections", at + "/mailboxes", at + "/mailboxes?state=none", at + "/identities", at + "/rules", at + "/forwarding", at + "/delegations", at + "/actions", hs.URL + "/settings/trail"} {
+		p.narrow(path)
+	}
+	p.do("a detection by its name", chromedp.Navigate(at+"/detections#opaque-rule"), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.until("that it and its family are open", `document.getElementById("opaque-rule").checkVisibility()`)
 	person := string(detail.Person)
 	p.do("the rule", chromedp.Navigate(at+"/rules/"+person+"/"+escape(detail.Subject)), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("the rule", "drop@evil.example")

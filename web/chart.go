@@ -72,6 +72,35 @@ type trend struct {
 	Last    string
 	Max     int
 	Total   int
+	Open    int // of the total
+}
+
+// sum says how many findings the days brought, and what became of them.
+func (t trend) sum() string {
+	s := plural(t.Total, "finding", "findings")
+	switch closed := t.Total - t.Open; {
+	case closed == 0 && t.Total == 1:
+		return s + ", still open"
+	case closed == 0:
+		return s + ", all still open"
+	case t.Open == 0:
+		return s + ", all closed"
+	default:
+		return fmt.Sprintf("%s: %s open, %s closed", s, thousands(t.Open), thousands(closed))
+	}
+}
+
+// freshWords says how many of the open findings are new.
+func freshWords(open, fresh int) string {
+	switch {
+	case fresh == 0:
+		return "none of them first seen in the last 24 hours"
+	case fresh == open && open > 1:
+		return "all of them first seen in the last 24 hours"
+	case fresh == open:
+		return "first seen in the last 24 hours"
+	}
+	return thousands(fresh) + " of them first seen in the last 24 hours"
 }
 
 // trendOf makes the chart of the last n days, 700 units wide and 100 high.
@@ -83,6 +112,7 @@ func trendOf(days []api.Day, n int) trend {
 	for _, d := range days {
 		t.Max = max(t.Max, d.All())
 		t.Total += d.All()
+		t.Open += d.Open
 	}
 	if len(days) == 0 {
 		return t

@@ -14,7 +14,7 @@ import (
 )
 
 // pageSize is how many rows a list shows at a time.
-const pageSize = 50
+const pageSize = 25
 
 func findingsIn(tenant tocsin.TenantID, q url.Values) api.FindingsIn {
 	in := api.FindingsIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},

@@ -44,7 +44,7 @@ func (w *web) rule(_ http.ResponseWriter, r *http.Request, p *page) (templ.Compo
 
 func mailboxesIn(tenant tocsin.TenantID, q url.Values) api.MailboxesIn {
 	return api.MailboxesIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},
-		Read: q.Get("read"), State: q.Get("state"), Purpose: q.Get("purpose"), Q: q.Get("q"), Sort: nameOr(q.Get("sort"), "riskiest")}
+		Read: q.Get("read"), State: q.Get("state"), Boxes: q.Get("state") != "none", Purpose: q.Get("purpose"), Q: q.Get("q"), Sort: nameOr(q.Get("sort"), "riskiest")}
 }
 
 func (w *web) mailboxes(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
@@ -115,7 +115,7 @@ func (w *web) detections(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	for _, f := range fs {
 		slices.SortStableFunc(f.List, func(a, b api.Detection) int { return b.Severity.Rank() - a.Severity.Rank() })
 	}
-	return detectionsPage(p, fs, len(ds)), nil
+	return detectionsPage(p, fs, len(ds), r.URL.Query().Get("show") == "all"), nil
 }
 
 // catalogue is every detection, all pieces of the list together.

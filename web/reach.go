@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
@@ -41,6 +42,11 @@ func (c reach) boxes() int {
 		}
 	}
 	return n
+}
+
+// missing are the mailboxes that there are or may be and that are not read, by reason.
+func (c reach) missing() []api.ReasonCount {
+	return slices.DeleteFunc(slices.Clone(c.NotReadBy), func(r api.ReasonCount) bool { return r.State == "none" })
 }
 
 // standing is the title of the capability that a sentence is about, where it can never be had, or was left out by who granted.
