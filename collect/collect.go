@@ -82,6 +82,7 @@ type Collector struct {
 	// Heard is told, after the source's row says it too, how each round ended: what Graph or the sign-in refused, also where
 	// the round went on without it.
 	Heard func(context.Context, connect.Heard) error
+	Webhook Webhook // where Graph tells of mail
 
 	noFolders folderRefusal
 	unstarted sync.Map // what came of starting to have a part of the audit log delivered, by part: error
@@ -138,7 +139,12 @@ func (c *Collector) sources() []source {
 		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
 		{name: "queries", every: 24 * time.Hour, ask: c.askQueries, needs: graph.Find("auditQueries.create").Permissions},
 		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},
+		{name: "subscriptions", every: time.Minute, ask: c.askSubscriptions, needs: graph.Find("subscriptions.create").Permissions},
+		{name: "catch_up", every: time.Minute, ask: c.askGaps, needs: graph.Find("messages.list").Permissions},
 		{name: "folder_rights", every: every.Exchange, ask: c.askFolderRights, of: graph.ExchangeAdmin, needs: graph.Find("exchange.folderPermissions").Permissions},
+	}
+	if c.Webhook.URL == "" {
+		all = slices.DeleteFunc(all, func(s source) bool { return s.name == "subscriptions" || s.name == "catch_up" })
 	}
 	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })
 }

@@ -69,8 +69,9 @@ type run struct {
 	judges  []pending[struct{}]
 	told    []pending[rightsSeen]
 	records []pending[auditSeen]
+	mail    []pending[mailLooks]
 	names   map[string]string // who is behind a name, as far as it was looked up
-	touched map[string]int    // kind of fact → how many first looks, told as one fact
+	touched map[string]int    // kind of fact → how many first mailLooks, told as one fact
 	org     *organisation
 }
 
@@ -112,6 +113,14 @@ func (r *run) add(ctx context.Context, it *journal.Item) error {
 		return take(it, &r.records)
 	case kindRights:
 		return take(it, &r.told)
+	case kindMail:
+		return take(it, &r.mail)
+	case kindSignal:
+		var s signalled
+		if err := json.Unmarshal(it.Body, &s); err != nil {
+			return err
+		}
+		return r.foldSignal(ctx, it.Person, s)
 	case kindCover:
 		return one(ctx, it, r.foldCover)
 	}
@@ -142,11 +151,15 @@ func (r *run) flush(ctx context.Context) error {
 	if err := r.foldRights(ctx); err != nil {
 		return err
 	}
+	if err := r.foldMail(ctx, r.mail); err != nil {
+		return err
+	}
+	r.mail = r.mail[:0]
 	r.people, r.groups, r.rules, r.setting, r.judges = r.people[:0], r.groups[:0], r.rules[:0], r.setting[:0], r.judges[:0]
 	return nil
 }
 
-// finish folds the rest and tells the first looks.
+// finish folds the rest and tells the first mailLooks.
 func (r *run) finish(ctx context.Context) error {
 	if err := r.flush(ctx); err != nil {
 		return err

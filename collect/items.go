@@ -7,7 +7,7 @@ import (
 	"tocsin.dev"
 )
 
-// The kinds of observed items.
+// The kinds of items.
 const (
 	kindPerson   = "person"
 	kindGroup    = "group"
@@ -20,6 +20,11 @@ const (
 	kindRights   = "rights"
 	kindCover    = "cover"
 	kindAudit    = "audit"
+
+	// Graph said so: look at a message (or at what is parked of a mailbox), and how a subscription stands.
+	kindNotified = "notified"
+	kindSignal   = "signal"
+	kindMail     = "mail" // what the looks gave
 )
 
 // personSeen is a person as the directory gives it. Pointers are unknown where nil: unknown is never no.

@@ -106,6 +106,8 @@ type Connections struct {
 	Log    *slog.Logger
 	// Allow are networks in which a cloud of one's own may stand, though they are not public.
 	Allow []netip.Prefix
+	// Unheard says that this server has no address that Graph could tell of mail.
+	Unheard bool
 	// HTTP is used in place of a client of our own, in tests and the demo with the simulator in process.
 	HTTP *http.Client
 

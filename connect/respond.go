@@ -64,3 +64,18 @@ func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capabilit
 	}
 	return Connection{}, nil, lack
 }
+
+// Reading gives the client by which a tenant is read: that of the first of its connections that reads.
+func (s *Connections) Reading(ctx context.Context, tenant tocsin.TenantID) (*graph.Client, error) {
+	var all []Connection
+	err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) { all, err = list(ctx, t, ""); return err })
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.Collects() && c.Tier != Respond {
+			return s.Client(ctx, c)
+		}
+	}
+	return nil, graph.ErrPaused
+}

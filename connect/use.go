@@ -281,6 +281,10 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 	if err != nil {
 		return nil, err
 	}
+	if s.Unheard && is.Refused["subscriptions.create"] == "" {
+		is.Refused["subscriptions.create"] = "This server has no address at which Microsoft Graph reaches it."
+		is.Mends["subscriptions.create"] = "Give the server an address that the Internet reaches by https, and name it in the setting hooks.url."
+	}
 	list := is.Judge()
 	now := tocsin.Millis(s.Store.Clock().Now())
 	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {

@@ -71,8 +71,8 @@ var budgets = [number]struct {
 	intuneWrites:       {"intune-writes", Intune, ofPair, true, false, func(l *Limits) (int, time.Duration) { return l.IntuneWrites, l.IntuneWindow }},
 	intuneTenantWrites: {"intune-tenant-writes", Intune, ofTenant, true, false, func(l *Limits) (int, time.Duration) { return l.IntuneTenantWrites, l.IntuneWindow }},
 
-	subscriptions:       {"subscriptions", Subscription, ofPair, false, false, func(l *Limits) (int, time.Duration) { return l.Subscriptions, l.SubscriptionsWindow }},
-	subscriptionsTenant: {"subscriptions-tenant", Subscription, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.SubscriptionsTenant, l.SubscriptionsWindow }},
+	subscriptions:       {"subscriptions", Subscriptions, ofPair, false, false, func(l *Limits) (int, time.Duration) { return l.Subscriptions, l.SubscriptionsWindow }},
+	subscriptionsTenant: {"subscriptions-tenant", Subscriptions, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.SubscriptionsTenant, l.SubscriptionsWindow }},
 
 	trace:    {"trace", Trace, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.Traces, l.TracesWindow }},
 	activity: {"activity", Activity, ofTenant, false, false, func(l *Limits) (int, time.Duration) { return l.Activity, l.ActivityWindow }},

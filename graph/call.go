@@ -13,7 +13,7 @@ const (
 	Report                     // sign-ins, directory audits: 5 in 10 seconds
 	Protection                 // Identity Protection and Conditional Access: 1 a second for all apps
 	Intune                     // devices: 2,000 in 20 seconds, 200 changes
-	Subscription               // /subscriptions: 5,000 in 20 seconds
+	Subscriptions              // /subscriptions: 5,000 in 20 seconds
 	Trace                      // message traces: 100 in 5 minutes
 	Activity                   // Management Activity API, another service than Graph: 2,000 a minute
 	Administration             // Exchange's administration, another service too: Microsoft publishes nothing, we keep to a few a second

@@ -178,12 +178,42 @@ var Calls = []Call{
 		Why:         "The same of one message, after Graph said that it changed.",
 	},
 	{
+		Name: "messages.ids", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 1000,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",
+		Select:      []string{"id"}, Options: []string{"$filter"},
+		Why: "Which messages are still there, after a time of which not every change was told.",
+	},
+	{
 		// Delta of messages is by folder. The metadata also has /users/{id}/messages/delta, which the documentation does not support.
 		Name: "messages.delta", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messages/delta", Kind: Mailbox, PageSize: 200,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-delta",
 		Select:      messageFields, Options: []string{"$filter", "changeType"},
 		Why: "What changed in a folder since the last look, removals too.",
+	},
+
+	{
+		Name: "subscriptions.create", Method: "POST", Path: "/subscriptions", Kind: Subscriptions,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/subscription-post-subscriptions",
+		Why:         "To be told within a minute that mail came, went, was read, moved or deleted; one for each mailbox.",
+	},
+	{
+		Name: "subscriptions.get", Method: "GET", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
+		Docs: "https://learn.microsoft.com/graph/api/subscription-get",
+		Why:  "Whether a subscription that exists already leads to us, before it is adopted.",
+	},
+	{
+		Name: "subscriptions.update", Method: "PATCH", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/subscription-update",
+		Why:         "Renews a subscription long before it ends, and its authorization with it.",
+	},
+	{
+		Name: "subscriptions.delete", Method: "DELETE", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
+		Docs: "https://learn.microsoft.com/graph/api/subscription-delete",
+		Why:  "Ends a subscription, when a mailbox is no longer watched or the connection is closed.",
 	},
 
 	{

@@ -212,7 +212,7 @@ func (c *Client) dress(req *http.Request, r request, token, id string) {
 func (c Call) headers(high bool) map[string]string {
 	h := map[string]string{}
 	var prefer []string
-	if c.Kind == Mailbox {
+	if c.Kind == Mailbox || c.Kind == Subscriptions { // a subscription's decides for all that it tells
 		prefer = append(prefer, `IdType="ImmutableId"`) // https://learn.microsoft.com/graph/outlook-immutable-id
 	}
 	if c.PageSize > 0 {

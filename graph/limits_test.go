@@ -228,7 +228,7 @@ func TestKindsHaveTheirOwn(t *testing.T) {
 		l := limiterOf(Limits{})
 		l.users(100)
 		for kind, want := range map[Kind][2]int{Report: {4, 5}, Protection: {1, 1}, Directory: {4750 / 4, 5000 / 4}, Intune: {1900, 2000},
-			Subscription: {4750, 5000}, Trace: {95, 100}, Activity: {1900, 2000}} {
+			Subscriptions: {4750, 5000}, Trace: {95, 100}, Activity: {1900, 2000}} {
 			for i, high := range []bool{false, true} {
 				n := 0
 				if i == 1 {

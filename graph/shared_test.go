@@ -231,7 +231,7 @@ func TestThrottleScopes(t *testing.T) {
 		{"", Directory, false, directory, true},
 		{"nonsense", Report, false, reports, true},
 		{"Tenant/ReadWrite/a/t", Intune, false, intuneTenant, true},
-		{"Application/ReadWrite", Subscription, false, all, true},
+		{"Application/ReadWrite", Subscriptions, false, all, true},
 		{"", Activity, false, activity, true},
 		{"Application/Read/a/t", Other, false, all, true},
 		{"Tenant_Application/Read/a/t", Other, false, 0, false},

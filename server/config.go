@@ -45,6 +45,10 @@ type Config struct {
 		Certificate string `koanf:"certificate"` // PEM files; both empty: plain HTTP, for loopback or behind a proxy
 		Key         string `koanf:"key"`
 	} `koanf:"tls"`
+	Hooks struct {
+		URL    string `koanf:"url"`    // where Microsoft Graph reaches this server from the Internet, to tell of mail as it comes: https://hooks.acme.example. Empty: nowhere, and mail activity is off
+		Listen string `koanf:"listen"` // an address of its own for what Graph posts (/hooks/graph), so that the pages need not be public; empty: that of the pages
+	} `koanf:"hooks"`
 	Journal struct {
 		URL        string `koanf:"url"`        // empty: embedded in data; or nats://…
 		Partitions int    `koanf:"partitions"` // fixed when the journal is made; 0: 1 embedded, 16 in a cluster
@@ -329,6 +333,12 @@ func (c *Config) check() error {
 		return tocsin.Problemf(tocsin.Invalid, "Give a duration of at least a second, such as 5m.", "The setting every.%s is shorter than a second.", c.Every.tooShort())
 	case c.Limits.negative() != "":
 		return tocsin.Problemf(tocsin.Invalid, "Give what Microsoft publishes, or leave it away.", "The setting limits.%s is less than nothing.", c.Limits.negative())
+	case c.Hooks.Listen != "" && !listenable(c.Hooks.Listen):
+		return tocsin.Problemf(tocsin.Invalid, "Write it as :8421, or leave it away to take notifications where the pages are.", "The setting hooks.listen is %q, which is no address.", c.Hooks.Listen)
+	case c.Hooks.URL != "" && !hookable(c.Hooks.URL):
+		return tocsin.Problemf(tocsin.Invalid, "Write it as https://hooks.acme.example: Microsoft Graph tells only addresses of https. Plain http is for a simulated tenant on this machine.", "The setting hooks.url is %q, where Microsoft Graph cannot send.", c.Hooks.URL)
+	case c.Hooks.URL == "" && c.Hooks.Listen != "":
+		return tocsin.Problemf(tocsin.Invalid, "Give hooks.url, which is how Microsoft Graph reaches that address.", "The setting hooks.listen is %q, and hooks.url is not given.", c.Hooks.Listen)
 	case !listenable(c.Listen):
 		return tocsin.Problemf(tocsin.Invalid, "Write it as 127.0.0.1:8420, or :8420 for every address of this machine.", "The setting listen is %q, which is no address.", c.Listen)
 	case c.Key.Command != "" && c.Key.Value != "":
@@ -413,6 +423,16 @@ func roots(setting, file string) (*x509.CertPool, error) {
 		return nil, tocsin.Problemf(tocsin.Invalid, "Name a PEM file with the authority's certificate.", "The file %s in the setting %s holds no certificate that can be read.", file, setting)
 	}
 	return pool, nil
+}
+
+// hookable says whether Graph can be told the address: https, or, for a simulated tenant, http on this machine.
+func hookable(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func listenable(address string) bool {

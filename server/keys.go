@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"net"
@@ -21,7 +22,14 @@ import (
 
 // Sealed is every place of the store where something lies sealed.
 func Sealed() []reseal.Place {
-	return append(append(connect.Sealed(), notify.Sealed()...), api.Sealed()...)
+	own := reseal.Place{What: "the key of the webhook", Table: "installation", Key: "key", Column: "value", About: func(tocsin.TenantID, string) string { return hookKeyName },
+		Cut: func(value string) ([]byte, bool) {
+			shut, ok := strings.CutPrefix(value, hookKeyMark)
+			out, err := base64.StdEncoding.DecodeString(shut)
+			return out, ok && err == nil
+		},
+		Put: func(_ string, sealed []byte) string { return hookKeyMark + base64.StdEncoding.EncodeToString(sealed) }}
+	return append(append(append(connect.Sealed(), notify.Sealed()...), api.Sealed()...), own)
 }
 
 // Rotation gives what rotates the key that these settings name, in the store that they name; neither is made. The server may

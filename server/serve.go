@@ -38,10 +38,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.Alerts.URL == "" {
 		s.Alerts.URL = s.Config.Address(l) // nothing has been sent yet
 	}
+	hooks, err := s.Config.OpenHooks()
+	if err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx }}
 	g.Go(func() error { return s.Run(ctx) })
+	g.Go(func() error { return s.ServeHooks(ctx, hooks) })
 	g.Go(func() error {
 		var err error
 		if s.Config.TLS.Certificate != "" {

@@ -46,6 +46,8 @@ type Server struct {
 	Alerts      *notify.Alerts
 	API         *api.Service
 	keeper      *secret.Keeper
+	Hook        *collect.Hook
+	opener      *collect.Opener
 	reader      *stream.Reader
 	auditor     *collect.AuditJudge
 	owner       string // of leases: this process
@@ -99,7 +101,14 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	fold := &collect.Fold{Log: s.log}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
-	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Reborn: s.reborn, Log: s.log}
+	s.opener = &collect.Opener{Store: s.Store, Client: s.Connections.Reading, Log: s.log}
+	hookKey, err := s.hookKey(ctx, keeper)
+	if err != nil {
+		return s, err
+	}
+	s.Hook = &collect.Hook{Key: hookKey, Journal: s.Journal, Clock: s.Clock, Log: s.log}
+	s.Connections.Unheard = c.Hooks.URL == ""
+	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Open: s.opener.Open, Reborn: s.reborn, Log: s.log}
 	if s.Alerts, err = c.alerts(); err != nil {
 		return s, err
 	}
@@ -128,6 +137,9 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /metrics", s.API.Authenticate(s.installation(s.metrics.handler())))
 	if s.options.TestClock {
 		mux.Handle("POST /test/clock", s.API.Authenticate(http.HandlerFunc(s.testClock)))
+	}
+	if c.Hooks.Listen == "" {
+		mux.Handle(hookPath, s.Hook)
 	}
 	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))
 	return mux
@@ -162,6 +174,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
 	g.Go(func() error { return s.hold(ctx, "closing", s.closing) })
+	g.Go(func() error { return s.hold(ctx, "heartbeat", s.heartbeat) })
 	g.Go(func() error { return s.hold(ctx, "consents", s.looks) })
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
@@ -174,6 +187,10 @@ func (s *Server) Run(ctx context.Context) error {
 // asked for again by the next polls; only that it happened must be said.
 func (s *Server) reborn(ctx context.Context, tx *store.Tx, old, now journal.Position) error {
 	s.log.Error("the journal is a new one: what the old one held and was not folded is gone; every source is read again", "old", old.Stream, "new", now.Stream)
+	err := collect.Outage(ctx, tx, func(heard, since int64) int64 { return max(heard, since) }, tocsin.Millis(s.Clock.Now()), "The journal was lost, and what it held of the mailbox with it.")
+	if err != nil {
+		return err
+	}
 	return collect.AskAll(ctx, tx)
 }
 

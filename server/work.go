@@ -206,10 +206,11 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	ctx, stop := context.WithCancel(ctx)
 	var sizing sync.WaitGroup
 	sizing.Go(func() { s.size(ctx, c.Tenant, client) })
+	sizing.Go(func() { s.wake(ctx, c.Tenant) })
 	defer sizing.Wait()
 	defer stop()
 	collector := &collect.Collector{Without: without, Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
-		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log,
+		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log, Webhook: s.webhook(c),
 		Heard: func(ctx context.Context, h connect.Heard) error { return s.Connections.Heard(ctx, c, h) }}
 	return collector.Run(ctx)
 }

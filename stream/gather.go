@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"tocsin.dev/journal"
@@ -65,4 +66,26 @@ func (s *stint) end(ctx context.Context, err error) error {
 		return err
 	}
 	return s.pass(ctx, gap)
+}
+
+// open puts what Open makes of the run's items in their places.
+func (s *stint) open(ctx context.Context, run []journal.Entry) error {
+	if s.Open == nil || len(run) == 0 {
+		return nil
+	}
+	items := make([]journal.Item, len(run))
+	for i := range run {
+		items[i] = run[i].Item
+	}
+	opened, err := s.Open(ctx, items)
+	if err != nil {
+		return err
+	}
+	if len(opened) != len(run) {
+		return fmt.Errorf("stream: Open made %d items of %d", len(opened), len(run))
+	}
+	for i := range run {
+		run[i].Item = opened[i]
+	}
+	return nil
 }

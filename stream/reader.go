@@ -17,6 +17,11 @@ import (
 // returning a *[Poison].
 type Step func(ctx context.Context, tx *store.Tx, items []journal.Item) error
 
+// Open makes of a run's items what is folded in their places, one for one, before the transaction: it may ask the world
+// outside, and takes its time. What it cannot find out it leaves in the item, for the step to keep; it has no effects of
+// its own, since it is called again for items that were not committed. An error (the end of ctx) folds nothing.
+type Open func(ctx context.Context, items []journal.Item) ([]journal.Item, error)
+
 // Poison is a Step's error for an item that cannot be folded, now or later.
 type Poison struct {
 	Item int // its index in the run
@@ -35,6 +40,7 @@ type Reader struct {
 	Name    string // of its checkpoints
 	Owner   string // of its leases: this process. The same name after a restart goes on at once, so no two may share it
 	Step    Step
+	Open    Open // nil: items are folded as they are
 	// Reborn is told, in the transaction that moves the checkpoint from old to new, that the items between could not be
 	// read: the stream was made anew (then the creation ids differ), or parts of it are lost. It opens gaps.
 	Reborn  func(ctx context.Context, tx *store.Tx, old, new journal.Position) error
@@ -153,6 +159,9 @@ func (s *stint) hold(ctx context.Context) error {
 	beside.Go(func() { s.pump(ctx, from, found) })
 	for {
 		run, last := s.gather(ctx, found)
+		if err := s.open(ctx, run); err != nil {
+			return lost(ctx, err)
+		}
 		if err := s.fold(store.Patient(ctx), run); err != nil {
 			return lost(ctx, err)
 		}

@@ -99,15 +99,16 @@ func stage(users int, seed int64, over time.Duration) (*sim.Sim, error) {
 
 func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 	ctx := cmd.Context()
+	l, err := conf.Open()
+	if err != nil {
+		return err
+	}
+	conf.Hooks.URL = conf.Address(l) // the simulated tenant tells of mail there
 	s, err := server.New(ctx, conf, server.Options{Log: logger(cmd.ErrOrStderr(), "warn", "text"), HTTP: world.Client(), Version: version()})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	l, err := conf.Open()
-	if err != nil {
-		return err
-	}
 	password, err := claim(cmd, s)
 	if err != nil {
 		return err

@@ -1,0 +1,309 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// mailBox is what is known of a mailbox while its mail is folded.
+type mailBox struct {
+	user    string // its address
+	mine    func(string) bool
+	folders folderNames
+	since   int64 // told of every change; 0: not yet
+	heard   int64
+	unseen  int64
+	ledger  bool // there is a row
+	changed bool
+}
+
+// mailFold gathers the rows that a run of looks makes.
+type mailFold struct {
+	*run
+	boxes   map[tocsin.PersonID]*mailBox
+	held    map[tocsin.PersonID]map[string]*mailHeld
+	senders map[string]tocsin.PersonID
+	mail    [][]any
+	events  [][]any
+}
+
+// foldMail compares each message with what is held of it, and writes what happened.
+func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	f := &mailFold{run: r}
+	if err := f.load(ctx, batch); err != nil {
+		return err
+	}
+	org, err := r.organisation(ctx)
+	if err != nil {
+		return err
+	}
+	inside := func(domain string) bool { return org.Domains[domain] }
+	for i := range batch {
+		b := f.boxes[batch[i].person]
+		if b == nil {
+			continue // nobody we know: erased, or removed from the directory
+		}
+		for id, name := range batch[i].body.Folders {
+			if b.folders[id] != name {
+				b.folders[id], b.changed = name, true
+			}
+		}
+		for k := range batch[i].body.Looks {
+			if err := f.fold(batch[i].person, b, &batch[i].body.Looks[k], inside); err != nil {
+				return err
+			}
+		}
+		b.heard, b.changed = max(b.heard, batch[i].at), true
+	}
+	return f.write(ctx, batch)
+}
+
+// load reads what is held of the mailboxes, the messages and those who wrote them.
+func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
+	f.boxes, f.held, f.senders = map[tocsin.PersonID]*mailBox{}, map[tocsin.PersonID]map[string]*mailHeld{}, map[string]tocsin.PersonID{}
+	people, keys := map[tocsin.PersonID]bool{}, map[string]bool{}
+	for i := range batch {
+		people[batch[i].person] = true
+		for _, l := range batch[i].body.Looks {
+			keys[mailKey(l.ID)] = true
+			if l.Message != nil && l.Message.From.Address != "" {
+				f.senders[l.Message.From.Canonical()] = ""
+			}
+		}
+	}
+	err := f.some(ctx, slices.Collect(maps.Keys(people)), func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var upn, mail, addresses string
+		var folders *string
+		var since, heard, unseen *int64
+		if err := scan(&person, &upn, &mail, &addresses, &folders, &since, &heard, &unseen); err != nil {
+			return err
+		}
+		var list []string
+		if err := json.Unmarshal([]byte(addresses), &list); err != nil {
+			return fmt.Errorf("addresses of %s: %w", person, err)
+		}
+		b := &mailBox{user: mail, mine: ownAddresses(list, mail, upn), folders: folderNames{}}
+		if b.user == "" {
+			b.user = upn
+		}
+		if folders != nil {
+			b.ledger, b.since, b.heard, b.unseen = true, *since, *heard, *unseen
+			if err := json.Unmarshal([]byte(*folders), &b.folders); err != nil {
+				return fmt.Errorf("folders of %s: %w", person, err)
+			}
+		}
+		f.boxes[person] = b
+		return nil
+	}, func(in string) string {
+		return `select p.person, p.upn, p.mail, p.addresses, l.folders, l.since, l.heard, l.unseen from person p
+			left join mail_ledger l on l.tenant = p.tenant and l.person = p.person where p.tenant = $1 and p.person in (` + in + `)`
+	})
+	if err != nil {
+		return err
+	}
+	err = f.some(ctx, slices.Collect(maps.Keys(keys)), func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var key string
+		var h mailHeld
+		if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.rest, &h.modified, &h.deleted, &h.body); err != nil {
+			return err
+		}
+		if f.held[person] == nil {
+			f.held[person] = map[string]*mailHeld{}
+		}
+		f.held[person][key] = &h
+		return nil
+	}, func(in string) string {
+		return `select person, key, folder, is_read, is_draft, flag, rest, modified, deleted, body from mail
+			where tenant = $1 and key in (` + in + `)`
+	})
+	if err != nil {
+		return err
+	}
+	return f.some(ctx, slices.Collect(maps.Keys(f.senders)), func(scan func(...any) error) error {
+		var address string
+		var person tocsin.PersonID
+		err := scan(&address, &person)
+		f.senders[address] = person
+		return err
+	}, func(in string) string {
+		return `select address, person from person_address where tenant = $1 and address in (` + in + `) order by person desc`
+	})
+}
+
+// some runs a query over values in as many statements as it takes.
+func (r *run) some(ctx context.Context, values any, row func(scan func(...any) error) error, query func(in string) string) error {
+	var args []any
+	switch v := values.(type) {
+	case []string:
+		args = anys(v)
+	case []tocsin.PersonID:
+		args = anys(v)
+	}
+	for part := range slices.Chunk(args, 400) {
+		if err := each(ctx, r.t, row, query(store.In(len(part), 2)), part...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fold takes one look in.
+func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, inside func(string) bool) error {
+	key := mailKey(l.ID)
+	had := f.held[person][key]
+	is := l.Message
+	if is == nil && had == nil {
+		if l.Change == "created" || l.Change == "updated" {
+			b.unseen++ // it came and went before we looked: what it was, Graph can no longer tell
+		}
+		return nil
+	}
+	if had != nil && is != nil && is.Modified < had.modified {
+		return nil // found before what is held, by another way
+	}
+	fresh := l.Change == "created" || is != nil && b.since > 0 && is.Created >= b.since
+	happened := mailChanges(had, is, b.folders, b.mine, fresh)
+	shown := is
+	if shown == nil {
+		shown = &mailSeen{}
+		if err := json.Unmarshal([]byte(had.body), shown); err != nil {
+			return fmt.Errorf("a message of %s: %w", person, err)
+		}
+	}
+	sender := shown.From.Canonical()
+	if who := f.senders[sender]; who != "" {
+		sender = string(who)
+	}
+	for _, e := range happened {
+		at := e.time(is, l.At)
+		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, inside, l.Change, at)
+		if err != nil {
+			return err
+		}
+		body, err := encode(event)
+		if err != nil {
+			return err
+		}
+		f.events = append(f.events, []any{event.EventID, at, event.EventType, e.action, string(person), string(body)})
+	}
+	if is != nil {
+		body, err := encode(is)
+		if err != nil {
+			return err
+		}
+		f.keep(person, key, &mailHeld{folder: is.Folder, flag: is.Flag, rest: is.rest(), read: is.Read, draft: is.Draft, modified: is.Modified, body: string(body)}, is, l.At)
+	} else if had.deleted == 0 {
+		gone := *had
+		gone.deleted = l.At
+		f.keep(person, key, &gone, shown, l.At)
+	}
+	return nil
+}
+
+func (f *mailFold) keep(person tocsin.PersonID, key string, h *mailHeld, m *mailSeen, at int64) {
+	if f.held[person] == nil {
+		f.held[person] = map[string]*mailHeld{}
+	}
+	f.held[person][key] = h
+	received := m.Received
+	if received == 0 {
+		received = at
+	}
+	f.mail = append(f.mail, []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, "", h.rest, received, h.modified, h.body, at, h.deleted})
+}
+
+// write writes what was gathered, and what is parked; a fact for all of it tells those who follow.
+func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error {
+	if err := f.t.Insert(ctx, store.Into{Table: "mail", Key: []string{"person", "key"}, Columns: []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed", "deleted"}}, f.mail); err != nil {
+		return err
+	}
+	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body"}}, f.events); err != nil {
+		return err
+	}
+	if len(f.events) > 0 {
+		f.touched["mail.changed"] += len(f.events)
+	}
+	if err := f.ledger(ctx); err != nil {
+		return err
+	}
+	return f.parked(ctx, batch)
+}
+
+func (f *mailFold) ledger(ctx context.Context) error {
+	var rows [][]any
+	for _, person := range sortedKeys(f.boxes) {
+		b := f.boxes[person]
+		if !b.changed {
+			continue
+		}
+		folders, err := encode(b.folders)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []any{string(person), string(folders), b.since, b.heard, b.unseen})
+	}
+	return f.t.Insert(ctx, store.Into{Table: "mail_ledger", Key: []string{"person"}, Keep: []string{"since"}, Columns: []string{"person", "folders", "since", "heard", "unseen"}}, rows)
+}
+
+// parked puts aside what could not be looked at, and takes back what was looked at after it had waited.
+func (f *mailFold) parked(ctx context.Context, batch []pending[mailLooks]) error {
+	var rows, dead [][]any
+	var opened []string
+	for i := range batch {
+		person := string(batch[i].person)
+		for _, l := range batch[i].body.Looks {
+			if l.Waited {
+				opened = append(opened, parkedID(person, l.ID))
+			}
+		}
+		for _, w := range batch[i].body.Parked {
+			body, err := encode(notified{ID: w.ID, Change: w.Change})
+			if err != nil {
+				return err
+			}
+			id := parkedID(person, w.ID)
+			if w.Dead {
+				dead = append(dead, []any{id, kindNotified, person, body, clip(w.Because), w.At})
+				opened = append(opened, id)
+				continue
+			}
+			rows = append(rows, []any{id, kindNotified, person, body, clip(w.Because), w.At, w.Retry, person, w.Tries})
+		}
+	}
+	for part := range slices.Chunk(opened, 400) {
+		if _, err := f.t.Exec(ctx, `delete from parked where tenant = $1 and id in (`+store.In(len(part), 2)+`)`, anys(part)...); err != nil {
+			return err
+		}
+	}
+	if err := f.t.Insert(ctx, store.Into{Table: "dead_letter", Key: []string{"id"}, Columns: []string{"id", "kind", "subject", "body", "because", "at"}}, dead); err != nil {
+		return err
+	}
+	return f.t.Insert(ctx, store.Into{Table: "parked", Key: []string{"id"}, Keep: []string{"at"}, Columns: []string{"id", "kind", "subject", "body", "because", "at", "retry", "person", "tries"}}, rows)
+}
+
+func parkedID(person, message string) string { return person + "/" + mailKey(message) }
+
+func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 1000)], "") }
+
+// foldSignal notes what Graph said of a mailbox's subscription, for whoever keeps the subscriptions.
+func (r *run) foldSignal(ctx context.Context, person tocsin.PersonID, s signalled) error {
+	n, err := r.t.Exec(ctx, `update subscription set signal = $3, due = 0 where tenant = $1 and person = $2 and id = $4 and signal <> 'missed'`, string(person), s.Event, s.Subscription)
+	if err != nil || n == 0 {
+		return err
+	}
+	r.touched["subscription.changed"] += int(n)
+	_, err = r.t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = 'subscriptions'`)
+	return err
+}

@@ -1,0 +1,187 @@
+package collect
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/journal"
+)
+
+// Hook answers what Graph posts to us: it authenticates each notification by its clientState, puts it into the journal,
+// and answers 202 when it is on stable storage and not before. What cannot be stored is answered 503, so that Graph
+// posts it again, for four hours. What does not authenticate is counted and answered 202 as well, so that whoever made it
+// up learns nothing. https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
+type Hook struct {
+	Key     []byte // of the installation, by which clientState is sealed
+	Journal *journal.Journal
+	Clock   *tocsin.Clock
+	Log     *slog.Logger
+
+	counts [hookCounts]atomic.Int64
+}
+
+// What becomes of what is posted.
+const (
+	HookStored = iota // notifications
+	HookForged        // notifications whose clientState is not ours, or is another tenant's
+	HookUnread        // posts that are no notifications, and notifications that do not say which message
+	HookTooLong
+	HookCut    // posts that broke off
+	HookFailed // posts that could not be stored, which come again
+	hookCounts
+)
+
+// HookNames are the counts' names, in metrics.
+var HookNames = [hookCounts]string{"stored", "forged", "unreadable", "too_long", "cut_off", "not_stored"}
+
+// Count is how often something became of what was posted, since the process began.
+func (h *Hook) Count(what int) int64 { return h.counts[what].Load() }
+
+// The most that is read of a post, and of a validation token.
+const (
+	hookBody  = 4 << 20
+	hookToken = 4 << 10
+)
+
+// ServeHTTP answers a post of Graph's: the handshake, or notifications.
+func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		http.Error(w, "Microsoft Graph posts here.", http.StatusMethodNotAllowed)
+		return
+	}
+	if token := r.URL.Query().Get("validationToken"); token != "" {
+		shake(w, token)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hookBody))
+	if _, long := errors.AsType[*http.MaxBytesError](err); long {
+		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
+		return
+	}
+	if err != nil {
+		h.answer(w, HookCut, 1, http.StatusBadRequest)
+		return
+	}
+	posted, err := graph.ParseNotifications(body)
+	if err != nil {
+		h.answer(w, HookUnread, 1, http.StatusAccepted)
+		return
+	}
+	items := h.items(posted.Value)
+	if len(items) > 0 {
+		if err := h.Journal.Append(r.Context(), items...); err != nil {
+			h.Log.Warn("notifications were not stored; Graph sends them again", "count", len(items), "error", err)
+			h.answer(w, HookFailed, 1, http.StatusServiceUnavailable)
+			return
+		}
+	}
+	h.answer(w, HookStored, len(items), http.StatusAccepted)
+}
+
+func (h *Hook) answer(w http.ResponseWriter, what, n, status int) {
+	h.counts[what].Add(int64(n))
+	w.WriteHeader(status)
+}
+
+// shake answers the handshake by which Graph proves that the address wants notifications: the token as it is, as text
+// that no browser takes for anything else. https://learn.microsoft.com/graph/change-notifications-delivery-webhooks#notificationurl-validation
+func shake(w http.ResponseWriter, token string) {
+	if len(token) > hookToken {
+		http.Error(w, "The token is too long.", http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	_, _ = io.WriteString(w, token) // whoever is gone asks again
+}
+
+// items are the journal's items of those notifications that are ours.
+func (h *Hook) items(posted []graph.Notification) []journal.Item {
+	items := make([]journal.Item, 0, len(posted))
+	at := tocsin.Millis(h.Clock.Now())
+	for i := range posted {
+		n := &posted[i]
+		tenant, person, ok := OpenClientState(h.Key, n.ClientState)
+		if !ok || !strings.EqualFold(n.TenantID, string(tenant)) {
+			h.counts[HookForged].Add(1)
+			continue
+		}
+		it := journal.Item{Tenant: tenant, Person: person, At: at}
+		var body any
+		if n.Lifecycle != "" {
+			it.Kind, body = kindSignal, signalled{Event: n.Lifecycle, Subscription: n.SubscriptionID}
+		} else {
+			it.Kind, body = kindNotified, notified{ID: n.ResourceData.ID, Change: n.ChangeType}
+			it.Key = n.ResourceData.Etag
+			if n.ResourceData.ID == "" || len(n.ResourceData.ID) > 1024 {
+				h.counts[HookUnread].Add(1)
+				continue
+			}
+		}
+		raw, err := encode(body)
+		if err != nil {
+			h.counts[HookUnread].Add(1)
+			continue
+		}
+		it.Body = raw
+		items = append(items, it)
+	}
+	return items
+}
+
+// notified is that Graph said: look at this message.
+type notified struct {
+	ID     string `json:"id,omitempty"` // none: look at what is parked
+	Change string `json:"change,omitempty"`
+}
+
+// signalled is what Graph said of a subscription itself.
+type signalled struct {
+	Event        string `json:"event"`
+	Subscription string `json:"subscription"`
+}
+
+// The seal of a clientState: tenant, person and the first half of their HMAC, 64 characters, of the 128 that Graph allows.
+const sealed = 16 + 16 + 16
+
+// ClientState is what a subscription to a mailbox of ours bears and each of its notifications brings back. Whoever has the
+// installation's key can tell by it whose mailbox it is, without looking anything up.
+func ClientState(key []byte, tenant tocsin.TenantID, person tocsin.PersonID) (string, error) {
+	t, err1 := uuid.Parse(string(tenant))
+	p, err2 := uuid.Parse(string(person))
+	if err := errors.Join(err1, err2); err != nil {
+		return "", err
+	}
+	plain := append(t[:], p[:]...)
+	return base64.RawURLEncoding.EncodeToString(append(plain, seal(key, plain)...)), nil
+}
+
+// OpenClientState says whose mailbox a clientState is of; false where it is none of ours.
+func OpenClientState(key []byte, state string) (tocsin.TenantID, tocsin.PersonID, bool) {
+	raw, err := base64.RawURLEncoding.DecodeString(state)
+	if err != nil || len(raw) != sealed || subtle.ConstantTimeCompare(raw[32:], seal(key, raw[:32])) != 1 {
+		return "", "", false
+	}
+	return tocsin.TenantID(uuid.UUID(raw[:16]).String()), tocsin.PersonID(uuid.UUID(raw[16:32]).String()), true
+}
+
+func seal(key, plain []byte) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("clientState\x00"))
+	m.Write(plain)
+	return m.Sum(nil)[:16]
+}

@@ -1,0 +1,259 @@
+package collect
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+)
+
+// mailSeen is a message as it was seen: who wrote to whom and when, never what.
+type mailSeen struct {
+	ID           string           `json:"id"`
+	Internet     string           `json:"internet_id,omitempty"`
+	Conversation string           `json:"conversation,omitempty"`
+	Folder       string           `json:"folder"`
+	From         tocsin.Address   `json:"from,omitzero"`
+	To           []tocsin.Address `json:"to,omitempty"`
+	Cc           []tocsin.Address `json:"cc,omitempty"`
+	Bcc          []tocsin.Address `json:"bcc,omitempty"`
+	Counts       [3]int           `json:"counts"` // of to, cc and bcc, of which only the first are kept
+	Attachments  *bool            `json:"attachments,omitempty"`
+	Importance   string           `json:"importance,omitempty"`
+	Read         bool             `json:"read,omitempty"`
+	Draft        bool             `json:"draft,omitempty"`
+	Flag         string           `json:"flag,omitempty"`
+	Categories   []string         `json:"categories,omitempty"`
+	Created      int64            `json:"created,omitempty"`
+	Modified     int64            `json:"modified,omitempty"`
+	Received     int64            `json:"received,omitempty"`
+	Sent         int64            `json:"sent,omitempty"`
+}
+
+// mostRecipients is how many addresses of each kind are kept of a message; how many there were is kept always.
+const mostRecipients = 50
+
+func mailOf(m *graph.Message) mailSeen {
+	s := mailSeen{ID: m.ID, Internet: m.InternetMessageID, Conversation: m.ConversationID, Folder: m.ParentFolderID, Attachments: m.HasAttachments,
+		Importance: strings.ToLower(m.Importance), Categories: m.Categories, To: theFirst(m.ToRecipients), Cc: theFirst(m.CcRecipients), Bcc: theFirst(m.BccRecipients),
+		Created: tocsin.Millis(m.CreatedDateTime.Time), Modified: tocsin.Millis(m.LastModifiedDateTime.Time), Received: tocsin.Millis(m.ReceivedDateTime.Time), Sent: tocsin.Millis(m.SentDateTime.Time)}
+	s.Counts = [3]int{len(m.ToRecipients), len(m.CcRecipients), len(m.BccRecipients)}
+	if from := m.From; from != nil {
+		s.From = tocsin.Address(from.EmailAddress)
+	} else if m.Sender != nil {
+		s.From = tocsin.Address(m.Sender.EmailAddress)
+	}
+	if m.IsRead != nil {
+		s.Read = bool(*m.IsRead)
+	}
+	if m.IsDraft != nil {
+		s.Draft = *m.IsDraft
+	}
+	if m.Flag != nil {
+		s.Flag = m.Flag.FlagStatus
+	}
+	return s
+}
+
+func theFirst(list []graph.Recipient) []tocsin.Address {
+	return addresses(list[:min(len(list), mostRecipients)])
+}
+
+// rest stands for all of a message that can change besides what is compared by itself.
+func (m *mailSeen) rest() string {
+	sum := sha256.Sum256([]byte(m.Importance + "\x00" + strings.Join(m.Categories, "\x01")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// mailKey stands for Graph's id of a message, which is long.
+func mailKey(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// mailHeld is a message as the table holds it.
+type mailHeld struct {
+	folder, flag, rest string
+	read, draft        bool
+	modified, deleted  int64
+	body               string
+}
+
+// folderNames are what a mailbox's folders are, by id: sentitems, drafts, deleteditems, junkemail.
+type folderNames map[string]string
+
+// placesAsked are the folders that tell what became of a message, by the names Graph knows in every language.
+var placesAsked = []string{"sentitems", "drafts", "deleteditems", "junkemail"}
+
+// mailEvent is something that happened to a message. with is the change that it is told apart by from others of its kind.
+type mailEvent struct{ action, with string }
+
+// mailChanges says what happened, between the message as it was held (nil: not at all) and as it is (nil: gone). fresh
+// says that it is known to have come since the mailbox is watched: a first look at an older one makes state, and says only
+// that it changed.
+func mailChanges(had *mailHeld, is *mailSeen, in folderNames, mine func(string) bool, fresh bool) []mailEvent {
+	switch {
+	case is == nil && (had == nil || had.deleted > 0):
+		return nil
+	case is == nil:
+		return []mailEvent{{"email_deleted", ""}}
+	case had == nil && !fresh:
+		return []mailEvent{{"email_updated", fmt.Sprint(is.Modified)}}
+	case had == nil && is.Draft:
+		return []mailEvent{{"email_drafted", ""}}
+	case had == nil:
+		return []mailEvent{arrived(is, in, mine)}
+	}
+	when := fmt.Sprint(is.Modified)
+	var out []mailEvent
+	switch {
+	case had.draft && !is.Draft:
+		out = append(out, mailEvent{"email_sent", ""})
+	case is.Draft:
+		return nil // somebody is writing it
+	case had.deleted > 0, had.folder != is.Folder:
+		out = append(out, mailEvent{"email_moved", is.Folder + " " + when})
+	}
+	if is.Read && !had.read {
+		out = append(out, mailEvent{"email_read", when})
+	}
+	if is.Flag != had.flag {
+		out = append(out, mailEvent{"email_flagged", is.Flag + " " + when})
+	}
+	if is.rest() != had.rest || had.read && !is.Read {
+		out = append(out, mailEvent{"email_updated", when})
+	}
+	return out
+}
+
+// arrived says how a message came to be in the mailbox: its owner sent it, or received it. Mail to oneself is there twice.
+func arrived(m *mailSeen, in folderNames, mine func(string) bool) mailEvent {
+	where := in[m.Folder]
+	if where == "sentitems" || where != "deleteditems" && where != "junkemail" && mine(m.From.Canonical()) && !slices.ContainsFunc(slices.Concat(m.To, m.Cc, m.Bcc), func(a tocsin.Address) bool { return mine(a.Canonical()) }) {
+		return mailEvent{"email_sent", ""}
+	}
+	return mailEvent{"email_received", ""}
+}
+
+// time is when something happened to a message, Unix milliseconds.
+func (e mailEvent) time(m *mailSeen, noticed int64) int64 {
+	at := noticed
+	switch {
+	case m == nil:
+	case e.action == "email_received" && m.Received > 0:
+		at = m.Received
+	case e.action == "email_sent" && m.Sent > 0:
+		at = m.Sent
+	case e.action != "email_deleted" && m.Modified > 0:
+		at = m.Modified
+	}
+	return at
+}
+
+// domains are the domains of addresses, each once, in order.
+func domains(list ...[]tocsin.Address) []string {
+	out := []string{}
+	for _, some := range list {
+		for _, a := range some {
+			if d := a.Domain(); d != "" && !slices.Contains(out, d) {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+type mailPayload struct {
+	EventID        string   `json:"event_id"`
+	User           string   `json:"user"`
+	Action         string   `json:"action"`
+	FromDomain     *string  `json:"from_domain"`
+	External       *bool    `json:"is_external_sender"`
+	RecipientCount int      `json:"recipient_count"`
+	ToDomains      []string `json:"to_domains"`
+	CcDomains      []string `json:"cc_domains"`
+	Attachments    *bool    `json:"has_attachments"`
+	Importance     *string  `json:"importance"`
+	Read           bool     `json:"is_read"`
+	Conversation   *string  `json:"conversation_id"`
+}
+
+type mailRaw struct {
+	ID           string   `json:"platform_event_id"`
+	Change       string   `json:"change_type"`
+	Sender       *string  `json:"sender"`
+	FromAddress  *string  `json:"from_address"`
+	FromName     *string  `json:"from_name"`
+	ToCount      int      `json:"to_count"`
+	CcCount      int      `json:"cc_count"`
+	BccCount     int      `json:"bcc_count"`
+	ToDomains    []string `json:"to_domains"`
+	CcDomains    []string `json:"cc_domains"`
+	FromDomain   *string  `json:"from_domain"`
+	External     *bool    `json:"is_external"`
+	Attachments  *bool    `json:"has_attachments"`
+	Importance   *string  `json:"importance"`
+	Read         bool     `json:"is_read"`
+	Draft        bool     `json:"is_draft"`
+	Internet     *string  `json:"internet_message_id"`
+	Conversation *string  `json:"conversation_id"`
+	Flag         *string  `json:"flag_status"`
+	Categories   []string `json:"categories"`
+	Folder       *string  `json:"folder"` // sentitems, drafts, deleteditems, junkemail, where it is one of these
+	Received     *string  `json:"received_at"`
+	Sent         *string  `json:"sent_at"`
+	Created      *string  `json:"created_at"`
+	Platform     string   `json:"source_platform"`
+}
+
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func instant(ms int64) *string {
+	if ms == 0 {
+		return nil
+	}
+	return known(tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000Z"))
+}
+
+// outward is an event of a message in the form that subscribers receive.
+func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user, sender string, m *mailSeen, in folderNames, inside func(string) bool, change string, at int64) (tocsin.Event, error) {
+	var external *bool
+	domain := m.From.Domain()
+	if domain != "" {
+		out := !inside(domain)
+		external = &out
+	}
+	to, cc := domains(m.To), domains(m.Cc)
+	payload, err := encode(mailPayload{EventID: m.ID, User: user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: m.Counts[0] + m.Counts[1] + m.Counts[2],
+		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: m.Read, Conversation: known(m.Conversation)})
+	if err != nil {
+		return tocsin.Event{}, err
+	}
+	categories := m.Categories
+	if categories == nil {
+		categories = []string{}
+	}
+	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(m.From.Canonical()), FromName: known(m.From.Name), ToCount: m.Counts[0], CcCount: m.Counts[1], BccCount: m.Counts[2],
+		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: m.Read, Draft: m.Draft,
+		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]),
+		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"})
+	if err != nil {
+		return tocsin.Event{}, err
+	}
+	return tocsin.Event{EventID: e.id(tenant, person, m.ID), EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: tenant, TUID: person,
+		Timestamp: tocsin.FromMillis(at), Payload: payload, RawMetadata: raw, PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, nil
+}
+
+func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, message string) string {
+	return tocsin.NewEventID(tenant, string(person), message, e.action, e.with)
+}

@@ -1,0 +1,366 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/journal"
+	"tocsin.dev/store"
+)
+
+// Opener looks at the messages that notifications name, before they are folded: twenty in a request, a message once
+// however often it was named, each under its own mailbox's limits. What cannot be looked at now is parked by the fold, and
+// all that comes of the same mailbox behind it, until a look succeeds.
+type Opener struct {
+	Store *store.Store
+	// Client gives the tenant's Graph client for reading mail, or says why nothing may be asked.
+	Client func(ctx context.Context, tenant tocsin.TenantID) (*graph.Client, error)
+	Log    *slog.Logger
+}
+
+// mailLooks are what came of notifications of one mailbox.
+type mailLooks struct {
+	Looks   []mailLook  `json:"looks,omitempty"`
+	Folders folderNames `json:"folders,omitempty"` // well-known ones by id, when they were asked for
+	Parked  []wait      `json:"parked,omitempty"`
+}
+
+// mailLook is a message as it was found: gone, where it is not there any more.
+type mailLook struct {
+	ID      string    `json:"id"`
+	Change  string    `json:"change,omitempty"` // as notified; created, where any said so
+	At      int64     `json:"at"`               // noticed first
+	Message *mailSeen `json:"message,omitempty"`
+	Waited  bool      `json:"waited,omitempty"` // it was parked
+}
+
+// wait is a look that could not be taken.
+type wait struct {
+	ID      string `json:"id"`
+	Change  string `json:"change,omitempty"`
+	At      int64  `json:"at"`
+	Because string `json:"because"`
+	Retry   int64  `json:"retry"`
+	Tries   int64  `json:"tries"`
+	Dead    bool   `json:"dead,omitempty"` // given up: others of its mailbox are answered, and this one again and again is not
+}
+
+// mostTries is how often a message is looked at that is refused while others of its mailbox are answered.
+const mostTries = 10
+
+// parkedAtOnce is how many parked messages of a mailbox are looked at in one go.
+const parkedAtOnce = 200
+
+// Open is a [stream.Open].
+func (o *Opener) Open(ctx context.Context, items []journal.Item) ([]journal.Item, error) {
+	tenants := map[tocsin.TenantID]*opening{}
+	var order []*opening
+	for i := range items {
+		if items[i].Kind != kindNotified {
+			continue
+		}
+		t := tenants[items[i].Tenant]
+		if t == nil {
+			t = &opening{o: o, tenant: items[i].Tenant, boxes: map[tocsin.PersonID]*openBox{}}
+			tenants[items[i].Tenant] = t
+			order = append(order, t)
+		}
+		t.take(i, &items[i])
+	}
+	if len(order) == 0 {
+		return items, nil
+	}
+	out := slices.Clone(items)
+	var mu sync.Mutex
+	g, inner := errgroup.WithContext(ctx)
+	for _, t := range order {
+		g.Go(func() error {
+			made, err := t.open(inner)
+			if err != nil {
+				return fmt.Errorf("open the notifications of %s: %w", t.tenant, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for i, it := range made {
+				out[i] = it
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+// opening is one tenant's part of a run.
+type opening struct {
+	o      *Opener
+	tenant tocsin.TenantID
+	boxes  map[tocsin.PersonID]*openBox
+	order  []*openBox
+	now    time.Time
+}
+
+// openBox is what a run notifies of a mailbox.
+type openBox struct {
+	person tocsin.PersonID
+	object string
+	places bool // its well-known folders are known
+	items  []int
+	at     int64
+	looks  []mailLook
+	byID   map[string]int
+	waits  bool // something of it is parked, and not due
+	tries  map[string]int64
+	out    mailLooks
+}
+
+// take notes an item; one that cannot be read is left for the fold, which names it poison.
+func (t *opening) take(i int, it *journal.Item) {
+	var n notified
+	if json.Unmarshal(it.Body, &n) != nil {
+		return
+	}
+	b := t.boxes[it.Person]
+	if b == nil {
+		b = &openBox{person: it.Person, at: it.At, byID: map[string]int{}, tries: map[string]int64{}}
+		t.boxes[it.Person] = b
+		t.order = append(t.order, b)
+	}
+	b.items = append(b.items, i)
+	if n.ID != "" {
+		b.want(mailLook{ID: n.ID, Change: n.Change, At: it.At})
+	}
+}
+
+func (b *openBox) want(l mailLook) {
+	if k, ok := b.byID[l.ID]; ok {
+		had := &b.looks[k]
+		had.At, had.Waited = min(had.At, l.At), had.Waited || l.Waited
+		if l.Change == "created" {
+			had.Change = l.Change
+		}
+		return
+	}
+	b.byID[l.ID] = len(b.looks)
+	b.looks = append(b.looks, l)
+}
+
+// open looks at all that is due, and gives the items that stand for the notifications: the first of each mailbox bears
+// what was found, the others bear nothing.
+func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
+	t.now = t.o.Store.Clock().Now()
+	if err := t.held(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.look(ctx); err != nil {
+		return nil, err
+	}
+	out := map[int]journal.Item{}
+	for _, b := range t.order {
+		for i := range b.out.Parked {
+			b.out.Parked[i].Dead = b.out.Parked[i].Tries >= mostTries && len(b.out.Looks) > 0
+		}
+		body := b.out
+		for _, i := range b.items {
+			raw, err := encode(body)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = journal.Item{Tenant: t.tenant, Person: b.person, Kind: kindMail, At: b.at, Body: raw}
+			body = mailLooks{}
+		}
+	}
+	return out, nil
+}
+
+// held reads what the tables hold of the mailboxes: whose they are, their folders, and what is parked of them.
+func (t *opening) held(ctx context.Context) error {
+	return t.o.Store.ViewTenant(ctx, t.tenant, func(tx *store.Tenant) error {
+		for some := range slices.Chunk(t.order, 400) {
+			args := make([]any, len(some))
+			for i, b := range some {
+				args[i] = string(b.person)
+			}
+			err := each(ctx, tx, func(scan func(...any) error) error {
+				var person tocsin.PersonID
+				var object string
+				var folders *string
+				err := scan(&person, &object, &folders)
+				b := t.boxes[person]
+				b.object, b.places = object, folders != nil && *folders != "{}"
+				return err
+			}, `select p.person, p.object_id, l.folders from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
+				where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
+			if err != nil {
+				return err
+			}
+			err = each(ctx, tx, func(scan func(...any) error) error {
+				var person tocsin.PersonID
+				var body []byte
+				var at, retry, tries int64
+				if err := scan(&person, &body, &at, &retry, &tries); err != nil {
+					return err
+				}
+				b := t.boxes[person]
+				var n notified
+				if err := json.Unmarshal(body, &n); err != nil {
+					return err
+				}
+				b.tries[n.ID] = tries
+				if retry > tocsin.Millis(t.now) {
+					b.waits = true
+				}
+				if len(b.tries) <= parkedAtOnce {
+					b.want(mailLook{ID: n.ID, Change: n.Change, At: at, Waited: true})
+				}
+				return nil
+			}, `select person, body, at, retry, tries from parked where tenant = $1 and kind = '`+kindNotified+`' and person in (`+store.In(len(some), 2)+`) order by at`, args...)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// question is a question to Graph, and for whom.
+type question struct {
+	box   *openBox
+	look  *mailLook // nil: a folder
+	place string    // its well-known name
+}
+
+// look asks Graph. Its error is the store's or ctx's; Graph's become parked looks.
+func (t *opening) look(ctx context.Context) error {
+	var questions []question
+	var parts []graph.Part
+	for _, b := range t.order {
+		switch {
+		case b.object == "":
+			continue // nobody we know (any more)
+		case b.waits:
+			b.park("What came before it is not opened yet.", t.now, 0)
+			continue
+		}
+		if !b.places && len(b.looks) > 0 {
+			for _, name := range placesAsked {
+				questions = append(questions, question{box: b, place: name})
+				parts = append(parts, graph.Part{Call: "mailFolders.get", P: graph.P{"user": b.object, "folder": name}})
+			}
+		}
+		for i := range b.looks {
+			questions = append(questions, question{box: b, look: &b.looks[i]})
+			parts = append(parts, graph.Part{Call: "messages.get", P: graph.P{"user": b.object, "message": b.looks[i].ID}})
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	client, err := t.o.Client(ctx, t.tenant)
+	var results []graph.Result
+	if err == nil {
+		results, err = client.Batch(ctx, parts)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for i, q := range questions {
+		r := graph.Result{Err: err}
+		if results != nil {
+			r = results[i]
+		}
+		t.answer(q, r)
+	}
+	return nil
+}
+
+// answer takes in what Graph said to a question.
+func (t *opening) answer(q question, r graph.Result) {
+	if q.look == nil {
+		var f graph.MailFolder
+		if r.Err == nil && json.Unmarshal(r.Body, &f) == nil && f.ID != "" {
+			put((*map[string]string)(&q.box.out.Folders), f.ID, q.place)
+		}
+		return
+	}
+	l := *q.look
+	err := r.Err
+	if _, gone := errors.AsType[*graph.NotFound](err); gone {
+		q.box.out.Looks = append(q.box.out.Looks, l)
+		return
+	}
+	var m graph.Message
+	if err == nil {
+		err = json.Unmarshal(r.Body, &m)
+	}
+	if err == nil && m.ID == "" {
+		err = errors.New("Microsoft Graph gave a message without an id")
+	}
+	if err != nil {
+		q.box.parkOne(l, Explain(err).What, t.now, retryAfter(err, 30*time.Second))
+		return
+	}
+	seen := mailOf(&m)
+	l.Message = &seen
+	q.box.out.Looks = append(q.box.out.Looks, l)
+}
+
+// park keeps all that is wanted of a mailbox for later.
+func (b *openBox) park(because string, now time.Time, after time.Duration) {
+	for _, l := range b.looks {
+		if !l.Waited {
+			b.parkOne(l, because, now, after)
+		}
+	}
+}
+
+// parkOne keeps a look for later: twice as late with every try, an hour at most.
+func (b *openBox) parkOne(l mailLook, because string, now time.Time, after time.Duration) {
+	tries := b.tries[l.ID]
+	if l.Waited {
+		tries++
+		after = min(time.Hour, max(after, time.Second)<<min(tries, 10))
+	}
+	b.out.Parked = append(b.out.Parked, wait{ID: l.ID, Change: l.Change, At: l.At, Because: because, Retry: tocsin.Millis(now.Add(after)), Tries: tries})
+}
+
+// Wake puts an item into the journal for each mailbox of which something is parked and due, so that it is opened in its
+// place among all others. It gives how many there were.
+func (o *Opener) Wake(ctx context.Context, j *journal.Journal, tenant tocsin.TenantID) (int, error) {
+	now := tocsin.Millis(o.Store.Clock().Now())
+	var items []journal.Item
+	err := o.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		items = items[:0]
+		return each(ctx, t, func(scan func(...any) error) error {
+			it := journal.Item{Tenant: tenant, Kind: kindNotified, At: now, Body: json.RawMessage("{}")}
+			err := scan(&it.Person)
+			items = append(items, it)
+			return err
+		}, `select person from parked where tenant = $1 and kind = '`+kindNotified+`' group by person having max(retry) <= $2 order by max(retry) limit 2000`, now)
+	})
+	if err != nil || len(items) == 0 {
+		return 0, err
+	}
+	return len(items), j.Append(ctx, items...)
+}
+
+// ownAddresses says of an address whether it is one of these.
+func ownAddresses(addresses []string, more ...string) func(string) bool {
+	own := map[string]bool{}
+	for _, a := range append(slices.Clone(addresses), more...) {
+		if a = tocsin.CanonicalAddress(a); a != "" {
+			own[a] = true
+		}
+	}
+	return func(a string) bool { return own[strings.ToLower(a)] }
+}

@@ -1,0 +1,495 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/store"
+)
+
+// Webhook is where Graph reaches us; the zero value is nowhere, and then nothing is subscribed to.
+type Webhook struct {
+	URL        string // of the Hook, as Graph sees it
+	Key        []byte // that seals clientState
+	Connection string // whose subscriptions these are
+}
+
+// subscribedAtOnce is how many subscriptions are made or renewed side by side.
+const subscribedAtOnce = 16
+
+// mailSubscription is a row of the table.
+type mailSubscription struct {
+	person       tocsin.PersonID
+	object, id   string
+	address      string
+	state        string // wanted, on, refused, ending
+	created      int64
+	expires      int64
+	tries        int64
+	told, signal string // what Graph said of it, as the row has it; and what it comes to, a lack that we found among it
+	heard, since int64
+}
+
+// askSubscriptions sees to it that Graph tells us of every mailbox that can be read: it makes subscriptions that lack,
+// adopts those that exist, renews at half their life, makes anew what Graph removed, and ends those of mailboxes that are
+// no longer there. Where a time was not told of, it opens a gap.
+func (c *Collector) askSubscriptions(ctx context.Context) error {
+	if err := c.settled(ctx); err != nil {
+		return err
+	}
+	if err := c.wanted(ctx); err != nil {
+		return err
+	}
+	var failed error
+	for {
+		due, total, err := c.dueSubscriptions(ctx)
+		if err != nil {
+			return err
+		}
+		if len(due) == 0 {
+			return failed
+		}
+		var refused atomic.Pointer[error]
+		g, inner := errgroup.WithContext(ctx)
+		g.SetLimit(subscribedAtOnce)
+		for i := range due {
+			g.Go(func() error {
+				if refused.Load() != nil {
+					return nil // what speaks for all
+				}
+				failed, err := c.subscribe(inner, &due[i])
+				if failed != nil && stops(failed) {
+					refused.Store(&failed)
+				}
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		if p := refused.Load(); p != nil {
+			return *p
+		}
+		on, err := c.subscribed(ctx)
+		if err != nil {
+			return err
+		}
+		if err := c.progress(ctx, "subscriptions", on, total); err != nil {
+			return err
+		}
+	}
+}
+
+// wanted brings the table in line with the mailboxes that can be read.
+func (c *Collector) wanted(ctx context.Context) error {
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `insert into subscription (tenant, person, connection) select p.tenant, p.person, $2 from person p
+			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and p.mailbox = 'read'
+			and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person)`, c.Webhook.Connection)
+		if err != nil {
+			return err
+		}
+		_, err = t.Exec(ctx, `update subscription set state = 'ending', due = 0 where tenant = $1 and state <> 'ending' and not exists
+			(select 1 from person p where p.tenant = subscription.tenant and p.person = subscription.person and p.deleted = 0 and p.mailbox = 'read')`)
+		if err != nil {
+			return err
+		}
+		// Where the address or the connection is another, what there is leads elsewhere.
+		_, err = t.Exec(ctx, `update subscription set state = 'wanted', due = 0 where tenant = $1 and state in ('on', 'refused') and (connection <> $2 or address <> $3 and state = 'on')`,
+			c.Webhook.Connection, c.Webhook.URL)
+		if err != nil {
+			return err
+		}
+		_, err = t.Exec(ctx, `update subscription set connection = $2 where tenant = $1 and connection <> $2`, c.Webhook.Connection)
+		return err
+	})
+}
+
+// dueSubscriptions are some that are to be seen to now, and how many there are in all.
+func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscription, total int, err error) {
+	now := tocsin.Millis(c.Store.Clock().Now())
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		out = out[:0]
+		err := each(ctx, t, func(scan func(...any) error) error {
+			var s mailSubscription
+			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.heard, &s.since)
+			s.signal = s.told
+			out = append(out, s)
+			return err
+		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(l.heard, 0), coalesce(l.since, 0)
+			from subscription s join person p on p.tenant = s.tenant and p.person = s.person left join mail_ledger l on l.tenant = s.tenant and l.person = s.person
+			where s.tenant = $1 and s.due <= $2 order by s.due, s.person limit 500`, now)
+		if err != nil {
+			return err
+		}
+		return t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and state <> 'ending'`).Scan(&total)
+	})
+	return out, total, err
+}
+
+func (c *Collector) subscribed(ctx context.Context) (n int, err error) {
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and state = 'on'`).Scan(&n)
+	})
+	return n, err
+}
+
+// subscribe sees to one subscription. failed is what Graph answered, err the store's or ctx's.
+func (c *Collector) subscribe(ctx context.Context, s *mailSubscription) (failed, err error) {
+	now := c.Store.Clock().Now()
+	switch {
+	case s.state == "ending":
+		failed = c.endSubscription(ctx, s)
+		if failed == nil {
+			return nil, c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+				_, err := t.Exec(ctx, `delete from subscription where tenant = $1 and person = $2 and state = 'ending'`, string(s.person))
+				return err
+			})
+		}
+	case s.state == "on" && s.signal != "subscriptionRemoved":
+		failed = c.renew(ctx, s, now)
+		if _, gone := errors.AsType[*graph.NotFound](failed); !gone {
+			break
+		}
+		s.signal = "subscriptionRemoved"
+		failed = c.create(ctx, s, now)
+	default:
+		failed = c.create(ctx, s, now)
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if errors.Is(failed, graph.ErrPaused) {
+		return failed, nil
+	}
+	return failed, c.noteSubscription(ctx, s, failed, now)
+}
+
+// endSubscription ends what there is.
+func (c *Collector) endSubscription(ctx context.Context, s *mailSubscription) error {
+	if s.id == "" {
+		return nil
+	}
+	return c.Graph.DeleteSubscription(ctx, s.id)
+}
+
+func (c *Collector) create(ctx context.Context, s *mailSubscription, now time.Time) error {
+	if s.address != "" && s.address != c.Webhook.URL {
+		if err := c.endSubscription(ctx, s); err != nil {
+			return err
+		}
+	}
+	state, err := ClientState(c.Webhook.Key, c.Tenant, s.person)
+	if err != nil {
+		return fmt.Errorf("the clientState of %s: %w", s.person, err)
+	}
+	want := graph.Subscription{Resource: graph.MessagesOf(s.object), ChangeType: "created,updated,deleted", NotificationURL: c.Webhook.URL, LifecycleNotificationURL: c.Webhook.URL,
+		ExpirationDateTime: graph.Time{Time: now.Add(graph.BasicLife).UTC()}, ClientState: state}
+	made, err := c.Graph.CreateSubscription(ctx, want)
+	if e, ok := errors.AsType[*graph.Exists](err); ok && e.ID != "" {
+		if made, err = c.adopt(ctx, e.ID, now); err == nil && made.ID == "" {
+			made, err = c.Graph.CreateSubscription(ctx, want)
+		}
+	}
+	if err == nil {
+		s.id, s.address, s.expires, s.state, s.created = made.ID, c.Webhook.URL, tocsin.Millis(made.ExpirationDateTime.Time), "on", tocsin.Millis(now)
+	}
+	return err
+}
+
+// adopt takes over a subscription that exists, whose making was not heard of; one that leads elsewhere is ended.
+func (c *Collector) adopt(ctx context.Context, id string, now time.Time) (graph.Subscription, error) {
+	var had graph.Subscription
+	err := c.Graph.Get(ctx, "subscriptions.get", graph.P{"subscription": id}, &had)
+	if _, gone := errors.AsType[*graph.NotFound](err); gone {
+		return graph.Subscription{}, nil
+	}
+	if err != nil {
+		return had, err
+	}
+	if had.NotificationURL != c.Webhook.URL {
+		return graph.Subscription{}, c.Graph.DeleteSubscription(ctx, id)
+	}
+	had, err = c.Graph.RenewSubscription(ctx, id, now.Add(graph.BasicLife))
+	if _, gone := errors.AsType[*graph.NotFound](err); gone {
+		return graph.Subscription{}, nil
+	}
+	return had, err
+}
+
+func (c *Collector) renew(ctx context.Context, s *mailSubscription, now time.Time) error {
+	is, err := c.Graph.RenewSubscription(ctx, s.id, now.Add(graph.BasicLife))
+	if err == nil {
+		s.expires = tocsin.Millis(is.ExpirationDateTime.Time)
+	}
+	return err
+}
+
+// noteSubscription writes how a subscription stands and when it is next seen to; and the gap, where there was a time of
+// which nothing was told.
+func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, failed error, now time.Time) error {
+	var because, mend string
+	due := tocsin.FromMillis(s.expires).Sub(now)/2 + time.Duration(rand.Int64N(int64(time.Minute))) // not all at once
+	tries := int64(0)
+	if failed != nil {
+		p := Explain(failed)
+		because, mend = p.What, p.Do
+		tries = s.tries + 1
+		due = max(retryAfter(failed, 10*time.Minute), min(time.Hour, 5*time.Second<<min(tries, 10)))
+		if s.state != "on" {
+			s.state = "refused"
+		}
+	}
+	began := s.gap(now, failed)
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		signal := s.signal
+		if failed == nil {
+			signal = ""
+		}
+		// A signal that came meanwhile is seen to at once.
+		if _, err := t.Exec(ctx, `update subscription set id = $3, address = $4, state = $5, because = $6, mend = $7, created = $8, expires = $9, tries = $10,
+			due = case when signal <> $11 then 0 else $12 end, signal = case when signal <> $11 then signal else $13 end where tenant = $1 and person = $2`,
+			string(s.person), s.id, s.address, s.state, because, mend, s.created, s.expires, tries, s.told, tocsin.Millis(now.Add(due)), signal); err != nil {
+			return err
+		}
+		if s.state != "on" {
+			return nil
+		}
+		if _, err := t.Exec(ctx, `insert into mail_ledger (tenant, person, since) values ($1, $2, $3)
+			on conflict (tenant, person) do update set since = excluded.since where mail_ledger.since = 0`, string(s.person), tocsin.Millis(now)); err != nil {
+			return err
+		}
+		if began > 0 {
+			return openGap(ctx, t, s.person, began, tocsin.Millis(now), s.why())
+		}
+		return nil
+	})
+}
+
+// gap is since when nothing was told; 0 where nothing is lacking.
+func (s *mailSubscription) gap(now time.Time, failed error) int64 {
+	switch {
+	case failed != nil || s.since == 0:
+		return 0
+	case s.signal == "missed", s.signal == "subscriptionRemoved":
+		return max(s.heard, s.since)
+	}
+	return 0
+}
+
+func (s *mailSubscription) why() string {
+	if s.signal == "missed" {
+		return "Microsoft Graph said that it left notifications out."
+	}
+	return "The subscription was not there any more."
+}
+
+// openGap notes a time of which not every change was told. Gaps that overlap are one.
+func openGap(ctx context.Context, t *store.Tenant, person tocsin.PersonID, began, ended int64, because string) error {
+	_, err := t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because) values ($1, $2, $3, $4, $5)
+		on conflict (tenant, person, began) do update set ended = excluded.ended, closed = 0, because = excluded.because`, string(person), began, ended, because)
+	if err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = 'catch_up'`); err != nil {
+		return err
+	}
+	return t.Append(ctx, store.Fact{Kind: "gap.opened", Subject: string(person), Person: string(person)})
+}
+
+// catchUpAtOnce is how many mailboxes are caught up on side by side.
+const catchUpAtOnce = 8
+
+// mailGap is a row of the table.
+type mailGap struct {
+	person       tocsin.PersonID
+	object       string
+	began, ended int64
+	oldest       int64 // received, of the messages that are held and not gone
+}
+
+// mostRemoved is how far back it is looked whether messages are still there.
+const mostRemoved = 30 * 24 * time.Hour
+
+// askGaps closes the open gaps, the oldest first: what was changed since a gap began is read, and of what is held it is
+// seen whether it is still there. What came and went within the gap nobody can tell any more.
+func (c *Collector) askGaps(ctx context.Context) error {
+	gaps, err := c.openGaps(ctx)
+	if err != nil {
+		return err
+	}
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(catchUpAtOnce)
+	var worstOf atomic.Pointer[error]
+	for _, gap := range gaps {
+		g.Go(func() error {
+			if p := worstOf.Load(); p != nil && stops(*p) {
+				return nil
+			}
+			found, failed := c.catchUp(inner, gap)
+			if inner.Err() != nil {
+				return inner.Err()
+			}
+			if failed != nil {
+				if _, none := errors.AsType[*graph.NoMailbox](failed); !none {
+					worstOf.Store(&failed)
+					return nil
+				}
+			}
+			return c.closeGap(inner, gap, found)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if p := worstOf.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		out = out[:0]
+		return each(ctx, t, func(scan func(...any) error) error {
+			var g mailGap
+			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.oldest)
+			out = append(out, g)
+			return err
+		}, `select g.person, p.object_id, g.began, g.ended, coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
+			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`)
+	})
+	return out, err
+}
+
+// margin is taken before a gap's beginning: clocks differ, and notifications take up to three minutes.
+const margin = 5 * time.Minute
+
+// catchUp reads what changed in a mailbox since a gap began, and gives how many messages that were.
+func (c *Collector) catchUp(ctx context.Context, g mailGap) (found int, err error) {
+	now := tocsin.Millis(c.Store.Clock().Now())
+	from := tocsin.FromMillis(g.began).Add(-margin).UTC().Format(time.RFC3339)
+	var some mailLooks
+	flush := func() error {
+		if len(some.Looks) == 0 {
+			return nil
+		}
+		it, err := c.item(kindMail, g.person, some)
+		if err != nil {
+			return err
+		}
+		found += len(some.Looks)
+		some.Looks = nil
+		return c.appendSome(ctx, journalItems(it))
+	}
+	p := graph.P{"user": g.object, "$filter": "lastModifiedDateTime ge " + from, "$orderby": "lastModifiedDateTime"}
+	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.list", p) {
+		if err != nil {
+			return found, err
+		}
+		seen := mailOf(&m)
+		some.Looks = append(some.Looks, mailLook{ID: m.ID, Change: "updated", At: now, Message: &seen})
+		if len(some.Looks) == 200 {
+			if err := flush(); err != nil {
+				return found, err
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return found, err
+	}
+	gone, err := c.removed(ctx, g)
+	if err != nil {
+		return found, err
+	}
+	for part := range slices.Chunk(gone, 200) {
+		for _, id := range part {
+			some.Looks = append(some.Looks, mailLook{ID: id, Change: "deleted", At: now})
+		}
+		if err := flush(); err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// removed are the ids of messages that are held and are not in the mailbox any more.
+func (c *Collector) removed(ctx context.Context, g mailGap) ([]string, error) {
+	if g.oldest == 0 {
+		return nil, nil
+	}
+	from := max(g.oldest, tocsin.Millis(c.Store.Clock().Now().Add(-mostRemoved)))
+	held := map[string]bool{}
+	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		clear(held)
+		return each(ctx, t, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			held[id] = true
+			return err
+		}, `select native from mail where tenant = $1 and person = $2 and deleted = 0 and received >= $3`, string(g.person), from)
+	})
+	if err != nil || len(held) == 0 {
+		return nil, err
+	}
+	p := graph.P{"user": g.object, "$filter": "receivedDateTime ge " + tocsin.FromMillis(from).Add(-time.Second).UTC().Format(time.RFC3339)}
+	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.ids", p) {
+		if err != nil {
+			return nil, err
+		}
+		delete(held, m.ID)
+	}
+	return sortedKeys(held), nil
+}
+
+// closeGap notes that a gap was caught up on, unless it has grown meanwhile.
+func (c *Collector) closeGap(ctx context.Context, g mailGap, found int) error {
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `update mail_gap set closed = $5, found = $6, lost = $7 where tenant = $1 and person = $2 and began = $3 and ended = $4`,
+			string(g.person), g.began, g.ended, tocsin.Millis(c.Store.Clock().Now()), found, "Messages that came and were deleted within it.")
+		if err != nil {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "gap.closed", Subject: string(g.person), Person: string(g.person)})
+	})
+}
+
+// Outage opens a gap for every mailbox that is told of: from until to, whatever was told is lost.
+func Outage(ctx context.Context, tx *store.Tx, from func(heard, since int64) int64, to int64, because string) error {
+	all, err := tenants(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, id := range all {
+		t := tx.Tenant(id)
+		type row struct {
+			person       tocsin.PersonID
+			heard, since int64
+		}
+		var rows []row
+		err := each(ctx, t, func(scan func(...any) error) error {
+			var r row
+			err := scan(&r.person, &r.heard, &r.since)
+			rows = append(rows, r)
+			return err
+		}, `select person, heard, since from mail_ledger where tenant = $1 and since > 0`)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if err := openGap(ctx, t, r.person, max(from(r.heard, r.since), 1), to, because); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

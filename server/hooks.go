@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tocsin.dev"
+	"tocsin.dev/collect"
+	"tocsin.dev/connect"
+	"tocsin.dev/secret"
+	"tocsin.dev/store"
+)
+
+// hookPath is where Graph posts.
+const hookPath = "/hooks/graph"
+
+// hookKeyName is the row of the installation that holds the key of clientState, sealed.
+const (
+	hookKeyName = "hook.key"
+	hookKeyMark = "sealed:"
+)
+
+// hookKey is the installation's key by which clientState is sealed, made at the first start. All replicas have the same.
+func (s *Server) hookKey(ctx context.Context, keeper *secret.Keeper) (key []byte, err error) {
+	fresh := make([]byte, 32)
+	_, _ = rand.Read(fresh) // never fails
+	shut, err := keeper.Seal(fresh, hookKeyName)
+	if err != nil {
+		return nil, err
+	}
+	var kept string
+	err = s.Store.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(ctx, `insert into installation (key, value) values ($1, $2) on conflict (key) do nothing`, hookKeyName, hookKeyMark+base64.StdEncoding.EncodeToString(shut)); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `select value from installation where key = $1`, hookKeyName).Scan(&kept)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if shut, err = base64.StdEncoding.DecodeString(strings.TrimPrefix(kept, hookKeyMark)); err != nil {
+		return nil, fmt.Errorf("the key of the webhook: %w", err)
+	}
+	return keeper.Open(shut, hookKeyName)
+}
+
+// webhook is where Graph is to tell of a connection's mailboxes.
+func (s *Server) webhook(c connect.Connection) collect.Webhook {
+	if s.Config.Hooks.URL == "" {
+		return collect.Webhook{}
+	}
+	return collect.Webhook{URL: strings.TrimRight(s.Config.Hooks.URL, "/") + hookPath, Key: s.Hook.Key, Connection: c.ID}
+}
+
+// OpenHooks opens the address of the webhook; nil where it is that of the pages.
+func (c Config) OpenHooks() (net.Listener, error) {
+	if c.Hooks.Listen == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", c.Hooks.Listen)
+	if err != nil {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Stop what listens there, or name another address in the setting hooks.listen.", "The address %s cannot be listened on: %v.", c.Hooks.Listen, unwrapped(err))
+	}
+	return l, nil
+}
+
+// ServeHooks answers what Graph posts to l until ctx ends. A server that is full keeps nobody waiting for long: Graph
+// drops what is sent to an address that is slow.
+func (s *Server) ServeHooks(ctx context.Context, l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle(hookPath, s.Hook)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	hs := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if s.Config.TLS.Certificate != "" {
+			err = hs.ServeTLS(l, s.Config.TLS.Certificate, s.Config.TLS.Key)
+		} else {
+			err = hs.Serve(l)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		return hs.Shutdown(stop)
+	})
+	return g.Wait()
+}
+
+// wake opens what is parked of a tenant's mailboxes when it is due.
+func (s *Server) wake(ctx context.Context, tenant tocsin.TenantID) {
+	for ctx.Err() == nil {
+		n, err := s.opener.Wake(ctx, s.Journal, tenant)
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("what is parked was not looked at; it is tried again", "tenant", tenant, "error", err)
+		}
+		if n > 0 {
+			pause(ctx, time.Second) // until these are folded
+		}
+		_ = s.Clock.Sleep(ctx, time.Second) // ctx's end ends the loop
+	}
+}
+
+// graphTries is for how long Graph posts a notification again that was not taken.
+const graphTries = 4 * time.Hour
+
+const heartbeatName = "hook.alive"
+
+// heartbeat notes every minute that this server can be told something. Where it could not be for longer than Graph tries,
+// notifications are lost, and every mailbox has a gap.
+func (s *Server) heartbeat(ctx context.Context) error {
+	for ctx.Err() == nil {
+		now := s.Clock.Now()
+		err := s.Store.Update(ctx, func(tx *store.Tx) error {
+			var last string
+			err := tx.QueryRow(ctx, `select value from installation where key = $1`, heartbeatName).Scan(&last)
+			if err != nil && !errors.Is(err, store.ErrNone) {
+				return err
+			}
+			before, err := time.Parse(time.RFC3339, last)
+			if err == nil && now.Sub(before) > graphTries {
+				from := tocsin.Millis(before)
+				err := collect.Outage(ctx, tx, func(_, since int64) int64 { return max(from, since) }, tocsin.Millis(now),
+					"Tocsin could not be reached for longer than the four hours for which Microsoft Graph tries.")
+				if err != nil {
+					return err
+				}
+			}
+			_, err = tx.Exec(ctx, `insert into installation (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value`, heartbeatName, now.UTC().Format(time.RFC3339))
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("the heartbeat was not written", "error", err)
+		}
+		if err := s.Clock.Sleep(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
