@@ -139,8 +139,8 @@ func (c *Collector) sources() []source {
 		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
 		{name: "queries", every: 24 * time.Hour, ask: c.askQueries, needs: graph.Find("auditQueries.create").Permissions},
 		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},
-		{name: "subscriptions", every: time.Minute, ask: c.askSubscriptions, needs: graph.Find("subscriptions.create").Permissions},
-		{name: "catch_up", every: time.Minute, ask: c.askGaps, needs: graph.Find("messages.list").Permissions},
+		{name: "subscriptions", every: min(time.Minute, every.Rules), ask: c.askSubscriptions, needs: graph.Find("subscriptions.create").Permissions},
+		{name: "catch_up", every: min(time.Minute, every.Rules), ask: c.askGaps, needs: graph.Find("messages.list").Permissions},
 		{name: "folder_rights", every: every.Exchange, ask: c.askFolderRights, of: graph.ExchangeAdmin, needs: graph.Find("exchange.folderPermissions").Permissions},
 	}
 	if c.Webhook.URL == "" {

@@ -92,7 +92,7 @@ func (c *Collector) askSubscriptions(ctx context.Context) error {
 // wanted brings the table in line with the mailboxes that can be read.
 func (c *Collector) wanted(ctx context.Context) error {
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `insert into subscription (tenant, person, connection) select p.tenant, p.person, $2 from person p
+		_, err := t.Exec(ctx, `insert into subscription (tenant, person, connection) select p.tenant, p.person, cast($2 as text) from person p
 			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and p.mailbox = 'read'
 			and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person)`, c.Webhook.Connection)
 		if err != nil {
@@ -257,7 +257,7 @@ func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, f
 		}
 		// A signal that came meanwhile is seen to at once.
 		if _, err := t.Exec(ctx, `update subscription set id = $3, address = $4, state = $5, because = $6, mend = $7, created = $8, expires = $9, tries = $10,
-			due = case when signal <> $11 then 0 else $12 end, signal = case when signal <> $11 then signal else $13 end where tenant = $1 and person = $2`,
+			due = case when signal <> $11 then 0 else cast($12 as bigint) end, signal = case when signal <> $11 then signal else $13 end where tenant = $1 and person = $2`,
 			string(s.person), s.id, s.address, s.state, because, mend, s.created, s.expires, tries, s.told, tocsin.Millis(now.Add(due)), signal); err != nil {
 			return err
 		}
