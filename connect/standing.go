@@ -273,7 +273,8 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 			}
 			least := call.Permissions[0]
 			i := slices.IndexFunc(call.Permissions, func(x string) bool { return slices.Contains(s.Granted, x) || slices.Contains(s.Pending, x) })
-			if call.Permissions[max(i, 0)] == p && (!writes(p) || writes(least) || call.Method != "GET") {
+			changes := call.Method != "GET" && call.Kind != graph.Subscriptions // to be told of something changes nothing
+			if call.Permissions[max(i, 0)] == p && (!writes(p) || writes(least) || changes) {
 				return "", "" // it is what this call goes by
 			}
 			lesser[least] = true

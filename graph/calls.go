@@ -201,8 +201,10 @@ var Calls = []Call{
 	},
 	{
 		Name: "subscriptions.get", Method: "GET", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
-		Docs: "https://learn.microsoft.com/graph/api/subscription-get",
-		Why:  "Whether a subscription that exists already leads to us, before it is adopted.",
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/subscription-get",
+		Select:      []string{"id", "resource", "notificationUrl", "expirationDateTime"},
+		Why:         "Whether a subscription that exists already leads to us, before it is adopted.",
 	},
 	{
 		Name: "subscriptions.update", Method: "PATCH", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
@@ -212,8 +214,9 @@ var Calls = []Call{
 	},
 	{
 		Name: "subscriptions.delete", Method: "DELETE", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
-		Docs: "https://learn.microsoft.com/graph/api/subscription-delete",
-		Why:  "Ends a subscription, when a mailbox is no longer watched or the connection is closed.",
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/subscription-delete",
+		Why:         "Ends a subscription, when a mailbox is no longer watched or the connection is closed.",
 	},
 
 	{
