@@ -81,7 +81,7 @@ type Collector struct {
 	Without []string
 	// Heard is told, after the source's row says it too, how each round ended: what Graph or the sign-in refused, also where
 	// the round went on without it.
-	Heard func(context.Context, connect.Heard) error
+	Heard   func(context.Context, connect.Heard) error
 	Webhook Webhook // where Graph tells of mail
 
 	noFolders folderRefusal
