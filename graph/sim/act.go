@@ -122,7 +122,7 @@ func (s *Sim) actAccount(n scheduled, p *person) error {
 	})
 }
 
-// DeleteUser takes a person out of the directory, as an administrator does.
+// DeleteUser takes a person out of the directory, as an administrator does; subscriptions to his mailbox end with it.
 func (s *Sim) DeleteUser(key string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,5 +130,9 @@ func (s *Sim) DeleteUser(key string) error {
 	if p == nil {
 		return fmt.Errorf("sim: there is nobody called %q", key)
 	}
-	return s.changeUser(p.i, "user.deleted", "control", nil, func(p *person) { p.gone = true })
+	err := s.changeUser(p.i, "user.deleted", "control", nil, func(p *person) { p.gone = true })
+	if err == nil {
+		s.remove(s.each(p.i, 0), false)
+	}
+	return err
 }

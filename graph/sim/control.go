@@ -28,6 +28,14 @@ GET    /requests  what was asked of the service
 GET    /limits    how near each limit was come to, and how many 429 were given for it
 POST   /limits    {"limit":"directory", "spend":4000}: as another app would use it up
 GET    /digest    a digest of the tenant's state
+GET    /subscriptions  those that there are
+POST   /subscriptions  {"do":"remove", "mailbox":"", "every":10, "silent":true}; or lapse, reauthorizationRequired, subscriptionRemoved, missed
+GET    /deliveries     what became of notifications
+POST   /delivery       how they go out: {"batch":10, "latency":"20s", "retry":"10s", "give_up":"4h", "timeout":"10s", "authorized":"1h"}
+POST   /traffic        {"changes":1000} of everyday mail, at once
+POST   /forge          {"mailbox":"amy@…"}: what a stranger could send, and how each was answered
+GET    /messages       ?mailbox=amy@…: what it holds, as JSON lines
+GET    /digest/mail    a digest of every changed mailbox: id, folder, isRead, flag
 `
 
 // Control serves what tests and people do to the simulator; GET / lists the routes.
@@ -47,6 +55,7 @@ func (s *Sim) Control() http.Handler {
 	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) { s.ForgetDeltas(); w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /truth", s.controlTruth)
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Requests()) })
+	s.hooks(mux)
 	mux.HandleFunc("GET /limits", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Limited()) })
 	mux.HandleFunc("POST /limits", s.controlSpend)
 	mux.HandleFunc("GET /digest", func(w http.ResponseWriter, _ *http.Request) { s.catchUp(); writeJSON(w, http.StatusOK, s.Digest()) })

@@ -3,6 +3,9 @@ package sim
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -186,10 +189,20 @@ func (s *Sim) send(ctx context.Context, url string, body []byte, timeout time.Du
 }
 
 // newCourier is the client that delivers: to this machine only, and following nobody elsewhere.
-func newCourier(connections int) *http.Client {
+func newCourier(connections int, ca string) (*http.Client, error) {
 	d := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return onlyLoopback(address) }}
-	return &http.Client{Transport: &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: max(connections, 16), IdleConnTimeout: time.Minute,
-		DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	t := &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: max(connections, 16), IdleConnTimeout: time.Minute, DisableCompression: true}
+	if ca != "" {
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool() // a machine without any
+		}
+		if !roots.AppendCertsFromPEM([]byte(ca)) {
+			return nil, errors.New("sim: HookCA holds no certificate")
+		}
+		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, nil
 }
 
 // greet asks an address whether it wants notifications: it must answer with the token, decoded, as plain text. It gives

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -162,6 +163,26 @@ func TestRemovedAndMissedAreSaid(t *testing.T) {
 	p.call("GET", "subscriptions/"+id, nil, 404)
 }
 
+func TestLapseHoldsBackUntilReauthorized(t *testing.T) {
+	p := newProbe(t, Config{Users: 30})
+	l := listen(t, nil)
+	amy := p.s.world.person(3)
+	id := p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
+	if n, err := p.s.Lapse("", 0); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	p.receive(amy, 1)
+	p.s.Deliver(t.Context())
+	if got := l.got(t); lifecycles(got) != "reauthorizationRequired" || forChanges(got) != 0 {
+		t.Errorf("lapsed: %v", got)
+	}
+	p.call("POST", "subscriptions/"+id+"/reauthorize", nil, 204)
+	p.s.Deliver(t.Context())
+	if got := l.got(t); forChanges(got) != 1 {
+		t.Errorf("authorized again: %v", got)
+	}
+}
+
 func TestFaultsOfNotifications(t *testing.T) {
 	p := newProbe(t, Config{Users: 30, Delivery: Delivery{Connections: 1, Batch: 100}})
 	l := listen(t, nil)
@@ -294,6 +315,45 @@ func TestRunDelivers(t *testing.T) {
 	if got := l.got(t); forChanges(got) != 25 {
 		t.Errorf("%d came", len(got))
 	}
+}
+
+// TestHTTPSWithAnAuthorityOfItsOwn: an address over https is believed only where somebody vouches for it.
+func TestHTTPSWithAnAuthorityOfItsOwn(t *testing.T) {
+	l := listen(t, nil)
+	safe := httptest.NewTLSServer(l.Config.Handler)
+	t.Cleanup(safe.Close)
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: safe.Certificate().Raw}))
+	for _, c := range []struct {
+		ca     string
+		status int
+	}{{"", 400}, {ca, 201}} {
+		p := newProbe(t, Config{Users: 30, HookCA: c.ca})
+		p.call("POST", "subscriptions", p.subscription("users/"+p.s.world.person(3).id+"/messages", "created", safe.URL), c.status)
+		p.receive(p.s.world.person(3), 1)
+		p.s.Deliver(t.Context())
+	}
+	if got := l.got(t); forChanges(got) != 1 {
+		t.Errorf("%d came", len(got))
+	}
+	if _, err := New(Config{HookCA: "nobody"}); err == nil {
+		t.Error("an authority that is none was taken")
+	}
+}
+
+// TestSubscriptionEndsWithItsMailbox: whose mailbox goes, his subscriptions are removed.
+func TestSubscriptionEndsWithItsMailbox(t *testing.T) {
+	p := newProbe(t, Config{Users: 30})
+	l := listen(t, nil)
+	amy := p.s.world.person(3)
+	id := p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
+	if err := p.s.DeleteUser(amy.id); err != nil {
+		t.Fatal(err)
+	}
+	p.s.Deliver(t.Context())
+	if got := l.got(t); lifecycles(got) != "subscriptionRemoved" {
+		t.Errorf("came %v", got)
+	}
+	p.call("GET", "subscriptions/"+id, nil, 404)
 }
 
 func TestDirectoryIsNotified(t *testing.T) {

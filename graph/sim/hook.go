@@ -43,7 +43,8 @@ type hook struct {
 	mu        sync.Mutex
 	how       Delivery
 	subs      map[string]*subscription
-	order     []*subscription
+	order     []*subscription // in which they were made; with gaps: see living
+	dead      int             // how many of order have ended
 	boxes     map[int][]*subscription
 	directory []*subscription
 	ends      time.Time // when the next subscription ends or is to be asked about, but no more than once a second
@@ -123,11 +124,23 @@ func (h *hook) add(sub *subscription) {
 	h.schedule()
 }
 
+// living are the subscriptions in the order in which they were made.
+func (h *hook) living() []*subscription {
+	if h.dead > 0 {
+		h.order = slices.DeleteFunc(h.order, func(s *subscription) bool { return h.subs[s.id] != s })
+		h.dead = 0
+	}
+	return h.order
+}
+
 // drop ends a subscription.
 func (h *hook) drop(sub *subscription) {
+	if h.subs[sub.id] != sub {
+		return
+	}
 	is := func(s *subscription) bool { return s == sub }
 	delete(h.subs, sub.id)
-	h.order = slices.DeleteFunc(h.order, is)
+	h.dead++
 	if t := sub.target; t.kind == ofMessages {
 		if h.boxes[t.box] = slices.DeleteFunc(h.boxes[t.box], is); len(h.boxes[t.box]) == 0 {
 			delete(h.boxes, t.box)
@@ -148,7 +161,7 @@ func (h *hook) soonest(sub *subscription) {
 
 // expire drops what has ended.
 func (h *hook) expire(now time.Time) {
-	for _, sub := range slices.Clone(h.order) {
+	for _, sub := range h.living() {
 		if !now.Before(sub.expires) {
 			h.drop(sub)
 		}

@@ -69,7 +69,7 @@ func (sub *subscription) cutOff(now time.Time) bool {
 func (s *Sim) remind(now time.Time) {
 	h := &s.hook
 	h.ends = time.Time{}
-	for _, sub := range h.order {
+	for _, sub := range h.living() {
 		if at := sub.asks(); !at.IsZero() && !sub.asked && !now.Before(at) {
 			sub.asked = true
 			s.lifecycle(sub, "reauthorizationRequired", now)
@@ -158,6 +158,11 @@ func (s *Sim) RemoveSubscriptions(mailbox string, every int, silent bool) (int, 
 	if err != nil {
 		return 0, err
 	}
+	s.remove(list, silent)
+	return len(list), nil
+}
+
+func (s *Sim) remove(list []*subscription, silent bool) {
 	h := &s.hook
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -166,6 +171,25 @@ func (s *Sim) RemoveSubscriptions(mailbox string, every int, silent bool) (int, 
 		h.drop(sub)
 		if !silent {
 			s.lifecycle(sub, "subscriptionRemoved", now)
+		}
+	}
+}
+
+// Lapse ends the tokens behind the chosen subscriptions now: what happens from here on waits until they are reauthorized. It
+// concerns only those whose application can be asked.
+func (s *Sim) Lapse(mailbox string, every int) (int, error) {
+	list, err := s.chosen(mailbox, every)
+	if err != nil {
+		return 0, err
+	}
+	h := &s.hook
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := s.clock.Now()
+	for _, sub := range list {
+		if sub.asked = true; sub.lifecycle != "" {
+			sub.authorized = now
+			s.lifecycle(sub, "reauthorizationRequired", now)
 		}
 	}
 	return len(list), nil
@@ -199,14 +223,22 @@ func (s *Sim) chosen(mailbox string, every int) ([]*subscription, error) {
 		}
 		box = p.i
 	}
+	return s.each(box, every), nil
+}
+
+// each is every so-manieth of the subscriptions to a mailbox; of all, where the mailbox's number is below zero.
+func (s *Sim) each(box, every int) []*subscription {
 	s.hook.mu.Lock()
 	defer s.hook.mu.Unlock()
-	var out []*subscription
-	for i, sub := range s.hook.order {
-		if box >= 0 && (sub.target.kind != ofMessages || sub.target.box != box) || every > 1 && i%every != 0 {
-			continue
-		}
-		out = append(out, sub)
+	list := s.hook.living()
+	if box >= 0 {
+		list = s.hook.boxes[box]
 	}
-	return out, nil
+	var out []*subscription
+	for i, sub := range list {
+		if every <= 1 || i%every == 0 {
+			out = append(out, sub)
+		}
+	}
+	return out
 }

@@ -143,6 +143,7 @@ func (s *Sim) purged(by, action string, at time.Time, p *person, m *message) err
 	}
 	b.note(boxChange{folder: m.folder, serial: m.serial, what: "deleted", moves: m.moves})
 	m.gone = true
+	m.version++
 	s.notify(happening{n: n, what: deletedNow, p: p, b: b, m: m, folder: m.folder})
 	return nil
 }

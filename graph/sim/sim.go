@@ -24,7 +24,8 @@ type Config struct {
 	Stories   []*story.Story
 	Live      bool          // the stories begin when Run does, and are compressed into Over
 	Over      time.Duration // of a living story; 0: three minutes
-	Rate      float64       // of everyday mail in Run, a second
+	Rate      float64       // of everyday mail in Run: changes of mailboxes a second
+	Active    int           // everyday mail is among the first so many people; 0: all
 	TruthPath string        // file of JSON lines; "": kept in memory only
 	Latency   time.Duration // of every answer
 	Roles     []string      // application permissions consented; nil: ReadTier
@@ -32,6 +33,7 @@ type Config struct {
 	Limits    Limits        // zero fields: as published
 	Feed      Feed          // how the Management Activity API delivers
 	Delivery  Delivery      // how notifications go out
+	HookCA    string        // PEM of who vouches for addresses of notifications, besides the system's
 	Quiet     bool          // no log
 	Log       *slog.Logger
 }
@@ -61,6 +63,7 @@ type Sim struct {
 	world     *world
 	feed      feed
 	queue     []scheduled
+	chats     int          // steps of everyday mail
 	began     atomic.Bool  // the living stories
 	forgotten atomic.Int64 // Unix seconds before which delta tokens are unknown
 	due       atomic.Int64 // Unix nanoseconds of the first act in the queue; 0: none
@@ -100,7 +103,10 @@ func New(cfg Config) (*Sim, error) {
 	s.feed = feed{Feed: cfg.Feed, byParcel: map[string]*parcel{}, started: map[string]time.Time{}, disabled: map[string]bool{}, searches: map[string]*search{}}
 	s.hook.open(cfg.Delivery)
 	s.world.touched = s.notifyDirectory
-	s.courier = newCourier(s.hook.how.Connections)
+	var err error
+	if s.courier, err = newCourier(s.hook.how.Connections, cfg.HookCA); err != nil {
+		return nil, err
+	}
 	s.app = newApp(s.world.seed, cfg)
 	s.limits = newLimits(cfg.Limits, cfg.Users)
 	if err := s.truth.open(cfg.TruthPath); err != nil {

@@ -231,7 +231,7 @@ func (s *Sim) subscriptionList(r *request) reply {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var own []*subscription
-	for _, sub := range h.order {
+	for _, sub := range h.living() {
 		if s.clock.Now().Before(sub.expires) && sub.app == r.claims.AppID && sub.permits(r.claims.Roles) {
 			own = append(own, sub)
 		}

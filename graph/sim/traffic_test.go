@@ -1,0 +1,228 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// employees are people whose mailboxes everyday mail goes through.
+func employees(s *Sim, n int) []*person {
+	var out []*person
+	for i := 0; len(out) < n && i < s.world.users; i++ {
+		if p := s.world.person(i); p.kind == employee && p.hasBox() && p.enabled && !p.scopedOut {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// TestTrafficIsNotifiedWhole: of a thousand changes each is told once, and the truth knows of all.
+func TestTrafficIsNotifiedWhole(t *testing.T) {
+	p := newProbe(t, Config{Users: 60})
+	l := listen(t, nil)
+	p.head.Set("Prefer", `IdType="ImmutableId"`)
+	for i := range p.s.world.users {
+		if q := p.s.world.person(i); q.hasBox() && !q.scopedOut {
+			p.subscribe("users/"+q.id+"/messages", "created,updated,deleted", l.URL)
+		}
+	}
+	if err := p.s.Traffic(2500); err != nil {
+		t.Fatal(err)
+	}
+	p.s.Deliver(t.Context())
+	told := map[string]bool{}
+	for _, n := range l.got(t) {
+		told[n["resourceData"].(map[string]any)["id"].(string)+n["resourceData"].(map[string]any)["@odata.etag"].(string)+n["changeType"].(string)] = true
+	}
+	truth, err := p.s.Truth()
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for box, digest := range p.s.MailDigest() {
+		list, err := p.s.Messages(box)
+		if err != nil || DigestOf(list) != digest {
+			t.Errorf("%s: %v", box, err)
+		}
+		for i, m := range list {
+			held++
+			if i == 0 {
+				got := p.get("users/" + box + "/messages/" + m.ID + "?$select=id,parentFolderId,isRead,flag,isDraft")
+				if got["id"] != m.ID || got["parentFolderId"] != m.Folder || got["isRead"] != m.IsRead || got["@odata.etag"] != m.Etag || got["flag"].(map[string]any)["flagStatus"] != m.Flag || got["isDraft"] != m.Draft {
+					t.Errorf("Graph gives %v, the truth is %+v", got, m)
+				}
+			}
+		}
+	}
+	if held < 100 {
+		t.Errorf("%d messages are held", held)
+	}
+	actions, moves, changes := map[string]int{}, 0, 0
+	for _, line := range truth {
+		if strings.HasPrefix(line.Change, "message.") {
+			actions[line.Action]++
+			changes++
+			if line.Change == "message.moved" {
+				moves++
+			}
+		}
+	}
+	if d := p.s.Deliveries(); d.Made != d.Delivered || len(told) != int(d.Made) || int(d.Made) < changes || int(d.Made) > changes+moves {
+		t.Errorf("%+v of %d changes and %d moves; %d are different", d, changes, moves, len(told))
+	}
+	for _, want := range []string{"received", "sent", "read", "flagged", "unflagged", "categorised", "replied", "moved", "deleted", "purged"} {
+		if actions[want] < 3 {
+			t.Errorf("%d were %s: %v", actions[want], want, actions)
+		}
+	}
+}
+
+// spent is how much processor time this process took so far.
+func spent(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkDelivery is how many notifications a second go out from everyday mail to a handler that reads and drops the body,
+// in the same process: the processor's time is of both.
+func BenchmarkDelivery(b *testing.B) {
+	for _, kind := range []string{"basic", "rich"} {
+		b.Run(kind, func(b *testing.B) { benchDelivery(b, kind == "rich") })
+	}
+}
+
+func benchDelivery(b *testing.B, rich bool) {
+	s, err := New(Config{Users: 2000, Quiet: true, Delivery: Delivery{Connections: 16, Authorized: -1}, TruthPath: b.TempDir() + "/truth"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	var posts, bytes atomic.Int64
+	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		posts.Add(1)
+		bytes.Add(n)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer sink.Close()
+	for _, q := range employees(s, 2000) {
+		sub := &subscription{id: randomGUID(), app: s.ClientID(), target: target{box: q.i, folder: -1}, changes: created | updated | deletedNow, url: sink.URL, clientState: strings.Repeat("x", 80),
+			expires: s.clock.Now().Add(24 * time.Hour), immutable: true}
+		if rich {
+			sub.rich, sub.target.sel = true, strings.Fields("from toRecipients receivedDateTime isRead flag internetMessageId conversationId parentFolderId")
+			if why := sub.enrich(obj{{"encryptionCertificate", certificateOnce(b)}, {"encryptionCertificateId", "x"}}); why != "" {
+				b.Fatal(why)
+			}
+		}
+		s.hook.add(sub)
+	}
+	ctx, stop := context.WithCancel(b.Context())
+	done := make(chan struct{})
+	go func() { s.deliver(ctx); close(done) }()
+	before := spent(b)
+	b.ResetTimer()
+	for s.Deliveries().Made < int64(b.N) {
+		if err := s.Traffic(100); err != nil {
+			b.Fatal(err)
+		}
+		for s.Deliveries().Waiting > 5000 {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	for s.Deliveries().Waiting > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	b.StopTimer()
+	d := s.Deliveries()
+	b.ReportMetric(float64(d.Delivered)/b.Elapsed().Seconds(), "notifications/s")
+	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/float64(d.Delivered)/1000, "cpu-µs/notification")
+	b.ReportMetric(float64(d.Delivered)/float64(posts.Load()), "notifications/POST")
+	b.ReportMetric(float64(bytes.Load())/float64(d.Delivered), "bytes/notification")
+	if d.Failed > 0 || d.Dropped > 0 {
+		b.Error(fmt.Sprintf("%+v", d))
+	}
+	stop()
+	<-done
+}
+
+var benchCertificate string
+
+func certificateOnce(b *testing.B) string {
+	if benchCertificate == "" {
+		benchCertificate = certificateText(b)
+	}
+	return benchCertificate
+}
+
+// BenchmarkEnrichment is what a basic notification costs the simulator besides: a message by its id, as one of a batch of
+// twenty, over TLS.
+func BenchmarkEnrichment(b *testing.B) {
+	s, err := New(Config{Users: 500, Quiet: true, Limits: Limits{Mailbox: -1, Concurrent: -1, Global: -1}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Traffic(5000); err != nil {
+		b.Fatal(err)
+	}
+	s.app.mu.Lock()
+	token, bad := s.issue(time.Now(), audience)
+	s.app.mu.Unlock()
+	if bad != nil {
+		b.Fatal(bad)
+	}
+	var paths []string
+	for _, q := range employees(s, 200) {
+		box := s.world.look(q)
+		for _, m := range box.messages {
+			if !m.gone {
+				paths = append(paths, "/users/"+q.id+"/messages/"+s.world.messageID(q.i, m, true)+
+					"?$select=id,parentFolderId,from,sender,toRecipients,ccRecipients,receivedDateTime,sentDateTime,isRead,isDraft,flag,categories,importance,hasAttachments,internetMessageId,conversationId,changeKey,lastModifiedDateTime"+
+					"&$expand=singleValueExtendedProperties($filter=id eq 'Integer 0x1081')")
+				break
+			}
+		}
+	}
+	srv := httptest.NewTLSServer(s.Handler())
+	defer srv.Close()
+	before := spent(b)
+	b.ResetTimer()
+	for i := 0; i < b.N; i += 20 {
+		var body strings.Builder
+		body.WriteString(`{"requests":[`)
+		for k := range 20 {
+			if k > 0 {
+				body.WriteByte(',')
+			}
+			fmt.Fprintf(&body, `{"id":"%d","method":"GET","url":%q,"headers":{"Prefer":"IdType=\"ImmutableId\""}}`, k, paths[(i+k)%len(paths)])
+		}
+		body.WriteString("]}")
+		r, err := http.NewRequest(http.MethodPost, srv.URL+"/v1.0/$batch", strings.NewReader(body.String()))
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("Content-Type", "application/json")
+		resp, err := srv.Client().Do(r)
+		if err != nil {
+			b.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if n := strings.Count(string(text), `"status":200`); err != nil || n != 20 {
+			b.Fatalf("%d of 20 are there: %v: %.600s", n, err, text)
+		}
+	}
+	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/float64(b.N)/1000, "cpu-µs/message")
+}
