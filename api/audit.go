@@ -39,6 +39,7 @@ type AuditIn struct {
 	IP        string          `query:"ip" maxLength:"64" doc:"Only from this address"`
 	Since     time.Time       `query:"since" doc:"Not before this time"`
 	Until     time.Time       `query:"until" doc:"Before this time"`
+	Search    string          `query:"search" maxLength:"100" doc:"Only what this search of Microsoft's audit log looks for, by its id"`
 }
 
 const auditColumns = `id, at, seen, source, operation, workload, person, about, actor, actor_kind, ip, object, result, judge`
@@ -83,6 +84,13 @@ func (s *Service) ListAudit(ctx context.Context, in AuditIn) (Page[AuditRecord],
 		if !in.Until.IsZero() {
 			q.add(" and at < ?", in.Until)
 		}
+		if in.Search != "" {
+			search, err := auditQuery(ctx, t, in.Search)
+			if err != nil {
+				return p, err
+			}
+			search.fits(q)
+		}
 		if !after.begins() {
 			q.add(" and (at, id) < (?, ?)", after.number(0), after.text(1))
 		}
@@ -97,6 +105,26 @@ func (s *Service) ListAudit(ctx context.Context, in AuditIn) (Page[AuditRecord],
 		}
 		return p, nil
 	})
+}
+
+// recordsOf are the audit records that evidence names, as far as they are kept here.
+func recordsOf(ctx context.Context, t *store.Tenant, evidence []tocsin.Evidence) ([]AuditRecord, error) {
+	ids := []any{}
+	for _, e := range evidence {
+		if e.Source == "audit_log" {
+			ids = append(ids, e.ID)
+		}
+	}
+	out := []AuditRecord{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	q := (&query{}).add("select " + auditColumns + " from audit_record where tenant = $1 and id in (")
+	rows, err := find(ctx, t, q.add(q.in(ids...)+") order by at, id limit 200"), (*auditRow).fields)
+	for i := range rows {
+		out = append(out, rows[i].view())
+	}
+	return out, err
 }
 
 // GetAudit gives a record as Microsoft wrote it.
@@ -162,6 +190,22 @@ type AuditQuery struct {
 	Mend       string    `json:"mend"`
 	Created    time.Time `json:"created"`
 	Ended      time.Time `json:"ended"`
+}
+
+// fits adds to a query of records what the search looks for: its time, its operations, its person. The records that fit may
+// have come another way than by it.
+func (v AuditQuery) fits(q *query) {
+	q.add(" and at >= ? and at < ?", v.Since, v.Until)
+	if v.Address != "" {
+		q.add(" and lower(actor) = ?", strings.ToLower(v.Address))
+	}
+	if len(v.Operations) > 0 {
+		names := make([]any, len(v.Operations))
+		for i, o := range v.Operations {
+			names[i] = strings.ToLower(strings.TrimRight(strings.TrimSpace(o), ". ")) // as records are kept
+		}
+		q.add(" and lower(operation) in (" + q.in(names...) + ")")
+	}
 }
 
 // AuditQueryNew asks for a search.

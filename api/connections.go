@@ -165,14 +165,15 @@ type connectionAct func(ctx context.Context, actor string, tenant tocsin.TenantI
 // onConnection has package connect do something to a connection that is there, and is named by the input.
 func (s *Service) onConnection(ctx context.Context, name string, in any, do connectionAct) (c Caller, err error) {
 	id := subjectOf(in)
+	var was Connection
 	defer func() {
 		of := tenantOf(in)
 		if x, ok := in.(CloseIn); ok && err == nil && x.Body.What == connect.Erase {
 			of = Everywhere // the tenant's own trail is erased with it
 		}
-		s.noteAfter(ctx, name, of, in, c, err)
+		s.noteAfter(ctx, name, of, about{in, "connection", was.Name}, c, err)
 	}()
-	_, err = view(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, _ Caller) (Connection, error) {
+	was, err = view(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, _ Caller) (Connection, error) {
 		return getConnection(ctx, t, id, s.now())
 	})
 	c, _ = CallerOf(ctx)

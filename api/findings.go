@@ -403,6 +403,9 @@ func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
 	}
 	c, _ := CallerOf(ctx)
 	d.Done = actionViews(done, c)
+	if d.Records, err = recordsOf(ctx, t, d.Evidence); err != nil {
+		return err
+	}
 	if d.Related, err = related(ctx, t, d); err != nil {
 		return err
 	}

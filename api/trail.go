@@ -47,7 +47,7 @@ type TenantTrailIn struct {
 }
 
 // shown are the fields of a body that the trail may hold.
-var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only")
+var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only since until address operations")
 
 // Changes says whether an operation changes something: what it does is written down.
 func (o Op) Changes() bool { return o.Method != "" && o.Method != http.MethodGet && !o.dry }
@@ -98,6 +98,9 @@ func (s *Service) refused(ctx context.Context, name string, tenant tocsin.Tenant
 
 // subjectIn is what an act was done to, for the trail of tenant: in the installation's a tenant is named as well.
 func subjectIn(tenant tocsin.TenantID, in any) string {
+	if n, ok := in.(about); ok {
+		in = n.in
+	}
 	subject := subjectOf(in)
 	if subject == "" || tenant != Everywhere {
 		return subject
@@ -108,8 +111,17 @@ func subjectIn(tenant tocsin.TenantID, in any) string {
 	return subject
 }
 
+// about is an input with the name of what it is about, which may be gone when the trail is read.
+type about struct {
+	in       any
+	as, name string
+}
+
 // subjectOf is what an input's address names, but for the tenant.
 func subjectOf(in any) string {
+	if n, ok := in.(about); ok {
+		in = n.in
+	}
 	var out []string
 	eachField(reflect.Indirect(reflect.ValueOf(in)), func(f reflect.StructField, v reflect.Value) {
 		if tag := f.Tag.Get("path"); tag != "" && tag != "tenant" && v.Kind() == reflect.String {
@@ -121,6 +133,13 @@ func subjectOf(in any) string {
 
 // detailOf is what of an input's body may be shown.
 func detailOf(in any) map[string]string {
+	if n, ok := in.(about); ok {
+		out := detailOf(n.in)
+		if n.name != "" {
+			out[n.as] = n.name
+		}
+		return out
+	}
 	out := map[string]string{}
 	v := reflect.Indirect(reflect.ValueOf(in))
 	if v.Kind() != reflect.Struct {
@@ -133,6 +152,10 @@ func detailOf(in any) map[string]string {
 	eachField(body, func(f reflect.StructField, v reflect.Value) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !slices.Contains(shown, name) || v.IsZero() {
+			return
+		}
+		if v = reflect.Indirect(v); v.Kind() == reflect.String {
+			out[name] = v.String()
 			return
 		}
 		raw, err := json.Marshal(v.Interface())

@@ -279,6 +279,7 @@ type FindingDetail struct {
 	Acts         []Act             `json:"acts"`          // what can be done about it here
 	Done         []Action          `json:"done"`          // what was done on it, or is to be, newest first
 	RelatedRules []MailRule        `json:"related_rules"` // for a finding across mailboxes: the rules that send there
+	Records      []AuditRecord     `json:"records"`       // audit records that it rests on and that are kept here, oldest first
 }
 
 // FindingChange is an entry of a finding's history.

@@ -54,8 +54,8 @@ func (c *Collector) askQueries(ctx context.Context) error {
 				return err
 			}
 		}
-		if waiting {
-			if err := c.Store.Clock().Sleep(ctx, 10*time.Second); err != nil {
+		if waiting { // somebody may look on, so soon at first
+			if err := c.Store.Clock().Sleep(ctx, min(time.Duration(round+1)*2*time.Second, 30*time.Second)); err != nil {
 				return err
 			}
 		}

@@ -92,6 +92,20 @@ func TestBrowserLife(t *testing.T) {
 	found := findings(t, s, tenant)[amy]
 	p.shoot("connection-full")
 
+	p.do("searches", chromedp.Navigate(at+"/audit/queries"), chromedp.WaitVisible(chromedp.CSS("#search-panel form")))
+	p.shoot("searches-empty")
+	p.press("search", `#search-panel form button`)
+	p.shows("that it is under way", "Microsoft takes minutes for it")
+	p.until("the result", `document.querySelector(".page-head").innerText.includes("found by Microsoft") && document.body.innerText.includes("New-InboxRule")`)
+	p.shoot("search-done")
+	p.do("the finding", chromedp.Navigate(at+"/findings/"+found.ID), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.press("the record that it rests on", `[aria-labelledby="evidence"] a[href*="/audit/"]`)
+	p.shows("the record", "As Microsoft wrote it")
+	p.do("searches", chromedp.Navigate(at+"/audit/queries"), chromedp.WaitVisible(chromedp.CSS("main table")))
+	p.shows("the search", "Inbox rules, forwarding and transport rules, rights over mailboxes")
+	p.shoot("searches")
+
+	p.do("the connection", chromedp.Navigate(mine), chromedp.WaitVisible(chromedp.CSS("#rotate-panel")))
 	p.rotates("rotate to a wrong one", "not-this-one")
 	p.shows("what is wrong", "The client secret is wrong.")
 	p.shows("that the old one stays", "The old one stays at work.")
@@ -153,6 +167,12 @@ func TestBrowserLife(t *testing.T) {
 		t.Errorf("the finding is %+v, and was %+v", now, found)
 	}
 
+	p.do("the trail", chromedp.Navigate(at+"/settings/trail"), chromedp.WaitVisible(chromedp.CSS("main table")))
+	p.shows("what became of what was read", "The freight house · What was read: stays")
+	p.shows("the refused rotation", "The client secret is wrong.")
+	p.shows("the new name", "Name: The freight house · Metadata only: no")
+	p.shoot("trail")
+
 	p.do("the connection", chromedp.Navigate(mine), chromedp.WaitVisible(chromedp.CSS("#close-panel")))
 	p.closes("disconnect and erase", "The freight house", "erase")
 	p.shows("that it is being erased", "Everything kept of the tenant is being erased.")
@@ -164,6 +184,8 @@ func TestBrowserLife(t *testing.T) {
 	})
 	p.do("the first page", chromedp.Navigate(hs.URL+"/"), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("that nothing is connected", "Connect a Microsoft 365 tenant")
+	p.do("the trail", chromedp.Navigate(hs.URL+"/settings/trail"), chromedp.WaitVisible(chromedp.CSS("main table")))
+	p.shows("who erased it", "The freight house · What was read: is erased, with all that is kept of the tenant")
 	if list, err := s.API.ListTenants(as(t.Context(), api.Owner), api.TenantsIn{}); err != nil || len(list.Items) > 0 {
 		t.Errorf("tenants: %+v, %v", list.Items, err)
 	}

@@ -91,3 +91,20 @@ func jobOf(i api.Identity) string {
 	}
 	return sentence(i.Kind)
 }
+
+// recordOf is the audit record that a piece of evidence names, where it is kept here.
+func recordOf(f api.FindingDetail, e tocsin.Evidence) *api.AuditRecord {
+	for i := range f.Records {
+		if e.Source == "audit_log" && f.Records[i].ID == e.ID {
+			return &f.Records[i]
+		}
+	}
+	return nil
+}
+
+// otherActions are what fits a finding and cannot be done from its page: what can has a button there.
+func otherActions(f api.FindingDetail) []string {
+	return slices.DeleteFunc(slices.Clone(f.Actions), func(a string) bool {
+		return slices.ContainsFunc(f.Acts, func(x api.Act) bool { return string(x.Kind) == a })
+	})
+}

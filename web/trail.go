@@ -1,14 +1,18 @@
 package web
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/a-h/templ"
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/connect"
+	"tocsin.dev/remediate"
 )
 
 // trail is what people did: everything for admins of the installation, else the tenant's.
@@ -36,14 +40,81 @@ func (w *web) sessionEnd(r *http.Request) (string, *notice, error) {
 	return "/settings/you", &notice{Kind: "good", What: "The session has ended."}, err
 }
 
+// trailWords are acts in fewer words than the operation's help has, which says what it can do.
+var trailWords = map[string]string{
+	"connections create": "Connect a tenant by API credentials", "connections test": "Test the connection", "connections pause": "Pause the connection", "connections resume": "Resume the connection",
+	"connections edit": "Change the connection", "connections rotate": "Rotate the credential", "connections close": "Disconnect", "connections reopen": "Open the connection again",
+	"connections choose": "Choose the products", "connections delete": "Forget the connection", "consents begin": "Begin to connect by consent", "consents finish": "Come back from Microsoft with a consent",
+	"audit-queries create": "Search the audit log", "findings decide": "Decide a finding", "actions create": "Ask for an action",
+}
+
+// trailWhat is what somebody did.
+func trailWhat(e api.TrailEntry) string { return nameOr(trailWords[e.Operation], nameOr(e.Does, e.Operation)) }
+
+// trailKeys are what is shown of an act's body, in this order, and its words. What has no word is left out of the pages.
+var trailKeys = []struct{ Key, Word string }{
+	{"connection", ""}, {"name", "Name"}, {"email", "Account"}, {"kind", "Kind"}, {"status", "Decision"}, {"rule", "Detection"}, {"severity", "Severity"}, {"scope", "Of"}, {"value", "What"},
+	{"person", "Person"}, {"domain", "Domain"}, {"change", "Change"}, {"role", "Role"}, {"on", "Where"}, {"tenant", "Tenant"}, {"tier", "For"}, {"products", "Products"}, {"cloud", "Cloud"}, {"client_id", "Application"},
+	{"metadata_only", "Metadata only"}, {"operations", "Operations"}, {"address", "By"}, {"since", "From"}, {"what", "What was read"}, {"enabled", "Switched on"}, {"force", "Although warned"},
+	{"until", "Until"}, {"expires", "Ends"}, {"owner", "With"}, {"finding", "Finding"}, {"digest_over", "Digest over"},
+}
+
 // trailDetail is what is shown of an act's body, in one order.
-func trailDetail(e api.TrailEntry) string {
+func trailDetail(ctx context.Context, e api.TrailEntry) string {
 	var out []string
-	for k, v := range e.Detail {
-		out = append(out, sentence(k)+": "+v)
+	for _, k := range trailKeys {
+		v, ok := e.Detail[k.Key]
+		switch {
+		case !ok, k.Key == "name" && v == e.Detail["connection"]:
+		case k.Word == "":
+			out = append(out, v)
+		default:
+			out = append(out, k.Word+": "+trailValue(ctx, k.Key, v))
+		}
 	}
-	slices.Sort(out)
 	return strings.Join(out, " · ")
+}
+
+// trailValue is a value of an act's body as people read it: a time as elsewhere, a list with commas, a word of ours as one.
+func trailValue(ctx context.Context, key, v string) string {
+	if t, err := time.Parse(time.RFC3339, v); err == nil {
+		if key == "until" || key == "expires" || t.Equal(t.Truncate(24*time.Hour)) {
+			return day(ctx, t)
+		}
+		return clock(ctx, t)
+	}
+	if t, err := time.Parse(time.DateOnly, v); err == nil {
+		return t.Format("2 Jan 2006")
+	}
+	var list []string
+	if strings.HasPrefix(v, "[") && json.Unmarshal([]byte(v), &list) == nil {
+		switch key {
+		case "products":
+			return productNames(list)
+		case "operations":
+			return strings.Join(searchWords(list), ", ")
+		}
+		return strings.Join(list, ", ")
+	}
+	switch {
+	case key == "what" && v == connect.Keep:
+		return "stays"
+	case key == "what" && v == connect.Erase:
+		return "is erased, with all that is kept of the tenant"
+	case key == "tier":
+		return tierWord(v)
+	case key == "cloud":
+		return cloudWord(v)
+	case key == "kind":
+		return actWord(remediate.Kind(v))
+	case key == "status":
+		return strings.ToLower(statusWord(tocsin.Status(v)))
+	case v == "true":
+		return "yes"
+	case v == "false":
+		return "no"
+	}
+	return v
 }
 
 // browserWord is a browser as people call it, from what it says it is.

@@ -73,6 +73,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /t/{tenant}/findings/{id}/decide", w.act(w.decide))
 	m.HandleFunc("GET /t/{tenant}/audit", t("audit", "Audit log", w.audit))
 	m.HandleFunc("GET /t/{tenant}/audit/queries", t("audit", "Audit searches", w.auditQueries))
+	m.HandleFunc("POST /t/{tenant}/audit/queries", w.act(w.auditQueryAdd))
+	m.HandleFunc("GET /t/{tenant}/audit/queries/{id}", t("audit", "Audit search", w.auditQuery))
 	m.HandleFunc("GET /t/{tenant}/audit/ledger", t("audit", "What was read", w.auditLedger))
 	m.HandleFunc("GET /t/{tenant}/audit/{id}", t("audit", "Audit record", w.auditRecord))
 	m.HandleFunc("GET /t/{tenant}/actions", t("actions", "Actions", w.actions))
