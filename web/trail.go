@@ -49,7 +49,9 @@ var trailWords = map[string]string{
 }
 
 // trailWhat is what somebody did.
-func trailWhat(e api.TrailEntry) string { return nameOr(trailWords[e.Operation], nameOr(e.Does, e.Operation)) }
+func trailWhat(e api.TrailEntry) string {
+	return nameOr(trailWords[e.Operation], nameOr(e.Does, e.Operation))
+}
 
 // trailKeys are what is shown of an act's body, in this order, and its words. What has no word is left out of the pages.
 var trailKeys = []struct{ Key, Word string }{
