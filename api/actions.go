@@ -244,8 +244,15 @@ func (s *Service) CreateAction(ctx context.Context, in CreateActionIn) (Action, 
 		s.refused(ctx, "actions create", tenantOf(in), in, c, err)
 		return Action{}, err
 	}
-	return act(ctx, s, "actions create", in, func(ctx context.Context, t *store.Tenant, c Caller) (Action, error) {
-		a, err := s.o.Desk.Record(ctx, t, asWho(c, t.ID()), f)
+	return s.actOn(ctx, "actions create", in, func(ctx context.Context, t *store.Tenant, who remediate.Who) (*remediate.Action, error) {
+		return s.o.Desk.Record(ctx, t, who, f)
+	})
+}
+
+// actOn makes an action, or moves one, and gives it as the caller may see it.
+func (s *Service) actOn(ctx context.Context, name string, in any, do func(context.Context, *store.Tenant, remediate.Who) (*remediate.Action, error)) (Action, error) {
+	return act(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, c Caller) (Action, error) {
+		a, err := do(ctx, t, asWho(c, t.ID()))
 		if err != nil {
 			return Action{}, err
 		}
@@ -297,24 +304,16 @@ func (s *Service) UndoAction(ctx context.Context, in UndoIn) (Action, error) {
 		s.refused(ctx, "actions undo", tenantOf(in), in, c, err)
 		return Action{}, err
 	}
-	return act(ctx, s, "actions undo", in, func(ctx context.Context, t *store.Tenant, c Caller) (Action, error) {
-		a, err := s.o.Desk.Record(ctx, t, asWho(c, t.ID()), f)
-		if err != nil {
-			return Action{}, err
-		}
-		return actionView(a, c), nil
+	return s.actOn(ctx, "actions undo", in, func(ctx context.Context, t *store.Tenant, who remediate.Who) (*remediate.Action, error) {
+		return s.o.Desk.Record(ctx, t, who, f)
 	})
 }
 
 type decideAction func(ctx context.Context, t *store.Tenant, who remediate.Who, id, note string) (*remediate.Action, error)
 
 func (s *Service) decideAction(ctx context.Context, name string, in ActionDecideIn, do decideAction) (Action, error) {
-	return act(ctx, s, name, in, func(ctx context.Context, t *store.Tenant, c Caller) (Action, error) {
-		a, err := do(ctx, t, asWho(c, t.ID()), in.ID, in.Body.Note)
-		if err != nil {
-			return Action{}, err
-		}
-		return actionView(a, c), nil
+	return s.actOn(ctx, name, in, func(ctx context.Context, t *store.Tenant, who remediate.Who) (*remediate.Action, error) {
+		return do(ctx, t, who, in.ID, in.Body.Note)
 	})
 }
 

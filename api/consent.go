@@ -40,16 +40,22 @@ func (s *Service) callback(ctx context.Context) (string, error) {
 		"This server does not know its own address, so Microsoft could not send anybody back to it.")
 }
 
+// connecting says who asks for something that package connect does for the installation, if they may and it can be done.
+func (s *Service) connecting(ctx context.Context, name string, in any) (Caller, error) {
+	c, err := s.allow(ctx, name, Everywhere)
+	if err == nil {
+		err = valid(in)
+	}
+	if err == nil && s.o.Connections == nil {
+		err = errNoConnect
+	}
+	return c, err
+}
+
 // ListRegistrations lists the app registrations of the installation. Of a credential only its kind leaves the table.
 func (s *Service) ListRegistrations(ctx context.Context, in RegistrationsIn) (Page[Registration], error) {
-	if _, err := s.allow(ctx, "registrations list", Everywhere); err != nil {
+	if _, err := s.connecting(ctx, "registrations list", in); err != nil {
 		return Page[Registration]{}, err
-	}
-	if err := valid(in); err != nil {
-		return Page[Registration]{}, err
-	}
-	if s.o.Connections == nil {
-		return Page[Registration]{}, errNoConnect
 	}
 	return slice("registrations", in.Paging, func() ([]Registration, error) {
 		all, err := s.o.Connections.Registrations(ctx)
@@ -67,12 +73,9 @@ func registrationOf(r connect.Registration) Registration {
 
 // SetRegistration enters an app registration, in place of the tier's there was.
 func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (_ Registration, err error) {
-	c, err := s.allow(ctx, "registrations set", Everywhere)
+	c, err := s.connecting(ctx, "registrations set", in)
 	defer func() { s.noteAfter(ctx, "registrations set", Everywhere, in, c, err) }()
 	if err != nil {
-		return Registration{}, err
-	}
-	if err := valid(in); err != nil {
 		return Registration{}, err
 	}
 	tier, err := connect.ParseTier(in.Tier)
@@ -83,9 +86,6 @@ func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (_ 
 	if err := tocsin.Together(ConnectionNew{Secret: b.Secret, Certificate: b.Certificate, Authority: b.Authority, Graph: b.Graph}.faults()...); err != nil {
 		return Registration{}, err
 	}
-	if s.o.Connections == nil {
-		return Registration{}, errNoConnect
-	}
 	r, err := s.o.Connections.SetRegistration(ctx, c.Email, connect.NewRegistration{Tier: tier, Client: b.ClientID, Secret: b.Secret, Certificate: b.Certificate, Cloud: b.Cloud,
 		Own: connect.Own{Authority: b.Authority, Graph: b.Graph, CA: b.CA}})
 	return registrationOf(r), err
@@ -93,20 +93,14 @@ func (s *Service) SetRegistration(ctx context.Context, in SetRegistrationIn) (_ 
 
 // DeleteRegistration forgets an app registration and its credential.
 func (s *Service) DeleteRegistration(ctx context.Context, in RegistrationIn) (_ None, err error) {
-	c, err := s.allow(ctx, "registrations delete", Everywhere)
+	c, err := s.connecting(ctx, "registrations delete", in)
 	defer func() { s.noteAfter(ctx, "registrations delete", Everywhere, in, c, err) }()
 	if err != nil {
-		return None{}, err
-	}
-	if err := valid(in); err != nil {
 		return None{}, err
 	}
 	tier, err := connect.ParseTier(in.Tier)
 	if err != nil {
 		return None{}, err
-	}
-	if s.o.Connections == nil {
-		return None{}, errNoConnect
 	}
 	return None{}, s.o.Connections.DeleteRegistration(ctx, tier)
 }

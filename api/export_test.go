@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"time"
 )
 
@@ -10,12 +9,6 @@ func HashToken(secret string) string { return hashToken(secret) }
 
 // SetHeartbeat makes streams look more often whether their caller still may.
 func (s *Service) SetHeartbeat(d time.Duration) { s.heartbeat = d }
-
-// Call calls an operation in process.
-func Call(ctx context.Context, o Op, in any) (any, error) { return o.call(ctx, in) }
-
-// HasCommand says whether an operation is a command.
-func HasCommand(o Op) bool { return o.command }
 
 // ParseCursor is for the fuzz test.
 func ParseCursor(s, list string, values int) ([]any, error) {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -182,7 +183,7 @@ func (s *Service) FinishOIDC(ctx context.Context, in FinishOIDCIn) (out SignedIn
 		return out, tocsin.Problemf(tocsin.Denied, "Begin again from the sign-in page, in this browser.", "This sign-in was not begun here, was used already, or took longer than ten minutes.")
 	}
 	if b.Error != "" {
-		return out, tocsin.Problemf(tocsin.Denied, "Begin again, or sign in with a password.", "The identity provider refused: %s.", strings.TrimSuffix(clip(first(b.Description, b.Error), 300), "."))
+		return out, tocsin.Problemf(tocsin.Denied, "Begin again, or sign in with a password.", "The identity provider refused: %s.", strings.TrimSuffix(clip(cmp.Or(b.Description, b.Error), 300), "."))
 	}
 	sub, err := s.o.OIDC.redeem(ctx, b.Code, nonce, verifier)
 	who.Email = clip(sub.address(), 320)
@@ -196,15 +197,6 @@ func (s *Service) FinishOIDC(ctx context.Context, in FinishOIDCIn) (out SignedIn
 	out.Back = back
 	out.SignedIn, err = s.begin(ctx, req, a, "oidc")
 	return out, err
-}
-
-func first(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // subject is who a token speaks of.
@@ -271,7 +263,7 @@ func (o *OIDC) redeem(ctx context.Context, code, nonce, verifier string) (sub su
 // subjectAccount is the account of whom a token speaks: by the provider's own id, or, the first time, by an address that
 // the provider vouches for. From then on the account is bound to that id.
 func (s *Service) subjectAccount(ctx context.Context, sub subject) (a *account, err error) {
-	none := tocsin.Problemf(tocsin.Denied, "Ask an owner of this installation for an account with your address.", "The identity provider knows you, but there is no account here for %s.", first(sub.address(), "you"))
+	none := tocsin.Problemf(tocsin.Denied, "Ask an owner of this installation for an account with your address.", "The identity provider knows you, but there is no account here for %s.", cmp.Or(sub.address(), "you"))
 	err = s.st.Update(ctx, func(tx *store.Tx) error {
 		a, err = loadAccount(ctx, tx, `subject = $1`, sub.key)
 		if err == nil || !errors.Is(err, store.ErrNone) {

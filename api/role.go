@@ -35,9 +35,6 @@ func (r Role) Includes(least Role) bool {
 	return r == least || slices.Contains(ladder, least) && slices.Index(ladder, r) >= slices.Index(ladder, least)
 }
 
-// valid says whether r can be given to somebody.
-func (r Role) valid() bool { return r == Agent || slices.Contains(ladder, r) }
-
 // atMost is the lesser of two roles: what a token can do is held by its own role and its account's. Agent and the
 // others have nothing in common.
 func (r Role) atMost(limit Role) Role {

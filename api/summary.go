@@ -177,7 +177,7 @@ func modifier(t tocsin.Term, no bool) string {
 			}
 			return "flagged “" + first + "”"
 		case "within_size_range", "within_size_range_minimum", "within_size_range_maximum":
-			return sized(t)
+			return detect.SizePhrase(t)
 		case "received_in_the_last_minutes":
 			return "received in the last " + first + " minutes"
 		}
@@ -189,19 +189,6 @@ func modifier(t tocsin.Term, no bool) string {
 		return "without the condition “" + phrase(t.Name) + "”"
 	}
 	return "with the condition “" + phrase(t.Name) + "”"
-}
-
-func sized(t tocsin.Term) string {
-	least, most, ok := detect.Size(t)
-	switch {
-	case !ok:
-		return "of a certain size"
-	case most == 0:
-		return fmt.Sprintf("of at least %d kB", least)
-	case least == 0:
-		return fmt.Sprintf("of at most %d kB", most)
-	}
-	return fmt.Sprintf("of %d to %d kB", least, most)
 }
 
 func quotedWords(list []string, last string) string {

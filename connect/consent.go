@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -315,21 +316,12 @@ func chosen(ctx context.Context, t *store.Tenant, id string) (out []Product, err
 func switchedOff(list []Verdict, on []Product) {
 	for i, v := range list {
 		for _, p := range Products {
-			if p.Product != v.Product || v.Not != "" || contains(on, p.Product) {
+			if p.Product != v.Product || v.Not != "" || slices.Contains(on, p.Product) {
 				continue
 			}
 			list[i].State, list[i].Because, list[i].Mend = Off, p.Title+" is switched off for this connection. "+v.Cost, "Switch "+p.Title+" on under Connections → Browse."
 		}
 	}
-}
-
-func contains(list []Product, p Product) bool {
-	for _, x := range list {
-		if x == p {
-			return true
-		}
-	}
-	return false
 }
 
 // SourcesOff are the sources that a connection does not read, since their product is switched off.
@@ -343,7 +335,7 @@ func (s *Connections) SourcesOff(ctx context.Context, c Connection) (out []strin
 			continue // somebody asks for it
 		}
 		for _, k := range Capabilities {
-			if contains(on, k.Product) {
+			if slices.Contains(on, k.Product) {
 				continue
 			}
 			for _, need := range k.Needs {

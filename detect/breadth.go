@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -92,4 +93,18 @@ func Size(t tocsin.Term) (least, most int, ok bool) {
 		}
 	}
 	return least, most, ok
+}
+
+// SizePhrase is a condition on size in words: "of at least 10 kB".
+func SizePhrase(t tocsin.Term) string {
+	least, most, ok := Size(t)
+	switch {
+	case !ok:
+		return "of a certain size"
+	case most == 0:
+		return fmt.Sprintf("of at least %d kB", least)
+	case least == 0:
+		return fmt.Sprintf("of at most %d kB", most)
+	}
+	return fmt.Sprintf("of %d to %d kB", least, most)
 }

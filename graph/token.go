@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"sync"
@@ -176,20 +175,7 @@ func (c *Client) renew() {
 
 // Roles are the application permissions in the app's token, for diagnosis only: a grant of a moment ago is not in it
 // yet, and Microsoft calls tokens opaque. What is granted is told by servicePrincipals.appRoleAssignments.
-func (c *Client) Roles(ctx context.Context) ([]string, error) {
-	if c.paused() {
-		return nil, ErrPaused
-	}
-	t, err := c.tokens.get(ctx, "")
-	if err != nil {
-		return nil, err
-	}
-	roles, ok := rolesOf(t)
-	if !ok {
-		return nil, fmt.Errorf("the app's token cannot be read, so its roles are not known")
-	}
-	return roles, nil
-}
+func (c *Client) Roles(ctx context.Context) ([]string, error) { return c.RolesFor(ctx, "") }
 
 // rolesOf reads the roles claim of a token; false when it is not a readable JWT.
 func rolesOf(t string) ([]string, bool) {

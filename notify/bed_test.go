@@ -187,10 +187,9 @@ type taken struct {
 // receiver is somebody's webhook: it answers by do and remembers what it took.
 type receiver struct {
 	*httptest.Server
-	mu   sync.Mutex
-	got  []taken
-	do   func(w http.ResponseWriter, r *http.Request, n int) // n counts from 1
-	text string
+	mu  sync.Mutex
+	got []taken
+	do  func(w http.ResponseWriter, r *http.Request, n int) // n counts from 1
 }
 
 func (b *bed) receiver(do func(http.ResponseWriter, *http.Request, int)) *receiver {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unsafe"
 
 	"tocsin.dev/detect"
 	"tocsin.dev/detect/audit"
@@ -137,6 +136,3 @@ func (h *hashSet) grow() {
 		}
 	}
 }
-
-// bytes is what the set holds in memory.
-func (h *hashSet) bytes() int { return len(h.places) * int(unsafe.Sizeof(uint64(0))) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -95,7 +96,7 @@ func (s *step) unfit(now seen) *tocsin.Problem {
 	}
 	if len(names) > 0 {
 		x := hasChanged
-		x.What = "The rule has changed since it was looked at (" + join(names) + "), so nothing was done."
+		x.What = "The rule has changed since it was looked at (" + strings.Join(names, ", ") + "), so nothing was done."
 		x.Do = "Look at it again, and ask for it anew."
 		return as(x)
 	}
@@ -179,7 +180,7 @@ func (s *step) otherwise(now seen) string {
 		return "The rule “" + shown(s.Name) + "” was switched off, and is no longer there: somebody has deleted it since."
 	case s.Kind == EnableRule && len(s.Plan.Original) > 0:
 		if names, err := differ(now.raw, s.Plan.Original); err == nil && len(names) > 0 {
-			return "The rule “" + shown(s.Name) + "” was switched on again. It differs from what it was before in " + join(names) + "."
+			return "The rule “" + shown(s.Name) + "” was switched on again. It differs from what it was before in " + strings.Join(names, ", ") + "."
 		}
 	}
 	return ""
@@ -200,7 +201,7 @@ func (s *step) different(now seen) string {
 			return ": the rule is not there"
 		}
 		if names, err := differ(is, s.Plan.Original); err == nil && len(names) > 0 {
-			return ": it differs in " + join(names)
+			return ": it differs in " + strings.Join(names, ", ")
 		}
 	case EnableRule:
 		if now.gone {

@@ -3,6 +3,7 @@ package remediate
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
@@ -205,18 +206,7 @@ func (f *Draft) drifted() error {
 		return err
 	}
 	s := hasChanged
-	s.What = "The rule was changed by somebody since it was switched off (" + join(names) + "), so switching it on would not bring back what was."
+	s.What = "The rule was changed by somebody since it was switched off (" + strings.Join(names, ", ") + "), so switching it on would not bring back what was."
 	f.Plan.Stops = append(f.Plan.Stops, s)
 	return nil
-}
-
-func join(list []string) string {
-	out := ""
-	for i, s := range list {
-		if i > 0 {
-			out += ", "
-		}
-		out += s
-	}
-	return out
 }

@@ -1,9 +1,11 @@
 package remediate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -257,7 +259,7 @@ func problem(err error) *tocsin.Problem {
 		return as(tocsin.Throttled, "Wait a little and try again.", "Microsoft asks to wait before it is asked again.")
 	}
 	if e, ok := errors.AsType[*graph.Failed](err); ok {
-		return as(tocsin.Conflict, "Look at the rule in Outlook.", "Microsoft refused it: %s.", or(e.Message, e.Code))
+		return as(tocsin.Conflict, "Look at the rule in Outlook.", "Microsoft refused it: %s.", cmp.Or(strings.TrimRight(e.Message, "."), e.Code))
 	}
 	if errors.Is(err, graph.ErrPaused) {
 		return as(tocsin.Conflict, "Resume the connection first.", "The connection is paused: nothing is asked of Graph.")
@@ -270,16 +272,6 @@ func first(list []string) string {
 		return "for it"
 	}
 	return list[0]
-}
-
-func or(a, b string) string {
-	for len(a) > 0 && a[len(a)-1] == '.' {
-		a = a[:len(a)-1]
-	}
-	if a == "" {
-		return b
-	}
-	return a
 }
 
 // Who is the address of whom the draft is about; Name the name of the rule.

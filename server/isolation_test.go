@@ -34,14 +34,13 @@ func (h byHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Client().Transport.RoundTrip(r)
 }
 
-// landlord is a server with two tenants, red and blue, reachable by HTTP; guest is an account with a role in red alone.
+// landlord is a server with two tenants, red and blue, reachable by HTTP.
 type landlord struct {
 	*testing.T
 	s         *Server
 	http      *httptest.Server
 	red, blue *subject
 	owner     string
-	guest     string
 }
 
 const landlordToken = "tcs_owner-of-both-tenants-0123456789"

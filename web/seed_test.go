@@ -157,10 +157,10 @@ func js(v any) string {
 }
 
 type seedPerson struct {
-	id                                tocsin.PersonID
-	name, upn, title, department      string
-	mailbox, because, purpose         string
-	admin, guest, blocked, deletedNow bool
+	id                           tocsin.PersonID
+	name, upn, title, department string
+	mailbox, because, purpose    string
+	admin, guest, blocked        bool
 }
 
 // fill seeds a tenant with people, mailboxes, rules, findings and all the rest, hostile names among them.

@@ -81,26 +81,13 @@ func condition(t tocsin.Term) string {
 	case "restriction":
 		return "under a condition of Outlook's own"
 	case "within_size_range", "within_size_range_minimum", "within_size_range_maximum":
-		return size(t)
+		return detect.SizePhrase(t)
 	}
 	name := strings.ReplaceAll(t.Name, "_", " ")
 	if len(t.Values) == 1 && t.Values[0] != "true" {
 		name += " " + t.Values[0]
 	}
 	return "(" + name + ")"
-}
-
-func size(t tocsin.Term) string {
-	least, most, ok := detect.Size(t)
-	switch {
-	case !ok:
-		return "of a certain size"
-	case most == 0:
-		return fmt.Sprintf("of at least %d kB", least)
-	case least == 0:
-		return fmt.Sprintf("of at most %d kB", most)
-	}
-	return fmt.Sprintf("of %d to %d kB", least, most)
 }
 
 // words are quoted words: `"a"`, `"a" or "b"`, `"a", "b", "c" or 4 more`.

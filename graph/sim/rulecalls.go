@@ -3,7 +3,6 @@ package sim
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -348,9 +347,6 @@ func (s *Sim) setSettings(p *person, by string, in obj) error {
 	}
 	return nil
 }
-
-// etag of the n-th state of something.
-func etag(n int) string { return `W/"` + strconv.FormatInt(int64(n), 36) + `"` }
 
 // stamp is a time as Graph writes it.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
