@@ -7,7 +7,6 @@ import (
 	"io"
 	"reflect"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -58,13 +57,13 @@ var columns = map[string][]string{
 	"Identity":     {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},
 	"Event":        {"at", "who", "what", "id"},
 	"Detection":    {"name", "severity", "open", "title"},
-	"Connection":   {"id", "name", "tenant", "state", "method", "because"},
+	"Connection":   {"id", "name", "tenant", "state", "method"},
 	"Registration": {"tier", "client_id", "cloud", "method", "ends", "changed", "changed_by"},
 	"Asked":        {"name", "id", "optional", "for"},
 	"Consent":      {"at", "upn", "name", "actor", "granted"},
-	"Capability":   {"title", "state", "because", "mend"},
+	"Capability":   {"title", "state"},
 	"Limit":        {"title", "state", "used", "limit", "percent", "unit", "window_seconds", "waiting", "throttled"},
-	"Source":       {"name", "state", "succeeded", "done", "total", "because"},
+	"Source":       {"name", "state", "succeeded", "done", "total"},
 	"Tenant":       {"id", "name", "initial_domain", "role", "connections", "open_findings"},
 	"Account":      {"email", "name", "totp", "disabled", "seen", "grants"},
 	"Token":        {"id", "name", "account", "role", "tenant", "expires", "used"},
@@ -78,7 +77,18 @@ var columns = map[string][]string{
 	"Forwarding":   {"risk", "kind", "who", "title", "to", "place", "deliver", "since", "source"},
 	"Delegation":   {"risk", "owner_address", "trustee_name", "right", "folder", "levels", "marks", "since", "source"},
 	"MatrixRow":    {"risk", "owner_address", "cells"},
-	"RightsCover":  {"kind", "state", "source", "since", "until", "looked", "unknown"},
+	"RightsCover":  {"kind", "state", "source", "since", "until", "looked", "mailboxes"},
+	"TrailEntry":   {"at", "outcome", "email", "does", "subject", "address"},
+	"Session":      {"account", "agent", "address", "way", "begun", "seen", "ends", "current", "id"},
+	"AuditRecord":  {"at", "actor", "operation", "object", "ip", "result", "source", "id"},
+	"AuditWindow":  {"content", "since", "until", "state", "parcels", "records"},
+	"AuditQuery":   {"created", "state", "address", "operations", "since", "until", "records", "by", "id"},
+}
+
+// notes are members that stand whole below their row, where there is something in them: reasons, and what to do.
+var notes = map[string][]string{
+	"Connection": {"because", "mend"}, "Capability": {"because", "mend"}, "Source": {"because", "mend"}, "RightsCover": {"because", "unknown"},
+	"AuditWindow": {"because"}, "AuditQuery": {"because", "mend"}, "TrailEntry": {"because"},
 }
 
 // printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.
@@ -105,9 +115,12 @@ func printRows(w io.Writer, items []reflect.Value) error {
 	if len(items) == 0 {
 		return nil
 	}
-	show := columns[items[0].Type().Name()]
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ToUpper(strings.ReplaceAll(strings.Join(show, "\t"), "_", " ")))
+	kind := items[0].Type().Name()
+	show := columns[kind]
+	rows, below := [][]string{{}}, [][]string{nil}
+	for _, name := range show {
+		rows[0] = append(rows[0], strings.ToUpper(strings.ReplaceAll(name, "_", " ")))
+	}
 	for _, item := range items {
 		by := map[string]reflect.Value{}
 		members(item, func(name string, v reflect.Value) { by[name] = v })
@@ -117,13 +130,42 @@ func printRows(w io.Writer, items []reflect.Value) error {
 		case MailRule: // so that the last two are what rules get takes
 			by["name"], by["person"] = reflect.ValueOf(ruleNamed(x.Rule.Name)), reflect.ValueOf(cmp.Or(x.Who, string(x.Person)))
 		}
-		cells := make([]string, len(show))
-		for i, name := range show {
-			cells[i] = cell(by[name], 60)
+		var row, more []string
+		for _, name := range show {
+			row = append(row, cell(by[name], 60))
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		for _, name := range notes[kind] {
+			if text := cell(by[name], 2000); text != "" {
+				more = append(more, text)
+			}
+		}
+		rows, below = append(rows, row), append(below, more)
 	}
-	return t.Flush()
+	return printTable(w, rows, below)
+}
+
+// printTable prints rows in columns as wide as their widest cell, and what stands below each row, indented.
+func printTable(w io.Writer, rows, below [][]string) error {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, text := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	for n, row := range rows {
+		var line strings.Builder
+		for i, text := range row {
+			line.WriteString(text + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)+2))
+		}
+		text := strings.TrimRight(line.String(), " ") + "\n"
+		if len(below[n]) > 0 {
+			text += "    " + strings.Join(below[n], " ") + "\n"
+		}
+		if _, err := io.WriteString(w, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // outsideWords are a group's members outside; none is not the same as not asked.
@@ -152,6 +194,12 @@ func printLines(w io.Writer, v reflect.Value, indent string) error {
 		switch {
 		case err != nil || x.IsZero() && x.Kind() != reflect.Int && x.Kind() != reflect.Bool:
 		case (x.Kind() == reflect.Slice || x.Kind() == reflect.Map) && x.Len() == 0:
+		case name == "later": // what no version has yet: the names are enough
+			var titles []string
+			for i := range x.Len() {
+				titles = append(titles, cell(x.Index(i).FieldByName("Title"), 200))
+			}
+			_, err = fmt.Fprintln(w, label, strings.Join(titles, "; "))
 		case x.Kind() == reflect.Struct && x.Type() != reflect.TypeFor[time.Time]():
 			fmt.Fprintln(w, label)
 			err = printLines(w, x, indent+"  ")

@@ -111,7 +111,7 @@ func unjudgedProblem(s Summary) error {
 	}
 	var all []*tocsin.Problem
 	if len(faulty) > 0 {
-		all = append(all, tocsin.Problemf(tocsin.Invalid, "Mend what is named above, or export it anew.", "Nothing in %s was judged.", strings.Join(faulty, ", ")))
+		all = append(all, tocsin.Problemf(tocsin.Invalid, "What is wrong with it stands above; tocsin analyze --help names the logs that are read.", "Nothing in %s was judged.", strings.Join(faulty, ", ")))
 	}
 	if len(foreign) > 0 {
 		all = append(all, tocsin.Problemf(tocsin.Invalid, "See that it is an export of the logs that tocsin analyze --help names.",
