@@ -197,7 +197,7 @@ func (s *Sim) beginPart(h *http.Request, p *part, held slots) (func(), *reply) {
 		switch f.Kind {
 		case Slow:
 			pause(h, time.Duration(f.Delay))
-		case Cut, Garbage, SignIn:
+		case Cut, Garbage, SignIn, Late:
 		default:
 			bad := s.counted(r, s.struck(r, f))
 			return nil, &bad

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -23,7 +24,7 @@ GET    /clock     what the time is
 POST   /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
 POST   /feed      how audit records are delivered: {"delay":"30m", "late":10, "late_by":"6h", "repeat":true, "off":false}
 POST   /forget    all delta tokens are unknown from now on
-GET    /truth     what was done, and what must be found, as JSON lines
+GET    /truth     what was done, and what must be found, as JSON lines; ?mailbox=amy@…&change=message. for some of it
 GET    /requests  what was asked of the service
 GET    /limits    how near each limit was come to, and how many 429 were given for it
 POST   /limits    {"limit":"directory", "spend":4000}: as another app would use it up
@@ -31,7 +32,7 @@ GET    /digest    a digest of the tenant's state
 GET    /subscriptions  those that there are
 POST   /subscriptions  {"do":"remove", "mailbox":"", "every":10, "silent":true}; or lapse, reauthorizationRequired, subscriptionRemoved, missed
 GET    /deliveries     what became of notifications
-POST   /delivery       how they go out: {"batch":10, "latency":"20s", "retry":"10s", "give_up":"4h", "timeout":"10s", "authorized":"1h"}
+POST   /delivery       how they go out: {"batch":10, "latency":"20s", "jitter":"5s", "retry":"10s", "give_up":"4h", "timeout":"10s", "authorized":"1h"}
 POST   /traffic        {"changes":1000} of everyday mail, at once
 POST   /forge          {"mailbox":"amy@…"}: what a stranger could send, and how each was answered
 GET    /messages       ?mailbox=amy@…: what it holds, as JSON lines
@@ -210,7 +211,8 @@ func knownRole(name string) bool {
 	return slices.ContainsFunc(permission.All, func(p permission.Permission) bool { return p.Name == name })
 }
 
-func (s *Sim) controlTruth(w http.ResponseWriter, _ *http.Request) {
+func (s *Sim) controlTruth(w http.ResponseWriter, r *http.Request) {
+	box, change := r.URL.Query().Get("mailbox"), r.URL.Query().Get("change")
 	s.catchUp()
 	all, err := s.Truth()
 	if err != nil {
@@ -220,6 +222,9 @@ func (s *Sim) controlTruth(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/jsonl")
 	e := json.NewEncoder(w)
 	for i := range all {
+		if box != "" && !strings.EqualFold(all[i].Mailbox, box) || !strings.HasPrefix(all[i].Change, change) {
+			continue
+		}
 		if e.Encode(all[i]) != nil {
 			return
 		}

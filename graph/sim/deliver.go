@@ -156,6 +156,11 @@ func (s *Sim) settle(batch []*notice, status int, why string, slow bool) {
 	}
 	if status/100 == 2 {
 		h.sums.Delivered += int64(len(batch))
+		for _, n := range batch {
+			if n.lifecycle == "missed" {
+				n.sub.missed = false // what is missed from now on is said again
+			}
+		}
 		return
 	}
 	if why == "" {

@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -320,7 +323,9 @@ func TestRunDelivers(t *testing.T) {
 // TestHTTPSWithAnAuthorityOfItsOwn: an address over https is believed only where somebody vouches for it.
 func TestHTTPSWithAnAuthorityOfItsOwn(t *testing.T) {
 	l := listen(t, nil)
-	safe := httptest.NewTLSServer(l.Config.Handler)
+	safe := httptest.NewUnstartedServer(l.Config.Handler)
+	safe.Config.ErrorLog = log.New(io.Discard, "", 0) // that it was refused once is meant
+	safe.StartTLS()
 	t.Cleanup(safe.Close)
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: safe.Certificate().Raw}))
 	for _, c := range []struct {
@@ -406,4 +411,131 @@ func TestForgeriesAreOfAllSorts(t *testing.T) {
 			t.Errorf("the stranger got %d", status)
 		}
 	}
+}
+
+// TestNotificationOutrunsTheAnswer: a subscription lives before its maker knows of it.
+func TestNotificationOutrunsTheAnswer(t *testing.T) {
+	p := newProbe(t, Config{Users: 30})
+	amy := p.s.world.person(3)
+	came, answered := make(chan struct{}), atomic.Bool{}
+	l := listen(t, func(int) int {
+		if !answered.Load() {
+			close(came)
+		}
+		return 202
+	})
+	if err := p.s.Fault(Fault{Path: "subscriptions", Method: "POST", Kind: Late, Delay: Duration(time.Minute), Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		body, _ := json.Marshal(p.subscription("users/"+amy.id+"/messages", "created", l.URL))
+		r, _ := http.NewRequestWithContext(ctx, "POST", Address+"/v1.0/subscriptions", bytes.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+p.token)
+		p.s.Client().Do(r)
+		answered.Store(true)
+	}()
+	for len(p.s.Subscriptions()) == 0 {
+		if err := p.s.clock.Sleep(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.receive(amy, 1)
+	p.s.Deliver(t.Context())
+	<-came
+	stop()
+	<-done
+}
+
+// TestMissedIsSaidAgain: an outage after an outage.
+func TestMissedIsSaidAgain(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Delivery: Delivery{Authorized: -1, GiveUp: Duration(time.Second)}})
+	status := 503
+	l := listen(t, func(int) int { return status })
+	amy := p.s.world.person(3)
+	p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
+	for range 2 {
+		status = 503
+		p.receive(amy, 2)
+		p.s.Deliver(t.Context()) // given up at once, and said where nobody hears it yet
+		l.got(t)
+		status = 202
+		p.receive(amy, 1)
+		p.s.Deliver(t.Context())
+		l.got(t)
+	}
+	if d := p.s.Deliveries(); d.Dropped < 4 {
+		t.Errorf("%+v", d)
+	}
+	if n, err := p.s.Lifecycle("missed", amy.mail, 0); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	p.s.Deliver(t.Context())
+	if got := l.got(t); lifecycles(got) != "missed" {
+		t.Errorf("came %v", got)
+	}
+}
+
+// TestJitterLetsNotificationsOvertake: with it they come in another order, and all of them.
+func TestJitterLetsNotificationsOvertake(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Delivery: Delivery{Connections: 1, Latency: Duration(time.Second), Jitter: Duration(20 * time.Second)}})
+	l := listen(t, nil)
+	amy := p.s.world.person(3)
+	p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
+	p.receive(amy, 40)
+	var order []string
+	for range 22 {
+		p.s.Deliver(t.Context())
+		for _, n := range l.got(t) {
+			order = append(order, n["resourceData"].(map[string]any)["@odata.etag"].(string))
+		}
+		p.s.Advance(time.Second)
+	}
+	if len(order) != 40 || slices.IsSorted(order) {
+		t.Errorf("%d came, in order: %v", len(order), slices.IsSorted(order))
+	}
+}
+
+// TestBasicPermissionShowsNoContent: Mail.ReadBasic.All opens neither bodies nor extended properties.
+func TestBasicPermissionShowsNoContent(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Roles: []string{"Mail.ReadBasic.All"}, Content: true})
+	who := "users/" + p.s.world.person(3).id
+	for _, m := range values(p.get(who + "/messages")) {
+		if m["body"] != nil || m["bodyPreview"] != nil || m["subject"] == nil {
+			t.Errorf("it shows %v", m)
+		}
+	}
+	if m := values(p.get(who + "/mailFolders/inbox/messages?$select=subject,body"))[0]; m["body"] != nil || m["subject"] == nil {
+		t.Errorf("it shows %v", m)
+	}
+	p.call("GET", who+"/messages?$select=id&$expand=singleValueExtendedProperties($filter=id eq 'Integer 0x1081')", nil, 403)
+	p.subscribe(who+"/messages", "created", listen(t, nil).URL)
+}
+
+// FuzzSubscription: whatever is asked for, it is refused in Graph's form or made.
+func FuzzSubscription(f *testing.F) {
+	s, err := New(Config{Users: 30})
+	if err != nil {
+		f.Fatal(err)
+	}
+	l := listen(f, nil)
+	amy := s.world.person(3)
+	for _, seed := range []string{"users/" + amy.id + "/messages", "users('" + amy.id + "')/mailFolders('inbox')/messages?$filter=isRead eq false&$select=id", "groups/x/members", "/", "users/%zz/messages", "?$filter=("} {
+		f.Add(seed, "created,updated", "2030-01-01T00:00:00Z", "state")
+	}
+	r := &request{method: "POST", version: "v1.0", path: "subscriptions", header: http.Header{}, claims: &claims{AppID: s.ClientID(), Roles: ReadTier}}
+	f.Fuzz(func(t *testing.T, resource, changes, until, state string) {
+		again := *r
+		again.body = appendObject(nil, obj{{"resource", resource}, {"changeType", changes}, {"expirationDateTime", until}, {"clientState", state}, {"notificationUrl", l.URL}})
+		out := s.subscribe(&again)
+		var body map[string]any
+		if err := json.Unmarshal(out.body, &body); err != nil || out.status != 201 && (out.status < 400 || out.status > 499 || code(body) == "") {
+			t.Fatalf("%d %s (%v)", out.status, out.body, err)
+		}
+		if out.status == 201 {
+			s.RemoveSubscriptions("", 0, true)
+		}
+	})
 }

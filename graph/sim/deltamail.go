@@ -46,7 +46,6 @@ func (s *Sim) messagesDelta(r *request) reply {
 	if why := wrongDelta(r); why != "" {
 		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidUrlQueryFilter", "%s", why)
 	}
-	immutable := r.immutable()
 	context := "users('" + p.id + "')/mailFolders('" + r.vars[1] + "')/messages"
 	return s.delta(r, tracked{context: context, props: messageProperties, total: len(b.messages), now: len(b.log), page: 10, outlook: true,
 		at: func(i int) (item, bool) {
@@ -54,10 +53,10 @@ func (s *Sim) messagesDelta(r *request) reply {
 			if m.gone || m.folder != f.n {
 				return item{}, false
 			}
-			return s.messageItem(b, m, immutable), true
+			return s.messageFor(r, b, m), true
 		},
 		since: func(n int) []changed {
-			return ofType(s.messagesSince(b, f.n, n, immutable), r.query.get("changeType"))
+			return ofType(s.messagesSince(r, b, f.n, n), r.query.get("changeType"))
 		}})
 }
 
@@ -79,7 +78,8 @@ func ofType(all []changed, kind string) []changed {
 // messagesSince gives what changed in a folder; a message that went on to another is deleted here. With immutable ids a
 // message that left the folder and came back meanwhile is not told of, which is a known issue of Microsoft's.
 // See https://learn.microsoft.com/graph/known-issues.
-func (s *Sim) messagesSince(b *mailbox, folder, n int, immutable bool) []changed {
+func (s *Sim) messagesSince(r *request, b *mailbox, folder, n int) []changed {
+	immutable := r.immutable()
 	type summary struct {
 		last  boxChange
 		first string // what happened first
@@ -111,7 +111,7 @@ func (s *Sim) messagesSince(b *mailbox, folder, n int, immutable bool) []changed
 		if immutable && one.first == "deleted" {
 			continue
 		}
-		out = append(out, changed{item: s.messageItem(b, s.world.serial(b, serial), immutable), fresh: one.came})
+		out = append(out, changed{item: s.messageFor(r, b, s.world.serial(b, serial)), fresh: one.came})
 	}
 	return out
 }

@@ -26,6 +26,7 @@ const (
 	Cut          FaultKind = "cut"          // the call is done, and the connection breaks in the middle of the answer
 	Garbage      FaultKind = "garbage"      // the call is done, and the answer is not JSON
 	Lost         FaultKind = "lost"         // the call is done, and the answer says that it may not be: Status, else 504
+	Late         FaultKind = "late"         // the call is done, and the answer comes Delay later
 	Gone         FaultKind = "gone"         // 410 with syncStateNotFound: a delta token expired
 	Denied       FaultKind = "denied"       // 403
 	OutOfScope   FaultKind = "out_of_scope" // 403 as for a mailbox that an access policy keeps out of
@@ -55,7 +56,7 @@ type Fault struct {
 	Status int       `json:"status,omitempty"` // of Broken and Lost
 	Code   int       `json:"code,omitempty"`   // of SignIn
 	After  string    `json:"after,omitempty"`  // Retry-After, as it shall stand in the header; "none": no header
-	Delay  Duration  `json:"delay,omitempty"`  // of Slow and Clock
+	Delay  Duration  `json:"delay,omitempty"`  // of Slow, Late, Clock and NoticeDelayed
 }
 
 // Duration is a time.Duration that stands in JSON as Go writes it: "1m30s".
@@ -83,7 +84,7 @@ type activeFault struct {
 	seen, used int
 }
 
-var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Lost, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock,
+var faultKinds = []FaultKind{Throttle, Broken, Slow, Cut, Garbage, Lost, Late, Gone, Denied, OutOfScope, Unauthorized, Challenge, Missing, SignIn, Clock,
 	NoticeLost, NoticeRepeated, NoticeDelayed, NoticeOvertaken, NoticeGarbage}
 
 // ofNotices says whether the kind is of notifications and not of calls.
@@ -204,7 +205,7 @@ func (fs *faults) skew() time.Duration {
 // suffer answers with the fault; true where the call goes on in spite of it.
 func (s *Sim) suffer(w http.ResponseWriter, r *http.Request, req *request, f *Fault) bool {
 	switch {
-	case f == nil || f.Kind == Cut || f.Kind == Garbage || f.Kind == Lost:
+	case f == nil || f.Kind == Cut || f.Kind == Garbage || f.Kind == Lost || f.Kind == Late:
 		return true
 	case f.Kind == Slow:
 		return pause(r, time.Duration(f.Delay))

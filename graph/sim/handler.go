@@ -27,7 +27,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	var out reply
 	if !isGraph {
 		pause(r, s.cfg.Latency)
-		if hit == nil || hit.Kind == Slow {
+		if hit == nil || hit.Kind == Slow || hit.Kind == Late {
 			s.login(w, r)
 			return
 		}
@@ -41,6 +41,9 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		out = s.top(r, req)
 	}
 	out.cut = hit != nil && hit.Kind == Cut
+	if hit != nil && hit.Kind == Late {
+		pause(r, time.Duration(hit.Delay))
+	}
 	if hit != nil && hit.Kind == Lost {
 		status := hit.Status
 		if status == 0 {
@@ -183,6 +186,10 @@ func (s *Sim) mayAsk(r *request) *reply {
 			bad := s.badRequest(r, "The query parameter '%s' is not supported.", p.name)
 			return &bad
 		}
+	}
+	if r.route.outlook && r.basic() && strings.Contains(r.query.get("$expand"), "Properties") {
+		bad := s.refuse(r, http.StatusForbidden, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
+		return &bad
 	}
 	if what := s.content(r); what != "" {
 		s.counts.violate(r, what)

@@ -13,6 +13,7 @@ type Delivery struct {
 	Batch       int      `json:"batch"`       // notifications in a POST, at most: 10
 	Connections int      `json:"connections"` // POSTs at a time: 8
 	Latency     Duration `json:"latency"`     // from a change to its notification, by the clock: at once
+	Jitter      Duration `json:"jitter"`      // up to so much more, differently for each, so that they overtake one another
 	Retry       Duration `json:"retry"`       // wait after the first failure, doubled each time to at most 20 minutes: 10s
 	GiveUp      Duration `json:"give_up"`     // after so long a notification is dropped and missed: 4h
 	Timeout     Duration `json:"timeout"`     // for an answer, by the wall clock: 10s
@@ -36,6 +37,14 @@ func (d Delivery) filled() Delivery {
 	set(&d.Timeout, 10*time.Second)
 	set(&d.Authorized, time.Hour)
 	return d
+}
+
+// latency is how long a notification is on its way; h chooses.
+func (d Delivery) latency(h uint64) time.Duration {
+	if d.Jitter <= 0 {
+		return time.Duration(d.Latency)
+	}
+	return time.Duration(d.Latency) + time.Duration(h%uint64(d.Jitter))
 }
 
 // hook holds the subscriptions and what waits for delivery. Whoever holds Sim.mu may take mu, never the other way about.

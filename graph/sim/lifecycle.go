@@ -145,6 +145,9 @@ func (s *Sim) giveUp(n *notice, why string) {
 	if err := s.tell(line); err != nil {
 		s.log.Error("the truth cannot be written", "error", err)
 	}
+	if n.lifecycle == "missed" {
+		n.sub.missed = false
+	}
 	if n.lifecycle == "" && !n.sub.missed {
 		n.sub.missed = true
 		s.lifecycle(n.sub, "missed", s.clock.Now())

@@ -227,6 +227,31 @@ func (m *message) extended(ids []string) any {
 	return out
 }
 
+// ofContent are the properties that Mail.ReadBasic.All does not show.
+var ofContent = []string{"body", "bodyPreview", "uniqueBody"}
+
+// messageFor is the message as the request may see it.
+func (s *Sim) messageFor(r *request, b *mailbox, m *message) item {
+	it := s.messageItem(b, m, r.immutable())
+	if r.basic() {
+		get, all := it.get, it.make
+		it.get = func(name string) (any, bool) {
+			if slices.Contains(ofContent, name) {
+				return nil, false
+			}
+			return get(name)
+		}
+		it.make = func() obj {
+			o := all()
+			for _, name := range ofContent {
+				o = o.without(name)
+			}
+			return o
+		}
+	}
+	return it
+}
+
 func (s *Sim) messageItem(b *mailbox, m *message, immutable bool) item {
 	it := item{etag: `W/"` + string(appendChangeKey(nil, m)) + `"`}
 	it.get = func(name string) (any, bool) { return s.world.messageValue(b, m, immutable, name) }
@@ -280,9 +305,8 @@ func (s *Sim) messageList(r *request) (list, *reply) {
 	if f != nil {
 		context = "users('" + p.id + "')/mailFolders('" + r.vars[1] + "')/messages"
 	}
-	immutable := r.immutable()
 	return list{context: context, props: messageProperties, total: len(all), page: 10, max: 1000, skips: true,
-		at: func(i int) (item, bool) { return s.messageItem(b, all[i], immutable), true }}, nil
+		at: func(i int) (item, bool) { return s.messageFor(r, b, all[i]), true }}, nil
 }
 
 func (s *Sim) messages(r *request) reply {
@@ -369,7 +393,7 @@ func (s *Sim) oneMessage(r *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	it := s.messageItem(b, m, r.immutable())
+	it := s.messageFor(r, b, m)
 	if have := r.header.Get("If-None-Match"); have != "" && have == it.etag {
 		return reply{status: http.StatusNotModified}
 	}

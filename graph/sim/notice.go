@@ -108,7 +108,7 @@ func (s *Sim) mailNotice(sub *subscription, e happening, what changes, now time.
 		id = s.world.messageID(e.b.p, e.m, sub.immutable)
 	}
 	shape := mix(uint64(s.world.seed) + uint64(e.n)<<8 + uint64(what))
-	n := &notice{sub: sub, url: sub.url, of: e.n, first: now, due: now.Add(time.Duration(s.hook.how.Latency))}
+	n := &notice{sub: sub, url: sub.url, of: e.n, first: now, due: now.Add(s.hook.how.latency(shape))}
 	b := append(make([]byte, 0, 800), '{')
 	if shape%4 == 0 {
 		b = append(appendString(append(b, `"id":`...), randomGUID()), ',')
@@ -162,7 +162,7 @@ func (s *Sim) notifyDirectory(kind, id string) {
 		}
 		o = append(o, member{"resourceData", obj{{"@odata.type", "#Microsoft.Graph." + name}, {"@odata.id", plural + "/" + id}, {"id", id}, {"organizationId", s.cfg.Tenant},
 			{"sequenceNumber", now.UnixNano()}}})
-		s.dispatch(sub, &notice{sub: sub, url: sub.url, head: appendObject(nil, o), first: now, due: now.Add(time.Duration(h.how.Latency))}, now)
+		s.dispatch(sub, &notice{sub: sub, url: sub.url, head: appendObject(nil, o), first: now, due: now.Add(h.how.latency(mix(uint64(len(s.world.log)))))}, now)
 	}
 }
 

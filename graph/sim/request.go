@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -56,6 +57,11 @@ func (r *request) prefers(name string) (value string, ok bool) {
 func (r *request) immutable() bool {
 	v, _ := r.prefers("IdType")
 	return strings.EqualFold(v, "ImmutableId")
+}
+
+// basic says whether the roles open mail but not what is written in it: no body, attachments or extended properties.
+func (r *request) basic() bool {
+	return slices.Contains(r.claims.Roles, "Mail.ReadBasic.All") && !slices.Contains(r.claims.Roles, "Mail.Read") && !slices.Contains(r.claims.Roles, "Mail.ReadWrite")
 }
 
 // eventual says whether the client takes a lagging index, which advanced queries of the directory need.

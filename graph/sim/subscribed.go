@@ -68,7 +68,7 @@ func (s *Sim) aim(r *request, sub *subscription) *reply {
 	}
 	path, raw, _ := strings.Cut(sub.resource, "?")
 	parts, ok := split(strings.Trim(path, "/"), nil)
-	if !ok || strings.Contains(path, "://") {
+	if !ok || len(parts) == 0 || strings.Contains(path, "://") {
 		return refuse("Invalid 'resource' attribute: '%s'.", sub.resource)
 	}
 	for i := range parts {

@@ -312,7 +312,8 @@ func (s *Sim) renew(r *request, sub *subscription, in obj) *reply {
 			return &bad
 		}
 	}
-	*sub = next
+	// What a worker may read meanwhile (id, app, rich) stays untouched.
+	sub.expires, sub.authorized, sub.asked, sub.url, sub.certificate, sub.lock = next.expires, next.authorized, next.asked, next.url, next.certificate, next.lock
 	s.hook.stir(sub, s.clock.Now())
 	return nil
 }

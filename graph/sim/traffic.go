@@ -41,7 +41,7 @@ func (s *Sim) chat() (int, error) {
 		first, last := firstNames[h>>8%uint64(len(firstNames))], lastNames[h>>20%uint64(len(lastNames))]
 		from := tocsin.Address{Name: first + " " + last, Address: local(first) + "." + local(last) + "@" + outsiders[h>>32%uint64(len(outsiders))]}
 		m := &message{folder: inbox, from: from, to: []tocsin.Address{{Name: p.display, Address: p.mail}}, subject: subjects[h>>40%uint64(len(subjects))],
-			received: now, sent: now, modified: now, attached: h>>50%5 == 0}
+			received: now, sent: now, modified: now, attached: h>>50%5 == 0, importance: weights[h>>54%uint64(len(weights))]}
 		w.stamp(m)
 		return 1, s.came("traffic", "received", now, p, m)
 	}
@@ -58,6 +58,9 @@ func (s *Sim) chat() (int, error) {
 	}
 	return changes, s.sent("traffic", now, p, m)
 }
+
+// weights are how important mail is.
+var weights = []string{"normal", "normal", "normal", "normal", "normal", "normal", "normal", "high", "high", "low"}
 
 // talker is somebody with a mailbox in use; nil where there is nobody.
 func (s *Sim) talker() *person {

@@ -226,3 +226,33 @@ func BenchmarkEnrichment(b *testing.B) {
 	}
 	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/float64(b.N)/1000, "cpu-µs/message")
 }
+
+// BenchmarkSubscribe makes subscriptions one after the other, with both handshakes over HTTP, and ends each by its id.
+func BenchmarkSubscribe(b *testing.B) {
+	s, err := New(Config{Users: 2*b.N + 100, Quiet: true, Limits: Limits{Subscriptions: -1, SubscriptionsTenant: -1, Global: -1}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	l := listen(b, nil)
+	r := &request{method: "POST", version: "v1.0", path: "subscriptions", header: http.Header{}, claims: &claims{AppID: s.ClientID(), Roles: ReadTier}}
+	until := s.clock.Now().Add(24 * time.Hour).Format(time.RFC3339)
+	people := employees(s, b.N)
+	before := spent(b)
+	b.ResetTimer()
+	for _, p := range people {
+		r.body = appendObject(nil, obj{{"resource", "users/" + p.id + "/messages"}, {"changeType", "created,updated,deleted"}, {"expirationDateTime", until}, {"clientState", "x"},
+			{"notificationUrl", l.URL}, {"lifecycleNotificationUrl", l.URL}})
+		if out := s.subscribe(r); out.status != 201 {
+			b.Fatalf("%s", out.body)
+		}
+	}
+	s.Advance(50 * time.Minute) // all are asked to be authorized again
+	for _, sub := range s.Subscriptions() {
+		r.vars[0] = sub.ID
+		if out := s.deleteSubscription(r); out.status != 204 {
+			b.Fatalf("%s", out.body)
+		}
+	}
+	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/float64(b.N)/1000, "cpu-µs/subscription")
+}
