@@ -201,6 +201,10 @@ func TestBrowser(t *testing.T) {
 	for _, path := range []string{at + "/findings", at + "/detections", at + "/mailboxes", at + "/mailboxes?state=none", at + "/identities", at + "/rules", at + "/forwarding", at + "/delegations", at + "/actions", hs.URL + "/settings/trail"} {
 		p.narrow(path)
 	}
+	p.do("the organisation", chromedp.Navigate(at+"/settings/organisation"), chromedp.WaitVisible(chromedp.CSS("#until")))
+	p.until("that a date is said as elsewhere", `/^\d+ [A-Z][a-z]{2} 2\d{3}$/.test(document.querySelector("label[for=until] .day-said")?.textContent)`)
+	p.do("the rules, wide", chromedp.Navigate(at+"/rules"), chromedp.WaitVisible(chromedp.CSS("main table")))
+	p.until("that no address is broken more than once", `[...document.querySelectorAll("main td.dest .said")].every((x) => new Set([...x.getClientRects()].map((r) => Math.round(r.top))).size <= 2)`)
 	p.do("a detection by its name", chromedp.Navigate(at+"/detections#opaque-rule"), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.until("that it and its family are open", `document.getElementById("opaque-rule").checkVisibility()`)
 	person := string(detail.Person)

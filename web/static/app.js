@@ -34,6 +34,19 @@ document.addEventListener("submit", (e) => {
   }
 });
 
+// A date field shows the day in the order of the browser's country: its label says it as the pages do.
+const asDay = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+function sayDay(input) {
+  const label = input.closest(".field")?.querySelector("label");
+  if (!label) return;
+  const said = label.querySelector(".day-said") ?? label.appendChild(Object.assign(document.createElement("span"), { className: "day-said" }));
+  said.textContent = input.value ? asDay.format(new Date(input.value)).replace("Sept", "Sep") : "";
+}
+function sayDays() { document.querySelectorAll(".field input[type=date]").forEach(sayDay); }
+document.addEventListener("input", (e) => { if (e.target.matches?.("input[type=date]")) sayDay(e.target); });
+document.addEventListener("htmx:after:swap", sayDays);
+sayDays();
+
 // Menus close on a click elsewhere and on Escape.
 document.addEventListener("click", (e) => {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
