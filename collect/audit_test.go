@@ -396,6 +396,32 @@ func TestPoisonParcel(t *testing.T) {
 	}
 }
 
+// TestLooksDespiteOne: a mailbox that is refused, or does not answer, keeps none of the others from being looked at.
+func TestLooksDespiteOne(t *testing.T) {
+	f := newField(t, storetest.SQLite(t), 60, "")
+	f.ask("users")
+	f.ask("rules")
+	people := f.rows(`select person || ' ' || object_id from person where tenant = $1 and licensed and enabled and kind = 'member' order by person`)[:4]
+	for i, p := range people {
+		person, _, _ := strings.Cut(p, " ")
+		f.exec(`insert into audit_look (tenant, person, at) values ($1, $2, $3)`, person, i+1)
+	}
+	_, refused, _ := strings.Cut(people[0], " ")
+	_, down, _ := strings.Cut(people[1], " ")
+	f.fault(sim.Fault{Path: "users/" + refused + "/**", Kind: sim.Denied})
+	f.fault(sim.Fault{Path: "users/" + down + "/**", Kind: sim.Broken})
+	if err := f.c.askLooks(t.Context()); err == nil {
+		t.Error("one did not answer, and nothing is said")
+	}
+	left, _, _ := strings.Cut(people[1], " ")
+	f.want("what is still to be looked at", `select person from audit_look where tenant = $1`, left)
+	f.w.Heal()
+	if err := f.c.askLooks(t.Context()); err != nil {
+		t.Error(err)
+	}
+	f.want("afterwards", `select count(*) from audit_look where tenant = $1`, "0")
+}
+
 // FuzzTrimmed takes subjects out of any record: what is left is JSON, and no subject stands in it.
 func FuzzTrimmed(f *testing.F) {
 	for _, s := range []string{`{"Id":"1","Item":{"Subject":"secret"}}`, `{"AuditData":"{\"Item\":{\"Subject\":\"secret\"}}"}`, `{"AffectedItems":[{"subject":"secret"}]}`, `{}`, `[`, `{"Subject":{"a":1}}`} {
