@@ -260,6 +260,50 @@ func TestWrongTenant(t *testing.T) {
 	b.problem("create", err, tocsin.Invalid, "These credentials open the tenant 99999999-2222-4333-8444-555555555555, not "+b.w.Tenant(), "Give the tenant id")
 }
 
+// TestPausedElsewhere: what one replica has paused or closed another makes no call for either, once it has heard of it.
+func TestPausedElsewhere(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		c := b.create(b.good())
+		other := &Connections{Store: b.s.Store, Keeper: b.s.Keeper, Log: b.s.Log, HTTP: b.s.HTTP}
+		gc, err := other.Client(b.Context(), c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		heard := func() {
+			list, err := other.List(b.Context())
+			if err != nil || len(list) != 1 {
+				b.Fatalf("%v, %v", list, err)
+			}
+			other.Heed(list[0])
+		}
+		heard()
+		if err := gc.SignIn(b.Context()); err != nil {
+			b.Errorf("while it is on: %v", err)
+		}
+		if err := b.s.Pause(b.Context(), "amy@x.example", c.Tenant, c.ID); err != nil {
+			b.Fatal(err)
+		}
+		heard()
+		before := b.calls.Load()
+		if err := gc.SignIn(b.Context()); !errors.Is(err, graph.ErrPaused) || b.calls.Load() != before {
+			b.Errorf("paused elsewhere: %v, %d calls", err, b.calls.Load()-before)
+		}
+		if err := b.s.Resume(b.Context(), "amy@x.example", c.Tenant, c.ID); err != nil {
+			b.Fatal(err)
+		}
+		if gc, err = other.Client(b.Context(), c); err != nil || gc.SignIn(b.Context()) != nil {
+			b.Errorf("resumed elsewhere: %v", err)
+		}
+		if err := b.s.Close(b.Context(), "amy@x.example", c.Tenant, c.ID, Keep); err != nil {
+			b.Fatal(err)
+		}
+		heard()
+		if err := gc.SignIn(b.Context()); !errors.Is(err, graph.ErrPaused) {
+			b.Errorf("closing elsewhere: %v", err)
+		}
+	})
+}
+
 // TestTenantIsProven: credentials are of the tenant that was named by their token and by the organisation: one that says another,
 // or none, proves nothing.
 func TestTenantIsProven(t *testing.T) {

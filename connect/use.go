@@ -275,6 +275,19 @@ func (s *Connections) throw(c Connection, off bool) {
 	}
 }
 
+// Heed stops the client in use of a connection that was stopped by another replica: until then it knows nothing of it.
+func (s *Connections) Heed(c Connection) {
+	if !c.stopped() {
+		return
+	}
+	s.mu.Lock()
+	had := s.clients[string(c.Tenant)+"/"+c.ID]
+	s.mu.Unlock()
+	if had != nil && !had.paused.Swap(true) {
+		had.graph.Halt()
+	}
+}
+
 // capabilities judges and stores how each capability stands.
 func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.Client) ([]Verdict, error) {
 	is, err := s.standing(ctx, c, gc)
