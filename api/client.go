@@ -61,10 +61,27 @@ func (c *Client) Do(ctx context.Context, name string, in, out any) error {
 	if !ok {
 		return tocsin.Problemf(tocsin.Invalid, "Look at tocsin --help.", "There is no operation %q.", name)
 	}
-	res, err := c.send(ctx, o, in, "application/json")
+	res, err := c.send(ctx, o, in, nil, "application/json")
 	if err != nil {
 		return err
 	}
+	return c.answer(res, out)
+}
+
+// Upload calls an operation whose body is a file ("import audit"), which is read as it is sent.
+func (c *Client) Upload(ctx context.Context, name string, in any, file io.Reader, out any) error {
+	o, ok := table()[name]
+	if !ok || !o.upload {
+		return tocsin.Problemf(tocsin.Invalid, "Look at tocsin --help.", "There is no operation %q that takes a file.", name)
+	}
+	res, err := c.send(ctx, o, in, file, "application/json")
+	if err != nil {
+		return err
+	}
+	return c.answer(res, out)
+}
+
+func (c *Client) answer(res *http.Response, out any) error {
 	defer res.Body.Close()
 	if out == nil || res.StatusCode == http.StatusNoContent {
 		return nil
@@ -79,7 +96,7 @@ func (c *Client) Do(ctx context.Context, name string, in, out any) error {
 // by itself: who must miss nothing calls again with the last id.
 func (c *Client) Follow(ctx context.Context, name string, in any) iter.Seq2[Fact, error] {
 	return func(yield func(Fact, error) bool) {
-		res, err := c.send(ctx, table()[name], in, "text/event-stream")
+		res, err := c.send(ctx, table()[name], in, nil, "text/event-stream")
 		if err != nil {
 			yield(Fact{}, err)
 			return
@@ -107,12 +124,16 @@ func (c *Client) Follow(ctx context.Context, name string, in any) iter.Seq2[Fact
 	}
 }
 
-func (c *Client) send(ctx context.Context, o Op, in any, accept string) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, o Op, in any, file io.Reader, accept string) (*http.Response, error) {
 	w, err := wireOf(o, in)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, o.Method, strings.TrimRight(c.URL, "/")+w.path, bytes.NewReader(w.body))
+	body := file
+	if body == nil {
+		body = bytes.NewReader(w.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, o.Method, strings.TrimRight(c.URL, "/")+w.path, body)
 	if err != nil {
 		return nil, tocsin.Problemf(tocsin.Invalid, "Give it like https://tocsin.example.", "%q is not the address of a server.", c.URL)
 	}
@@ -124,7 +145,9 @@ func (c *Client) send(ctx context.Context, o Op, in any, accept string) (*http.R
 	if c.Agent != "" {
 		req.Header.Set("User-Agent", c.Agent)
 	}
-	if len(w.body) > 0 {
+	if file != nil {
+		req.Header.Set("Content-Type", "application/octet-stream")
+	} else if len(w.body) > 0 {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	hc := c.HTTP

@@ -75,6 +75,10 @@ func command(o Op, verb string, connect func() (*Client, error)) *cobra.Command 
 		cmd.Use += " " + strings.ToUpper(n)
 	}
 	cmd.Args = cobra.ExactArgs(len(names))
+	if o.upload {
+		cmd.Use += " FILE..."
+		cmd.Args = cobra.MinimumNArgs(1)
+	}
 	cmd.Flags().BoolVar(&r.json, "json", false, "print one JSON object a line")
 	flags(cmd, r.in)
 	if isPage(o.out) {
@@ -88,6 +92,9 @@ func command(o Op, verb string, connect func() (*Client, error)) *cobra.Command 
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		if r.client, err = connect(); err != nil {
 			return err
+		}
+		if o.upload {
+			return r.upload(args)
 		}
 		for i, n := range names {
 			set(r.in, n, args[i])

@@ -21,6 +21,7 @@ type Op struct {
 	command  bool // there is a command for it
 	tenanted bool // its input names a tenant
 	stream   bool
+	upload   bool // its body is a file
 	dry      bool // it changes nothing, though it is no GET
 	in, out  reflect.Type
 	register func(huma.API, Op)
@@ -37,6 +38,9 @@ func noCommand(o *Op) { o.command = false }
 
 // dryRun says that an operation with a body changes nothing.
 func dryRun(o *Op) { o.dry = true }
+
+// upload is for an operation whose body is a file of any size, read as it comes.
+func upload(o *Op) { o.upload = true }
 
 // inBody says that the tenant asked for stands in the body.
 func inBody(o *Op) { o.tenanted = true }
@@ -75,6 +79,9 @@ func describe(o Op) huma.Operation {
 		MaxBodyBytes: 256 << 10,
 		Middlewares:  huma.Middlewares{knownQuery(o)},
 		Responses:    map[string]*huma.Response{"default": {Ref: "#/components/responses/Problem"}},
+	}
+	if o.upload {
+		d.RequestBody = &huma.RequestBody{Required: true, Description: "The file", Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
 	}
 	if o.Role != Stranger {
 		d.Security = []map[string][]string{{"token": {}}, {"session": {}}}

@@ -33,6 +33,9 @@ func Ops(s *Service) []Op {
 		op("audit-queries list", "GET /api/v1/tenants/{tenant}/audit-queries", Viewer, "Searches of Microsoft's audit log", s.ListAuditQueries),
 		op("audit-queries get", "GET /api/v1/tenants/{tenant}/audit-queries/{id}", Viewer, "One search of Microsoft's audit log", s.GetAuditQuery),
 		op("audit-queries create", "POST /api/v1/tenants/{tenant}/audit-queries", Analyst, "Search Microsoft's audit log: it takes minutes, and what is found is judged", s.CreateAuditQuery, status(http.StatusAccepted)),
+		op("import list", "GET /api/v1/tenants/{tenant}/imports", Viewer, "Exported files that were brought in, and what came of them", s.ListImports),
+		op("import audit", "POST /api/v1/tenants/{tenant}/imports/audit", Analyst, "Bring in an exported audit log: each record once, and judged as what the feed brings", s.ImportAudit, upload),
+		op("import mailboxes", "POST /api/v1/tenants/{tenant}/imports/mailboxes", Analyst, "Bring in exported forwarding of mailboxes and rights over them", s.ImportMailboxes, upload),
 
 		op("registrations list", "GET /api/v1/registrations", Admin, "The app registrations of this installation, by which tenants consent", s.ListRegistrations),
 		op("registrations set", "PUT /api/v1/registrations/{tier}", Admin, "Enter an app registration, in place of the tier's there was", s.SetRegistration),

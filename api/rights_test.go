@@ -143,7 +143,7 @@ func TestVerdicts(t *testing.T) {
 			}
 		}
 		fold(t, st, acme, "judge", p, struct{}{})
-		is("only rules are read", "outside", "unknown", "drop@evil.example", "Unknown: no source of mailbox forwarding is on; connect the audit feed or Exchange.")
+		is("only rules are read", "outside", "unknown", "drop@evil.example", "Unknown: no source of mailbox forwarding is on; connect the audit feed or Exchange, or import an export.")
 		fold(t, st, acme, "rules", p, map[string]any{})
 		is("no rule", "unknown", "unknown", "No forwarding is known, and not all is known.")
 

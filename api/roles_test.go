@@ -92,6 +92,9 @@ var matrix = map[string]asked{
 	"audit-queries create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.CreateAuditQueryIn{In: in(t), Body: api.AuditQueryNew{Since: inHalfAYear.AddDate(-1, 0, 0), Until: inHalfAYear}}
 	}},
+	"import list":      {least: api.Viewer, in: list},
+	"import audit":     {least: api.Analyst, acts: true, fails: "unavailable", in: func(t tocsin.TenantID) any { return api.ImportAuditIn{In: in(t)} }},
+	"import mailboxes": {least: api.Analyst, acts: true, fails: "unavailable", in: func(t tocsin.TenantID) any { return api.ImportMailboxesIn{In: in(t)} }},
 	"findings decide": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.DecideIn{ByIDAct: act(findingOf)(t).(api.ByIDAct), Body: api.Decision{Status: tocsin.InWork, Version: 1}}
 	}},

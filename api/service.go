@@ -11,6 +11,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"tocsin.dev"
+	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/graph"
 	"tocsin.dev/notify"
@@ -29,6 +30,8 @@ type Options struct {
 	Connections *connect.Connections
 	// Desk is where actions are planned and recorded; without it none can be.
 	Desk *remediate.Desk
+	// Importer brings exported files in; without it none can be.
+	Importer *collect.Importer
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.
 	Seal   func(plain []byte, about string) ([]byte, error)
 	Unseal func(sealed []byte, about string) ([]byte, error)
@@ -65,12 +68,13 @@ type Service struct {
 	ops       map[string]Op
 	handler   http.Handler
 	heartbeat time.Duration
+	importing chan struct{} // files that come in: so many at once
 	hashing   chan struct{} // argon2id takes 19 MiB a piece: so many at once
 }
 
 // New makes the service.
 func New(st *store.Store, o Options) *Service {
-	s := &Service{st: st, clock: st.Clock(), o: o, log: o.Log, hashing: make(chan struct{}, 4), heartbeat: heartbeat}
+	s := &Service{st: st, clock: st.Clock(), o: o, log: o.Log, importing: make(chan struct{}, atOnce), hashing: make(chan struct{}, 4), heartbeat: heartbeat}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

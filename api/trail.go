@@ -147,6 +147,11 @@ func detailOf(in any) map[string]string {
 	}
 	body := v.FieldByName("Body")
 	if !body.IsValid() || body.Kind() != reflect.Struct {
+		if f := v.FieldByName("ImportFile"); f.IsValid() { // its name is all that is kept of a file
+			if name := f.FieldByName("Name").String(); name != "" {
+				out["name"] = name
+			}
+		}
 		return out
 	}
 	eachField(body, func(f reflect.StructField, v reflect.Value) {

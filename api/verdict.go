@@ -63,11 +63,11 @@ type RightsCover struct {
 
 // rightKinds are what is told of mailboxes besides Graph's own, and how each is called.
 var rightKinds = []struct{ kind, what, mend string }{
-	{detect.RightForwarding, "mailbox forwarding", "connect the audit feed or Exchange"},
-	{detect.RightFullAccess, "full access", "connect the audit feed or Exchange"},
-	{detect.RightSendAs, "the right to send as", "connect the audit feed or Exchange"},
-	{detect.RightSendOnBehalf, "the right to send on behalf", "connect the audit feed or the Exchange Admin API"},
-	{detect.RightFolder, "rights over folders", "connect the audit feed or the Exchange Admin API"},
+	{detect.RightForwarding, "mailbox forwarding", "connect the audit feed or Exchange, or import an export"},
+	{detect.RightFullAccess, "full access", "connect the audit feed or Exchange, or import an export"},
+	{detect.RightSendAs, "the right to send as", "connect the audit feed or Exchange, or import an export"},
+	{detect.RightSendOnBehalf, "the right to send on behalf", "connect the audit feed or the Exchange Admin API, or import an export"},
+	{detect.RightFolder, "rights over folders", "connect the audit feed or the Exchange Admin API, or import an export"},
 	{detect.RightTransport, "the organisation's mail flow rules", "connect the audit feed or Exchange"},
 }
 
@@ -149,7 +149,7 @@ func knownOf(kind string, looks looked, covers map[string]cover, now time.Time) 
 		return nil, unknown
 	case look.at == 0:
 		told = append(told, Told{kind, c.source, tocsin.FromMillis(c.until)})
-		return told, fmt.Sprintf("Of %s only what changed since %s is known; what was there before is told by a look at all of it: connect Exchange.", what, moment(c.since))
+		return told, fmt.Sprintf("Of %s only what changed since %s is known; what was there before is told by a look at all of it: connect Exchange, or import an export.", what, moment(c.since))
 	case c.until <= look.at || c.until == 0:
 		return append(told, Told{kind, look.source, tocsin.FromMillis(look.at)}), stale(what, look.at, now)
 	case c.since > look.at:

@@ -628,6 +628,17 @@ create table audit_import (
 	broken bigint not null default 0,
 	first_broken text not null default '[]',
 	at bigint not null,
+	state text not null default 'done',
+	fresh bigint not null default 0,
+	known bigint not null default 0,
+	passed bigint not null default 0,
+	strange bigint not null default 0,
+	since bigint not null default 0,
+	until bigint not null default 0,
+	as_of bigint not null default 0,
+	heard bigint not null default 0,
+	mailboxes bigint not null default 0,
+	because text not null default '',
 	primary key (tenant, id)
 );
 

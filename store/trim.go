@@ -65,6 +65,7 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"dead_letter", "at < $1", ago(keepHistory)},
 		{"audit_record", "at < $1 and seen < $1 and judged", ago(keepRecords)},
 		{"audit_parcel", "created < $1", ago(keepParcels)},
+		{"audit_import", "at < $1", ago(keepHistory)},
 		{"audit_query", "ended <> 0 and ended < $1", ago(keepHistory)},
 	} {
 		failed = errors.Join(failed, s.trim(ctx, old.table, old.which, old.before))

@@ -39,7 +39,7 @@ func glance(text []byte) (*Entry, bool) {
 		return nil, false
 	}
 	n := &Entry{Shape: UnifiedLog, ID: o.text("id"), Org: o.text("organizationname")}
-	n.Record.Operation, n.Record.Actor = operationName(operation), o.text("userid")
+	n.Record.Operation, n.Record.Workload, n.Record.Actor = operationName(operation), o.text("workload"), o.text("userid")
 	n.Record.ActorKind = actorKind(n.Record.Actor, o.text("usertype"))
 	n.Guest = outsider(o, n.Record.Actor)
 	return n, true
