@@ -42,7 +42,7 @@ type Channel struct {
 // ChannelSettings are what can be set of a channel. What is absent keeps what it is, or is the usual.
 type ChannelSettings struct {
 	Name          string          `json:"name,omitempty" maxLength:"200" doc:"What it is called"`
-	Address       string          `json:"address,omitempty" maxLength:"4000" doc:"E-mail addresses, separated by commas; the webhook's https address, which is not shown again; or a syslog server as host:port"`
+	Address       string          `json:"address,omitempty" trail:"-" maxLength:"4000" doc:"E-mail addresses, separated by commas; the webhook's https address, which is not shown again; or a syslog server as host:port"`
 	Severity      tocsin.Severity `json:"severity,omitempty" enum:"info,low,medium,high,critical" doc:"At least this severity; high when absent"`
 	Tenants       []string        `json:"tenants,omitempty" maxLength:"100" doc:"For a channel of the installation: only these tenants"`
 	Rules         []string        `json:"rules,omitempty" maxLength:"100" doc:"Only these detections, or families of them"`

@@ -240,6 +240,61 @@ func TestSessionFixation(t *testing.T) {
 	})
 }
 
+// TestTrailTellsWhatWasLoosened: who switches the approval by a second person off, spares or no longer spares somebody, or has the
+// server call an address of its own, is in the trail with just that.
+func TestTrailTellsWhatWasLoosened(t *testing.T) {
+	s := serve(t, storetest.SQLite(t))
+	settle(t, s.st, acme)
+	call[api.ResponseSettings](t, s.owner, "response-settings set", api.SetResponseIn{In: in(acme), Body: api.ResponseNew{Approval: "second_person", Spared: []string{"boss@acme.example"}}})
+	call[api.ResponseSettings](t, s.owner, "response-settings set", api.SetResponseIn{In: in(acme), Body: api.ResponseNew{Approval: "none", Kinds: []string{"delete_rule"}, PerHour: new(0), Spared: []string{"other@acme.example"}, Version: 1}})
+	own := call[api.Page[api.TrailEntry]](t, s.owner, "trail of", api.TenantTrailIn{In: in(acme)})
+	if len(own.Items) != 2 {
+		t.Fatalf("%d entries", len(own.Items))
+	}
+	if d := own.Items[0].Detail; d["approval"] != "none" || d["kinds"] != `["delete_rule"]` || d["per_hour"] != "0" || d["spared"] != `["other@acme.example"]` {
+		t.Errorf("loosened: %v", d)
+	}
+	if d := own.Items[1].Detail; d["approval"] != "second_person" || d["spared"] != `["boss@acme.example"]` {
+		t.Errorf("before: %v", d)
+	}
+	_ = s.do(t, s.owner, "registrations set", api.SetRegistrationIn{RegistrationIn: api.RegistrationIn{Tier: "read"}, Body: api.RegistrationNew{ClientID: tocsin.NewID(), Secret: "the-secret", Cloud: "own", Authority: "https://10.0.0.1", Graph: "https://10.0.0.1"}})
+	all := call[api.Page[api.TrailEntry]](t, s.owner, "trail list", api.TrailIn{})
+	if e := all.Items[0]; e.Operation != "registrations set" || e.Outcome != "refused" || e.Detail["authority"] != "https://10.0.0.1" || strings.Contains(text(t, e), "the-secret") {
+		t.Errorf("an address inside: %+v", e)
+	}
+}
+
+// TestTrailHoldsNoSecret: whatever body an act has, no secret of it is in the trail: a webhook's address is one.
+func TestTrailHoldsNoSecret(t *testing.T) {
+	s := serve(t, storetest.SQLite(t))
+	settle(t, s.st, acme)
+	for _, o := range api.Ops(nil) {
+		if !o.Changes() {
+			continue
+		}
+		v := reflect.New(reflect.TypeOf(matrix[o.Name].in(acme))).Elem()
+		v.Set(reflect.ValueOf(matrix[o.Name].in(acme)))
+		if body := v.FieldByName("Body"); body.IsValid() && body.Kind() == reflect.Struct {
+			for _, f := range reflect.VisibleFields(body.Type()) {
+				if is := body.FieldByIndex(f.Index); f.Type.Kind() == reflect.String && slices.Contains([]string{"Secret", "Certificate", "CA", "Address", "Password", "Old", "New", "Code", "State", "Token"}, f.Name) && f.Tag.Get("enum") == "" {
+					if f.Name == "Address" && o.Name == "audit-queries create" {
+						continue // a person's
+					}
+					is.SetString("https://hooks.example/the-secret-part")
+				}
+			}
+		}
+		_ = s.do(t, s.owner, o.Name, v.Interface()) // done or refused
+		settle(t, s.st, acme)
+	}
+	kept := 0
+	if err := s.st.View(t.Context(), func(tx *store.Tx) error {
+		return tx.QueryRow(t.Context(), `select count(*) from trail where detail like '%the-secret-part%' or subject like '%the-secret-part%' or because like '%the-secret-part%'`).Scan(&kept)
+	}); err != nil || kept != 0 {
+		t.Errorf("%d entries hold a secret (%v)", kept, err)
+	}
+}
+
 // TestErasureLeavesItsEntry: who has a tenant erased, with its trail, is in the installation's trail afterwards.
 func TestErasureLeavesItsEntry(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, st *store.Store) {

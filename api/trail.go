@@ -46,8 +46,8 @@ type TenantTrailIn struct {
 	TrailFilter
 }
 
-// shown are the fields of a body that the trail may hold.
-var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only since until address operations")
+// shown are the fields of a body that the trail may hold, but for those tagged trail:"-": of a field with the same name elsewhere.
+var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only since until address operations approval kinds per_hour at_once spared authority graph tenants days")
 
 // Changes says whether an operation changes something: what it does is written down.
 func (o Op) Changes() bool { return o.Method != "" && o.Method != http.MethodGet && !o.dry }
@@ -156,7 +156,7 @@ func detailOf(in any) map[string]string {
 	}
 	eachField(body, func(f reflect.StructField, v reflect.Value) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if !slices.Contains(shown, name) || v.IsZero() {
+		if !slices.Contains(shown, name) || f.Tag.Get("trail") == "-" || v.IsZero() {
 			return
 		}
 		if v = reflect.Indirect(v); v.Kind() == reflect.String {

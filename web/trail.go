@@ -59,6 +59,7 @@ var trailKeys = []struct{ Key, Word string }{
 	{"person", "Person"}, {"domain", "Domain"}, {"change", "Change"}, {"role", "Role"}, {"on", "Where"}, {"tenant", "Tenant"}, {"tier", "For"}, {"products", "Products"}, {"cloud", "Cloud"}, {"client_id", "Application"},
 	{"metadata_only", "Metadata only"}, {"operations", "Operations"}, {"address", "By"}, {"since", "From"}, {"what", "What was read"}, {"enabled", "Switched on"}, {"force", "Although warned"},
 	{"until", "Until"}, {"expires", "Ends"}, {"owner", "With"}, {"finding", "Finding"}, {"digest_over", "Digest over"},
+	{"approval", "Approval"}, {"kinds", "Of"}, {"per_hour", "In an hour"}, {"at_once", "At once"}, {"spared", "Spared"}, {"tenants", "Tenants"}, {"authority", "Sign-in at"}, {"graph", "Graph at"}, {"days", "Days"},
 }
 
 // trailDetail is what is shown of an act's body, in one order.
@@ -103,6 +104,8 @@ func trailValue(ctx context.Context, key, v string) string {
 		return "stays"
 	case key == "what" && v == connect.Erase:
 		return "is erased, with all that is kept of the tenant"
+	case key == "approval" && v == "second_person":
+		return "by a second person"
 	case key == "tier":
 		return tierWord(v)
 	case key == "cloud":
