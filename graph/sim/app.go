@@ -76,11 +76,14 @@ func (s *Sim) Disable(off bool) {
 	s.app.disabled = off
 }
 
-// Remove takes the service principal out of the tenant, or puts it back.
+// Remove takes the service principal out of the tenant, and its subscriptions with it, or puts it back.
 func (s *Sim) Remove(gone bool) {
 	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
 	s.app.removed = gone
+	s.app.mu.Unlock()
+	if gone {
+		s.remove(s.each(-1, 0), true)
+	}
 }
 
 // ReplaceSecret gives the application another secret, which ends at a time (zero: never); the old one is refused at once.

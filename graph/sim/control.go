@@ -34,6 +34,7 @@ POST   /subscriptions  {"do":"remove", "mailbox":"", "every":10, "silent":true};
 GET    /deliveries     what became of notifications
 POST   /delivery       how they go out: {"batch":10, "latency":"20s", "jitter":"5s", "retry":"10s", "give_up":"4h", "timeout":"10s", "authorized":"1h"}
 POST   /traffic        {"changes":1000} of everyday mail, at once
+POST   /rate           {"rate":5000, "active":100}: changes a second of everyday mail, among the first so many people
 POST   /forge          {"mailbox":"amy@…"}: what a stranger could send, and how each was answered
 GET    /messages       ?mailbox=amy@…: what it holds, as JSON lines
 GET    /digest/mail    a digest of every changed mailbox: id, folder, isRead, flag

@@ -34,6 +34,8 @@ func TestControlAnswers(t *testing.T) {
 		{"POST", "/delivery", `{"latency":"20s","batch":7}`, 204, ""},
 		{"POST", "/traffic", `{"changes":0}`, 400, "above zero"},
 		{"POST", "/traffic", `{"changes":20}`, 204, ""},
+		{"POST", "/rate", `{"rate":-1}`, 400, "below zero"},
+		{"POST", "/rate", `{"rate":10,"active":20}`, 204, ""},
 		{"POST", "/forge", `{"mailbox":"` + amy.mail + `"}`, 200, `"another clientState":202`},
 		{"POST", "/forge", `{"mailbox":"nobody@x.example"}`, 400, "nobody@x.example"},
 		{"GET", "/messages?mailbox=" + amy.mail, "", 200, `"flag":"notFlagged"`},

@@ -19,6 +19,7 @@ func (s *Sim) hooks(mux *http.ServeMux) {
 		}
 	})
 	mux.HandleFunc("POST /traffic", s.controlTraffic)
+	mux.HandleFunc("POST /rate", s.controlRate)
 	mux.HandleFunc("POST /forge", s.controlForge)
 	mux.HandleFunc("GET /messages", s.controlMessages)
 	mux.HandleFunc("GET /digest/mail", func(w http.ResponseWriter, _ *http.Request) { s.catchUp(); writeJSON(w, http.StatusOK, s.MailDigest()) })
@@ -96,6 +97,22 @@ func (s *Sim) controlTraffic(w http.ResponseWriter, r *http.Request) {
 		wrong(w, err)
 		return
 	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) controlRate(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Rate   float64 `json:"rate"`
+		Active int     `json:"active"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	if in.Rate < 0 || in.Active < 0 {
+		wrong(w, errors.New("the rate and the number of people are not below zero"))
+		return
+	}
+	s.SetRate(in.Rate, in.Active)
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -196,7 +196,8 @@ func (s *Sim) send(ctx context.Context, url string, body []byte, timeout time.Du
 // newCourier is the client that delivers: to this machine only, and following nobody elsewhere.
 func newCourier(connections int, ca string) (*http.Client, error) {
 	d := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error { return onlyLoopback(address) }}
-	t := &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: max(connections, 16), IdleConnTimeout: time.Minute, DisableCompression: true}
+	t := &http.Transport{DialContext: d.DialContext, MaxIdleConnsPerHost: max(connections, 16), IdleConnTimeout: time.Minute, DisableCompression: true,
+		WriteBufferSize: 32 << 10} // a POST is one write
 	if ca != "" {
 		roots, err := x509.SystemCertPool()
 		if err != nil {

@@ -361,6 +361,49 @@ func TestSubscriptionEndsWithItsMailbox(t *testing.T) {
 	p.call("GET", "subscriptions/"+id, nil, 404)
 }
 
+// TestSubscriptionEndsWithItsApplication: what is taken out of the tenant is told of nothing any more.
+func TestSubscriptionEndsWithItsApplication(t *testing.T) {
+	p := newProbe(t, Config{Users: 30})
+	l := listen(t, nil)
+	amy := p.s.world.person(3)
+	p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
+	p.s.Remove(true)
+	p.receive(amy, 1)
+	p.s.Remove(false)
+	p.receive(amy, 1)
+	p.s.Deliver(t.Context())
+	if got := l.got(t); len(got) != 0 || len(values(p.get("subscriptions"))) != 0 {
+		t.Errorf("came %v", got)
+	}
+}
+
+// TestRateIsLiveTraffic: in Run people write by themselves, and what they do is told.
+func TestRateIsLiveTraffic(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Rate: 500})
+	l := listen(t, nil)
+	amy := p.s.world.person(0)
+	p.subscribe("users/"+amy.id+"/messages", "created,updated,deleted", l.URL)
+	p.s.SetRate(2000, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.s.Run(ctx) }()
+	for p.s.Deliveries().Delivered < 100 {
+		if err := p.s.clock.Sleep(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	truth, _ := p.s.Truth()
+	for _, line := range truth {
+		if line.By == "traffic" && line.Mailbox != amy.mail {
+			t.Fatalf("%s was not to write", line.Mailbox)
+		}
+	}
+}
+
 func TestDirectoryIsNotified(t *testing.T) {
 	p := newProbe(t, Config{Users: 30, Roles: everyRole})
 	l := listen(t, nil)

@@ -32,6 +32,7 @@ type tracked struct {
 	latest  bool // $deltatoken=latest is understood
 	expires bool // tokens end after tokenLife
 	outlook bool
+	most    int // how many a first round with a filter gives; 0: all
 }
 
 // changed is a thing that changed, or went.
@@ -162,11 +163,26 @@ func (q *queries) query(n uint64) (query, bool) {
 }
 
 func walk(b []byte, q *asked, t tracked, at, size int) ([]byte, int) {
-	found := 0
-	for i := at; i < t.total; i++ {
+	found, left := 0, t.total
+	keeps := func(i int) (item, bool) {
 		it, ok := t.at(i)
-		if !ok || q.keep != nil && !q.keep(it.get) {
+		return it, ok && (q.keep == nil || q.keep(it.get))
+	}
+	if t.most > 0 && q.keep != nil {
+		left = t.most
+		for i := range at {
+			if _, ok := keeps(i); ok {
+				left--
+			}
+		}
+	}
+	for i := at; i < t.total; i++ {
+		it, ok := keeps(i)
+		if !ok {
 			continue
+		}
+		if left == found {
+			return b, -1
 		}
 		if found == size {
 			return b, i

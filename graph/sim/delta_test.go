@@ -181,3 +181,18 @@ func TestMessagesFilterAndOrder(t *testing.T) {
 }
 
 func itoa(n int) string { return string(appendJSON(nil, n)) }
+
+// TestFilteredDeltaEndsAtFiveThousand: what lies beyond is not told, and nothing says so.
+func TestFilteredDeltaEndsAtFiveThousand(t *testing.T) {
+	p := newProbe(t, Config{Users: 30})
+	amy := p.s.world.person(3)
+	p.receive(amy, 5100)
+	p.head.Set("Prefer", "odata.maxpagesize=900")
+	const path = "/mailFolders/inbox/messages/delta?$select=id"
+	if all, _ := p.pages("users/" + amy.id + path + "&$filter=receivedDateTime ge 2000-01-01T00:00:00Z"); len(all) != 5000 {
+		t.Errorf("%d with a filter", len(all))
+	}
+	if all, link := p.pages("users/" + amy.id + path); len(all) < 5100 || link == "" {
+		t.Errorf("%d without one", len(all))
+	}
+}

@@ -38,6 +38,10 @@ func (s *Sim) foldersDelta(r *request) reply {
 		}})
 }
 
+// filteredMost is how many messages a first round with a filter gives, however many there are.
+// See https://learn.microsoft.com/graph/api/message-delta.
+const filteredMost = 5000
+
 func (s *Sim) messagesDelta(r *request) reply {
 	p, b, f, bad := s.within(r)
 	if bad != nil {
@@ -47,7 +51,7 @@ func (s *Sim) messagesDelta(r *request) reply {
 		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidUrlQueryFilter", "%s", why)
 	}
 	context := "users('" + p.id + "')/mailFolders('" + r.vars[1] + "')/messages"
-	return s.delta(r, tracked{context: context, props: messageProperties, total: len(b.messages), now: len(b.log), page: 10, outlook: true,
+	return s.delta(r, tracked{context: context, props: messageProperties, total: len(b.messages), now: len(b.log), page: 10, outlook: true, most: filteredMost,
 		at: func(i int) (item, bool) {
 			m := b.messages[len(b.messages)-1-i]
 			if m.gone || m.folder != f.n {

@@ -29,7 +29,8 @@ func (s *Sim) Run(ctx context.Context) error {
 			s.hook.release()
 		}
 		now := time.Now()
-		owed = min(owed+s.cfg.Rate*now.Sub(last).Seconds(), s.cfg.Rate)
+		rate := s.rate()
+		owed = min(owed+rate*now.Sub(last).Seconds(), rate)
 		last = now
 		if err := s.Traffic(int(owed)); err != nil {
 			return err
@@ -37,6 +38,19 @@ func (s *Sim) Run(ctx context.Context) error {
 		owed -= float64(int(owed))
 	}
 	return nil
+}
+
+// SetRate sets how many changes everyday mail makes in Run, a second, among the first so many people; 0: all.
+func (s *Sim) SetRate(changes float64, active int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Rate, s.cfg.Active = changes, active
+}
+
+func (s *Sim) rate() float64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.cfg.Rate
 }
 
 // Access is how the in-process client (Client) reaches the tenant; it has neither control nor CA.

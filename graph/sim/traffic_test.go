@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -145,15 +146,37 @@ func benchDelivery(b *testing.B, rich bool) {
 	}
 	b.StopTimer()
 	d := s.Deliveries()
+	took := b.Elapsed()
+	b.ReportMetric(bare(b, s, sink.URL, int(d.Posts), int(bytes.Load()/max(1, d.Posts))).Seconds()/took.Seconds(), "of-bare-POSTs")
+	posts.Add(-d.Posts)
 	b.ReportMetric(float64(d.Delivered)/b.Elapsed().Seconds(), "notifications/s")
 	b.ReportMetric(float64((spent(b)-before).Nanoseconds())/float64(d.Delivered)/1000, "cpu-µs/notification")
 	b.ReportMetric(float64(d.Delivered)/float64(posts.Load()), "notifications/POST")
-	b.ReportMetric(float64(bytes.Load())/float64(d.Delivered), "bytes/notification")
 	if d.Failed > 0 || d.Dropped > 0 {
 		b.Error(fmt.Sprintf("%+v", d))
 	}
 	stop()
 	<-done
+}
+
+// bare is how long it takes to send so many bodies of that size over as many connections, and nothing else.
+func bare(b *testing.B, s *Sim, address string, posts, size int) time.Duration {
+	body := []byte(strings.Repeat("x", size))
+	var left atomic.Int64
+	left.Store(int64(posts))
+	began := time.Now()
+	var all sync.WaitGroup
+	for range s.delivery().Connections {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				if status, why := s.send(b.Context(), address, body, time.Minute); status != http.StatusAccepted {
+					b.Error(status, why)
+				}
+			}
+		})
+	}
+	all.Wait()
+	return time.Since(began)
 }
 
 var benchCertificate string
