@@ -122,28 +122,36 @@ func (s *Sim) post(ctx context.Context) bool {
 	h.carried += len(batch)
 	number, timeout := h.posts, time.Duration(h.how.Timeout)
 	h.mu.Unlock()
-	body, err := batch[0].raw, error(nil)
-	if body == nil {
-		body, err = s.envelope(batch)
-	}
-	if err == nil {
-		err = s.tell(Truth{Change: "delivery.begun", ID: strconv.Itoa(number), By: "delivery", Of: numbers(batch), Detail: about(batch)})
-	}
-	if err != nil {
-		s.log.Error("a notification cannot be made", "error", err)
-	}
 	began := time.Now()
-	status, why := s.send(ctx, batch[0].url, body, timeout)
+	status, why := s.carry(ctx, number, batch, timeout)
 	took := time.Since(began)
-	if err := s.tell(Truth{Change: "delivery.answered", ID: strconv.Itoa(number), By: "delivery", Of: numbers(batch), Status: status, Why: why}); err != nil {
-		s.log.Error("the truth cannot be written", "error", err)
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.carried -= len(batch)
 	h.sums.Posts++
 	s.settle(batch, status, why, took >= timeout)
 	return true
+}
+
+// carry sends a batch: the truth knows of it before, and of the answer after.
+func (s *Sim) carry(ctx context.Context, number int, batch []*notice, timeout time.Duration) (status int, why string) {
+	body := batch[0].raw
+	if body == nil {
+		var err error
+		if body, err = s.envelope(batch); err != nil {
+			return 0, err.Error()
+		}
+	}
+	line := Truth{Change: "delivery.begun", ID: strconv.Itoa(number), By: "delivery", Of: numbers(batch), Detail: about(batch)}
+	if err := s.tell(line); err != nil {
+		return 0, err.Error()
+	}
+	status, why = s.send(ctx, batch[0].url, body, timeout)
+	line.Change, line.Status, line.Why, line.Detail = "delivery.answered", status, why, nil
+	if err := s.tell(line); err != nil {
+		s.log.Error("the truth cannot be written", "error", err)
+	}
+	return status, why
 }
 
 // settle does what an answer asks for: nothing, or another try. The caller holds hook.mu.
