@@ -280,6 +280,11 @@ func TestPausedElsewhere(t *testing.T) {
 		if err := gc.SignIn(b.Context()); err != nil {
 			b.Errorf("while it is on: %v", err)
 		}
+		inUse := other.clients[string(c.Tenant)+"/"+c.ID]
+		inUse.content.Store(true) // as it was made while content could be read
+		if heard(); inUse.content.Load() {
+			b.Error("content may be read though the connection is for metadata only")
+		}
 		if err := b.s.Pause(b.Context(), "amy@x.example", c.Tenant, c.ID); err != nil {
 			b.Fatal(err)
 		}

@@ -275,15 +275,19 @@ func (s *Connections) throw(c Connection, off bool) {
 	}
 }
 
-// Heed stops the client in use of a connection that was stopped by another replica: until then it knows nothing of it.
+// Heed has the client in use of a connection do no more than the connection is for by now, which another replica may have
+// changed: it is stopped, or held to metadata. What was widened shows when a client is next asked for.
 func (s *Connections) Heed(c Connection) {
-	if !c.stopped() {
-		return
-	}
 	s.mu.Lock()
 	had := s.clients[string(c.Tenant)+"/"+c.ID]
 	s.mu.Unlock()
-	if had != nil && !had.paused.Swap(true) {
+	if had == nil {
+		return
+	}
+	if c.MetadataOnly {
+		had.content.Store(false)
+	}
+	if c.stopped() && !had.paused.Swap(true) {
 		had.graph.Halt()
 	}
 }

@@ -149,9 +149,7 @@ func (s *Server) collect(ctx context.Context) error {
 		wanted := map[string]connect.Connection{}
 		taken := map[string]bool{}
 		for _, c := range list {
-			if !c.Collects() {
-				all.Go(func() { s.Connections.Heed(c) })
-			}
+			all.Go(func() { s.Connections.Heed(c) })
 			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
 			if c.Collects() && c.Tier != connect.Respond && !taken[string(c.Tenant)] {
 				taken[string(c.Tenant)] = true
