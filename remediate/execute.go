@@ -536,6 +536,9 @@ func (s *step) trouble(ctx context.Context, now time.Time, cause error, at stage
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	if _, ours := errors.AsType[*tocsin.Problem](cause); at == before && !ours {
+		return false, cause // of our tables, and no refusal: it is tried again
+	}
 	p := problem(cause)
 	if p.Code == tocsin.Internal {
 		return false, cause
@@ -572,6 +575,9 @@ func (s *step) backoff() time.Duration {
 
 // passing says whether something goes by itself.
 func passing(err error) bool {
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok { // the key that opens the credential cannot be had, say
+		return p.Code == tocsin.Unavailable
+	}
 	_, ok := errors.AsType[*graph.Unavailable](err)
 	return ok || errors.Is(err, context.DeadlineExceeded)
 }

@@ -496,6 +496,30 @@ func TestNotQuiteAsItWas(t *testing.T) {
 	})
 }
 
+// TestOursIsNoRefusal: what fails on our side, the tables or the key, ends no action: it goes on when that is mended.
+func TestOursIsNoRefusal(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t))
+	for _, ours := range []error{errors.New("the tables do not answer"), tocsin.Problemf(tocsin.Unavailable, "Wait.", "The key cannot be had.")} {
+		e := b.executor()
+		ways, failing := e.Ways, true
+		e.Ways = func(ctx context.Context, tenant tocsin.TenantID, capability string) (string, string, *graph.Client, error) {
+			if failing {
+				return "", "", nil, ours
+			}
+			return ways(ctx, tenant, capability)
+		}
+		a := b.ask(RevokeSessions, "")
+		for range 3 {
+			_ = e.Round(t.Context()) // an error of the tables is for the log
+			b.st.Clock().Advance(time.Minute)
+		}
+		b.is(b.get(a.ID), Running)
+		failing = false
+		b.w.Advance(time.Minute) // sessions are valid from a second on, and another was that of the first
+		b.is(b.runs(e, a.ID), Verified)
+	}
+}
+
 // TestOneHoldsUpNoOther: while Microsoft does not answer for one person, what is asked for another is done.
 func TestOneHoldsUpNoOther(t *testing.T) {
 	b := newBed(t, storetest.SQLite(t))
