@@ -63,10 +63,11 @@ type Sim struct {
 	world     *world
 	feed      feed
 	queue     []scheduled
-	chats     int          // steps of everyday mail
-	began     atomic.Bool  // the living stories
-	forgotten atomic.Int64 // Unix seconds before which delta tokens are unknown
-	due       atomic.Int64 // Unix nanoseconds of the first act in the queue; 0: none
+	chats     int             // steps of everyday mail
+	talkers   map[int]*person // who was in them
+	began     atomic.Bool     // the living stories
+	forgotten atomic.Int64    // Unix seconds before which delta tokens are unknown
+	due       atomic.Int64    // Unix nanoseconds of the first act in the queue; 0: none
 	truth     truth
 	app       *app
 	keys      keyring
@@ -94,7 +95,7 @@ func New(cfg Config) (*Sim, error) {
 	if cfg.Log == nil || cfg.Quiet {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	s := &Sim{cfg: cfg, log: cfg.Log, table: newTable()}
+	s := &Sim{cfg: cfg, log: cfg.Log, table: newTable(), talkers: map[int]*person{}}
 	ids := seed(mix(uint64(cfg.Seed)))
 	if s.cfg.Tenant == "" {
 		s.cfg.Tenant = ids.guid(askApp, 1)

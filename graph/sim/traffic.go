@@ -71,12 +71,26 @@ func (s *Sim) talker() *person {
 	}
 	for range 1000 {
 		s.chats++
-		p := w.person(int(w.seed.at(askMail+4000, s.chats) % uint64(max(1, among))))
+		p := s.acquainted(int(w.seed.at(askMail+4000, s.chats) % uint64(max(1, among))))
 		if p != nil && p.kind == employee && p.hasBox() && p.enabled && !p.scopedOut {
 			return p
 		}
 	}
 	return nil
+}
+
+// acquainted is the person, remembered where nothing of him was ever changed: to make him anew for each mail costs more
+// than the mail.
+func (s *Sim) acquainted(i int) *person {
+	if _, changed := s.world.changed[i]; changed || i >= s.world.users {
+		return s.world.person(i)
+	}
+	p := s.talkers[i]
+	if p == nil && i < s.world.users {
+		p = s.world.person(i)
+		s.talkers[i] = p
+	}
+	return p
 }
 
 // recent is one of the last messages of the mailbox; nil where the one chosen is gone or was thrown away.
