@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,11 +64,12 @@ func listRules(ctx context.Context, t *store.Tenant, asked RulesIn) (Page[MailRu
 		return p, err
 	}
 	n := in.limit()
-	q := presentRules(in, after, n+1)
+	var rows []ruleRow
 	if in.Deleted {
-		q = deletedRules(in, after, n+1)
+		rows, err = find(ctx, t, deletedRules(in, after, n+1), (*ruleRow).fields)
+	} else {
+		rows, err = rulesByRisk(ctx, t, in, after, n+1)
 	}
-	rows, err := find(ctx, t, q, (*ruleRow).fields)
 	if err != nil {
 		return p, err
 	}
@@ -85,11 +87,76 @@ func listRules(ctx context.Context, t *store.Tenant, asked RulesIn) (Page[MailRu
 	return total(in.Paging, p, func() (int, bool, error) { return countRules(ctx, t, in) })
 }
 
-func presentRules(in rulesAsked, after place, n int) *query {
+// raised are the rules that a finding across mailboxes holds for more dangerous than they are by themselves, the most
+// dangerous first: one of theirs, one in which they have a part, or one of where they send. There are few; where there are
+// many, the others stand where their own risk puts them. A cross join tells SQLite to begin with the findings.
+const raised = `select m.person, m.id, max(j.risk) from (
+		select person, subject as rule, risk from finding where tenant = $1 and rule = 'forward-chain' and status in ('open', 'in_work') and person <> ''
+		union all select p.person, p.rule, f.risk from finding_part p cross join finding f where p.tenant = $1 and f.tenant = $1 and f.id = p.finding and f.status in ('open', 'in_work')
+		union all select t.person, t.rule, f.risk from finding f cross join rule_target t where t.tenant = $1 and (t.address = f.subject or t.address like replace(f.subject, '@', '+%@')) and t.outside
+			and f.tenant = $1 and f.rule = 'shared-destination' and f.status in ('open', 'in_work') and f.person = '') j
+	cross join mail_rule m where m.tenant = $1 and m.person = j.person and m.id = j.rule
+	and j.risk > m.risk and m.deleted = 0 group by m.person, m.id order by 3 desc, m.person, m.id limit 200`
+
+// raisedRule is one of them.
+type raisedRule struct {
+	person, id string
+	risk       int
+}
+
+// rulesByRisk gives a piece of the rules that are there, the riskiest first: those by their own risk, and in between those
+// that findings raise, which are read apart so that the others come along their index.
+func rulesByRisk(ctx context.Context, t *store.Tenant, in rulesAsked, after place, n int) ([]ruleRow, error) {
+	lift, err := find(ctx, t, (&query{}).add(raised), func(r *raisedRule) []any { return []any{&r.person, &r.id, &r.risk} })
+	if err != nil {
+		return nil, err
+	}
+	rows, err := find(ctx, t, presentRules(in, after, n, lift), (*ruleRow).fields)
+	if err != nil || len(lift) == 0 {
+		return rows, err
+	}
+	q := (&query{}).add("select " + ruleColumns + " from mail_rule where tenant = $1 and deleted = 0 and ")
+	lifted(q, lift)
+	ruleFilters(q, in)
+	found, err := find(ctx, t, q, (*ruleRow).fields)
+	for _, r := range found {
+		i := slices.IndexFunc(lift, func(x raisedRule) bool { return x.person == string(r.Person) && x.id == r.ID })
+		r.Risk = lift[i].risk
+		at := cmp.Or(cmp.Compare(after.number(0), int64(r.Risk)), strings.Compare(string(r.Person), after.text(1)), strings.Compare(r.ID, after.text(2)))
+		if after.begins() || at > 0 { // among the others, whose order is the engine's
+			i := slices.IndexFunc(rows, func(x ruleRow) bool {
+				return cmp.Or(r.Risk-x.Risk, cmp.Compare(x.Person, r.Person), cmp.Compare(x.ID, r.ID)) > 0
+			})
+			if i < 0 {
+				i = len(rows)
+			}
+			rows = slices.Insert(rows, i, r)
+		}
+	}
+	return rows[:min(n, len(rows))], err
+}
+
+// lifted adds that a rule is one of these.
+func lifted(q *query, lift []raisedRule) {
+	q.add("(person, id) in (values ")
+	for i, r := range lift {
+		q.add(map[bool]string{true: "(?, ?)", false: ", (?, ?)"}[i == 0], r.person, r.id)
+	}
+	q.add(")")
+}
+
+func presentRules(in rulesAsked, after place, n int, lift []raisedRule) *query {
 	q := &query{}
+	apart := func() {
+		if len(lift) > 0 {
+			q.add(" and not ")
+			lifted(q, lift)
+		}
+	}
 	q.add("select " + ruleColumns + " from (")
 	if after.begins() || after.number(0) > 0 {
 		q.add("select * from (select " + ruleColumns + " from mail_rule where tenant = $1 and deleted = 0 and risk > 0")
+		apart()
 		ruleFilters(q, in)
 		if !after.begins() {
 			q.add(" and (risk < ? or (risk = ? and (person, id) > (?, ?)))", after.number(0), after.number(0), after.text(1), after.text(2))
@@ -105,6 +172,7 @@ func presentRules(in rulesAsked, after place, n int) *query {
 	} else {
 		q.add("not deleted > 0 and not risk > 0")
 	}
+	apart()
 	ruleFilters(q, in)
 	if !after.begins() && after.number(0) == 0 {
 		q.add(" and (person, id) > (?, ?)", after.text(1), after.text(2))

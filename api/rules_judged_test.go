@@ -61,6 +61,19 @@ func TestRulesAreJudgedByFindings(t *testing.T) {
 				t.Errorf("%s: risk %d, hides %v", r.ID, r.Risk, r.Hides)
 			}
 		}
+		var order []string
+		for after := ""; ; { // piece by piece, the riskiest first, whatever made it so
+			p := call[api.Page[api.MailRule]](t, s.owner, "rules list", api.RulesIn{In: in(acme), Paging: api.Paging{Limit: 1, After: after}})
+			for _, r := range p.Items {
+				order = append(order, r.ID)
+			}
+			if after = p.Next; after == "" {
+				break
+			}
+		}
+		if want := []string{"shared", "chain", "all", "filing", "hidden", "responses"}; !slices.Equal(order, want) {
+			t.Errorf("in order: %q, want %q", order, want)
+		}
 		p := call[api.Page[api.MailRule]](t, s.owner, "rules list", api.RulesIn{In: in(acme), Hides: true})
 		if len(p.Items) != 2 || p.Total != 2 || !p.Items[0].Hides || !p.Items[1].Hides {
 			t.Errorf("those that hide mail: %+v", p)

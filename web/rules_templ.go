@@ -66,7 +66,7 @@ func rulesPage(p *page, v rulesView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page-head\"><div><h1>Rules and forwarding</h1><p class=\"sub\">Every inbox rule that was read: what it looks for, what it does, and where it sends mail. Those risky by themselves come first; a risk also counts findings across mailboxes.</p></div><div class=\"tools\"><a class=\"btn\" id=\"csv\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"page-head\"><div><h1>Rules and forwarding</h1><p class=\"sub\">Every inbox rule that was read: what it looks for, what it does, and where it sends mail. The riskiest come first; a risk also counts findings across mailboxes.</p></div><div class=\"tools\"><a class=\"btn\" id=\"csv\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
