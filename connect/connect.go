@@ -210,9 +210,6 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 	c := Connection{Tenant: tocsin.TenantID(n.Tenant), ID: tocsin.NewID(), Name: n.Name, Cloud: n.Cloud, Client: n.Client,
 		Method: method(n), State: On, Tier: cmp.Or(n.Tier, Read), Created: s.Store.Clock().Now(), Version: 1}
 	c.Proven = c.Created
-	if c.Name == "" {
-		c.Name = org.name
-	}
 	if err := s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return s.insert(ctx, t, &c, n, org, actor) }); err != nil {
 		return Connection{}, err
 	}
@@ -227,9 +224,26 @@ func (s *Connections) Create(ctx context.Context, actor string, n New) (Connecti
 
 // insert writes a connection that has proven itself; c is the one it takes the place of, where there is one.
 func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection, n New, org organisation, actor string) error {
-	if _, err := t.Exec(ctx, `insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, $4)
-		on conflict (tenant) do update set name = excluded.name, initial_domain = excluded.initial_domain`, org.name, org.domain, tocsin.Millis(c.Created)); err != nil {
+	named := org.name
+	if named == "" {
+		named = string(c.Tenant)
+	}
+	if _, err := t.Exec(ctx, `insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, $4) on conflict (tenant) do nothing`,
+		named, org.domain, tocsin.Millis(c.Created)); err != nil {
 		return err
+	}
+	if org.name != "" {
+		if _, err := t.Exec(ctx, `update tenant set name = $2, initial_domain = $3 where tenant = $1`, org.name, org.domain); err != nil {
+			return err
+		}
+	}
+	if c.Name == "" {
+		if err := t.QueryRow(ctx, `select name from tenant where tenant = $1`).Scan(&c.Name); err != nil {
+			return err
+		}
+		if c.Tier == Respond {
+			c.Name += ", to respond"
+		}
 	}
 	var state string
 	err := t.QueryRow(ctx, `select id, name, state, version from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&c.ID, &c.Name, &state, &c.Version)
@@ -361,7 +375,7 @@ func skewed(ahead time.Duration, cause error) *tocsin.Problem {
 	return p
 }
 
-// organisation is what a token proves the tenant to be.
+// organisation is what a token proves the tenant to be; empty where it may not be asked for its name.
 type organisation struct{ name, domain string }
 
 func opensAnother(is string, named tocsin.TenantID) error {
@@ -382,7 +396,7 @@ func prove(ctx context.Context, gc *graph.Client, tenant tocsin.TenantID) (organ
 	named := false
 	for o, err := range graph.Pages[graph.Organization](ctx, gc, "organization.list", nil) {
 		if _, ok := errors.AsType[*graph.Denied](err); ok {
-			return organisation{name: string(tenant)}, nil // the token names the tenant; its name is a convenience
+			return organisation{}, nil // the token names the tenant; its name is a convenience
 		}
 		if _, ok := errors.AsType[*graph.Unauthorized](err); ok && gc.Skew().Abs() > 2*time.Minute {
 			return org, skewed(gc.Skew(), err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -303,6 +304,9 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 		is.Mends["subscriptions.create"] = "Give the server an address that the Internet reaches by https, and name it in the setting hooks.url."
 	}
 	list := is.Judge()
+	if c.Tier == Respond { // nothing is collected by it, whatever its permissions would let it read
+		list = slices.DeleteFunc(list, func(v Verdict) bool { return v.Tier != Respond })
+	}
 	now := tocsin.Millis(s.Store.Clock().Now())
 	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		on, err := chosen(ctx, t, c.ID)
@@ -310,6 +314,9 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 			return err
 		}
 		switchedOff(list, on)
+		if _, err := t.Exec(ctx, `delete from capability where tenant = $1 and connection = $2 and checked < $3`, c.ID, now); err != nil {
+			return err
+		}
 		for _, v := range list {
 			if _, err := t.Exec(ctx, `insert into capability (tenant, connection, name, state, because, mend, checked) values ($1, $2, $3, $4, $5, $6, $7)
 				on conflict (tenant, connection, name) do update set state = excluded.state, because = excluded.because, mend = excluded.mend, checked = excluded.checked`,

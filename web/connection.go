@@ -43,13 +43,13 @@ func (w *web) connection(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	return connectionPage(p, viewOf(c, all.Items)), nil
 }
 
-// viewOf puts a connection's capabilities under their products. Those of the other tier stand there where one of them works
+// viewOf puts a connection's capabilities under their products. Those to act stand with one to read where one of them works
 // here: an app registration may serve both.
 func viewOf(c api.Connection, all []api.Connection) connectionView {
 	c.Capabilities = asItStands(c)
 	v := connectionView{C: c}
 	other := connect.Tier(v.otherTier())
-	both := slices.ContainsFunc(c.Capabilities, func(k api.Capability) bool { return k.State != string(connect.Off) && tierOf(k.Name) == other })
+	both := other == connect.Respond && slices.ContainsFunc(c.Capabilities, func(k api.Capability) bool { return k.State != string(connect.Off) && tierOf(k.Name) == other })
 	for _, t := range connect.Products {
 		g := capabilityGroup{ProductTitle: t, On: slices.Contains(c.Products, string(t.Product))}
 		for _, k := range connect.Capabilities {

@@ -220,7 +220,7 @@ func connectionsPage(p *page, cs []api.Connection, sources []api.Source) templ.C
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					for _, n := range capabilityCounts(c.Capabilities) {
+					for _, n := range capabilityCounts(viewOf(c, nil).shown()) {
 						var templ_7745c5c3_Var10 = []any{"state small", stateTone(n.Kind)}
 						templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var10...)
 						if templ_7745c5c3_Err != nil {

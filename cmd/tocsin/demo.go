@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +89,7 @@ func stage(users int, seed int64, over time.Duration) (*sim.Sim, error) {
 		return nil, err
 	}
 	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true,
-		Roles: slices.Concat(sim.ReadTier, sim.RespondTier)}) // so that the attack can be stopped
+		Roles: connect.MakeGuide(connect.Read, connect.ByCredentials, nil, "", "").Names()})
 	if err != nil {
 		return nil, err
 	}
@@ -121,19 +120,31 @@ func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 	}()
 	g.Go(func() error { return s.Serve(ctx, l) })
 	g.Go(func() error { return world.Run(ctx) })
-	in := world.Access()
-	conn, err := s.Connections.Create(ctx, demoOwner, connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret,
-		Cloud: "own", Own: connect.Own{Authority: in.Authority, Graph: in.Graph}})
-	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
-		err = nil // --data of an earlier demo
-	} else if err == nil {
-		err = trust(ctx, s, conn.Tenant)
-	}
-	if err != nil {
+	if err := joinDemo(ctx, s, world); err != nil {
 		return err
 	}
 	invite(cmd.OutOrStdout(), conf.Address(l), password)
 	return g.Wait()
+}
+
+// joinDemo connects the simulated tenant as the design has it: an app to read, and another to respond, so that the attack can
+// be stopped.
+func joinDemo(ctx context.Context, s *server.Server, world *sim.Sim) error {
+	in := world.Access()
+	other, secret := world.AddApp("Tocsin, to respond", connect.MakeGuide(connect.Respond, connect.ByCredentials, nil, "", "").Names()...)
+	n := connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret, Cloud: "own", Own: connect.Own{Authority: in.Authority, Graph: in.Graph}}
+	conn, err := s.Connections.Create(ctx, demoOwner, n)
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
+		return nil // --data of an earlier demo
+	}
+	if err != nil {
+		return err
+	}
+	n.Tier, n.Client, n.Secret = connect.Respond, other, secret
+	if _, err := s.Connections.Create(ctx, demoOwner, n); err != nil {
+		return err
+	}
+	return trust(ctx, s, conn.Tenant)
 }
 
 // trust makes the partner of the demo's stories a trusted one.

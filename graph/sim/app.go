@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -33,6 +34,12 @@ type app struct {
 	removed    bool
 }
 
+// moreApps are those beside the first; mu is held for a moment only, whatever else is.
+type moreApps struct {
+	mu   sync.Mutex
+	apps []*app
+}
+
 func newApp(s seed, cfg Config) *app {
 	a := &app{id: cfg.ClientID, objectID: s.guid(askApp, 3), name: "Tocsin", secret: cfg.Secret, roles: slices.Clone(cfg.Roles),
 		requests: slices.Clone(ReadTier), content: cfg.Content, consented: time.Now().UTC().Truncate(time.Second)}
@@ -43,6 +50,35 @@ func newApp(s seed, cfg Config) *app {
 		a.secret = fmt.Sprintf("sim8Q~%016x%016x", s.at(askApp, 4), s.at(askApp, 5))
 	}
 	return a
+}
+
+// AddApp registers one more application, with permissions that the tenant has consented to: for a second tier, say. It signs
+// in with its secret only.
+func (s *Sim) AddApp(name string, roles ...string) (id, secret string) {
+	n := 40 + 4*len(s.apps())
+	a := &app{id: s.world.seed.guid(askApp, n), objectID: s.world.seed.guid(askApp, n+1), name: name, roles: slices.Clone(roles), requests: slices.Clone(roles),
+		secret: fmt.Sprintf("sim8Q~%016x%016x", s.world.seed.at(askApp, n+2), s.world.seed.at(askApp, n+3)), consented: s.clock.Now().UTC().Truncate(time.Second)}
+	s.more.mu.Lock()
+	defer s.more.mu.Unlock()
+	s.more.apps = append(s.more.apps, a)
+	return a.id, a.secret
+}
+
+// apps are the applications, the first of them the one that the simulator was made with.
+func (s *Sim) apps() []*app {
+	s.more.mu.Lock()
+	defer s.more.mu.Unlock()
+	return append([]*app{s.app}, s.more.apps...)
+}
+
+// appBy is the application of that id, and the first where there is none.
+func (s *Sim) appBy(id string) *app {
+	for _, a := range s.apps() {
+		if strings.EqualFold(a.id, id) {
+			return a
+		}
+	}
+	return s.app
 }
 
 // certificate is the registered one that a JWT's header names. The caller holds mu.

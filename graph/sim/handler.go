@@ -104,11 +104,12 @@ func (s *Sim) admit(r *request) *reply {
 		why = "Access token validation failure. Invalid tenant."
 	}
 	if why == "" {
-		s.app.mu.Lock()
-		if s.app.removed || s.app.disabled {
+		a := s.appBy(c.AppID)
+		a.mu.Lock()
+		if a.removed || a.disabled {
 			why = "The identity of the calling application could not be established."
 		}
-		s.app.mu.Unlock()
+		a.mu.Unlock()
 	}
 	if why != "" {
 		bad := s.refuse(r, http.StatusUnauthorized, "InvalidAuthenticationToken", "%s", why).

@@ -196,31 +196,32 @@ func (s *Sim) grant(r *http.Request, tenant string, now time.Time) (string, *aad
 	if !s.ours(tenant) {
 		return "", s.unknownTenant(tenant)
 	}
-	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
-	if err := s.known(f.Get("client_id")); err != nil {
+	a := s.appBy(f.Get("client_id"))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := s.known(a, f.Get("client_id")); err != nil {
 		return "", err
 	}
 	if err := scoped(r, f.Get("scope")); err != nil {
 		return "", err
 	}
-	if err := s.prove(r, tenant, now); err != nil {
+	if err := s.prove(a, r, tenant, now); err != nil {
 		return "", err
 	}
-	return s.issue(now, audienceOf(f.Get("scope")))
+	return s.issueTo(a, now, audienceOf(f.Get("scope")))
 }
 
 func (s *Sim) unknownApp(id string) *aadError {
 	return aad(http.StatusBadRequest, 700016, "unauthorized_client", "Application with identifier '%s' was not found in the directory '%s'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.", id, s.world.name)
 }
 
-// known says whether there is such an application and it may sign in. The caller holds app.mu.
-func (s *Sim) known(id string) *aadError {
+// known says whether there is such an application and it may sign in. The caller holds its mu.
+func (s *Sim) known(a *app, id string) *aadError {
 	switch {
-	case !strings.EqualFold(id, s.app.id) || s.app.removed:
+	case !strings.EqualFold(id, a.id) || a.removed:
 		return s.unknownApp(id)
-	case s.app.disabled:
-		return aad(http.StatusBadRequest, 7000112, "unauthorized_client", "Application '%s'(%s) is disabled.", s.app.id, s.app.name)
+	case a.disabled:
+		return aad(http.StatusBadRequest, 7000112, "unauthorized_client", "Application '%s'(%s) is disabled.", a.id, a.name)
 	}
 	return nil
 }
@@ -245,30 +246,30 @@ func scoped(r *http.Request, scope string) *aadError {
 	return nil
 }
 
-// prove checks the secret or the certificate. The caller holds app.mu.
-func (s *Sim) prove(r *http.Request, tenant string, now time.Time) *aadError {
+// prove checks the secret or the certificate. The caller holds its mu.
+func (s *Sim) prove(a *app, r *http.Request, tenant string, now time.Time) *aadError {
 	f := r.PostForm
 	if assertion := f.Get("client_assertion"); assertion != "" {
 		if f.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
 			return aad(http.StatusBadRequest, 900144, "invalid_request", "The request body must contain the following parameter: 'client_assertion_type'.")
 		}
-		return s.assertion(r, assertion, tenant, now)
+		return s.assertion(a, r, assertion, tenant, now)
 	}
 	secret := f.Get("client_secret")
-	kept, known := s.app.secretOf(secret)
+	kept, known := a.secretOf(secret)
 	switch {
 	case secret == "":
 		return aad(http.StatusUnauthorized, 7000218, "invalid_client", "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.")
 	case !known:
-		return aad(http.StatusUnauthorized, 7000215, "invalid_client", "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", s.app.id)
+		return aad(http.StatusUnauthorized, 7000215, "invalid_client", "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the client secret ID, for a secret added to app '%s'.", a.id)
 	case !kept.ends.IsZero() && now.After(kept.ends):
-		return aad(http.StatusUnauthorized, 7000222, "invalid_client", "The provided client secret keys for app '%s' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.", s.app.id)
+		return aad(http.StatusUnauthorized, 7000222, "invalid_client", "The provided client secret keys for app '%s' are expired. Visit the Azure portal to create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.", a.id)
 	}
 	return nil
 }
 
 // assertion checks a JWT that the application signed with its certificate's key.
-func (s *Sim) assertion(r *http.Request, text, tenant string, now time.Time) *aadError {
+func (s *Sim) assertion(a *app, r *http.Request, text, tenant string, now time.Time) *aadError {
 	bad := func(reason string) *aadError {
 		return aad(http.StatusUnauthorized, 700027, "invalid_client", "The certificate with identifier used to sign the client assertion is not registered on application. [Reason - %s]", reason)
 	}
@@ -277,7 +278,7 @@ func (s *Sim) assertion(r *http.Request, text, tenant string, now time.Time) *aa
 	p := jwt.NewParser(jwt.WithValidMethods([]string{"PS256", "RS256"}), jwt.WithTimeFunc(func() time.Time { return now }), jwt.WithoutClaimsValidation())
 	_, err := p.ParseWithClaims(text, &claims, func(t *jwt.Token) (any, error) {
 		var err error
-		if cert, err = s.app.certificate(t.Header); err != nil {
+		if cert, err = a.certificate(t.Header); err != nil {
 			return nil, err
 		}
 		return cert.PublicKey, nil
@@ -292,11 +293,11 @@ func (s *Sim) assertion(r *http.Request, text, tenant string, now time.Time) *aa
 	case now.After(cert.NotAfter) || now.Before(cert.NotBefore):
 		return bad("The key used is expired., Thumbprint of key used by client: '" + thumbprint(cert) + "'")
 	}
-	return s.assertionClaims(r, claims, tenant, now)
+	return s.assertionClaims(a, r, claims, tenant, now)
 }
 
-func (s *Sim) assertionClaims(r *http.Request, c jwt.RegisteredClaims, tenant string, now time.Time) *aadError {
-	if c.Subject != s.app.id || c.Issuer != s.app.id {
+func (s *Sim) assertionClaims(of *app, r *http.Request, c jwt.RegisteredClaims, tenant string, now time.Time) *aadError {
+	if c.Subject != of.id || c.Issuer != of.id {
 		return aad(http.StatusUnauthorized, 700021, "invalid_client", "Client assertion application identifier doesn't match 'client_id' parameter.")
 	}
 	if c.ID == "" {

@@ -220,7 +220,7 @@ func (s *Sim) redeem(w http.ResponseWriter, r *http.Request, tenant string, now 
 	case f.Get("code") == "":
 		e = aad(http.StatusBadRequest, 900144, "invalid_request", "The request body must contain the following parameter: 'code'.")
 	default:
-		e = s.prove(r, tenant, now)
+		e = s.prove(s.app, r, tenant, now)
 	}
 	s.app.mu.Unlock()
 	var in signedIn

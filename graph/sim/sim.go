@@ -70,6 +70,7 @@ type Sim struct {
 	due       atomic.Int64    // Unix nanoseconds of the first act in the queue; 0: none
 	truth     truth
 	app       *app
+	more      moreApps // see AddApp
 	keys      keyring
 	vouchers  vouchers
 	codes     codes
