@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -137,6 +138,18 @@ func (c *Collector) cmdlet(ctx context.Context, call, name, identity string, tak
 
 // eachBox asks for every mailbox, in the order of people's ids, and notes how far it has come.
 func (c *Collector) eachBox(ctx context.Context, name string, ask func(boxAsked) (*rightsSeen, error)) error {
+	for { // a round of those that are known by now would count for a whole day
+		whole, err := c.peopleKnown(ctx)
+		if err != nil {
+			return err
+		}
+		if whole {
+			break
+		}
+		if err := c.Store.Clock().Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
 	row, err := c.row(ctx, name)
 	if err != nil {
 		return err

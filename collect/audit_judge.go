@@ -331,13 +331,18 @@ func (o *organisation) alsoTold(mem *detect.Memory) {
 // fileEvents files what event rules found: the same cause is one finding that grows, whether a record told of it or the
 // state did, and one that was fixed or excused opens again only by a record that is not among its evidence.
 func fileEvents(ctx context.Context, t *store.Tenant, now time.Time, found []tocsin.Finding) error {
-	by := map[string]int{}
+	by, shown := map[string]int{}, map[string]bool{}
 	var list []tocsin.Finding
 	for _, x := range found {
 		if !realPerson(x.Person) {
 			x.Person = ""
 		}
+		same, err := ruleInState(ctx, t, &x)
+		if err != nil {
+			return err
+		}
 		id := tocsin.NewFindingID(t.ID(), x.Rule, rule.Identity(&x), x.Cause)
+		shown[id] = same
 		if at, twice := by[id]; twice {
 			list[at].Grow(&x)
 			continue
@@ -345,13 +350,34 @@ func fileEvents(ctx context.Context, t *store.Tenant, now time.Time, found []toc
 		by[id] = len(list)
 		list = append(list, x)
 	}
-	f := filing{t: t, now: now}
+	f := filing{t: t, now: now, shown: shown}
 	for some := range slices.Chunk(list, 400) {
 		if err := f.told(ctx, some); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ruleInState gives a finding on an inbox rule, which the audit log calls by its mailbox and name, that rule's id where the
+// mailbox as it was last read has one of that name, and no other: then both tell of one finding.
+func ruleInState(ctx context.Context, t *store.Tenant, x *tocsin.Finding) (bool, error) {
+	_, name, ok := strings.Cut(x.Subject, `\`)
+	if !ok || x.Person == "" {
+		return false, nil
+	}
+	var ids []string
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	}, `select id from mail_rule where tenant = $1 and person = $2 and name = $3 and deleted = 0 limit 2`, string(x.Person), name)
+	if err != nil || len(ids) != 1 {
+		return false, err
+	}
+	x.Subject = ids[0]
+	return true, nil
 }
 
 // realPerson says whether it is the id of a person of the directory; rules name an unknown one by the address.

@@ -26,6 +26,9 @@ type filing struct {
 	// there, though the state alone did not lead to it.
 	stands func(*tocsin.Finding) bool
 
+	// shown are the ids of findings that audit records raised, and that the state judges as well.
+	shown map[string]bool
+
 	rows, notes, parts [][]any // of new findings, of the history, and of whom findings name
 }
 
@@ -186,7 +189,7 @@ func (f *filing) toldAgain(ctx context.Context, x *tocsin.Finding, h filed) erro
 	switch {
 	case !news:
 		return nil
-	case !rule.Held(x.Rule):
+	case !rule.Held(x.Rule) && !f.shown[x.ID]:
 		if x.Risk < old.Risk && h.status != string(tocsin.Fixed) {
 			x.Why, x.Terms, x.Risk, x.Severity = old.Why, old.Terms, old.Risk, old.Severity
 		}

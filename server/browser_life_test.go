@@ -8,6 +8,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
@@ -42,6 +43,26 @@ func (p page) closes(what, confirm, becomes string) {
 	p.fill(what, "close-confirm", confirm)
 	p.press(what, `#close-panel input[value="`+becomes+`"]`)
 	p.press(what, `#close-panel form button`)
+}
+
+// alone holds that no two open findings say the same: what an audit record tells of a rule and what the mailbox shows is one.
+func alone(t *testing.T, s *Server, tenant tocsin.TenantID) {
+	t.Helper()
+	eventually(t, "that each finding stands alone", func() string {
+		list, err := s.API.ListFindings(as(t.Context(), api.Viewer), api.FindingsIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: 200}})
+		if err != nil {
+			return err.Error()
+		}
+		said := map[string]bool{}
+		for _, f := range list.Items {
+			key := f.Rule + " " + f.Who
+			if said[key] {
+				return "twice: " + f.Why
+			}
+			said[key] = true
+		}
+		return ""
+	})
 }
 
 // TestBrowserLife: a newcomer lives with a connection by its page: mends what is off, rotates its credential, changes it,
@@ -101,6 +122,19 @@ func TestBrowserLife(t *testing.T) {
 	p.do("the finding", chromedp.Navigate(at+"/findings/"+found.ID), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.press("the record that it rests on", `[aria-labelledby="evidence"] a[href*="/audit/"]`)
 	p.shows("the record", "As Microsoft wrote it")
+	alone(t, s, tenant)
+	eventually(t, "the rights over mailboxes", func() string {
+		list, err := s.API.ListRights(as(t.Context(), api.Viewer), api.ListIn{In: api.In{Tenant: tenant}})
+		if err != nil {
+			return err.Error()
+		}
+		for _, r := range list.Items {
+			if slices.Contains([]string{"full_access", "send_as", "send_on_behalf"}, r.Kind) && r.Looked == 0 {
+				return r.Kind + " was not looked at, for all that Exchange is read once a day"
+			}
+		}
+		return ""
+	})
 	p.do("searches", chromedp.Navigate(at+"/audit/queries"), chromedp.WaitVisible(chromedp.CSS("main table")))
 	p.shows("the search", "Inbox rules, forwarding and transport rules, rights over mailboxes")
 	p.shoot("searches")
