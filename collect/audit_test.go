@@ -528,3 +528,21 @@ func TestExchangeState(t *testing.T) {
 		}
 	})
 }
+
+// TestExchangeWaits: the first look at Exchange's state waits for the people: one that knew nobody would count for a day.
+func TestExchangeWaits(t *testing.T) {
+	f := newField(t, storetest.SQLite(t), 12, auditStory)
+	f.w.Consent(append([]string{"Exchange.ManageAsApp", "Exchange.ManageAsAppV2"}, sim.ReadTier...)...)
+	asked := make(chan error, 1)
+	go func() { asked <- f.c.askFolderRights(t.Context()) }()
+	f.ask("domains", "users")
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	for call, n := range f.w.Requests().Calls {
+		if strings.Contains(call, "MailboxFolderPermission") && n.Count > 0 {
+			return
+		}
+	}
+	t.Error("nobody's folders were asked for")
+}
