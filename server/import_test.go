@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"mime/multipart"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -105,6 +107,49 @@ nonsense
 	n := numberOf(t, s, sub.conn.Tenant, `select count(*) from trail where tenant = $1 and operation = 'import mailboxes' and outcome = 'done' and detail like '%boxes.csv%'`)
 	if n != 1 {
 		t.Errorf("%d entries in the trail", n)
+	}
+}
+
+// TestImportByForm: the page's form brings a file in, as of the time that was entered.
+func TestImportByForm(t *testing.T) {
+	s, sub, client, _ := imports(t)
+	send := func(kind, asOf, file string) {
+		t.Helper()
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		if asOf != "" {
+			form.WriteField("as_of", asOf)
+		}
+		part, err := form.CreateFormFile("file", kind+".csv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(part, file)
+		form.Close()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", client.URL+"/t/"+string(sub.conn.Tenant)+"/audit/imports/"+kind, &body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		r.Header.Set("Authorization", "Bearer "+landlordToken)
+		res, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusSeeOther {
+			t.Fatalf("answered %s", res.Status)
+		}
+	}
+	send("mailboxes", "2026-03-01T12:00", "Mailbox,User,AccessRights\namy@contoso.example,bob@contoso.example,FullAccess\nbroken,,FullAccess\n")
+	page := callAs[api.Page[api.Import]](t, client, "import list", api.ListIn{In: api.In{Tenant: sub.conn.Tenant}})
+	if len(page.Items) != 1 || page.Items[0].Name != "mailboxes.csv" || !page.Items[0].AsOf.Equal(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)) || page.Items[0].New != 1 || page.Items[0].Broken != 1 {
+		t.Fatalf("%+v", page.Items)
+	}
+	send("mailboxes", "yesterday", "Mailbox,User,AccessRights\namy@contoso.example,bob@contoso.example,FullAccess\n")
+	send("elsewhere", "", "x")
+	if n := numberOf(t, s, sub.conn.Tenant, `select count(*) from audit_import where tenant = $1`); n != 1 {
+		t.Errorf("%d imports", n)
 	}
 }
 

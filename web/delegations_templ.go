@@ -369,7 +369,7 @@ func delegationsPage(p *page, v delegationsView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = rightsUnknown(v.Covers).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = rightsUnknown(p, v.Covers).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -76,6 +76,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /t/{tenant}/audit/queries", w.act(w.auditQueryAdd))
 	m.HandleFunc("GET /t/{tenant}/audit/queries/{id}", t("audit", "Audit search", w.auditQuery))
 	m.HandleFunc("GET /t/{tenant}/audit/ledger", t("audit", "What was read", w.auditLedger))
+	m.HandleFunc("GET /t/{tenant}/audit/imports", t("audit", "Imports", w.imports))
+	m.HandleFunc("POST /t/{tenant}/audit/imports/{kind}", w.importDo)
 	m.HandleFunc("GET /t/{tenant}/audit/{id}", t("audit", "Audit record", w.auditRecord))
 	m.HandleFunc("GET /t/{tenant}/actions", t("actions", "Actions", w.actions))
 	m.HandleFunc("POST /t/{tenant}/actions", w.act(w.actionCreate))
