@@ -28,7 +28,8 @@ type owner struct {
 }
 
 // owners are the people whose mailbox is to be asked: not guests, not those asked since, and of those known to have none
-// only the ones that were not asked for a day. Only those are given that the directory told of at told or later.
+// only the ones that were not asked for a day; of those that are kept from the app, also the ones that were not asked since
+// somebody tested the connection, who may have widened its scope. Only those are given that the directory told of at told or later.
 func (c *Collector) owners(ctx context.Context, column string, since time.Time, told int64) (out []owner, err error) {
 	absentBefore := tocsin.Millis(c.Store.Clock().Now().Add(-c.Every.OrDefault().Absent))
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
@@ -49,7 +50,8 @@ func (c *Collector) owners(ctx context.Context, column string, since time.Time, 
 		}, `select p.person, p.object_id, p.licensed, p.synced, p.enabled, p.mailbox = 'read', p.seen, m.folders from person p
 			left join mailbox m on m.tenant = p.tenant and m.person = p.person
 			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and coalesce(m.`+column+`, 0) < $2
-				and (p.mailbox not in ('none', 'out_of_scope') or p.mailbox_asked < $3) and p.seen >= $4
+				and (p.mailbox not in ('none', 'out_of_scope') or p.mailbox_asked < $3
+					or p.mailbox = 'out_of_scope' and p.mailbox_asked < (select coalesce(max(c.proven), 0) from connection c where c.tenant = $1)) and p.seen >= $4
 			order by case when m.`+column+` > p.mailbox_asked then m.`+column+` else p.mailbox_asked end, p.person`, tocsin.Millis(since), absentBefore, told)
 	})
 	return out, err
@@ -376,7 +378,7 @@ func (o *owner) settings(r graph.Result) (any, error) {
 	}
 	var s graph.MailboxSettings
 	if err := json.Unmarshal(r.Body, &s); err != nil {
-		return nil, fmt.Errorf("settings of %s: %w", o.object, err)
+		return nil, unread("mailboxSettings.get")
 	}
 	return settings(&s), nil
 }
@@ -455,7 +457,7 @@ func (o *owner) rules(r graph.Result) ([]graph.MessageRule, error) {
 		Value []graph.MessageRule `json:"value"`
 	}
 	if err := json.Unmarshal(r.Body, &page); err != nil {
-		return nil, fmt.Errorf("rules of %s: %w", o.object, err)
+		return nil, unread("messageRules.list")
 	}
 	if page.Value == nil {
 		page.Value = []graph.MessageRule{}

@@ -115,7 +115,7 @@ func (c *Collector) feed(ctx context.Context, content string, enabled bool) erro
 		}
 		// Behind a parcel that cannot be read the rest is read all the same; the ledger does not pass it.
 		if failed = cmp.Or(failed, unread); failed == nil {
-			if err := c.readUntil(ctx, content, to, deep); err != nil {
+			if err := c.readUntil(ctx, content, to, deep && to.Equal(now)); err != nil {
 				return err
 			}
 		}
@@ -299,7 +299,7 @@ func (c *Collector) appendRecords(ctx context.Context, source, content string, r
 	return nil
 }
 
-// readUntil notes how far the part of the log was read, and extends the ledger.
+// readUntil notes how far the part of the log was read, and whether with that all that is kept was listed, and extends the ledger.
 func (c *Collector) readUntil(ctx context.Context, content string, to time.Time, deep bool) error {
 	now := c.Store.Clock().Now()
 	until := tocsin.Millis(to)
@@ -310,7 +310,7 @@ func (c *Collector) readUntil(ctx context.Context, content string, to time.Time,
 				since = case when audit_feed.since = 0 then excluded.since else audit_feed.since end`, content, min(from, until), until); err != nil {
 			return err
 		}
-		if deep && !to.Before(now) {
+		if deep {
 			if _, err := t.Exec(ctx, `update audit_feed set deep = $3 where tenant = $1 and content = $2`, content, tocsin.Millis(now)); err != nil {
 				return err
 			}

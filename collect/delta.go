@@ -155,7 +155,7 @@ func (r *deltaRound[T]) complete(ctx context.Context) error {
 		}
 		if !removed {
 			if err := json.Unmarshal(res.Body, &v); err != nil {
-				return &graph.Unavailable{Where: graph.Where{Call: r.again}, What: "the answer does not read as expected"}
+				return unread(r.again)
 			}
 		}
 		it, err := r.translate(r.part[i], removed, &v)
@@ -190,4 +190,9 @@ func (r *deltaRound[T]) gone(ctx context.Context) error {
 		return err
 	}
 	return r.flush(ctx)
+}
+
+// unread says of an answer that it is JSON, and not what the call gives.
+func unread(call string) error {
+	return &graph.Unavailable{Where: graph.Where{Call: call}, What: "the answer does not read as expected"}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -187,7 +186,7 @@ func folderOf(q folderQuestion, r graph.Result) (tocsin.Folder, error) {
 	}
 	var f graph.MailFolder
 	if err := json.Unmarshal(r.Body, &f); err != nil {
-		return tocsin.Folder{}, fmt.Errorf("a mail folder: %w", err)
+		return tocsin.Folder{}, unread("mailFolders.get")
 	}
 	if q.known == "" {
 		return tocsin.Folder{ID: q.id, Name: f.DisplayName}, nil

@@ -39,7 +39,13 @@ func pressed(t testing.TB) Config {
 // begin makes a server that is connected to a tenant of so many users, and runs it, after before, until the test ends.
 func begin(t *testing.T, c Config, w *sim.Sim, before func()) *subject {
 	t.Helper()
-	s, err := New(t.Context(), c, Options{HTTP: w.Client(), Log: slog.New(slog.DiscardHandler)})
+	return beginBy(t, c, w, w.Client(), before)
+}
+
+// beginBy is begin with a client of one's own that leads to the simulator.
+func beginBy(t *testing.T, c Config, w *sim.Sim, hc *http.Client, before func()) *subject {
+	t.Helper()
+	s, err := New(t.Context(), c, Options{HTTP: hc, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

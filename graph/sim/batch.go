@@ -25,6 +25,7 @@ type part struct {
 	r       *request
 	release func()
 	bad     *reply
+	fault   FaultKind // that shows in the answer: Cut, Garbage
 	done    bool
 	status  int
 }
@@ -58,7 +59,11 @@ func (s *Sim) batch(h *http.Request, r *request) reply {
 		}
 	}()
 	pause(h, time.Duration(s.rounds(in.Requests))*s.cfg.Latency)
-	return ok(s.answers(in.Requests))
+	out := ok(s.answers(in.Requests))
+	for _, p := range in.Requests {
+		out.cut = out.cut || p.fault == Cut
+	}
+	return out
 }
 
 // answers are the parts' in an order of their own, which only dependencies bind.
@@ -197,7 +202,9 @@ func (s *Sim) beginPart(h *http.Request, p *part, held slots) (func(), *reply) {
 		switch f.Kind {
 		case Slow:
 			pause(h, time.Duration(f.Delay))
-		case Cut, Garbage, SignIn, Late:
+		case Cut, Garbage:
+			p.fault = f.Kind
+		case SignIn, Late:
 		default:
 			bad := s.counted(r, s.struck(r, f))
 			return nil, &bad
@@ -218,7 +225,11 @@ func (s *Sim) finishPart(p *part, all []*part) reply {
 	if p.bad != nil {
 		return *p.bad
 	}
-	return s.finish(p.r)
+	out := s.finish(p.r)
+	if p.fault == Garbage {
+		out.body = appendString(nil, garbage)
+	}
+	return out
 }
 
 func (s *Sim) partBody(r *request, p *part) *reply {

@@ -23,8 +23,8 @@ const (
 	Throttle     FaultKind = "throttle"     // 429, with Retry-After as in After (a fraction of a second counts)
 	Broken       FaultKind = "broken"       // a status of 500 or more: Status, else 503
 	Slow         FaultKind = "slow"         // the answer comes Delay later
-	Cut          FaultKind = "cut"          // the call is done, and the connection breaks in the middle of the answer
-	Garbage      FaultKind = "garbage"      // the call is done, and the answer is not JSON
+	Cut          FaultKind = "cut"          // the call is done, and the connection breaks in the middle of the answer, of a batch's too
+	Garbage      FaultKind = "garbage"      // the call is done, and the answer is not JSON; within a batch, a text in the place of an object
 	Lost         FaultKind = "lost"         // the call is done, and the answer says that it may not be: Status, else 504
 	Late         FaultKind = "late"         // the call is done, and the answer comes Delay later
 	Gone         FaultKind = "gone"         // 410 with syncStateNotFound: a delta token expired
@@ -92,19 +92,50 @@ func (k FaultKind) ofNotices() bool { return strings.HasPrefix(string(k), "notic
 
 // Fault makes things go wrong from now on.
 func (s *Sim) Fault(f Fault) error {
+	_, err := s.Strike(f)
+	return err
+}
+
+// Struck is a fault that was given, to be looked at and ended by itself.
+type Struck struct {
+	s *Sim
+	f *activeFault
+}
+
+// Times is how many calls it has struck.
+func (k *Struck) Times() int {
+	k.s.faults.mu.Lock()
+	defer k.s.faults.mu.Unlock()
+	return k.f.used
+}
+
+// Heal ends it, and no other.
+func (k *Struck) Heal() {
+	k.s.faults.mu.Lock()
+	defer k.s.faults.mu.Unlock()
+	n := len(k.s.faults.active)
+	k.s.faults.active = slices.DeleteFunc(k.s.faults.active, func(f *activeFault) bool { return f == k.f })
+	if len(k.s.faults.active) < n && k.f.Kind.ofNotices() {
+		k.s.faults.notices.Add(-1)
+	}
+}
+
+// Strike makes things go wrong from now on, as Fault does.
+func (s *Sim) Strike(f Fault) (*Struck, error) {
 	if !slices.Contains(faultKinds, f.Kind) {
-		return fmt.Errorf("sim: unknown kind of fault %q: the kinds are %v", f.Kind, faultKinds)
+		return nil, fmt.Errorf("sim: unknown kind of fault %q: the kinds are %v", f.Kind, faultKinds)
 	}
 	if f.Status != 0 && (f.Status < 400 || f.Status > 599) {
-		return errors.New("sim: the status of a fault is between 400 and 599")
+		return nil, errors.New("sim: the status of a fault is between 400 and 599")
 	}
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
-	s.faults.active = append(s.faults.active, &activeFault{Fault: f})
+	k := &Struck{s, &activeFault{Fault: f}}
+	s.faults.active = append(s.faults.active, k.f)
 	if f.Kind.ofNotices() {
 		s.faults.notices.Add(1)
 	}
-	return nil
+	return k, nil
 }
 
 // Heal ends all faults.

@@ -40,7 +40,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		req.body = body
 		out = s.top(r, req)
 	}
-	out.cut = hit != nil && hit.Kind == Cut
+	out.cut = out.cut || hit != nil && hit.Kind == Cut
 	if hit != nil && hit.Kind == Late {
 		pause(r, time.Duration(hit.Delay))
 	}
@@ -52,10 +52,13 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		out = s.refuse(req, status, "UnknownError", "")
 	}
 	if hit != nil && hit.Kind == Garbage {
-		out.body = []byte(`<!DOCTYPE html><html><body><h2>502 - Web server received an invalid response`)
+		out.body = []byte(garbage)
 	}
 	out.write(w, req, time.Now().Add(s.faults.skew()))
 }
+
+// garbage is what a gateway says in the place of an answer.
+const garbage = `<!DOCTYPE html><html><body><h2>502 - Web server received an invalid response`
 
 // pause waits; false where the client went away meanwhile.
 func pause(r *http.Request, d time.Duration) bool {
