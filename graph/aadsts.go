@@ -2,7 +2,9 @@ package graph
 
 import (
 	"encoding/json"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -92,6 +94,18 @@ var signIns = []signIn{
 
 // passing are the codes of faults that pass by themselves.
 var passing = map[int]bool{90033: true, 90055: true, 90006: true, 90012: true, 50196: true, 50087: true, 90051: true}
+
+// Refusals are those of the sign-in that are known, each with what it means and what mends it.
+func Refusals() []*Revoked {
+	out := make([]*Revoked, len(signIns))
+	for i, s := range signIns {
+		out[i] = refused(s.code, "")
+	}
+	return out
+}
+
+// Passing are the codes of the sign-in's faults that pass by themselves.
+func Passing() []int { return slices.Sorted(maps.Keys(passing)) }
 
 var aadsts = regexp.MustCompile(`AADSTS(\d{4,8})`)
 
