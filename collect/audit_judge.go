@@ -377,6 +377,9 @@ func ruleInState(ctx context.Context, t *store.Tenant, x *tocsin.Finding) (bool,
 		return false, err
 	}
 	x.Subject = ids[0]
+	for i := range x.Evidence {
+		x.Evidence[i].Raw = "" // the rule is evidence of the finding itself, which the record is kept with (see grown)
+	}
 	return true, nil
 }
 
