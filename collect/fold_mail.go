@@ -32,7 +32,11 @@ type mailFold struct {
 	senders map[string]tocsin.PersonID
 	mail    [][]any
 	events  [][]any
+	found   [][]any // what nobody had told of
 }
+
+// lostForGood is what nobody can find out about a gap.
+const lostForGood = "Messages that came and were deleted within it."
 
 // foldMail compares each message with what is held of it, and writes what happened.
 func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
@@ -58,10 +62,17 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 				b.folders[id], b.changed = name, true
 			}
 		}
+		before := len(f.events)
 		for k := range batch[i].body.Looks {
 			if err := f.fold(batch[i].person, b, &batch[i].body.Looks[k], inside); err != nil {
 				return err
 			}
+		}
+		if gap := batch[i].body.Gap; gap != nil {
+			if n := len(f.events) - before; n > 0 {
+				f.found = append(f.found, []any{string(batch[i].person), gap.Began, gap.Ended, gap.Because, batch[i].at, n, lostForGood})
+			}
+			continue
 		}
 		b.heard, b.changed = max(b.heard, batch[i].at), true
 	}
@@ -234,6 +245,13 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 	}
 	if len(f.events) > 0 {
 		f.touched["mail.changed"] += len(f.events)
+	}
+	for _, row := range f.found {
+		_, err := f.t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because, closed, found, lost) values ($1, $2, $3, $4, $5, $6, $7, $8)
+			on conflict (tenant, person, began) do update set found = mail_gap.found + excluded.found`, row...)
+		if err != nil {
+			return err
+		}
 	}
 	if err := f.ledger(ctx); err != nil {
 		return err

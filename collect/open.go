@@ -34,6 +34,14 @@ type mailLooks struct {
 	Looks   []mailLook  `json:"looks,omitempty"`
 	Folders folderNames `json:"folders,omitempty"` // well-known ones by id, when they were asked for
 	Parked  []wait      `json:"parked,omitempty"`
+	Gap     *mailSpan   `json:"gap,omitempty"` // what they were looked for, where nobody told of them
+}
+
+// mailSpan is a time of which something may not have been told, Unix milliseconds.
+type mailSpan struct {
+	Began   int64  `json:"began"`
+	Ended   int64  `json:"ended"`
+	Because string `json:"because"`
 }
 
 // mailLook is a message as it was found: gone, where it is not there any more.

@@ -314,6 +314,7 @@ type mailGap struct {
 	person       tocsin.PersonID
 	object       string
 	began, ended int64
+	because      string
 	oldest       int64 // received, of the messages that are held and not gone
 }
 
@@ -327,6 +328,11 @@ func (c *Collector) askGaps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.caughtUp(ctx, gaps)
+}
+
+// caughtUp catches up on all of these, and closes them. A mailbox that is no more has nothing to catch up on.
+func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(catchUpAtOnce)
 	var worstOf atomic.Pointer[error]
@@ -335,7 +341,7 @@ func (c *Collector) askGaps(ctx context.Context) error {
 			if p := worstOf.Load(); p != nil && stops(*p) {
 				return nil
 			}
-			found, failed := c.catchUp(inner, gap)
+			failed := c.catchUp(inner, gap)
 			if inner.Err() != nil {
 				return inner.Err()
 			}
@@ -345,7 +351,7 @@ func (c *Collector) askGaps(ctx context.Context) error {
 					return nil
 				}
 			}
-			return c.closeGap(inner, gap, found)
+			return c.closeGap(inner, gap)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -362,10 +368,10 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 		out = out[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			var g mailGap
-			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.oldest)
+			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.oldest)
 			out = append(out, g)
 			return err
-		}, `select g.person, p.object_id, g.began, g.ended, coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
+		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
 			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`)
 	})
 	return out, err
@@ -374,11 +380,11 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 // margin is taken before a gap's beginning: clocks differ, and notifications take up to three minutes.
 const margin = 5 * time.Minute
 
-// catchUp reads what changed in a mailbox since a gap began, and gives how many messages that were.
-func (c *Collector) catchUp(ctx context.Context, g mailGap) (found int, err error) {
+// catchUp reads what changed in a mailbox since a gap began, and what is gone.
+func (c *Collector) catchUp(ctx context.Context, g mailGap) error {
 	now := tocsin.Millis(c.Store.Clock().Now())
 	from := tocsin.FromMillis(g.began).Add(-margin).UTC().Format(time.RFC3339)
-	var some mailLooks
+	some := mailLooks{Gap: &mailSpan{Began: g.began, Ended: g.ended, Because: g.because}}
 	flush := func() error {
 		if len(some.Looks) == 0 {
 			return nil
@@ -387,39 +393,38 @@ func (c *Collector) catchUp(ctx context.Context, g mailGap) (found int, err erro
 		if err != nil {
 			return err
 		}
-		found += len(some.Looks)
 		some.Looks = nil
 		return c.appendSome(ctx, journalItems(it))
 	}
 	p := graph.P{"user": g.object, "$filter": "lastModifiedDateTime ge " + from, "$orderby": "lastModifiedDateTime"}
 	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.list", p) {
 		if err != nil {
-			return found, err
+			return err
 		}
 		seen := mailOf(&m)
 		some.Looks = append(some.Looks, mailLook{ID: m.ID, Change: "updated", At: now, Message: &seen})
 		if len(some.Looks) == 200 {
 			if err := flush(); err != nil {
-				return found, err
+				return err
 			}
 		}
 	}
 	if err := flush(); err != nil {
-		return found, err
+		return err
 	}
 	gone, err := c.removed(ctx, g)
 	if err != nil {
-		return found, err
+		return err
 	}
 	for part := range slices.Chunk(gone, 200) {
 		for _, id := range part {
 			some.Looks = append(some.Looks, mailLook{ID: id, Change: "deleted", At: now})
 		}
 		if err := flush(); err != nil {
-			return found, err
+			return err
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // removed are the ids of messages that are held and are not in the mailbox any more.
@@ -448,19 +453,70 @@ func (c *Collector) removed(ctx context.Context, g mailGap) ([]string, error) {
 		}
 		delete(held, m.ID)
 	}
-	return sortedKeys(held), nil
+	return c.gone(ctx, g.object, sortedKeys(held))
+}
+
+// gone are those of the ids that Graph does not know any more: a list that changes while it is read may leave some out.
+func (c *Collector) gone(ctx context.Context, object string, ids []string) (out []string, err error) {
+	parts := make([]graph.Part, len(ids))
+	for i, id := range ids {
+		parts[i] = graph.Part{Call: "messages.get", P: graph.P{"user": object, "message": id}}
+	}
+	results, err := c.Graph.Batch(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range results {
+		if _, gone := errors.AsType[*graph.NotFound](r.Err); gone {
+			out = append(out, ids[i])
+		} else if r.Err != nil {
+			return nil, r.Err
+		}
+	}
+	return out, nil
 }
 
 // closeGap notes that a gap was caught up on, unless it has grown meanwhile.
-func (c *Collector) closeGap(ctx context.Context, g mailGap, found int) error {
+func (c *Collector) closeGap(ctx context.Context, g mailGap) error {
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `update mail_gap set closed = $5, found = $6, lost = $7 where tenant = $1 and person = $2 and began = $3 and ended = $4`,
-			string(g.person), g.began, g.ended, tocsin.Millis(c.Store.Clock().Now()), found, "Messages that came and were deleted within it.")
+		now := tocsin.Millis(c.Store.Clock().Now())
+		n, err := t.Exec(ctx, `update mail_gap set closed = $5, lost = $6 where tenant = $1 and person = $2 and began = $3 and ended = $4`,
+			string(g.person), g.began, g.ended, now, lostForGood)
 		if err != nil {
+			return err
+		}
+		if _, err = t.Exec(ctx, `update mail_ledger set checked = $3 where tenant = $1 and person = $2 and checked < $3`, string(g.person), now); err != nil || n == 0 {
 			return err
 		}
 		return t.Append(ctx, store.Fact{Kind: "gap.closed", Subject: string(g.person), Person: string(g.person)})
 	})
+}
+
+// reconciledAtOnce is how many mailboxes are looked at in a round.
+const reconciledAtOnce = 2000
+
+// askReconcile looks, without having been told, whether something changed in the mailboxes that were not looked at for
+// long. What it finds was left out of what Graph told, and becomes a gap that is closed already.
+func (c *Collector) askReconcile(ctx context.Context) error {
+	now := c.Store.Clock().Now()
+	var list []mailGap
+	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		list = list[:0]
+		return each(ctx, t, func(scan func(...any) error) error {
+			g := mailGap{ended: tocsin.Millis(now), because: "Microsoft Graph left something out, and did not say so."}
+			err := scan(&g.person, &g.object, &g.began, &g.oldest)
+			list = append(list, g)
+			return err
+		}, `select l.person, p.object_id, case when l.checked > l.since then l.checked else l.since end,
+				coalesce((select min(received) from mail m where m.tenant = l.tenant and m.person = l.person and m.deleted = 0), 0)
+			from mail_ledger l join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0
+			where l.tenant = $1 and l.since > 0 and l.since < $2 and l.checked < $2 order by l.checked, l.person limit `+fmt.Sprint(reconciledAtOnce),
+			tocsin.Millis(now.Add(-c.Every.OrDefault().Reconcile)))
+	})
+	if err != nil {
+		return err
+	}
+	return c.caughtUp(ctx, list)
 }
 
 // Outage opens a gap for every mailbox that is told of: from until to, whatever was told is lost.

@@ -105,6 +105,7 @@ type Every struct {
 	Members   time.Duration `koanf:"members"`
 	Absent    time.Duration `koanf:"absent"`
 	Audit     time.Duration `koanf:"audit"`
+	Reconcile time.Duration `koanf:"reconcile"`
 	Exchange  time.Duration `koanf:"exchange"`
 }
 

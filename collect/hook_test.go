@@ -1,0 +1,271 @@
+package collect
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"tocsin.dev"
+	"tocsin.dev/journal"
+)
+
+const contoso = tocsin.TenantID("99999999-2222-4333-8444-555555555555")
+
+// hooked is a webhook before a journal of its own.
+func hooked(t testing.TB) (*Hook, *journal.Journal) {
+	t.Helper()
+	j, err := journal.Open(t.Context(), journal.Config{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(j.Close)
+	return &Hook{Key: bytes.Repeat([]byte{7}, 32), Journal: j, Clock: &tocsin.Clock{}, Log: slog.New(slog.DiscardHandler)}, j
+}
+
+// notification is one of Graph's, as JSON.
+func notification(t testing.TB, h *Hook, tenant tocsin.TenantID, person tocsin.PersonID, change, id string) map[string]any {
+	t.Helper()
+	state, err := ClientState(h.Key, tenant, person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{"subscriptionId": "7f105c7d-2dc5-4530-97cd-4e7ae6534c07", "subscriptionExpirationDateTime": "2027-03-20T11:00:00-08:00", "changeType": change,
+		"tenantId": strings.ToUpper(string(tenant)), "clientState": state, "resource": "Users/x/Messages/" + id,
+		"resourceData": map[string]any{"@odata.type": "#Microsoft.Graph.Message", "id": id, "@odata.etag": `W/"x"`}}
+}
+
+func posting(t testing.TB, h http.Handler, body any) int {
+	t.Helper()
+	raw, ok := body.([]byte)
+	if !ok {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/hooks/graph", bytes.NewReader(raw)))
+	return w.Code
+}
+
+func list(all ...map[string]any) map[string]any { return map[string]any{"value": all} }
+
+// stored are the items that the journal holds.
+func stored(t testing.TB, j *journal.Journal) (n uint64) {
+	t.Helper()
+	for p := range j.Partitions() {
+		last, err := j.Last(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last.Seq == 0 {
+			continue
+		}
+		lag, err := j.Lag(t.Context(), p, journal.Position{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += lag
+	}
+	return n
+}
+
+// TestHook: what authenticates is stored and answered 202, in one item for each; everything else changes nothing and is counted.
+func TestHook(t *testing.T) {
+	amy := tocsin.NewPersonID(acme, "amy")
+	for _, c := range []struct {
+		name   string
+		body   func(h *Hook) any
+		status int
+		stored uint64
+		counts map[int]int64
+	}{
+		{name: "two mailboxes and a lifecycle event in one post", status: 202, stored: 3, counts: map[int]int64{HookStored: 3}, body: func(h *Hook) any {
+			life := notification(t, h, acme, amy, "", "")
+			delete(life, "changeType")
+			delete(life, "resource")
+			delete(life, "resourceData")
+			life["lifecycleEvent"] = "missed"
+			return list(notification(t, h, acme, amy, "created", "a"), notification(t, h, acme, tocsin.NewPersonID(acme, "bob"), "updated", "b"), life)
+		}},
+		{name: "forged among good ones", status: 202, stored: 1, counts: map[int]int64{HookStored: 1, HookForged: 2}, body: func(h *Hook) any {
+			forged, none := notification(t, h, acme, amy, "created", "a"), notification(t, h, acme, amy, "created", "a")
+			state := []byte(forged["clientState"].(string))
+			state[50] ^= 1
+			forged["clientState"] = string(state)
+			delete(none, "clientState")
+			return list(forged, notification(t, h, acme, amy, "created", "a"), none)
+		}},
+		{name: "another tenant's clientState", status: 202, counts: map[int]int64{HookForged: 1}, body: func(h *Hook) any {
+			n := notification(t, h, acme, amy, "created", "a")
+			n["tenantId"] = contoso
+			return list(n)
+		}},
+		{name: "another installation's clientState", status: 202, counts: map[int]int64{HookForged: 1}, body: func(h *Hook) any {
+			other := &Hook{Key: bytes.Repeat([]byte{8}, 32)}
+			return list(notification(t, other, acme, amy, "created", "a"))
+		}},
+		{name: "no message named", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(h *Hook) any { return list(notification(t, h, acme, amy, "created", "")) }},
+		{name: "an id of a kilobyte and more", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(h *Hook) any {
+			return list(notification(t, h, acme, amy, "created", strings.Repeat("x", 1025)))
+		}},
+		{name: "not JSON", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(*Hook) any { return []byte(`{"value":[`) }},
+		{name: "nothing in it", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(*Hook) any { return []byte(`{"value":[]}`) }},
+		{name: "too long", status: 413, counts: map[int]int64{HookTooLong: 1}, body: func(*Hook) any { return bytes.Repeat([]byte(" "), hookBody+1) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, j := hooked(t)
+			if got := posting(t, h, c.body(h)); got != c.status {
+				t.Errorf("answered %d, want %d", got, c.status)
+			}
+			if got := stored(t, j); got != c.stored {
+				t.Errorf("%d items are stored, want %d", got, c.stored)
+			}
+			for what, name := range HookNames {
+				if got := h.Count(what); got != c.counts[what] {
+					t.Errorf("counted %d %s, want %d", got, name, c.counts[what])
+				}
+			}
+		})
+	}
+}
+
+// TestHookCannotStore: a journal that does not take it is never answered as if it had.
+func TestHookCannotStore(t *testing.T) {
+	h, j := hooked(t)
+	j.Close()
+	if got := posting(t, h, list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a"))); got != http.StatusServiceUnavailable {
+		t.Errorf("answered %d", got)
+	}
+	if h.Count(HookFailed) != 1 || h.Count(HookStored) != 0 {
+		t.Error("it was counted as stored")
+	}
+}
+
+// TestHookCutOff: a post that breaks off is not answered as taken.
+func TestHookCutOff(t *testing.T) {
+	h, j := hooked(t)
+	w := httptest.NewRecorder()
+	body := io.MultiReader(strings.NewReader(`{"value":[{`), errReader{})
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/hooks/graph", body))
+	if w.Code/100 == 2 || h.Count(HookCut) != 1 || stored(t, j) != 0 {
+		t.Errorf("answered %d", w.Code)
+	}
+}
+
+type errReader struct{}
+
+func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// TestHandshake: the token comes back as it is, as text; whatever else is asked is refused.
+func TestHandshake(t *testing.T) {
+	h, _ := hooked(t)
+	for _, c := range []struct {
+		method, query, body string
+		status              int
+	}{
+		{http.MethodPost, "?validationToken=Validation%3A+Testing+client+%3Cscript%3E", "Validation: Testing client <script>", 200},
+		{http.MethodPost, "?validationToken=" + strings.Repeat("x", hookToken+1), "The token is too long.\n", 400},
+		{http.MethodGet, "?validationToken=x", "Microsoft Graph posts here.\n", 405},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(c.method, "/hooks/graph"+c.query, nil))
+		if w.Code != c.status || w.Body.String() != c.body || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s %s: %d %q %v", c.method, c.query, w.Code, w.Body, w.Header())
+		}
+	}
+}
+
+// TestClientState: it says whose mailbox it is of, fits into what Graph allows, and no change to it passes.
+func TestClientState(t *testing.T) {
+	key := bytes.Repeat([]byte{1}, 32)
+	amy := tocsin.NewPersonID(acme, "amy")
+	state, err := ClientState(key, acme, amy)
+	if err != nil || len(state) > 128 {
+		t.Fatalf("%d characters, %v", len(state), err)
+	}
+	if tenant, person, ok := OpenClientState(key, state); !ok || tenant != acme || person != amy {
+		t.Errorf("it is of %s, %s, %v", tenant, person, ok)
+	}
+	for i := range state {
+		for _, c := range "Ab9-_" {
+			changed := state[:i] + string(c) + state[i+1:]
+			if tenant, person, ok := OpenClientState(key, changed); ok && changed != state && (tenant != acme || person != amy) {
+				t.Fatalf("%s passes", changed)
+			}
+		}
+	}
+	for _, s := range []string{"", "x", state + "A", state[1:]} {
+		if _, _, ok := OpenClientState(key, s); ok {
+			t.Errorf("%q passes", s)
+		}
+	}
+}
+
+func FuzzHook(f *testing.F) {
+	h, _ := hooked(f)
+	good, err := json.Marshal(list(notification(f, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a")))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"value":[{"lifecycleEvent":"missed","clientState":null,"tenantId":7}],"validationTokens":[""]}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		before := h.Count(HookStored)
+		code := posting(t, h, body)
+		if code != 202 && code != 413 && code != 503 {
+			t.Errorf("answered %d", code)
+		}
+		if n := h.Count(HookStored) - before; n > 0 && !bytes.Contains(body, []byte("clientState")) {
+			t.Errorf("%d were taken without a clientState", n)
+		}
+	})
+}
+
+// BenchmarkHook is a post of ten notifications, against a handler that reads and drops the body.
+func BenchmarkHook(b *testing.B) {
+	h, _ := hooked(b)
+	var some []map[string]any
+	for i := range 10 {
+		some = append(some, notification(b, h, acme, tocsin.NewPersonID(acme, fmt.Sprint(i)), "created", strings.Repeat("AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAAAAADUuTJK", 2)))
+	}
+	body, err := json.Marshal(list(some...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	drops := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			b.Error(err)
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+	for _, c := range []struct {
+		name    string
+		handler http.Handler
+	}{{"drops", drops}, {"stores", h}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := httptest.NewServer(c.handler)
+			defer s.Close()
+			client := s.Client()
+			client.Transport.(*http.Transport).MaxIdleConnsPerHost = 256
+			b.SetParallelism(64)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					res, err := client.Post(s.URL, "application/json", bytes.NewReader(body))
+					if err != nil || res.StatusCode != http.StatusAccepted {
+						b.Errorf("%v %v", res, err)
+						return
+					}
+					_, _ = io.Copy(io.Discard, res.Body)
+					res.Body.Close()
+				}
+			})
+		})
+	}
+}
