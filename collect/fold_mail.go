@@ -184,7 +184,8 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, inside 
 	if had != nil && is != nil && is.Modified < had.modified {
 		return nil // found before what is held, by another way
 	}
-	fresh := l.Change == "created" || is != nil && b.since > 0 && is.Created >= b.since
+	// Graph tells when a message was made in whole seconds.
+	fresh := l.Change == "created" || is != nil && b.since > 0 && is.Created >= b.since/1000*1000
 	happened := mailChanges(had, is, b.folders, b.mine, fresh)
 	shown := is
 	if shown == nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
 )
@@ -47,55 +49,268 @@ func (b *subject) count(query string, args ...any) (n int) {
 	return n
 }
 
-// mailTruth counts what the simulator did to messages since its line n, by change.
-func mailTruth(t *testing.T, w *sim.Sim, n int) map[string]int {
-	t.Helper()
-	all, err := w.Truth()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]int{}
-	for _, line := range all[n:] {
-		if strings.HasPrefix(line.Change, "message.") {
-			out[line.Change]++
+// subscribed waits until every mailbox that can be read is told of, and gives where the truth stands then.
+func (b *subject) subscribed() int {
+	b.Helper()
+	b.reads(time.Time{}, allSources...)
+	eventually(b.T, "the subscriptions", func() string {
+		on, all := b.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), b.count(`select count(*) from person where tenant = $1 and mailbox = 'read'`)
+		if on == 0 || on < all {
+			return fmt.Sprintf("%d of %d", on, all)
 		}
-	}
-	return out
+		return ""
+	})
+	return len(b.truth(0))
 }
 
-// TestStream: what people do with their mail is in the events, once each, shortly after it happened.
-func TestStream(t *testing.T) {
-	onBoth(t, func(t *testing.T, address string) {
-		w := world(t, 30, "# nothing\n"+crew)
-		c := pressed(t)
-		c.Database = address
-		b := hears(t, c, w)
-		eventually(t, "the subscriptions", func() string {
-			on, all := b.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), b.count(`select count(*) from person where tenant = $1 and mailbox = 'read'`)
-			if on == 0 || on < all {
-				return fmt.Sprintf("%d of %d", on, all)
-			}
-			return ""
-		})
-		before, err := w.Truth()
-		if err != nil {
-			t.Fatal(err)
+// truth is what the simulator did since its line n.
+func (b *subject) truth(n int) []sim.Truth {
+	b.Helper()
+	all, err := b.w.Truth()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return all[n:]
+}
+
+// heardAll waits until nothing is under way any more: no notification, no item, nothing parked, no gap.
+func (b *subject) heardAll() {
+	b.Helper()
+	eventually(b.T, "the stream", func() string {
+		d := b.w.Deliveries()
+		lag, err := b.s.reader.Lag(b.Context())
+		parked, gaps := b.count(`select count(*) from parked where tenant = $1`), b.count(`select count(*) from mail_gap where tenant = $1 and closed = 0`)
+		signals := b.count(`select count(*) from subscription where tenant = $1 and (signal <> '' or state <> 'on')`)
+		if err != nil || d.Waiting > 0 || lag > 0 || parked > 0 || gaps > 0 || signals > 0 {
+			return fmt.Sprintf("%+v, lag %d, parked %d, open gaps %d, subscriptions to see to %d, %v", d, lag, parked, gaps, signals, err)
 		}
-		for i := range 20 {
-			play(t, w, "# mail\n"+crew+fmt.Sprintf("mon %02d:00 amy receives from someone%d@outside.example subject \"Papers\"\nmon %02d:10 amy sends to friend@elsewhere.example, other@outside.example subject \"Re\"\n", i, i, i))
-		}
-		want := mailTruth(t, w, len(before))
-		eventually(t, "the events", func() string {
-			n := b.count(`select count(*) from event where tenant = $1 and type = 'EMAIL' and action in ('email_received', 'email_sent')`)
-			if n != want["message.created"] {
-				return fmt.Sprintf("%d events of %v; parked %d; %v", n, want, b.count(`select count(*) from parked where tenant = $1`), w.Deliveries())
-			}
-			return ""
-		})
-		if v := w.Violations(); len(v) > 0 {
-			t.Errorf("it asked for content: %v", v)
-		}
+		return ""
 	})
 }
 
-var _ = time.Second
+// matches says where the tables differ from the truth since line n: every message that came is there as it is now, with one
+// event of its coming; every one that was deleted has one event of that. short is how many came and went unseen.
+func (b *subject) matches(n int) (lacks []string, short int) {
+	b.Helper()
+	type told struct{ came, gone int }
+	actions := map[string][]string{}
+	watched := map[string]bool{}
+	events, held := map[string]told{}, map[string]string{}
+	err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
+		clear(events)
+		clear(held)
+		clear(actions)
+		people, err := t.Query(b.Context(), `select p.mail from person p join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1`)
+		if err != nil {
+			return err
+		}
+		defer people.Close()
+		for people.Next() {
+			var mail string
+			if err := people.Scan(&mail); err != nil {
+				return err
+			}
+			watched[mail] = true
+		}
+		rows, err := t.Query(b.Context(), `select action, body from event where tenant = $1 and type = 'EMAIL'`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var action, body string
+			var e tocsin.Event
+			if err := rows.Scan(&action, &body); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(body), &e); err != nil {
+				return err
+			}
+			had := events[e.PlatformEventID]
+			actions[e.PlatformEventID] = append(actions[e.PlatformEventID], action)
+			switch action {
+			case "email_received", "email_sent":
+				had.came++
+			case "email_deleted":
+				had.gone++
+			}
+			events[e.PlatformEventID] = had
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		states, err := t.Query(b.Context(), `select native, folder, is_read, flag, deleted from mail where tenant = $1`)
+		if err != nil {
+			return err
+		}
+		defer states.Close()
+		for states.Next() {
+			var id, folder, flag string
+			var read bool
+			var deleted int64
+			if err := states.Scan(&id, &folder, &read, &flag, &deleted); err != nil {
+				return err
+			}
+			held[id] = fmt.Sprint(folder, read, flag)
+			if deleted > 0 {
+				held[id] = "gone"
+			}
+		}
+		return states.Err()
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	came, gone, boxes := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	did := map[string][]string{}
+	for _, line := range b.truth(n) {
+		if !watched[line.Mailbox] {
+			continue
+		}
+		did[line.ID] = append(did[line.ID], line.Change+" "+line.Action+" "+string(line.Detail))
+		switch line.Change {
+		case "message.created":
+			came[line.ID] = true
+		case "message.deleted":
+			gone[line.ID] = true
+		}
+		if strings.HasPrefix(line.Change, "message.") {
+			boxes[line.Mailbox] = true
+		}
+	}
+	is := map[string]string{}
+	for box := range boxes {
+		list, err := b.w.Messages(box)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, m := range list {
+			is[m.ID] = fmt.Sprint(m.Folder, m.IsRead, m.Flag)
+		}
+	}
+	for id := range came {
+		switch e := events[id]; {
+		case e.came == 0 && gone[id] && held[id] == "":
+			short++
+		case e.came != 1:
+			lacks = append(lacks, fmt.Sprintf("%d events of the coming of %s, which did %v and is held as %s, events %v", e.came, id, did[id], held[id], actions[id]))
+		}
+	}
+	for id := range gone {
+		if e := events[id]; held[id] != "" && (e.gone != 1 || held[id] != "gone") {
+			lacks = append(lacks, fmt.Sprintf("%d events of the end of %s, which is held as %s", e.gone, id, held[id]))
+		}
+	}
+	for id, state := range held {
+		if want, there := is[id]; there && state != want || !there && state != "gone" {
+			lacks = append(lacks, fmt.Sprintf("%s is held as %s, and is %q", id, state, want))
+		}
+	}
+	return lacks, short
+}
+
+// TestStream: what people do with their mail is in the events, once each, whatever becomes of the notifications; and what
+// nobody can tell any more is counted.
+func TestStream(t *testing.T) {
+	everyTenth := func(kind sim.FaultKind) func(*subject) {
+		return func(b *subject) {
+			if err := b.w.Fault(sim.Fault{Kind: kind, Every: 10}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		before func(b *subject)
+		during func(b *subject)
+		gaps   bool // there must be some
+	}{
+		{name: "calm"},
+		{name: "repeated, overtaken and garbage", before: func(b *subject) {
+			everyTenth(sim.NoticeRepeated)(b)
+			everyTenth(sim.NoticeOvertaken)(b)
+			everyTenth(sim.NoticeGarbage)(b)
+		}},
+		{name: "a tenth lost", before: everyTenth(sim.NoticeLost), gaps: true},
+		{name: "subscriptions removed, told and in silence", gaps: true, during: func(b *subject) {
+			for _, silent := range []bool{false, true} {
+				if n, err := b.w.RemoveSubscriptions("", 3, silent); err != nil || n == 0 {
+					b.Fatalf("%d removed, %v", n, err)
+				}
+			}
+			b.hurry()
+		}},
+		{name: "said to have missed some", gaps: true, during: func(b *subject) {
+			if _, err := b.w.Lifecycle("missed", "", 2); err != nil {
+				b.Fatal(err)
+			}
+		}},
+		{name: "authorization lapsed", during: func(b *subject) {
+			if _, err := b.w.Lapse("", 2); err != nil {
+				b.Fatal(err)
+			}
+		}},
+		{name: "messages refused for a while", before: func(b *subject) {
+			if err := b.w.Fault(sim.Fault{Kind: sim.Broken, Path: "/users/*/messages/*", Every: 3}); err != nil {
+				b.Fatal(err)
+			}
+		}, during: func(b *subject) { b.w.Heal() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := world(t, 40)
+			conf := pressed(t)
+			conf.Every.Reconcile = 3 * time.Second
+			b := hears(t, conf, w)
+			n := b.subscribed()
+			if c.before != nil {
+				c.before(b)
+			}
+			for range 8 {
+				if err := w.Traffic(100); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			if c.during != nil {
+				c.during(b)
+			}
+			if err := w.Traffic(200); err != nil {
+				t.Fatal(err)
+			}
+			b.heardAll()
+			var short int
+			eventually(t, "the events", func() string {
+				var lacks []string
+				lacks, short = b.matches(n)
+				if len(lacks) > 0 {
+					return fmt.Sprintf("%d differ, such as %s", len(lacks), lacks[0])
+				}
+				return ""
+			})
+			if unseen := b.count(`select coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`); !c.gaps && unseen < short {
+				t.Errorf("%d came and went, and %d are counted", short, unseen)
+			}
+			if gaps := b.count(`select count(*) from mail_gap where tenant = $1`); (gaps > 0) != c.gaps {
+				t.Errorf("%d gaps", gaps)
+			}
+			if dead := b.count(`select count(*) from dead_letter where tenant = $1`); dead > 0 {
+				t.Errorf("%d dead letters", dead)
+			}
+			if v := w.Violations(); len(v) > 0 {
+				t.Errorf("it asked for content: %v", v)
+			}
+		})
+	}
+}
+
+// hurry makes every subscription due, as half a life later.
+func (b *subject) hurry() {
+	b.Helper()
+	err := b.s.Store.UpdateTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
+		_, err := t.Exec(b.Context(), `update subscription set due = 0 where tenant = $1`)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
