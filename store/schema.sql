@@ -1026,7 +1026,8 @@ create index subscription_due on subscription (tenant, due);
 create index subscription_state on subscription (tenant, state);
 
 -- The ledger of a mailbox: since when every change of it is told to us, what was heard last, and how many messages came
--- and went between two looks, so that nobody can say what they were. folders are ids by Graph's well-known names.
+-- and went between two looks, so that nobody can say what they were. checked is when it was last seen, without being told,
+-- whether anything had been left out. folders are ids by Graph's well-known names.
 create table mail_ledger (
 	tenant text not null,
 	person text not null,
@@ -1034,6 +1035,7 @@ create table mail_ledger (
 	since bigint not null default 0,
 	heard bigint not null default 0,
 	unseen bigint not null default 0,
+	checked bigint not null default 0,
 	primary key (tenant, person)
 );
 
