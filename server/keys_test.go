@@ -32,7 +32,7 @@ func TestRotateWhileServing(t *testing.T) {
 	defer r.Store.Close()
 	old := r.Keeper.Keys()[0]
 	rep, err := r.Run(t.Context())
-	if err != nil || rep.Made == 0 || rep.Resealed != 1 || len(rep.Servers) != 1 || s.keeper.Keys()[0] != rep.Made {
+	if err != nil || rep.Made == 0 || rep.Resealed != 2 || len(rep.Servers) != 1 || s.keeper.Keys()[0] != rep.Made {
 		t.Fatalf("rotated: %+v, %v; the server has %v", rep, err, s.keeper.Keys())
 	}
 	if _, err := s.Connections.Test(t.Context(), conn.Tenant, conn.ID); err != nil {
