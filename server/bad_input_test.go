@@ -228,7 +228,7 @@ func TestBadFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.refused("is not the JSON line that tocsin sim prints", "tocsin sim", "connections", "create", "--from", write("sim.json", string(line[:len(line)/2])))
-	d.refused("cannot be read", "tocsin sim", "connections", "create", "--from", filepath.Join(t.TempDir(), "none.json"))
+	d.refused("can be read", "tocsin sim", "connections", "create", "--from", filepath.Join(t.TempDir(), "none.json"))
 	record := `{"Id":"1","CreationTime":"2026-03-15T09:15:02","Operation":"New-InboxRule","RecordType":1,"Workload":"Exchange","UserId":"amy@x.example","Parameters":[{"Name":"Name","Value":"."}]}`
 	for name, text := range map[string]string{"cut.json": "[" + record + "," + record[:60], "other.txt": "Dear all,\nplease find attached.\n", "empty.json": ""} {
 		if err := d.run("analyze", write(name, text)); err == nil {
