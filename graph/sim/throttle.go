@@ -46,6 +46,7 @@ const (
 	ofSubscription class = "subscriptions"
 	ofTrace        class = "trace"
 	ofActivity     class = "activity"
+	ofExchange     class = "exchange administration"
 	ofNothing      class = "other"
 )
 
@@ -255,7 +256,7 @@ func (s *Sim) chargeFeed(r *request) *reply {
 // directory's units then.
 func (l *limits) spend(now time.Time, of class, cost int, write bool, part *float64) (full *limit, wait time.Duration) {
 	for _, k := range l.tenant {
-		if k.class != "" && k.class != of || k.writes && !write || k.name == "all" && of == ofActivity {
+		if k.class != "" && k.class != of || k.writes && !write || k.name == "all" && (of == ofActivity || of == ofExchange) { // other services, which are not Graph
 			continue
 		}
 		n := 1

@@ -118,6 +118,8 @@ func fill(t *testing.T, st *store.Store, k *secret.Keeper) int {
 					}
 					must[int64](t)(tx.Exec(ctx, `insert into account (id, email, name, password, totp, created) values ($1, $1, 'n', '', $2, 1)`, key, totp))
 				}
+			case "installation":
+				must[int64](t)(tx.Exec(ctx, `insert into installation (key, value) values ('hook.key', $1), ('another', 'plain')`, p.Put("", sealed(&p, "", "hook.key"))))
 			default:
 				t.Fatalf("the test fills no %s", p.Table)
 			}
@@ -160,7 +162,10 @@ func opened(t *testing.T, st *store.Store, k *secret.Keeper) int {
 						continue
 					}
 					if p.Cut != nil {
-						value, _ = p.Cut(string(value))
+						var ok bool
+						if value, ok = p.Cut(string(value)); !ok {
+							continue
+						}
 					}
 					plain, err := k.Open(value, p.About(id, key))
 					if err != nil || string(plain) != "secret of "+key {
@@ -191,7 +196,9 @@ func TestPlaces(t *testing.T) {
 	text := string(must[[]byte](t)(os.ReadFile("../../store/schema.sql")))
 	places := map[string]bool{}
 	for _, p := range server.Sealed() {
-		places[p.Table+"."+p.Column] = true
+		if p.Table != "installation" { // whose values are of many kinds
+			places[p.Table+"."+p.Column] = true
+		}
 	}
 	found := 0
 	for _, table := range regexp.MustCompile(`(?s)create table (\w+) \((.*?)\n\)`).FindAllStringSubmatch(text, -1) {
