@@ -30,7 +30,7 @@ func (s *Sim) Run(ctx context.Context) error {
 		}
 		now := time.Now()
 		rate := s.rate()
-		owed = min(owed+rate*now.Sub(last).Seconds(), rate)
+		owed = min(owed+rate*now.Sub(last).Seconds(), max(rate, 1)) // a pause of more than a second is not made up for
 		last = now
 		if err := s.Traffic(int(owed)); err != nil {
 			return err
