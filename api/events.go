@@ -3,8 +3,10 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
@@ -32,6 +34,9 @@ func eventFilters(q *query, in EventsIn) {
 	}
 	if in.Type != "" {
 		q.add(" and type = ?", in.Type)
+	}
+	if in.Action != "" {
+		q.add(" and action = ?", in.Action)
 	}
 	if !in.Since.IsZero() {
 		q.add(" and at >= ?", in.Since)
@@ -70,12 +75,54 @@ func listEvents(ctx context.Context, t *store.Tenant, in EventsIn) (Page[Event],
 	for i, r := range pieces.Items {
 		r.At, r.Body, r.What = tocsin.FromMillis(r.at), rawJSON(r.body), eventWords(r.Action)
 		r.Who, r.Name = names[r.Person].address, names[r.Person].name
+		if r.Type == "EMAIL" {
+			r.What = mailPhrase(r.Body)
+		}
 		p.Items[i] = r.Event
 	}
 	if err != nil {
 		return p, err
 	}
 	return p, changesOf(ctx, t, p.Items)
+}
+
+// mailPhrase says of an event of mail from whom to whom it was.
+func mailPhrase(body json.RawMessage) string {
+	var e struct {
+		Raw struct {
+			From        string   `json:"from_address"`
+			To          int      `json:"to_count"`
+			Cc          int      `json:"cc_count"`
+			Bcc         int      `json:"bcc_count"`
+			ToDomains   []string `json:"to_domains"`
+			CcDomains   []string `json:"cc_domains"`
+			Attachments *bool    `json:"has_attachments"`
+			Folder      string   `json:"folder"`
+		} `json:"raw_metadata"`
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	m := e.Raw
+	from := cmp.Or(m.From, "nobody that is named")
+	out := "From " + from
+	if n := m.To + m.Cc + m.Bcc; n > 0 {
+		out += " to " + plural(n, "recipient")
+		domains := append(slices.Clone(m.ToDomains), m.CcDomains...)
+		slices.Sort(domains)
+		if domains = slices.Compact(domains); len(domains) > 3 {
+			out += fmt.Sprintf(" at %s and %d more domains", strings.Join(domains[:2], ", "), len(domains)-2)
+		} else if len(domains) > 0 {
+			out += " at " + joined(domains)
+		}
+	}
+	if m.Attachments != nil && *m.Attachments {
+		out += ", with attachments"
+	}
+	if where := map[string]string{"deleteditems": "now in Deleted Items", "junkemail": "in Junk Email", "drafts": "in Drafts"}[m.Folder]; where != "" {
+		out += ", " + where
+	}
+	return out
 }
 
 // changesOf adds to events of rules which rule it was, and what changed; the history has each under its event's id.

@@ -158,6 +158,7 @@ type EventsIn struct {
 	Paging
 	Person tocsin.PersonID `query:"person" maxLength:"100" doc:"Only of this person"`
 	Type   string          `query:"type" maxLength:"50" doc:"Only of this type: RULE, EMAIL …"`
+	Action string          `query:"action" maxLength:"50" doc:"Only this: email_received, rule_created …"`
 	Since  time.Time       `query:"since" doc:"Not before this time"`
 }
 

@@ -27,6 +27,8 @@ func Ops(s *Service) []Op {
 		op("capabilities list", "GET /api/v1/tenants/{tenant}/capabilities", Viewer, "What the connections allow, and what is off and why", s.ListCapabilities),
 		op("limits list", "GET /api/v1/tenants/{tenant}/limits", Viewer, "Microsoft's limits, and how near each connection is to them", s.ListLimits),
 		op("sources list", "GET /api/v1/tenants/{tenant}/sources", Viewer, "What is read, and how fresh it is", s.ListSources),
+		op("stream get", "GET /api/v1/tenants/{tenant}/stream", Viewer, "Whether every change of mail is told of: subscriptions, what waits, gaps", s.GetStream),
+		op("gaps list", "GET /api/v1/tenants/{tenant}/gaps", Viewer, "Times of which not every change of a mailbox was told, and what became of them", s.ListGaps),
 		op("audit list", "GET /api/v1/tenants/{tenant}/audit", Viewer, "Records of the audit log", s.ListAudit),
 		op("audit get", "GET /api/v1/tenants/{tenant}/audit/{id}", Viewer, "A record of the audit log as Microsoft wrote it", s.GetAudit),
 		op("audit-windows list", "GET /api/v1/tenants/{tenant}/audit-windows", Viewer, "What was read of the audit log, from when to when, and what is lost", s.ListAuditWindows),

@@ -116,7 +116,7 @@ func worstPeople(ctx context.Context, t *store.Tenant, worst []Finding) ([]Ident
 }
 
 func recentPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {
-	events, err := listEvents(ctx, t, EventsIn{Paging: Paging{Limit: 12}})
+	events, err := listEvents(ctx, t, EventsIn{Type: "RULE", Paging: Paging{Limit: 12}})
 	o.Recent = events.Items
 	return err
 }

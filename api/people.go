@@ -253,7 +253,7 @@ func (s *Service) fillIdentity(ctx context.Context, t *store.Tenant, d *Identity
 	if d.Findings, err = findingsOf(ctx, t, d.Person, 200); err != nil {
 		return err
 	}
-	p, err := listEvents(ctx, t, EventsIn{Person: d.Person, Paging: Paging{Limit: 100}})
+	p, err := listEvents(ctx, t, EventsIn{Person: d.Person, Type: "RULE", Paging: Paging{Limit: 100}})
 	if err != nil {
 		return err
 	}

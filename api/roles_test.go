@@ -82,6 +82,8 @@ var matrix = map[string]asked{
 	"capabilities list":  {least: api.Viewer, in: list},
 	"limits list":        {least: api.Viewer, in: list},
 	"sources list":       {least: api.Viewer, in: list},
+	"stream get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"gaps list":          {least: api.Viewer, in: list},
 	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
 	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
 	"audit list":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AuditIn{In: in(t)} }},

@@ -130,7 +130,9 @@ func diff(before, after *tocsin.MailRule) []DiffLine {
 
 // eventWords says what happened in a phrase.
 func eventWords(action string) string {
-	if w, ok := map[string]string{"rule_created": "Mailbox rule made", "rule_updated": "Mailbox rule changed", "rule_deleted": "Mailbox rule deleted"}[action]; ok {
+	if w, ok := map[string]string{"rule_created": "Mailbox rule made", "rule_updated": "Mailbox rule changed", "rule_deleted": "Mailbox rule deleted",
+		"email_received": "Mail received", "email_sent": "Mail sent", "email_read": "Mail read", "email_flagged": "Mail flagged", "email_moved": "Mail moved",
+		"email_deleted": "Mail deleted for good", "email_drafted": "Draft begun", "email_updated": "Mail changed"}[action]; ok {
 		return w
 	}
 	if action == "" {

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"tocsin.dev/collect"
 	"tocsin.dev/store"
 )
 
@@ -22,6 +23,10 @@ type metrics struct {
 	state    *prometheus.Desc
 	limits   limitMetrics
 	alerts   alertMetrics
+	hook     *prometheus.Desc
+	told     *prometheus.Desc
+	gaps     *prometheus.Desc
+	parked   *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -31,6 +36,10 @@ func newMetrics(s *Server) *metrics {
 		fresh: prometheus.NewDesc("tocsin_source_succeeded_timestamp_seconds", "When a source was last read whole.", []string{"tenant", "source"}, nil),
 		state: prometheus.NewDesc("tocsin_connection_on", "1 while the connection is on.", []string{"tenant", "connection"}, nil),
 	}
+	m.hook = prometheus.NewDesc("tocsin_hook_notifications_total", "What became of what was posted to the webhook: stored, forged, unreadable, too_long, cut_off, not_stored.", []string{"outcome"}, nil)
+	m.told = prometheus.NewDesc("tocsin_subscriptions", "Subscriptions to mailboxes, by state: wanted, on, refused, ending.", []string{"tenant", "state"}, nil)
+	m.gaps = prometheus.NewDesc("tocsin_mail_gaps", "Times of which not every change of a mailbox was told: open, closed.", []string{"tenant", "state"}, nil)
+	m.parked = prometheus.NewDesc("tocsin_parked_items", "Items that wait to be looked at.", []string{"tenant", "kind"}, nil)
 	m.limits = newLimitMetrics()
 	m.alerts = newAlertMetrics()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
@@ -47,6 +56,10 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.open
 	ch <- m.fresh
 	ch <- m.state
+	ch <- m.hook
+	ch <- m.told
+	ch <- m.gaps
+	ch <- m.parked
 	m.limits.describe(ch)
 	m.alerts.describe(ch)
 }
@@ -57,6 +70,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	if lag, err := m.server.reader.Lag(ctx); err == nil {
 		ch <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, float64(lag))
+	}
+	for what, name := range collect.HookNames {
+		ch <- prometheus.MustNewConstMetric(m.hook, prometheus.CounterValue, float64(m.server.Hook.Count(what)), name)
 	}
 	m.limits.collect(m.server.Connections.Limits.Usage(), ch)
 	m.alerts.collect(ctx, m.server, ch)
@@ -101,6 +117,18 @@ func (m *metrics) tenant(ctx context.Context, t *store.Tenant, ch chan<- prometh
 	}
 	if err := counted(m.open, 1, `select severity, count(*) from finding where tenant = $1 and status in ('open', 'in_work') group by severity`); err != nil {
 		return err
+	}
+	for _, q := range []struct {
+		desc *prometheus.Desc
+		text string
+	}{
+		{m.told, `select state, count(*) from subscription where tenant = $1 group by state`},
+		{m.gaps, `select case when closed = 0 then 'open' else 'closed' end, count(*) from mail_gap where tenant = $1 group by 1`},
+		{m.parked, `select kind, count(*) from parked where tenant = $1 group by kind`},
+	} {
+		if err := counted(q.desc, 1, q.text); err != nil {
+			return err
+		}
 	}
 	return counted(m.fresh, 0.001, `select name, succeeded from source where tenant = $1`)
 }

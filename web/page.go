@@ -111,6 +111,7 @@ var navItems = []navItem{
 	{"Rules and forwarding", "rules", "rules", "rules"},
 	{"Delegations", "delegations", "delegations", "delegations"},
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},
+	{"Mail activity", "stream", "stream", "stream"},
 	{"Identities", "identities", "identities", "identities"},
 	{"Audit log", "audit", "audit", "audit"},
 	{"Detections", "detections", "detections", "detections"},

@@ -95,6 +95,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/mailboxes", t("mailboxes", "Mailboxes", w.mailboxes))
 	m.HandleFunc("GET /t/{tenant}/mailboxes.csv", w.csv(w.mailboxesCSV))
 	m.HandleFunc("GET /t/{tenant}/mailboxes/{person}", t("mailboxes", "Mailbox", w.mailbox))
+	m.HandleFunc("GET /t/{tenant}/stream", t("stream", "Mail activity", w.stream))
+	m.HandleFunc("GET /t/{tenant}/stream/gaps", t("stream", "Gaps", w.gaps))
 	m.HandleFunc("GET /t/{tenant}/identities", t("identities", "Identities", w.identities))
 	m.HandleFunc("GET /t/{tenant}/identities.csv", w.csv(w.identitiesCSV))
 	m.HandleFunc("GET /t/{tenant}/identities/{person}", t("identities", "Identity", w.identity))

@@ -72,6 +72,9 @@ create table mail (
 create index mail_person on mail (tenant, person, received);
 create index mail_received on mail (tenant, received);
 
+-- Mail makes by far the most events; the others are found among them.
+create index event_type on event (tenant, type, at);
+
 -- A mailbox's items wait together.
 alter table parked add column person text not null default '';
 alter table parked add column tries bigint not null default 0;

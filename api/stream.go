@@ -1,0 +1,143 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// Stream is how well a tenant's mail is told of. State is off (no address, no permission, or nobody to watch), starting, whole
+// (every mailbox that can be read is told of, and nothing is lacking) or incomplete.
+type Stream struct {
+	State     string    `json:"state"`
+	Because   string    `json:"because"`
+	Mend      string    `json:"mend"`
+	Mailboxes int       `json:"mailboxes"` // that can be read
+	Told      int       `json:"told"`      // of them, those that Microsoft Graph tells of
+	Refused   int       `json:"refused"`   // for which no subscription could be made
+	Refusal   string    `json:"refusal"`   // why, of the first of them
+	Since     time.Time `json:"since,omitzero"`
+	Heard     time.Time `json:"heard,omitzero"`   // the last notification that was folded
+	Renewed   time.Time `json:"renewed,omitzero"` // the next subscription to be renewed
+	Parked    int       `json:"parked"`           // messages that could not be looked at yet
+	Parking   string    `json:"parking"`          // why, of the first of them
+	Gaps      int       `json:"gaps"`             // open
+	Closed    int       `json:"closed"`           // gaps that were closed
+	Found     int       `json:"found"`            // events that were found by closing them
+	Unseen    int       `json:"unseen"`           // messages that came and went between two looks
+	Dead      int       `json:"dead"`             // notifications that were given up
+	LastHour  int       `json:"last_hour"`        // events
+}
+
+// Gap is a time of which not every change of a mailbox was told.
+type Gap struct {
+	Person  tocsin.PersonID `json:"person"`
+	Who     string          `json:"who"`
+	Name    string          `json:"name"`
+	Began   time.Time       `json:"began"`
+	Ended   time.Time       `json:"ended"`
+	Because string          `json:"because"`
+	Closed  time.Time       `json:"closed,omitzero"`
+	Found   int             `json:"found"` // events
+	Lost    string          `json:"lost"`  // what nobody can find out
+}
+
+// GetStream says how well a tenant's mail is told of.
+func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
+	return view(ctx, s, "stream get", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Stream, error) {
+		var out Stream
+		var since, heard, renewed int64
+		one := func(query string, args []any, into ...any) error {
+			return t.QueryRow(ctx, query, args...).Scan(into...)
+		}
+		hour := tocsin.Millis(s.now().Add(-time.Hour))
+		for _, q := range []struct {
+			text string
+			args []any
+			into []any
+		}{
+			{text: `select count(*) from person where tenant = $1 and mailbox = 'read' and deleted = 0`, into: []any{&out.Mailboxes}},
+			{text: `select coalesce(sum(case when state = 'on' then 1 else 0 end), 0), coalesce(sum(case when state = 'refused' then 1 else 0 end), 0),
+				coalesce(min(case when state = 'refused' then because end), ''), coalesce(min(case when state = 'on' then due end), 0) from subscription where tenant = $1`,
+				into: []any{&out.Told, &out.Refused, &out.Refusal, &renewed}},
+			{text: `select coalesce(min(case when since > 0 then since end), 0), coalesce(max(heard), 0), coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`, into: []any{&since, &heard, &out.Unseen}},
+			{text: `select count(*), coalesce(min(because), '') from parked where tenant = $1 and kind = 'notified'`, into: []any{&out.Parked, &out.Parking}},
+			{text: `select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, into: []any{&out.Gaps, &out.Closed, &out.Found}},
+			{text: `select count(*) from dead_letter where tenant = $1 and kind = 'notified'`, into: []any{&out.Dead}},
+			{text: `select count(*) from event where tenant = $1 and type = 'EMAIL' and at >= $2`, args: []any{hour}, into: []any{&out.LastHour}},
+			{text: `select coalesce(min(state), ''), coalesce(min(because), ''), coalesce(min(mend), '') from capability where tenant = $1 and name = 'mail-activity' and state = 'off'
+				and not exists (select 1 from capability o where o.tenant = capability.tenant and o.name = capability.name and o.state <> 'off')`, into: []any{&out.State, &out.Because, &out.Mend}},
+		} {
+			if err := one(q.text, q.args, q.into...); err != nil {
+				return out, err
+			}
+		}
+		out.Since, out.Heard, out.Renewed = tocsin.FromMillis(since), tocsin.FromMillis(heard), tocsin.FromMillis(renewed)
+		out.judge()
+		return out, nil
+	})
+}
+
+// judge says how the stream stands.
+func (s *Stream) judge() {
+	switch {
+	case s.State == "off":
+	case s.Mailboxes == 0:
+		s.State, s.Because, s.Mend = "off", "No mailbox can be read.", "Look at the connections."
+	case s.Told == 0 && s.Refused == 0:
+		s.State, s.Because, s.Mend = "starting", "No mailbox is told of yet.", "Nothing to do: subscriptions are made by themselves."
+	case s.Refused > 0:
+		s.State, s.Because, s.Mend = "incomplete", "Not told of: "+plural(s.Refused, "mailbox")+". "+s.Refusal, "It is tried again by itself."
+	case s.Told < s.Mailboxes:
+		s.State, s.Because, s.Mend = "starting", "Not told of yet: "+plural(s.Mailboxes-s.Told, "mailbox")+".", "Nothing to do: subscriptions are made by themselves."
+	case s.Gaps > 0:
+		s.State, s.Because, s.Mend = "incomplete", "Being closed: "+plural(s.Gaps, "gap")+".", "Nothing to do: what changed meanwhile is read."
+	case s.Parked > 0:
+		s.State, s.Because, s.Mend = "incomplete", "Not looked at yet: "+plural(s.Parked, "message")+". "+s.Parking, "Nothing to do: it is tried again by itself."
+	default:
+		s.State = "whole"
+	}
+}
+
+// ListGaps lists times of which not every change was told: the open ones first, then the last that were closed.
+func (s *Service) ListGaps(ctx context.Context, in ListIn) (Page[Gap], error) {
+	return view(ctx, s, "gaps list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Gap], error) {
+		var p Page[Gap]
+		after, err := parseCursor(in.After, "gaps", 3)
+		if err != nil {
+			return p, err
+		}
+		type row struct {
+			Gap
+			began, ended, closed int64
+			open                 int64
+		}
+		n := in.limit()
+		q := (&query{}).add("select person, began, ended, because, closed, found, lost, case when closed = 0 then 1 else 0 end from mail_gap where tenant = $1")
+		if !after.begins() {
+			q.add(" and (case when closed = 0 then 1 else 0 end, began, person) < (?, ?, ?)", after.number(0), after.number(1), after.text(2))
+		}
+		q.add(" order by 8 desc, began desc, person desc limit ?", n+1)
+		rows, err := find(ctx, t, q, func(r *row) []any {
+			return []any{&r.Person, &r.began, &r.ended, &r.Because, &r.closed, &r.Found, &r.Lost, &r.open}
+		})
+		if err != nil {
+			return p, err
+		}
+		pieces := paged(rows, n, func(r row) string { return cursor("gaps", r.open, r.began, string(r.Person)) })
+		people := map[tocsin.PersonID]bool{}
+		for _, r := range pieces.Items {
+			people[r.Person] = true
+		}
+		names, err := namesOf(ctx, t, people)
+		p.Items, p.Next = make([]Gap, len(pieces.Items)), pieces.Next
+		for i, r := range pieces.Items {
+			r.Began, r.Ended, r.Closed = tocsin.FromMillis(r.began), tocsin.FromMillis(r.ended), tocsin.FromMillis(r.closed)
+			r.Who, r.Name = names[r.Person].address, names[r.Person].name
+			p.Items[i] = r.Gap
+		}
+		return p, err
+	})
+}

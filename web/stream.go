@@ -1,0 +1,84 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/a-h/templ"
+
+	"tocsin.dev"
+	"tocsin.dev/api"
+)
+
+// streamView is what the pages of mail activity show.
+type streamView struct {
+	Query  url.Values
+	Person string // the name of the person that is filtered by
+	In     api.EventsIn
+	Stream api.Stream
+	Events api.Page[api.Event]
+	Gaps   api.Page[api.Gap]
+}
+
+func (v streamView) filtered() bool {
+	return v.In.Person != "" || v.In.Action != "" || v.In.After != ""
+}
+
+// mailActions are what the list can be filtered by, with how they are called.
+var mailActions = []struct{ Action, Name string }{
+	{"email_received", "Received"}, {"email_sent", "Sent"}, {"email_read", "Read"}, {"email_moved", "Moved"}, {"email_deleted", "Deleted"}, {"email_flagged", "Flagged"},
+}
+
+func (w *web) stream(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	q := r.URL.Query()
+	v := streamView{Query: kept(r), In: api.EventsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},
+		Type: "EMAIL", Action: q.Get("action"), Person: tocsin.PersonID(q.Get("person"))}}
+	var err error
+	if v.Stream, err = w.svc.GetStream(r.Context(), v.In.In); err != nil {
+		return nil, err
+	}
+	if v.Events, err = w.svc.ListEvents(r.Context(), v.In); err != nil {
+		return nil, err
+	}
+	if v.In.Person != "" {
+		v.Person = w.personName(r, p.Tenant.ID, v.In.Person)
+	}
+	return streamPage(p, v), nil
+}
+
+func (w *web) gaps(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	v := streamView{Query: kept(r)}
+	in := api.ListIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: r.URL.Query().Get("after")}}
+	var err error
+	if v.Stream, err = w.svc.GetStream(r.Context(), in.In); err != nil {
+		return nil, err
+	}
+	if v.Gaps, err = w.svc.ListGaps(r.Context(), in); err != nil {
+		return nil, err
+	}
+	return gapsPage(p, v), nil
+}
+
+// streamWord answers: did you see everything?
+func streamWord(s api.Stream) string {
+	switch s.State {
+	case "whole":
+		return fmt.Sprintf("Every change in %s is told of", plural(s.Told, "mailbox", "mailboxes"))
+	case "starting":
+		return "The stream is starting"
+	case "incomplete":
+		return "Something is lacking"
+	}
+	return "Mail activity is off"
+}
+
+// mailWord is what happened to a mail, in a word.
+func mailWord(action string) string {
+	for _, a := range mailActions {
+		if a.Action == action {
+			return a.Name
+		}
+	}
+	return map[string]string{"email_drafted": "Draft begun", "email_updated": "Changed"}[action]
+}
