@@ -325,6 +325,7 @@ create table event (
 );
 create index event_at on event (tenant, at);
 create index event_person on event (tenant, person, at);
+create index event_type on event (tenant, type, at);
 
 -- Judgement.
 create table finding (
