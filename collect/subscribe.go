@@ -49,14 +49,16 @@ func (c *Collector) askSubscriptions(ctx context.Context) error {
 	if err := c.wanted(ctx); err != nil {
 		return err
 	}
-	var failed error
-	for {
+	for asked := false; ; asked = true {
 		due, total, err := c.dueSubscriptions(ctx)
 		if err != nil {
 			return err
 		}
+		if len(due) == 0 && !asked {
+			return errNothing
+		}
 		if len(due) == 0 {
-			return failed
+			return nil
 		}
 		var refused atomic.Pointer[error]
 		g, inner := errgroup.WithContext(ctx)
@@ -333,6 +335,9 @@ func (c *Collector) askGaps(ctx context.Context) error {
 
 // caughtUp catches up on all of these, and closes them. A mailbox that is no more has nothing to catch up on.
 func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
+	if len(gaps) == 0 {
+		return errNothing
+	}
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(catchUpAtOnce)
 	var worstOf atomic.Pointer[error]

@@ -101,7 +101,9 @@ func (s *Connections) Heard(ctx context.Context, c Connection, h Heard) error {
 	signedIn := func(err error) bool { _, denied := errors.AsType[*graph.Denied](err); return denied }
 	proves := len(h.Errs) == 0 || slices.ContainsFunc(h.Errs, signedIn) // what is refused a permission has signed in
 	if now.State == Broken {
-		if !proves {
+		// What was answered may have gone by a token of before, which is good for an hour after its secret is not, or may have
+		// asked nothing: only a new sign-in says that the credential works again.
+		if gc, err := s.Client(ctx, now); !proves || err != nil || gc.SignIn(ctx) != nil {
 			return nil
 		}
 		if err := s.proven(ctx, now); err != nil {

@@ -150,7 +150,7 @@ func (b *subject) concluded() map[string][]string {
 	for _, query := range append(slices.DeleteFunc(slices.Clone(state), func(q string) bool {
 		return strings.Contains(q, " from finding_change ") || strings.Contains(q, " from rule_change ") // how it came about is compared below
 	}), `select person, rule, change from rule_change where tenant = $1 order by person, rule, at, id`,
-		`select person, type, action from event where tenant = $1 order by person, at, action`) {
+		`select person, type, action from event where tenant = $1 and type <> 'AUDIT' order by person, at, action`) {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[query] = nil
 			rows, err := t.Query(b.Context(), query)

@@ -112,7 +112,8 @@ func whole(ctx context.Context, s *Server, tenant tocsin.TenantID) bool {
 	return err == nil && lag == 0
 }
 
-// state is everything that was concluded, without the times at which it was: two ways to the same end are equal.
+// state is everything that was concluded, without the times at which it was: two ways to the same end are equal. What was
+// said of the consent itself is how one was disturbed.
 var state = []string{
 	`select person, object_id, name, upn, mail, kind, enabled, synced, licensed, department, addresses, deleted > 0, mailbox, mailbox_because from person where tenant = $1 order by person`,
 	`select address, person from person_address where tenant = $1 order by address, person`,
@@ -123,8 +124,8 @@ var state = []string{
 	`select person, id, name, enabled, body, targets, outside, risk, deleted > 0 from mail_rule where tenant = $1 order by person, id`,
 	`select address, person, rule, verb, outside from rule_target where tenant = $1 order by address, person, rule, verb`,
 	`select person, rule, change, after from rule_change where tenant = $1 order by person, rule, id`,
-	`select id, rule, severity, risk, person, subject, cause, status, count from finding where tenant = $1 order by id`,
-	`select finding, change from finding_change where tenant = $1 and change <> 'updated' order by finding, at, change`,
+	`select id, rule, severity, risk, person, subject, cause, status, count from finding where tenant = $1 and rule not like 'consent-%' order by id`,
+	`select finding, change from finding_change where tenant = $1 and change <> 'updated' and finding not in (select id from finding where tenant = $1 and rule like 'consent-%') order by finding, at, change`,
 	`select kind, subject, because from dead_letter where tenant = $1 order by id`,
 }
 
