@@ -282,6 +282,11 @@ func (f *mailFold) parked(ctx context.Context, batch []pending[mailLooks]) error
 	var opened []string
 	for i := range batch {
 		person := string(batch[i].person)
+		if batch[i].body.Dropped {
+			if _, err := f.t.Exec(ctx, `delete from parked where tenant = $1 and person = $2`, person); err != nil {
+				return err
+			}
+		}
 		for _, l := range batch[i].body.Looks {
 			if l.Waited {
 				opened = append(opened, parkedID(person, l.ID))

@@ -24,7 +24,7 @@ import (
 // all that comes of the same mailbox behind it, until a look succeeds.
 type Opener struct {
 	Store *store.Store
-	// Client gives the tenant's Graph client for reading mail, or says why nothing may be asked.
+	// Client gives the tenant's Graph client for reading mail, or says why nothing may be asked now; nil where nothing ever will.
 	Client func(ctx context.Context, tenant tocsin.TenantID) (*graph.Client, error)
 	Log    *slog.Logger
 }
@@ -34,7 +34,8 @@ type mailLooks struct {
 	Looks   []mailLook  `json:"looks,omitempty"`
 	Folders folderNames `json:"folders,omitempty"` // well-known ones by id, when they were asked for
 	Parked  []wait      `json:"parked,omitempty"`
-	Gap     *mailSpan   `json:"gap,omitempty"` // what they were looked for, where nobody told of them
+	Dropped bool        `json:"dropped,omitempty"` // the tenant is not read any more: what is parked of the mailbox goes too
+	Gap     *mailSpan   `json:"gap,omitempty"`     // what they were looked for, where nobody told of them
 }
 
 // mailSpan is a time of which something may not have been told, Unix milliseconds.
@@ -250,6 +251,13 @@ type question struct {
 
 // look asks Graph. Its error is the store's or ctx's; Graph's become parked looks.
 func (t *opening) look(ctx context.Context) error {
+	client, err := t.o.Client(ctx, t.tenant)
+	if err == nil && client == nil { // disconnected: what Graph still tells of is nobody's
+		for _, b := range t.order {
+			b.out = mailLooks{Dropped: true}
+		}
+		return nil
+	}
 	var questions []question
 	var parts []graph.Part
 	for _, b := range t.order {
@@ -274,7 +282,6 @@ func (t *opening) look(ctx context.Context) error {
 	if len(parts) == 0 {
 		return nil
 	}
-	client, err := t.o.Client(ctx, t.tenant)
 	var results []graph.Result
 	if err == nil {
 		results, err = client.Batch(ctx, parts)

@@ -36,7 +36,7 @@ type mailSubscription struct {
 	expires      int64
 	tries        int64
 	told, signal string // what Graph said of it, as the row has it; and what it comes to, a lack that we found among it
-	heard, since int64
+	whole        int64  // since when it is not certain that all was told; 0: it was never watched
 }
 
 // askSubscriptions sees to it that Graph tells us of every mailbox that can be read: it makes subscriptions that lack,
@@ -123,11 +123,11 @@ func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscriptio
 		out = out[:0]
 		err := each(ctx, t, func(scan func(...any) error) error {
 			var s mailSubscription
-			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.heard, &s.since)
+			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.whole)
 			s.signal = s.told
 			out = append(out, s)
 			return err
-		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(l.heard, 0), coalesce(l.since, 0)
+		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0)
 			from subscription s join person p on p.tenant = s.tenant and p.person = s.person left join mail_ledger l on l.tenant = s.tenant and l.person = s.person
 			where s.tenant = $1 and s.due <= $2 order by s.due, s.person limit 500`, now)
 		if err != nil {
@@ -280,10 +280,10 @@ func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, f
 // gap is since when nothing was told; 0 where nothing is lacking.
 func (s *mailSubscription) gap(now time.Time, failed error) int64 {
 	switch {
-	case failed != nil || s.since == 0:
+	case failed != nil || s.whole == 0:
 		return 0
-	case s.signal == "missed", s.signal == "subscriptionRemoved":
-		return max(s.heard, s.since)
+	case s.signal == "missed", s.signal == "subscriptionRemoved": // when that was is not said, and others may have come since
+		return s.whole
 	}
 	return 0
 }

@@ -65,17 +65,22 @@ func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capabilit
 	return Connection{}, nil, lack
 }
 
-// Reading gives the client by which a tenant is read: that of the first of its connections that reads.
+// Reading gives the client by which a tenant is read: that of the first of its connections that reads. The error is
+// graph.ErrPaused while all of these are paused; there is neither client nor error where the tenant is not read any more.
 func (s *Connections) Reading(ctx context.Context, tenant tocsin.TenantID) (*graph.Client, error) {
 	var all []Connection
 	err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) { all, err = list(ctx, t, ""); return err })
 	if err != nil {
 		return nil, err
 	}
+	var paused error
 	for _, c := range all {
 		if c.Collects() && c.Tier != Respond {
 			return s.Client(ctx, c)
 		}
+		if c.State == Paused && c.Tier != Respond {
+			paused = graph.ErrPaused
+		}
 	}
-	return nil, graph.ErrPaused
+	return nil, paused
 }

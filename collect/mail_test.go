@@ -1,0 +1,178 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"testing"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/journal"
+	"tocsin.dev/store"
+)
+
+// TestMailChanges: what happened follows from what was held and what is, in every case, and nothing is guessed.
+func TestMailChanges(t *testing.T) {
+	in := folderNames{"S": "sentitems", "D": "deleteditems", "W": "drafts"}
+	mine := func(a string) bool { return a == "amy@x.example" }
+	amy, eve := tocsin.Address{Address: "Amy@x.example"}, tocsin.Address{Address: "eve@evil.example"}
+	mail := func(change func(*mailSeen)) *mailSeen {
+		m := &mailSeen{ID: "1", Folder: "I", From: eve, To: []tocsin.Address{amy}, Modified: 7, Flag: "notFlagged"}
+		if change != nil {
+			change(m)
+		}
+		return m
+	}
+	as := func(m *mailSeen) *mailHeld {
+		return &mailHeld{folder: m.Folder, flag: m.Flag, rest: m.rest(), read: m.Read, draft: m.Draft, modified: m.Modified}
+	}
+	held := as(mail(nil))
+	gone := *held
+	gone.deleted = 5
+	for _, c := range []struct {
+		name  string
+		had   *mailHeld
+		is    *mailSeen
+		fresh bool
+		want  []string
+	}{
+		{"came", nil, mail(nil), true, []string{"email_received"}},
+		{"sent", nil, mail(func(m *mailSeen) { m.Folder, m.From, m.To = "S", amy, []tocsin.Address{eve} }), true, []string{"email_sent"}},
+		{"sent and filed by a rule", nil, mail(func(m *mailSeen) { m.Folder, m.From, m.To = "P", amy, []tocsin.Address{eve} }), true, []string{"email_sent"}},
+		{"to oneself, the copy that came", nil, mail(func(m *mailSeen) { m.From = amy }), true, []string{"email_received"}},
+		{"to oneself, the copy that was sent", nil, mail(func(m *mailSeen) { m.Folder, m.From = "S", amy }), true, []string{"email_sent"}},
+		{"a draft", nil, mail(func(m *mailSeen) { m.Folder, m.Draft, m.From = "W", true, amy }), true, []string{"email_drafted"}},
+		{"an old one seen for the first time", nil, mail(nil), false, []string{"email_updated"}},
+		{"one that was gone before it was seen", nil, nil, true, nil},
+		{"the same again", held, mail(nil), true, nil},
+		{"read", held, mail(func(m *mailSeen) { m.Read = true }), false, []string{"email_read"}},
+		{"unread", as(mail(func(m *mailSeen) { m.Read = true })), mail(nil), false, []string{"email_updated"}},
+		{"flagged", held, mail(func(m *mailSeen) { m.Flag = "flagged" }), false, []string{"email_flagged"}},
+		{"moved", held, mail(func(m *mailSeen) { m.Folder = "P" }), false, []string{"email_moved"}},
+		{"thrown away is moved", held, mail(func(m *mailSeen) { m.Folder = "D" }), false, []string{"email_moved"}},
+		{"read, flagged, filed and categorised between two looks", held, mail(func(m *mailSeen) { m.Read, m.Flag, m.Folder, m.Categories = true, "flagged", "P", []string{"Red"} }), false,
+			[]string{"email_moved", "email_read", "email_flagged", "email_updated"}},
+		{"a draft that is written on", as(mail(func(m *mailSeen) { m.Draft = true })), mail(func(m *mailSeen) { m.Draft, m.Modified = true, 9 }), false, nil},
+		{"a draft that was sent", as(mail(func(m *mailSeen) { m.Folder, m.Draft = "W", true })), mail(func(m *mailSeen) { m.Folder = "S" }), false, []string{"email_sent"}},
+		{"deleted", held, nil, false, []string{"email_deleted"}},
+		{"deleted again", &gone, nil, false, nil},
+		{"brought back", &gone, mail(nil), false, []string{"email_moved"}},
+	} {
+		var got []string
+		for _, e := range mailChanges(c.had, c.is, in, mine, c.fresh) {
+			got = append(got, e.action)
+		}
+		if !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
+}
+
+// TestFoldMail: looks make events once each, in whatever order and however often they come; what waits is parked and taken back.
+func TestFoldMail(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		seen := func(modified int64, change func(*mailSeen)) *mailSeen {
+			m := &mailSeen{ID: "m1", Folder: "I", From: tocsin.Address{Address: "eve@evil.example"}, To: []tocsin.Address{{Address: "amy@x.example"}}, Counts: [3]int{1, 0, 0}, Modified: modified, Received: 5_000, Flag: "notFlagged"}
+			if change != nil {
+				change(m)
+			}
+			return m
+		}
+		looked := func(l ...mailLook) journal.Item { return b.item(kindMail, amy, mailLooks{Looks: l}) }
+		came := mailLook{ID: "m1", Change: "created", At: 9_000, Message: seen(10, nil)}
+		read := mailLook{ID: "m1", Change: "updated", At: 9_001, Message: seen(11, func(m *mailSeen) { m.Read = true })}
+		got := b.since(func() {
+			b.fold(looked(came, came), looked(came))
+			b.fold(looked(read), looked(came), looked(read)) // the older look comes again, behind the newer
+			b.fold(looked(mailLook{ID: "m1", Change: "deleted", At: 9_002}, mailLook{ID: "m2", Change: "created", At: 9_003}))
+		})
+		b.same("facts", got, "mail.changed ×1", "mail.changed ×1", "mail.changed ×1")
+		b.want("events", `select action, at from event where tenant = $1 and type = 'EMAIL' order by at`, "email_read 11", "email_received 5000", "email_deleted 9002")
+		b.want("the state", `select native, is_read, deleted from mail where tenant = $1`, "m1 1 9002")
+		b.want("what came and went", `select unseen from mail_ledger where tenant = $1`, "1")
+
+		b.fold(b.item(kindMail, amy, mailLooks{Parked: []wait{{ID: "m3", Change: "created", At: 9_004, Because: "Graph is down.", Retry: 1}, {ID: "m4", At: 9_005, Because: "It is refused.", Dead: true, Tries: 10}}}))
+		b.want("parked", `select kind, subject = '`+string(amy)+`', because from parked where tenant = $1`, "notified 1 Graph is down.")
+		b.want("given up", `select because from dead_letter where tenant = $1`, "It is refused.")
+		third := seen(12, nil)
+		third.ID = "m3"
+		b.fold(looked(mailLook{ID: "m3", Change: "created", At: 9_004, Message: third, Waited: true}))
+		b.want("taken back", `select count(*) from parked where tenant = $1`, "0")
+		b.want("it came", `select count(*) from event where tenant = $1 and action = 'email_received'`, "2")
+	})
+}
+
+// TestOpenerWithoutATenant: while all is paused what is told of waits; once nothing is read any more it is dropped, with what waits.
+func TestOpenerWithoutATenant(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		var why error = graph.ErrPaused
+		o := &Opener{Store: b.st, Log: slog.New(slog.DiscardHandler), Client: func(context.Context, tocsin.TenantID) (*graph.Client, error) { return nil, why }}
+		tell := func(id string) {
+			items, err := o.Open(b.Context(), []journal.Item{b.item(kindNotified, amy, notified{ID: id, Change: "created"}), b.item(kindNotified, amy, notified{ID: id, Change: "updated"})})
+			if err != nil || len(items) != 2 {
+				b.Fatalf("%d items, %v", len(items), err)
+			}
+			b.fold(items...)
+		}
+		tell("m1")
+		tell("m2")
+		b.want("it waits", `select count(*), min(because) from parked where tenant = $1`, "2 The connection is paused.")
+		why = nil
+		tell("m3")
+		b.want("it is dropped", `select count(*) from parked where tenant = $1`, "0")
+		b.want("and makes nothing", `select count(*) from event where tenant = $1`, "0")
+	})
+}
+
+// BenchmarkFoldMail is a run of 2,000 looks at new messages of 200 mailboxes, folded in a transaction.
+func BenchmarkFoldMail(b *testing.B) {
+	st, err := store.Open(b.Context(), "sqlite:"+b.TempDir()+"/t.db", &tocsin.Clock{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	f := &Fold{Log: slog.New(slog.DiscardHandler)}
+	step := func(items []journal.Item) {
+		if err := st.Update(b.Context(), func(tx *store.Tx) error { return f.Step(b.Context(), tx, items) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	item := func(kind string, person tocsin.PersonID, body any) journal.Item {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return journal.Item{Tenant: acme, Person: person, Kind: kind, At: 1, Body: raw}
+	}
+	if err := st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error {
+		_, err := t.Exec(b.Context(), `insert into tenant (tenant, name, created) values ($1, 'Acme', 1)`)
+		return err
+	}); err != nil {
+		b.Fatal(err)
+	}
+	var people []journal.Item
+	for i := range 200 {
+		name := fmt.Sprintf("p%d@x.example", i)
+		people = append(people, item(kindPerson, tocsin.NewPersonID(acme, name), personSeen{Object: name, Name: name, UPN: name, Mail: name, Kind: "member", Addresses: []string{"SMTP:" + name}}))
+	}
+	step(people)
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		items := make([]journal.Item, 2000)
+		for i := range items {
+			n++
+			to := fmt.Sprintf("p%d@x.example", i%200)
+			items[i] = item(kindMail, tocsin.NewPersonID(acme, to), mailLooks{Looks: []mailLook{{ID: fmt.Sprintf("AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAAAAADUuTJK%020d", n), Change: "created", At: int64(n),
+				Message: &mailSeen{ID: fmt.Sprint(n), Folder: "I", From: tocsin.Address{Address: fmt.Sprintf("p%d@x.example", n%200)}, To: []tocsin.Address{{Address: to}}, Counts: [3]int{1, 0, 0}, Modified: int64(n), Received: int64(n)}}}})
+		}
+		b.StartTimer()
+		step(items)
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/2000, "µs/event")
+}
