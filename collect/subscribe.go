@@ -35,6 +35,7 @@ type mailSubscription struct {
 	created      int64
 	expires      int64
 	tries        int64
+	before       string // its state as the row has it
 	told, signal string // what Graph said of it, as the row has it; and what it comes to, a lack that we found among it
 	whole        int64  // since when it is not certain that all was told; 0: it was never watched
 }
@@ -124,7 +125,7 @@ func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscriptio
 		err := each(ctx, t, func(scan func(...any) error) error {
 			var s mailSubscription
 			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.whole)
-			s.signal = s.told
+			s.signal, s.before = s.told, s.state
 			out = append(out, s)
 			return err
 		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0)
@@ -282,15 +283,18 @@ func (s *mailSubscription) gap(now time.Time, failed error) int64 {
 	switch {
 	case failed != nil || s.whole == 0:
 		return 0
-	case s.signal == "missed", s.signal == "subscriptionRemoved": // when that was is not said, and others may have come since
+	case s.signal == "missed", s.signal == "subscriptionRemoved", s.before == "wanted": // when that was is not said, and others may have come since
 		return s.whole
 	}
 	return 0
 }
 
 func (s *mailSubscription) why() string {
-	if s.signal == "missed" {
+	switch {
+	case s.signal == "missed":
 		return "Microsoft Graph said that it left notifications out."
+	case s.before == "wanted":
+		return "The mailbox was not watched meanwhile."
 	}
 	return "The subscription was not there any more."
 }

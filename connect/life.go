@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tocsin.dev"
 	"tocsin.dev/graph"
 	"tocsin.dev/store"
@@ -220,6 +222,9 @@ func (s *Connections) finish(ctx context.Context, c Connection) error {
 	if err != nil || now.State != Closing {
 		return err
 	}
+	if err := s.unsubscribe(ctx, c); err != nil && ctx.Err() == nil {
+		s.Log.Info("what Microsoft Graph tells of the tenant was not ended; it lapses within a week", "tenant", c.Tenant, "because", err)
+	}
 	if now.closing == Erase {
 		if err := s.Store.Erase(ctx, c.Tenant, "connection", "tenant"); err != nil {
 			return err
@@ -232,6 +237,7 @@ func (s *Connections) finish(ctx context.Context, c Connection) error {
 		for _, q := range []string{
 			`delete from capability where tenant = $1 and connection = $2`,
 			`delete from refusal where tenant = $1 and connection = $2`,
+			`delete from subscription where tenant = $1 and connection = $2`,
 			`delete from app_grant where tenant = $1 and connection = $2`,
 			`update connection set state = 'closed', closing = '', sealed = '', looked = 0, looked_because = '', excess = '[]', expires = 0, expires_by = '', expires_told = '',
 				because = 'It was disconnected; what it read stays.', mend = 'Open it again with a new credential.', version = version + 1 where tenant = $1 and id = $2 and state = 'closing'`,
@@ -244,6 +250,59 @@ func (s *Connections) finish(ctx context.Context, c Connection) error {
 	})
 	s.forget(c)
 	return err
+}
+
+// unsubscribing is how long the ending of subscriptions may take: what is left lapses by itself.
+const unsubscribing = time.Minute
+
+// unsubscribe ends what Graph tells us of by this connection. It is all that is still asked of Graph once a connection is being
+// closed, by a client of its own.
+func (s *Connections) unsubscribe(ctx context.Context, c Connection) error {
+	var ids []string
+	err := s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		ids = ids[:0]
+		return rowsOf(ctx, t, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `select id from subscription where tenant = $1 and connection = $2 and id <> ''`, c.ID)
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	gc, err := s.lastClient(ctx, c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, unsubscribing)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for _, id := range ids {
+		g.Go(func() error { return gc.DeleteSubscription(ctx, id) })
+	}
+	return g.Wait()
+}
+
+// lastClient is a client of a connection that is being closed, which the closing does not stop.
+func (s *Connections) lastClient(ctx context.Context, c Connection) (*graph.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, err := s.kept(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	n := New{Tenant: string(c.Tenant), Client: c.Client, Cloud: k.cloud}
+	if k.method == MethodOAuth {
+		if _, err := s.lend(ctx, c, &n); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.unseal(c, k, &n); err != nil {
+		return nil, err
+	}
+	return s.open(n, nil)
 }
 
 // Delete closes a connection and forgets it: every call stops at once, the credential is erased and the connection is in no

@@ -113,19 +113,8 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	if k.state == Closed {
 		return nil, errClosed
 	}
-	plain, err := s.Keeper.Open(k.sealed, about(c.Tenant, c.ID))
-	if err != nil {
+	if err := s.unseal(c, k, &n); err != nil {
 		return nil, err
-	}
-	if err := json.Unmarshal([]byte(k.settings), &n.Own); err != nil {
-		return nil, fmt.Errorf("settings of connection %s: %w", c.ID, err)
-	}
-	switch k.method {
-	case MethodOAuth:
-	case "certificate":
-		n.Certificate = string(plain)
-	default:
-		n.Secret = string(plain)
 	}
 	made := &client{version: k.version}
 	made.set(k)
@@ -137,6 +126,25 @@ func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, 
 	}
 	s.clients[key] = made
 	return made.graph, nil
+}
+
+// unseal puts what is kept of a connection into n.
+func (s *Connections) unseal(c Connection, k kept, n *New) error {
+	plain, err := s.Keeper.Open(k.sealed, about(c.Tenant, c.ID))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(k.settings), &n.Own); err != nil {
+		return fmt.Errorf("settings of connection %s: %w", c.ID, err)
+	}
+	switch k.method {
+	case MethodOAuth:
+	case "certificate":
+		n.Certificate = string(plain)
+	default:
+		n.Secret = string(plain)
+	}
+	return nil
 }
 
 // kept is what a client is made of.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
 )
@@ -312,5 +313,48 @@ func (b *subject) hurry() {
 	})
 	if err != nil {
 		b.Fatal(err)
+	}
+}
+
+// TestStreamDisconnected: disconnecting ends what Graph tells; connecting again finds what happened meanwhile, in a gap.
+func TestStreamDisconnected(t *testing.T) {
+	w := world(t, 12)
+	b := hears(t, pressed(t), w)
+	n := b.subscribed()
+	if err := w.Traffic(60); err != nil {
+		t.Fatal(err)
+	}
+	b.heardAll()
+	if err := b.s.Connections.Close(t.Context(), "test", b.tenant(), b.conn.ID, connect.Keep); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the closing", func() string {
+		if c, err := b.s.Connections.Get(t.Context(), b.tenant(), b.conn.ID); err != nil || c.State != connect.Closed {
+			return fmt.Sprint(c.State, err)
+		}
+		return ""
+	})
+	if left, err := w.RemoveSubscriptions("", 1, true); err != nil || left > 0 {
+		t.Errorf("%d subscriptions are left in the tenant, %v", left, err)
+	}
+	if err := w.Traffic(60); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.s.Connections.Rotate(t.Context(), "test", b.tenant(), b.conn.ID, connect.Credential{Secret: w.Secret()}); err != nil {
+		t.Fatal(err)
+	}
+	b.subscribed()
+	if err := w.Traffic(60); err != nil {
+		t.Fatal(err)
+	}
+	b.heardAll()
+	eventually(t, "the events", func() string {
+		if lacks, _ := b.matches(n); len(lacks) > 0 {
+			return fmt.Sprintf("%d differ, such as %s", len(lacks), lacks[0])
+		}
+		return ""
+	})
+	if b.count(`select count(*) from mail_gap where tenant = $1 and because like 'The mailbox was not watched%' and found > 0`) == 0 {
+		t.Error("no gap says that nobody watched")
 	}
 }
