@@ -19,6 +19,7 @@ const (
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
 	keepRecords     = 180 * 24 * time.Hour // of the audit log, as long as Microsoft keeps them in the standard licence
+	keepMail        = 90 * 24 * time.Hour  // since a message's state last changed; one that changes later is seen for the first time again
 	keepParcels     = 8 * 24 * time.Hour   // which Microsoft keeps for seven
 	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
 )
@@ -61,6 +62,8 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"rights_change", "at < $1", ago(keepHistory)},
 		{"rights_waiting", "at < $1", ago(keepHistory)},
 		{"event", "at < $1", ago(keepHistory)},
+		{"mail", "changed < $1", ago(keepMail)},
+		{"mail_gap", "closed <> 0 and closed < $1", ago(keepHistory)},
 		{"finding_change", "at < $1", ago(keepHistory)},
 		{"dead_letter", "at < $1", ago(keepHistory)},
 		{"audit_record", "at < $1 and seen < $1 and judged", ago(keepRecords)},
