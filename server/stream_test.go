@@ -15,6 +15,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 )
 
 // hears makes a server that the tenant can tell of mail, and runs both.
@@ -224,7 +225,8 @@ func TestStream(t *testing.T) {
 		name   string
 		before func(b *subject)
 		during func(b *subject)
-		gaps   bool // there must be some
+		gaps   bool                    // there must be some
+		on     func(testing.TB) string // the database; nil: SQLite
 	}{
 		{name: "calm"},
 		{name: "repeated, overtaken and garbage", before: func(b *subject) {
@@ -232,7 +234,7 @@ func TestStream(t *testing.T) {
 			everyTenth(sim.NoticeOvertaken)(b)
 			everyTenth(sim.NoticeGarbage)(b)
 		}},
-		{name: "a tenth lost", before: everyTenth(sim.NoticeLost), gaps: true},
+		{name: "a tenth lost", before: everyTenth(sim.NoticeLost), gaps: true, on: storetest.PostgresAddress},
 		{name: "subscriptions removed, told and in silence", gaps: true, during: func(b *subject) {
 			for _, silent := range []bool{false, true} {
 				if n, err := b.w.RemoveSubscriptions("", 3, silent); err != nil || n == 0 {
@@ -251,7 +253,7 @@ func TestStream(t *testing.T) {
 				b.Fatal(err)
 			}
 		}},
-		{name: "messages refused for a while", before: func(b *subject) {
+		{name: "messages refused for a while", on: storetest.PostgresAddress, before: func(b *subject) {
 			if err := b.w.Fault(sim.Fault{Kind: sim.Broken, Path: "/users/*/messages/*", Every: 3}); err != nil {
 				b.Fatal(err)
 			}
@@ -261,6 +263,9 @@ func TestStream(t *testing.T) {
 			w := world(t, 40)
 			conf := pressed(t)
 			conf.Every.Reconcile = 3 * time.Second
+			if c.on != nil {
+				conf.Database = c.on(t)
+			}
 			b := hears(t, conf, w)
 			n := b.subscribed()
 			if c.before != nil {
