@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -15,7 +16,16 @@ import (
 // click clicks what fits the selector, and waits for the page that comes.
 func (p page) click(what, selector string) {
 	p.t.Helper()
-	p.do(what, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector)))
+	p.do(what, chromedp.WaitVisible(chromedp.CSS(selector)))
+	p.until("that "+selector+" is in reach and keeps still", fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		e.scrollIntoView({block: "center", behavior: "instant"});
+		const r = e.getBoundingClientRect(), at = [r.x, r.y, r.width, r.height].join(), still = window.stillAt === at;
+		window.stillAt = at;
+		const hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
+		return still && document.readyState === "complete" && hit && (e.contains(hit) || hit.contains(e) && hit.tagName === "LABEL");
+	})()`, selector))
+	p.do(what, chromedp.Click(chromedp.CSS(selector)))
 }
 
 // typed types into a field.
@@ -94,7 +104,8 @@ func TestBrowserAct(t *testing.T) {
 		t.Error("no session was revoked at Microsoft")
 	}
 
-	p.do("undo", chromedp.Navigate(action), chromedp.WaitVisible(chromedp.CSS(`a[href$="/undo"]`)), chromedp.Click(chromedp.CSS(`a[href$="/undo"]`)))
+	p.do("undo", chromedp.Navigate(action), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.click("undo", `a[href$="/undo"]`)
 	p.shows("the dry run of the undo", "on again, as it was before")
 	p.shoot("action-plan-undo")
 	p.typed("#why", "It was the accountant's own.")
@@ -114,9 +125,12 @@ func TestBrowserAct(t *testing.T) {
 
 	p.do("the settings", chromedp.Navigate(at+"/settings/response"), chromedp.WaitVisible(chromedp.CSS(`input[value="second_person"]`)))
 	p.shoot("settings-response")
-	p.do("a second person", chromedp.Click(chromedp.CSS(`input[value="second_person"]`)), chromedp.SendKeys(chromedp.CSS("#spared"), "breakglass@"+w.Domain()), chromedp.Click(chromedp.CSS("form fieldset button.primary")))
+	p.click("a second person", `input[value="second_person"]`)
+	p.typed("#spared", "breakglass@"+w.Domain())
+	p.click("keep the settings", "form fieldset button.primary")
 	p.shows("the settings were kept", "hold from now on")
-	p.do("ask again", chromedp.Navigate(at+"/findings/"+finding.ID), chromedp.WaitVisible(chromedp.CSS(`a[href*="kind=delete_rule"]`)), chromedp.Click(chromedp.CSS(`a[href*="kind=delete_rule"]`)))
+	p.do("ask again", chromedp.Navigate(at+"/findings/"+finding.ID), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.click("ask again", `a[href*="kind=delete_rule"]`)
 	p.typed("#why", "It is the attacker's after all.")
 	p.click("ask for approval", `form[action$="/actions"] button.btn`)
 	p.shows("it waits", "You asked for it, so somebody else")

@@ -79,12 +79,10 @@ func (p page) shows(what, text string) {
 
 func (p page) until(what, condition string) {
 	p.t.Helper()
-	var last string
 	eventually(p.t, what, func() string {
-		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](condition))
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
 		if err != nil {
-			last = err.Error()
-			return last
+			return err.Error()
 		}
 		if ok {
 			return ""
