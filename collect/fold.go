@@ -72,6 +72,7 @@ type run struct {
 	mail    []pending[mailLooks]
 	names   map[string]string // who is behind a name, as far as it was looked up
 	touched map[string]int    // kind of fact → how many first mailLooks, told as one fact
+	arrived Arrivals          // what mail.changed tells
 	org     *organisation
 }
 
@@ -82,7 +83,9 @@ type pending[T any] struct {
 	body   T
 }
 
-func newRun(t *store.Tenant) *run { return &run{t: t, touched: map[string]int{}} }
+func newRun(t *store.Tenant) *run {
+	return &run{t: t, touched: map[string]int{}, arrived: Arrivals{Run: newRunNumber(t.Tx().Clock().Now())}}
+}
 
 // add takes an item in; what it displaces is folded first.
 func (r *run) add(ctx context.Context, it *journal.Item) error {
@@ -165,7 +168,11 @@ func (r *run) finish(ctx context.Context) error {
 		return err
 	}
 	for _, kind := range sortedKeys(r.touched) {
-		body, err := encode(map[string]int{"count": r.touched[kind]})
+		var what any = map[string]int{"count": r.touched[kind]}
+		if kind == "mail.changed" {
+			what = &r.arrived
+		}
+		body, err := encode(what)
 		if err != nil {
 			return err
 		}

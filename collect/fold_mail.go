@@ -64,7 +64,7 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 		}
 		before := len(f.events)
 		for k := range batch[i].body.Looks {
-			if err := f.fold(batch[i].person, b, &batch[i].body.Looks[k], inside); err != nil {
+			if err := f.fold(batch[i].person, b, &batch[i].body.Looks[k], batch[i].body.Gap, inside); err != nil {
 				return err
 			}
 		}
@@ -171,7 +171,7 @@ func (r *run) some(ctx context.Context, values any, row func(scan func(...any) e
 }
 
 // fold takes one look in.
-func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, inside func(string) bool) error {
+func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *mailSpan, inside func(string) bool) error {
 	key := mailKey(l.ID)
 	had := f.held[person][key]
 	is := l.Message
@@ -198,6 +198,14 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, inside 
 	if who := f.senders[sender]; who != "" {
 		sender = string(who)
 	}
+	now := tocsin.Millis(f.t.Tx().Clock().Now())
+	how, err := encode(knownOf(l, gap, now))
+	if err != nil {
+		return err
+	}
+	if gap == nil && len(happened) > 0 {
+		f.arrived.took(now - l.At)
+	}
 	for _, e := range happened {
 		at := e.time(is, l.At)
 		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, inside, l.Change, at)
@@ -208,7 +216,8 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, inside 
 		if err != nil {
 			return err
 		}
-		f.events = append(f.events, []any{event.EventID, at, event.EventType, e.action, string(person), string(body)})
+		f.events = append(f.events, []any{event.EventID, at, event.EventType, e.action, string(person), string(body), string(how), f.arrived.Run})
+		f.arrived.came(event.EventID, e.action)
 	}
 	if is != nil {
 		body, err := encode(is)
@@ -241,7 +250,7 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 	if err := f.t.Insert(ctx, store.Into{Table: "mail", Key: []string{"person", "key"}, Columns: []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed", "deleted"}}, f.mail); err != nil {
 		return err
 	}
-	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body"}}, f.events); err != nil {
+	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: []string{"known", "run"}, Columns: []string{"id", "at", "type", "action", "person", "body", "known", "run"}}, f.events); err != nil {
 		return err
 	}
 	if len(f.events) > 0 {

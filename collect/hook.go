@@ -125,7 +125,7 @@ func (h *Hook) items(posted []graph.Notification) []journal.Item {
 		if n.Lifecycle != "" {
 			it.Kind, body = kindSignal, signalled{Event: n.Lifecycle, Subscription: n.SubscriptionID}
 		} else {
-			it.Kind, body = kindNotified, notified{ID: n.ResourceData.ID, Change: n.ChangeType}
+			it.Kind, body = kindNotified, notified{ID: n.ResourceData.ID, Change: n.ChangeType, Sub: n.SubscriptionID}
 			it.Key = n.ResourceData.Etag
 			if n.ResourceData.ID == "" || len(n.ResourceData.ID) > 1024 {
 				h.counts[HookUnread].Add(1)
@@ -147,6 +147,7 @@ func (h *Hook) items(posted []graph.Notification) []journal.Item {
 type notified struct {
 	ID     string `json:"id,omitempty"` // none: look at what is parked
 	Change string `json:"change,omitempty"`
+	Sub    string `json:"sub,omitempty"` // the subscription's id
 }
 
 // signalled is what Graph said of a subscription itself.

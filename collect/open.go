@@ -52,6 +52,10 @@ type mailLook struct {
 	At      int64     `json:"at"`               // noticed first
 	Message *mailSeen `json:"message,omitempty"`
 	Waited  bool      `json:"waited,omitempty"` // it was parked
+	Looked  int64     `json:"looked,omitempty"` // when it was asked for
+	Named   int       `json:"named,omitempty"`  // by so many notifications of the run
+	Etag    string    `json:"etag,omitempty"`   // as notified first
+	Sub     string    `json:"sub,omitempty"`    // the subscription that told of it
 }
 
 // wait is a look that could not be taken.
@@ -147,14 +151,14 @@ func (t *opening) take(i int, it *journal.Item) {
 	}
 	b.items = append(b.items, i)
 	if n.ID != "" {
-		b.want(mailLook{ID: n.ID, Change: n.Change, At: it.At})
+		b.want(mailLook{ID: n.ID, Change: n.Change, At: it.At, Named: 1, Etag: it.Key, Sub: n.Sub})
 	}
 }
 
 func (b *openBox) want(l mailLook) {
 	if k, ok := b.byID[l.ID]; ok {
 		had := &b.looks[k]
-		had.At, had.Waited = min(had.At, l.At), had.Waited || l.Waited
+		had.At, had.Waited, had.Named = min(had.At, l.At), had.Waited || l.Waited, had.Named+l.Named
 		if l.Change == "created" {
 			had.Change = l.Change
 		}
@@ -309,6 +313,7 @@ func (t *opening) answer(q question, r graph.Result) {
 		return
 	}
 	l := *q.look
+	l.Looked = tocsin.Millis(t.now)
 	err := r.Err
 	if _, gone := errors.AsType[*graph.NotFound](err); gone {
 		q.box.out.Looks = append(q.box.out.Looks, l)

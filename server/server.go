@@ -168,6 +168,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.follow(ctx, "sweep", s.sweep) })
 	g.Go(func() error { return s.follow(ctx, "judge", s.judge) })
 	g.Go(func() error { return s.follow(ctx, "audit", s.audit) })
+	g.Go(func() error { return s.follow(ctx, "tally", s.tally) })
 	g.Go(func() error { return s.follow(ctx, notify.Follower, s.alert) })
 	g.Go(func() error { return s.hold(ctx, "alerts", s.Alerts.Run) })
 	g.Go(func() error { return s.announce(ctx) })

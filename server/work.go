@@ -108,6 +108,11 @@ func (s *Server) audit(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "audit", lane, s.auditor.Follow)
 }
 
+// tally counts what is told of mail.
+func (s *Server) tally(ctx context.Context, lane int) error {
+	return stream.Fold(ctx, s.Store, "tally", lane, collect.Tally)
+}
+
 func (s *Server) judge(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "judge", lane, collect.Judge(s.Store, s.Journal))
 }

@@ -9,13 +9,14 @@ import (
 	"tocsin.dev"
 )
 
-// How long is kept what nobody needs to keep for ever. A source tells with every round that it was read, which is by far
-// the most of all facts.
+// How long is kept what nobody needs to keep for ever. A source tells with every round that it was read, and
+// the fold of mail with every run that it brought some, which are by far the most of all facts.
 const (
 	keepSourceFacts = 24 * time.Hour
 	keepFacts       = 30 * 24 * time.Hour
 	keepAnswers     = 24 * time.Hour // under an idempotency key
 	keepAttempts    = 24 * time.Hour
+	keepMinutes     = 48 * time.Hour // counts of mail by the minute; those by the hour stay as long as history
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
 	keepRecords     = 180 * 24 * time.Hour // of the audit log, as long as Microsoft keeps them in the standard licence
@@ -26,7 +27,7 @@ const (
 
 // followers are the names under which the facts are followed. What one of them has not dealt with yet stays, and so do all
 // facts of a lane in which one has not begun.
-var followers = []string{"sweep", "judge", "audit", "alerts"}
+var followers = []string{"sweep", "judge", "audit", "alerts", "tally"}
 
 // trimBatch is how many rows are deleted in one transaction, so that nobody waits long for it.
 const trimBatch = 500
@@ -62,6 +63,8 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"rights_change", "at < $1", ago(keepHistory)},
 		{"rights_waiting", "at < $1", ago(keepHistory)},
 		{"event", "at < $1", ago(keepHistory)},
+		{"mail_tally", "grain = 60000 and at < $1", ago(keepMinutes)},
+		{"mail_tally", "grain > 60000 and at < $1", ago(keepHistory)},
 		{"mail", "changed < $1", ago(keepMail)},
 		{"mail_gap", "closed <> 0 and closed < $1", ago(keepHistory)},
 		{"finding_change", "at < $1", ago(keepHistory)},
@@ -94,7 +97,7 @@ func (s *Store) trimFacts(ctx context.Context, lane int, before, sourcesBefore i
 	if err != nil || slowest == 0 {
 		return err
 	}
-	return s.trim(ctx, "fact", "lane = $1 and n <= $2 and (at < $3 or at < $4 and kind = 'source.changed')", lane, slowest, before, sourcesBefore)
+	return s.trim(ctx, "fact", "lane = $1 and n <= $2 and (at < $3 or at < $4 and kind in ('source.changed', 'mail.changed'))", lane, slowest, before, sourcesBefore)
 }
 
 // trim deletes the rows of a table for which which holds. They are looked for while others may write, and looked at again

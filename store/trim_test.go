@@ -56,6 +56,7 @@ func TestTrimFacts(t *testing.T) {
 		moveTo(ctx, t, st, "sweep", lane, 0, 6)
 		moveTo(ctx, t, st, "alerts", lane, 0, 6)
 		moveTo(ctx, t, st, "audit", lane, 0, 6)
+		moveTo(ctx, t, st, "tally", lane, 0, 6)
 		moveTo(ctx, t, st, "ends/"+string(contoso), lane, 0, 1) // this one counts milliseconds
 		check("the second follower has not begun", all...)
 		moveTo(ctx, t, st, "judge", lane, 0, 1)
