@@ -16,7 +16,7 @@ const (
 	keepFacts       = 30 * 24 * time.Hour
 	keepAnswers     = 24 * time.Hour // under an idempotency key
 	keepAttempts    = 24 * time.Hour
-	keepMinutes     = 48 * time.Hour // counts of mail by the minute; those by the hour stay as long as history
+	keepMinutes     = 48 * time.Hour       // counts of mail by the minute; those by the hour stay as long as history
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
 	keepRecords     = 180 * 24 * time.Hour // of the audit log, as long as Microsoft keeps them in the standard licence
