@@ -1,7 +1,7 @@
 # make demo runs the product; make test is everything that must pass before a change lands; make alone lists the rest.
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
-RACE := CGO_ENABLED=1 go test -race -timeout 20m
+RACE := CGO_ENABLED=1 go test -race -parallel 3 -timeout 20m
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

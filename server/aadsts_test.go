@@ -15,6 +15,7 @@ import (
 // TestSignInCodes: each refusal of the sign-in that Tocsin knows, answered to a connection at work, breaks it with its own
 // sentence and what to do; its capabilities say so, and all works again when it is over. What passes by itself breaks nothing.
 func TestSignInCodes(t *testing.T) {
+	t.Parallel()
 	w := world(t, 12, calmStory)
 	c := pressed(t)
 	c.Every.Rules, c.Every.Directory, c.Every.Settings, c.Every.Members, c.Every.Roles, c.Every.Domains = time.Hour, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour

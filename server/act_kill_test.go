@@ -110,6 +110,7 @@ func nextAct(ctx context.Context, s *Server, tenant tocsin.TenantID, last api.Ac
 // TestActKill: a server that is killed again and again in the middle of acts leaves none of them undone, doubled or
 // unrecorded, by what the simulator knows was done.
 func TestActKill(t *testing.T) {
+	t.Parallel()
 	w := world(t, 30, fraud)
 	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier)...)
 	ctx, stop := context.WithCancel(t.Context())

@@ -96,6 +96,7 @@ func (a *actor) becomes(what, status string) {
 // TestAct: the attack is stopped from its finding, which is fixed then; nothing that we did ourselves raises anything; the
 // undo brings the rule back as it was, and the finding with it.
 func TestAct(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		a := newActor(t, address)
 		amy := "amy@" + a.w.Domain()
@@ -153,6 +154,7 @@ func TestAct(t *testing.T) {
 // TestActDenied: what Microsoft refuses in spite of what is granted is off from then on, with the reason, and on again
 // after a test of the connection.
 func TestActDenied(t *testing.T) {
+	t.Parallel()
 	a := newActor(t, storetest.SQLiteAddress(t))
 	if err := a.w.Fault(sim.Fault{Kind: sim.Denied, Method: "PATCH", Path: "**/messageRules/*"}); err != nil {
 		t.Fatal(err)

@@ -32,6 +32,7 @@ type told struct {
 // TestAlerts: the whole way, from a mailbox rule at Microsoft to somebody's webhook. What the first sync finds is one
 // message; an attack after it is one of its own, that leads to its finding.
 func TestAlerts(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		var mu sync.Mutex
 		var got []told

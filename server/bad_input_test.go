@@ -128,6 +128,7 @@ func (d *desk) refused(says, do string, args ...string) {
 // TestBadConnections: each wrong credential, tenant, clock, certificate and cloud gets one clear sentence that says what
 // to do, by the API and by the command.
 func TestBadConnections(t *testing.T) {
+	t.Parallel()
 	const stranger = "99999999-2222-4333-8444-555555555555"
 	expired, err := sim.NewCertificate("Tocsin", time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour))
 	if err != nil {
@@ -201,6 +202,7 @@ func TestBadConnections(t *testing.T) {
 
 // TestBadBodies: what is no such object is refused with what it should be.
 func TestBadBodies(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	for name, body := range map[string]string{"cut short": `{"tenant":"x`, "no JSON": "hello", "empty": "", "an unknown member": `{"tenant":"x","client_id":"y","sekret":"z"}`, "a list": `[]`, "a number for a text": `{"tenant":7}`} {
 		t.Run(name, func(t *testing.T) {
@@ -215,6 +217,7 @@ func TestBadBodies(t *testing.T) {
 
 // TestBadFiles: a file that is cut short, is another, or is not there gets a sentence.
 func TestBadFiles(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	write := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)
@@ -246,6 +249,7 @@ func TestBadFiles(t *testing.T) {
 
 // TestBadStart: what keeps a server from starting is said with what to do: settings, directories, keys, addresses.
 func TestBadStart(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte(strings.Repeat("Dear all, ", 200)), 0o600); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ func write(t *testing.T, text string) string {
 }
 
 func TestLoad(t *testing.T) {
+	t.Parallel()
 	path := write(t, "listen: 127.0.0.1:1\nevery:\n  rules: 7m\nlimits:\n  mailboxconcurrent: 2\n")
 	c, err := Load(path, []string{"TOCSIN_LISTEN=127.0.0.1:2", "TOCSIN_KEY_VALUE=k", "TOCSIN_TOKEN=t", "HOME=/x"}, map[string]string{"batches": "3"})
 	if err != nil {
@@ -32,6 +33,7 @@ func TestLoad(t *testing.T) {
 }
 
 func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, file string
 		env        []string
@@ -77,6 +79,7 @@ func TestLoadRefuses(t *testing.T) {
 
 // TestSheet: what --check prints holds no secret.
 func TestSheet(t *testing.T) {
+	t.Parallel()
 	c, err := Load("", []string{"TOCSIN_DATABASE=postgres://u:hunter2@db/x?password=hunter2", "TOCSIN_JOURNAL_URL=nats://hunter2@n1,nats://a:hunter2@n2", "TOCSIN_SERVICE_HOST=10.0.0.1", "TOCSIN_PORT=tcp://10.0.0.1:80", "TOCSIN_URL=https://tocsin.example/", "TOCSIN_KEY_VALUE=hunter2", "TOCSIN_OWNER_EMAIL=a@b.example", "TOCSIN_OWNER_TOKEN=hunter2hunter2hunter2"}, nil)
 	if err != nil {
 		t.Fatal(err)

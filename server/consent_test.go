@@ -193,6 +193,7 @@ var tickedAll = url.Values{"account": {"global"}, "permission": sim.ReadTier}
 // TestConsentInBrowsers: a consent is finished by the browser that began it, comes back to our own address only, and leads to
 // nowhere else; neither codes nor secrets stand in the log.
 func TestConsentInBrowsers(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		h := newHouse(t, address)
 		jo, eve := h.visit(api.Admin, api.Everywhere), h.visit(api.Admin, api.Everywhere)
@@ -271,6 +272,7 @@ func TestConsentInBrowsers(t *testing.T) {
 
 // TestConsentByWhom: who administers a tenant may connect that one anew and no other; others begin nothing, nor does a token.
 func TestConsentByWhom(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		h := newHouse(t, address)
 		const other = "6731de76-14a6-49ae-97bc-6eba6914391e"
@@ -333,6 +335,7 @@ func TestConsentByWhom(t *testing.T) {
 // TestOwnNetworks: the server's own loopback is called for a cloud of one's own only where nobody else reaches the server, or
 // where it is allowed.
 func TestOwnNetworks(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		listen, url, allow string
 		loopback, private  bool

@@ -16,6 +16,7 @@ var update = flag.Bool("update", false, "write the generated documents anew")
 
 // TestDocuments: what docs says of permissions and detections is what the program has.
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	for path, want := range map[string]string{"../docs/permissions.md": permissions(), "../docs/detections.md": detections()} {
 		if *update {
 			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {

@@ -50,6 +50,7 @@ person bob "Bob" bob@contoso.example
 // TestImport: a log and rights are brought in by the command, through the API, and show as findings and verdicts; a second time changes
 // nothing; what is broken is said with its line.
 func TestImport(t *testing.T) {
+	t.Parallel()
 	s, sub, client, command := imports(t)
 	tenant := string(sub.conn.Tenant)
 	syncedIn(t, 30*time.Second, s, sub.conn.Tenant)
@@ -112,6 +113,7 @@ nonsense
 
 // TestImportByForm: the page's form brings a file in, as of the time that was entered.
 func TestImportByForm(t *testing.T) {
+	t.Parallel()
 	s, sub, client, _ := imports(t)
 	send := func(kind, asOf, file string) {
 		t.Helper()
@@ -156,6 +158,7 @@ func TestImportByForm(t *testing.T) {
 // TestImportRefused: what is no file of the kind, empty, or still to come is refused and changes nothing; one that is cut off in the
 // middle says so, and what came of a log is in.
 func TestImportRefused(t *testing.T) {
+	t.Parallel()
 	s, sub, client, _ := imports(t)
 	audit := api.ImportAuditIn{In: api.In{Tenant: sub.conn.Tenant}}
 	boxes := api.ImportMailboxesIn{In: api.In{Tenant: sub.conn.Tenant}}

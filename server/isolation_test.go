@@ -206,6 +206,7 @@ func (b *subject) path(o api.Op, from map[string][]string) (string, bool) {
 // TestIsolation: through every route an account with a role in one tenant sees nothing of the other, whose things are not
 // there for it.
 func TestIsolation(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		l := newLandlord(t, address)
 		for _, b := range []*subject{l.red, l.blue} {
@@ -431,6 +432,7 @@ func (l *landlord) followsOwnOnly(token string, foreign []string) {
 
 // TestTwoTenantsApart: what breaks one tenant's connection leaves the other's alone.
 func TestTwoTenantsApart(t *testing.T) {
+	t.Parallel()
 	l := newLandlord(t, "sqlite:"+t.TempDir()+"/tocsin.db")
 	for _, b := range []*subject{l.red, l.blue} {
 		synced(t, l.s, b.tenant())

@@ -15,6 +15,7 @@ import (
 // TestRotateWhileServing: the key is replaced under a server that runs, which opens and seals on; a server that says that it has
 // another key is named, and nothing is touched.
 func TestRotateWhileServing(t *testing.T) {
+	t.Parallel()
 	w := world(t, 5)
 	c := settings(t)
 	s := start(t, c, w.Client())
@@ -62,6 +63,7 @@ func files(t *testing.T, dir string) []os.DirEntry {
 }
 
 func TestRotateElsewhere(t *testing.T) {
+	t.Parallel()
 	c := settings(t)
 	if _, err := c.Rotation(t.Context()); err == nil || len(files(t, c.Data)) != 0 {
 		t.Errorf("a rotation where there is no server: %v, %v", err, files(t, c.Data))

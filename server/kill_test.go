@@ -175,6 +175,7 @@ func digest(t testing.TB, address string, tenant tocsin.TenantID) map[string]str
 
 // TestKill: a server that is killed again and again during its first sync ends in the same state as one that is not.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	w := world(t, 1500, fraud)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

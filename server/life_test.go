@@ -18,6 +18,7 @@ import (
 // TestDriftLive: a permission that the tenant takes from Tocsin opens a finding while the server runs, and one that it gives
 // beyond need too; given and taken back, both close. An edit from a version of before is a conflict, in a sentence.
 func TestDriftLive(t *testing.T) {
+	t.Parallel()
 	w := world(t, 12, calmStory)
 	c := pressed(t)
 	b := begin(t, c, w, nil)
@@ -78,6 +79,7 @@ func (h eachHost) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestTwoTenants: of two tenants in one server one is disabled, and closed with all that was read, while the other goes on;
 // what is kept of each stays apart.
 func TestTwoTenants(t *testing.T) {
+	t.Parallel()
 	w := world(t, 12, calmStory)
 	other, err := sim.New(sim.Config{Users: 30, Seed: 8, Quiet: true})
 	if err != nil {

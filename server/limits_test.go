@@ -240,6 +240,7 @@ func (b byTenant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // Two tenants of one app: its limit over all tenants is one, the others are their own, and the metrics hold together.
 func TestOneAppInTwoTenants(t *testing.T) {
+	t.Parallel()
 	sims := byTenant{}
 	c := settings(t)
 	c.Database = storetest.SQLiteAddress(t)

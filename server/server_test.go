@@ -202,6 +202,7 @@ mon 09:11 bruno makes rule "x" redirect to drop@evil.example
 
 // TestFirstLight: a simulated tenant is read, its dangerous rules are found, and what happens next is seen.
 func TestFirstLight(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		w := world(t, 80, fraud)
 		c := settings(t)
