@@ -21,6 +21,8 @@ type Webhook struct {
 	URL        string // of the Hook, as Graph sees it
 	Key        []byte // that seals clientState
 	Connection string // whose subscriptions these are
+
+	Certificates *Certificates // for which Graph encrypts what it sends of mailboxes that are told of richly; nil: none is
 }
 
 // subscribedAtOnce is how many subscriptions are made or renewed side by side.
@@ -38,6 +40,7 @@ type mailSubscription struct {
 	before       string // its state as the row has it
 	told, signal string // what Graph said of it, as the row has it; and what it comes to, a lack that we found among it
 	whole        int64  // since when it is not certain that all was told; 0: it was never watched
+	richness
 }
 
 // askSubscriptions sees to it that Graph tells us of every mailbox that can be read: it makes subscriptions that lack,
@@ -112,8 +115,10 @@ func (c *Collector) wanted(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = t.Exec(ctx, `update subscription set connection = $2 where tenant = $1 and connection <> $2`, c.Webhook.Connection)
-		return err
+		if _, err = t.Exec(ctx, `update subscription set connection = $2 where tenant = $1 and connection <> $2`, c.Webhook.Connection); err != nil {
+			return err
+		}
+		return c.switched(ctx, t)
 	})
 }
 
@@ -124,11 +129,11 @@ func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscriptio
 		out = out[:0]
 		err := each(ctx, t, func(scan func(...any) error) error {
 			var s mailSubscription
-			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.whole)
+			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.whole, &s.form, &s.made, &s.certificate, &s.former)
 			s.signal, s.before = s.told, s.state
 			out = append(out, s)
 			return err
-		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0)
+		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0), s.form, s.made, s.certificate, s.former
 			from subscription s join person p on p.tenant = s.tenant and p.person = s.person left join mail_ledger l on l.tenant = s.tenant and l.person = s.person
 			where s.tenant = $1 and s.due <= $2 order by s.due, s.person limit 500`, now)
 		if err != nil {
@@ -149,6 +154,9 @@ func (c *Collector) subscribed(ctx context.Context) (n int, err error) {
 // subscribe sees to one subscription. failed is what Graph answered, err the store's or ctx's.
 func (c *Collector) subscribe(ctx context.Context, s *mailSubscription) (failed, err error) {
 	now := c.Store.Clock().Now()
+	if err := c.leave(ctx, s, now); err != nil {
+		return nil, err
+	}
 	switch {
 	case s.state == "ending":
 		failed = c.endSubscription(ctx, s)
@@ -158,6 +166,11 @@ func (c *Collector) subscribe(ctx context.Context, s *mailSubscription) (failed,
 				return err
 			})
 		}
+	case s.state == "on" && s.signal != "subscriptionRemoved" && c.turns(s):
+		if failed = c.turn(ctx, s, now); failed == nil {
+			break
+		}
+		fallthrough // as it is, it goes on
 	case s.state == "on" && s.signal != "subscriptionRemoved":
 		failed = c.renew(ctx, s, now)
 		if _, gone := errors.AsType[*graph.NotFound](failed); !gone {
@@ -174,7 +187,10 @@ func (c *Collector) subscribe(ctx context.Context, s *mailSubscription) (failed,
 	if errors.Is(failed, graph.ErrPaused) {
 		return failed, nil
 	}
-	return failed, c.noteSubscription(ctx, s, failed, now)
+	if err := c.noteSubscription(ctx, s, failed, now); err != nil {
+		return failed, err
+	}
+	return failed, c.leave(ctx, s, now)
 }
 
 // endSubscription ends what there is.
@@ -197,10 +213,16 @@ func (c *Collector) create(ctx context.Context, s *mailSubscription, now time.Ti
 	}
 	want := graph.Subscription{Resource: graph.MessagesOf(s.object), ChangeType: "created,updated,deleted", NotificationURL: c.Webhook.URL, LifecycleNotificationURL: c.Webhook.URL,
 		ExpirationDateTime: graph.Time{Time: now.Add(graph.BasicLife).UTC()}, ClientState: state}
+	return c.createAs(ctx, s, want, now)
+}
+
+// createOne makes a subscription, or adopts the one that there is.
+func (c *Collector) createOne(ctx context.Context, s *mailSubscription, want graph.Subscription, now time.Time) error {
 	made, err := c.Graph.CreateSubscription(ctx, want)
 	if e, ok := errors.AsType[*graph.Exists](err); ok && e.ID != "" {
-		if made, err = c.adopt(ctx, e.ID, now); err == nil && made.ID == "" {
+		if made, err = c.adopt(ctx, e.ID, want); err == nil && made.ID == "" {
 			made, err = c.Graph.CreateSubscription(ctx, want)
+			s.hole = tocsin.Millis(now)
 		}
 	}
 	if err == nil {
@@ -209,8 +231,9 @@ func (c *Collector) create(ctx context.Context, s *mailSubscription, now time.Ti
 	return err
 }
 
-// adopt takes over a subscription that exists, whose making was not heard of; one that leads elsewhere is ended.
-func (c *Collector) adopt(ctx context.Context, id string, now time.Time) (graph.Subscription, error) {
+// adopt takes over a subscription that exists, whose making was not heard of; one that leads elsewhere, or is of another
+// form, is ended.
+func (c *Collector) adopt(ctx context.Context, id string, want graph.Subscription) (graph.Subscription, error) {
 	var had graph.Subscription
 	err := c.Graph.Get(ctx, "subscriptions.get", graph.P{"subscription": id}, &had)
 	if _, gone := errors.AsType[*graph.NotFound](err); gone {
@@ -219,10 +242,10 @@ func (c *Collector) adopt(ctx context.Context, id string, now time.Time) (graph.
 	if err != nil {
 		return had, err
 	}
-	if had.NotificationURL != c.Webhook.URL {
+	if had.NotificationURL != want.NotificationURL || had.IncludeResourceData != want.IncludeResourceData {
 		return graph.Subscription{}, c.Graph.DeleteSubscription(ctx, id)
 	}
-	had, err = c.Graph.RenewSubscription(ctx, id, now.Add(graph.BasicLife))
+	had, err = c.Graph.RenewRichSubscription(ctx, id, want.ExpirationDateTime.Time, want.EncryptionCertificate, want.EncryptionCertificateID)
 	if _, gone := errors.AsType[*graph.NotFound](err); gone {
 		return graph.Subscription{}, nil
 	}
@@ -230,7 +253,7 @@ func (c *Collector) adopt(ctx context.Context, id string, now time.Time) (graph.
 }
 
 func (c *Collector) renew(ctx context.Context, s *mailSubscription, now time.Time) error {
-	is, err := c.Graph.RenewSubscription(ctx, s.id, now.Add(graph.BasicLife))
+	is, err := c.renewAs(ctx, s, now)
 	if err == nil {
 		s.expires = tocsin.Millis(is.ExpirationDateTime.Time)
 	}
@@ -264,6 +287,9 @@ func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, f
 			string(s.person), s.id, s.address, s.state, because, mend, s.created, s.expires, tries, s.told, tocsin.Millis(now.Add(due)), signal); err != nil {
 			return err
 		}
+		if err := s.noteForm(ctx, t, now); err != nil {
+			return err
+		}
 		if s.state != "on" {
 			return nil
 		}
@@ -286,7 +312,7 @@ func (s *mailSubscription) gap(now time.Time, failed error) int64 {
 	case s.signal == "missed", s.signal == "subscriptionRemoved", s.before == "wanted": // when that was is not said, and others may have come since
 		return s.whole
 	}
-	return 0
+	return s.hole
 }
 
 func (s *mailSubscription) why() string {
@@ -295,6 +321,8 @@ func (s *mailSubscription) why() string {
 		return "Microsoft Graph said that it left notifications out."
 	case s.before == "wanted":
 		return "The mailbox was not watched meanwhile."
+	case s.hole > 0 && s.signal == "":
+		return "One subscription took the place of another."
 	}
 	return "The subscription was not there any more."
 }

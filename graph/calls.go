@@ -203,7 +203,7 @@ var Calls = []Call{
 		Name: "subscriptions.get", Method: "GET", Path: "/subscriptions/{subscription}", Kind: Subscriptions,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
 		Docs:        "https://learn.microsoft.com/graph/api/subscription-get",
-		Select:      []string{"id", "resource", "notificationUrl", "expirationDateTime"},
+		Select:      []string{"id", "resource", "notificationUrl", "expirationDateTime", "includeResourceData"},
 		Why:         "Whether a subscription that exists already leads to us, before it is adopted.",
 	},
 	{

@@ -34,6 +34,20 @@ type Subscription struct {
 // MessagesOf is the resource of a mailbox's messages, in all its folders.
 func MessagesOf(user string) string { return "/users/" + user + "/messages" }
 
+// WithFields is a resource of messages for notifications that bring what changed: the fields that the named call selects, and
+// no others.
+func WithFields(resource, call string) string {
+	c, join := Find(call), "?"
+	if strings.Contains(resource, "?") {
+		join = "&"
+	}
+	resource += join + "$select=" + strings.Join(c.Select, ",")
+	if c.Expand != "" {
+		resource += "&$expand=" + c.Expand
+	}
+	return resource
+}
+
 // Exists says that there is a subscription for the same resource and changes already, which the app is to adopt.
 type Exists struct {
 	Where
@@ -62,9 +76,16 @@ func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (out Su
 // RenewSubscription lets a subscription live until a time; its authorization is renewed with it.
 // https://learn.microsoft.com/graph/api/subscription-update
 func (c *Client) RenewSubscription(ctx context.Context, id string, until time.Time) (out Subscription, err error) {
+	return c.RenewRichSubscription(ctx, id, until, "", "")
+}
+
+// RenewRichSubscription does the same, and from now on what changed is encrypted for the certificate.
+func (c *Client) RenewRichSubscription(ctx context.Context, id string, until time.Time, certificate, certificateID string) (out Subscription, err error) {
 	body := struct {
 		ExpirationDateTime string `json:"expirationDateTime"`
-	}{until.UTC().Format(time.RFC3339)}
+		Certificate        string `json:"encryptionCertificate,omitempty"`
+		CertificateID      string `json:"encryptionCertificateId,omitempty"`
+	}{until.UTC().Format(time.RFC3339), certificate, certificateID}
 	err = c.Act(ctx, "subscriptions.update", P{"subscription": id}, body, &out)
 	return out, err
 }

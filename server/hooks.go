@@ -58,7 +58,7 @@ func (s *Server) webhook(c connect.Connection) collect.Webhook {
 	if s.Config.Hooks.URL == "" {
 		return collect.Webhook{}
 	}
-	return collect.Webhook{URL: strings.TrimRight(s.Config.Hooks.URL, "/") + hookPath, Key: s.Hook.Key, Connection: c.ID}
+	return collect.Webhook{URL: strings.TrimRight(s.Config.Hooks.URL, "/") + hookPath, Key: s.Hook.Key, Connection: c.ID, Certificates: s.Certificates}
 }
 
 // OpenHooks opens the address of the webhook; nil where it is that of the pages.

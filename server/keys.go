@@ -13,6 +13,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/notify"
 	"tocsin.dev/secret"
@@ -29,7 +30,7 @@ func Sealed() []reseal.Place {
 			return out, ok && err == nil
 		},
 		Put: func(_ string, sealed []byte) string { return hookKeyMark + base64.StdEncoding.EncodeToString(sealed) }}
-	return append(append(append(connect.Sealed(), notify.Sealed()...), api.Sealed()...), own)
+	return append(append(append(connect.Sealed(), notify.Sealed()...), api.Sealed()...), own, collect.SealedCertificates())
 }
 
 // Rotation gives what rotates the key that these settings name, in the store that they name; neither is made. The server may

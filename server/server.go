@@ -47,14 +47,16 @@ type Server struct {
 	API         *api.Service
 	keeper      *secret.Keeper
 	Hook        *collect.Hook
-	opener      *collect.Opener
-	reader      *stream.Reader
-	auditor     *collect.AuditJudge
-	owner       string // of leases: this process
-	log         *slog.Logger
-	options     Options
-	handler     http.Handler
-	metrics     *metrics
+	// Certificates are those for which Graph encrypts what changed.
+	Certificates *collect.Certificates
+	opener       *collect.Opener
+	reader       *stream.Reader
+	auditor      *collect.AuditJudge
+	owner        string // of leases: this process
+	log          *slog.Logger
+	options      Options
+	handler      http.Handler
+	metrics      *metrics
 }
 
 // New makes a server. What stands in its way is a tocsin.Problem. Close it when it no longer runs.
@@ -102,6 +104,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	fold := &collect.Fold{Log: s.log}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
 	s.opener = &collect.Opener{Store: s.Store, Client: s.Connections.Reading, Log: s.log}
+	s.Certificates = &collect.Certificates{Store: s.Store, Keeper: keeper}
 	hookKey, err := s.hookKey(ctx, keeper)
 	if err != nil {
 		return s, err

@@ -100,7 +100,7 @@ func parts(s string) []string {
 
 // The tables that belong to the installation: none of them holds what a tenant's people did or are. Every other begins
 // with the column tenant.
-var installation = strings.Fields("installation lease checkpoint fact_counter cursor account role_grant api_token session setup_link login_attempt registration consent signed_in")
+var installation = strings.Fields("installation lease checkpoint fact_counter cursor account role_grant api_token session setup_link login_attempt registration consent signed_in certificate")
 
 // TestTenantFirst: a tenant's data is found by its tenant, and nothing else. The one key without it is that of fact,
 // which is followed by lane.
