@@ -266,7 +266,8 @@ func (s *Connections) unsubscribe(ctx context.Context, c Connection) error {
 			err := scan(&id)
 			ids = append(ids, id)
 			return err
-		}, `select id from subscription where tenant = $1 and connection = $2 and id <> ''`, c.ID)
+		}, `select id from subscription where tenant = $1 and connection = $2 and id <> ''
+			union all select former from subscription where tenant = $1 and connection = $2 and former <> ''`, c.ID)
 	})
 	if err != nil || len(ids) == 0 {
 		return err

@@ -1021,6 +1021,10 @@ create table subscription (
 	due bigint not null default 0,
 	tries bigint not null default 0,
 	signal text not null default '',
+	form text not null default 'basic',
+	made text not null default 'basic',
+	certificate text not null default '',
+	former text not null default '',
 	primary key (tenant, person)
 );
 create index subscription_due on subscription (tenant, due);
@@ -1076,3 +1080,26 @@ create table mail (
 );
 create index mail_person on mail (tenant, person, received);
 create index mail_received on mail (tenant, received);
+
+-- The certificates for which Microsoft Graph encrypts what changed, of the whole installation. Graph has what is public
+-- (base64 of the DER); sealed is the private key. replaced is when a newer one took its place, 0 while it is the newest: it
+-- is kept until nothing can come any more that was encrypted for it.
+create table certificate (
+	id text primary key,
+	public text not null,
+	sealed bytea not null,
+	made bigint not null,
+	expires bigint not null,
+	replaced bigint not null default 0
+);
+
+-- Messages of mailboxes told of richly that were gone before anything else was heard of them: what Graph sends late of one is
+-- not believed before it was looked whether it is there. key is a hash of Graph's id.
+create table mail_gone (
+	tenant text not null,
+	person text not null,
+	key text not null,
+	at bigint not null,
+	primary key (tenant, person, key)
+);
+create index mail_gone_at on mail_gone (tenant, at);

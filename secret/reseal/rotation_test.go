@@ -120,6 +120,11 @@ func fill(t *testing.T, st *store.Store, k *secret.Keeper) int {
 				}
 			case "installation":
 				must[int64](t)(tx.Exec(ctx, `insert into installation (key, value) values ('hook.key', $1), ('another', 'plain')`, p.Put("", sealed(&p, "", "hook.key"))))
+			case "certificate":
+				for i := range 3 {
+					key := fmt.Sprint("k", i)
+					must[int64](t)(tx.Exec(ctx, `insert into certificate (id, public, sealed, made, expires) values ($1, 'x', $2, 1, 2)`, key, sealed(&p, "", key)))
+				}
 			default:
 				t.Fatalf("the test fills no %s", p.Table)
 			}
