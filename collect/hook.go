@@ -1,15 +1,18 @@
 package collect
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -30,6 +33,7 @@ type Hook struct {
 	Log     *slog.Logger
 
 	counts [hookCounts]atomic.Int64
+	macs   sync.Pool // of hash.Hash: HMACs by the key
 }
 
 // What becomes of what is posted.
@@ -62,11 +66,19 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Microsoft Graph posts here.", http.StatusMethodNotAllowed)
 		return
 	}
-	if token := r.URL.Query().Get("validationToken"); token != "" {
-		shake(w, token)
-		return
+	if r.URL.RawQuery != "" {
+		if token := r.URL.Query().Get("validationToken"); token != "" {
+			shake(w, token)
+			return
+		}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hookBody))
+	buf := hookBuffers.Get().(*bytes.Buffer)
+	defer giveBack(buf)
+	body := r.Body
+	if r.ContentLength < 0 || r.ContentLength > hookBody { // net/http holds it to a length that it has
+		body = http.MaxBytesReader(w, r.Body, hookBody)
+	}
+	_, err := buf.ReadFrom(body)
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
 		return
@@ -75,7 +87,7 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, HookCut, 1, http.StatusBadRequest)
 		return
 	}
-	posted, err := graph.ParseNotifications(body)
+	posted, err := graph.ParseNotifications(buf.Bytes())
 	if err != nil {
 		h.answer(w, HookUnread, 1, http.StatusAccepted)
 		return
@@ -89,6 +101,16 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.answer(w, HookStored, len(items), http.StatusAccepted)
+}
+
+// hookBuffers hold a post while it is read: nothing of it is kept but what was copied into the journal's items.
+var hookBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func giveBack(b *bytes.Buffer) {
+	if b.Cap() <= 64<<10 {
+		b.Reset()
+		hookBuffers.Put(b)
+	}
 }
 
 func (h *Hook) answer(w http.ResponseWriter, what, n, status int) {
@@ -113,31 +135,35 @@ func shake(w http.ResponseWriter, token string) {
 func (h *Hook) items(posted []graph.Notification) []journal.Item {
 	items := make([]journal.Item, 0, len(posted))
 	at := tocsin.Millis(h.Clock.Now())
+	m, _ := h.macs.Get().(hash.Hash)
+	if m == nil {
+		m = hmac.New(sha256.New, h.Key)
+	}
+	defer h.macs.Put(m)
 	for i := range posted {
 		n := &posted[i]
-		tenant, person, ok := OpenClientState(h.Key, n.ClientState)
+		tenant, person, ok := openClientState(m, n.ClientState)
 		if !ok || !strings.EqualFold(n.TenantID, string(tenant)) {
 			h.counts[HookForged].Add(1)
 			continue
 		}
 		it := journal.Item{Tenant: tenant, Person: person, At: at}
-		var body any
+		var err error
 		if n.Lifecycle != "" {
-			it.Kind, body = kindSignal, signalled{Event: n.Lifecycle, Subscription: n.SubscriptionID}
+			it.Kind = kindSignal
+			it.Body, err = encode(signalled{Event: n.Lifecycle, Subscription: n.SubscriptionID})
 		} else {
-			it.Kind, body = kindNotified, notified{ID: n.ResourceData.ID, Change: n.ChangeType, Sub: n.SubscriptionID}
-			it.Key = n.ResourceData.Etag
+			it.Kind, it.Key = kindNotified, n.ResourceData.Etag
 			if n.ResourceData.ID == "" || len(n.ResourceData.ID) > 1024 {
 				h.counts[HookUnread].Add(1)
 				continue
 			}
+			it.Body, err = notified{ID: n.ResourceData.ID, Change: n.ChangeType, Sub: n.SubscriptionID}.encode()
 		}
-		raw, err := encode(body)
 		if err != nil {
 			h.counts[HookUnread].Add(1)
 			continue
 		}
-		it.Body = raw
 		items = append(items, it)
 	}
 	return items
@@ -148,6 +174,28 @@ type notified struct {
 	ID     string `json:"id,omitempty"` // none: look at what is parked
 	Change string `json:"change,omitempty"`
 	Sub    string `json:"sub,omitempty"` // the subscription's id
+}
+
+// encode is encode(n) at a tenth of what that takes, where all of it is as Graph writes it.
+func (n notified) encode() ([]byte, error) {
+	const form = `{"id":"","change":"","sub":""}`
+	if n != (notified{ID: n.ID, Change: n.Change, Sub: n.Sub}) || !plain(n.ID) || !plain(n.Change) || !plain(n.Sub) {
+		return encode(n)
+	}
+	b := append(append(make([]byte, 0, len(form)+len(n.ID)+len(n.Change)+len(n.Sub)), `{"id":"`...), n.ID...)
+	b = append(append(b, `","change":"`...), n.Change...)
+	b = append(append(b, `","sub":"`...), n.Sub...)
+	return append(b, `"}`...), nil
+}
+
+// plain says whether a string stands in JSON as it is, and is not empty.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // signalled is what Graph said of a subscription itself.
@@ -168,20 +216,29 @@ func ClientState(key []byte, tenant tocsin.TenantID, person tocsin.PersonID) (st
 		return "", err
 	}
 	plain := append(t[:], p[:]...)
-	return base64.RawURLEncoding.EncodeToString(append(plain, seal(key, plain)...)), nil
+	return base64.RawURLEncoding.EncodeToString(append(plain, seal(hmac.New(sha256.New, key), plain)...)), nil
 }
 
 // OpenClientState says whose mailbox a clientState is of; false where it is none of ours.
 func OpenClientState(key []byte, state string) (tocsin.TenantID, tocsin.PersonID, bool) {
-	raw, err := base64.RawURLEncoding.DecodeString(state)
-	if err != nil || len(raw) != sealed || subtle.ConstantTimeCompare(raw[32:], seal(key, raw[:32])) != 1 {
+	return openClientState(hmac.New(sha256.New, key), state)
+}
+
+// openClientState is OpenClientState with an HMAC by the key, made before.
+func openClientState(m hash.Hash, state string) (tocsin.TenantID, tocsin.PersonID, bool) {
+	var raw [sealed]byte
+	if len(state) != base64.RawURLEncoding.EncodedLen(sealed) {
+		return "", "", false
+	}
+	n, err := base64.RawURLEncoding.Decode(raw[:], []byte(state))
+	if err != nil || n != sealed || subtle.ConstantTimeCompare(raw[32:], seal(m, raw[:32])) != 1 {
 		return "", "", false
 	}
 	return tocsin.TenantID(uuid.UUID(raw[:16]).String()), tocsin.PersonID(uuid.UUID(raw[16:32]).String()), true
 }
 
-func seal(key, plain []byte) []byte {
-	m := hmac.New(sha256.New, key)
+func seal(m hash.Hash, plain []byte) []byte {
+	m.Reset()
 	m.Write([]byte("clientState\x00"))
 	m.Write(plain)
 	return m.Sum(nil)[:16]

@@ -52,6 +52,9 @@ type Notifications struct {
 
 // ParseNotifications reads the body of a POST. What is not of Graph's form is an error; members we do not know are passed over.
 func ParseNotifications(body []byte) (n Notifications, err error) {
+	if n, ok := scanNotifications(body); ok {
+		return n, nil
+	}
 	if err := json.Unmarshal(body, &n); err != nil {
 		return Notifications{}, fmt.Errorf("no notifications: %s", jsonFault(err))
 	}

@@ -55,8 +55,7 @@ func (j *Journal) Append(ctx context.Context, items ...Item) error {
 	if err != nil {
 		return err
 	}
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	late := j.late.after()
 	for _, r := range requests {
 		if !r.part.queue.put(r) {
 			r.done <- unavailable(errors.New("too much waits, or the journal is closed"))
@@ -65,7 +64,7 @@ func (j *Journal) Append(ctx context.Context, items ...Item) error {
 	for _, r := range requests {
 		select {
 		case err = <-r.done:
-		case <-late.C:
+		case <-late:
 			err = unavailable(context.DeadlineExceeded)
 		case <-ctx.Done():
 			err = fmt.Errorf("append to the journal: %w", context.Cause(ctx))
@@ -88,7 +87,8 @@ func abandon(requests []*request) {
 // pack encodes the items into requests, in order within each partition.
 func (j *Journal) pack(items []Item) ([]*request, error) {
 	var requests []*request
-	open := make(map[int]*request, 1)
+	var open map[int]*request // by partition, but for the last one
+	var last *request
 	for i := range items {
 		item := &items[i]
 		if item.Tenant == "" {
@@ -97,18 +97,28 @@ func (j *Journal) pack(items []Item) ([]*request, error) {
 		if len(item.Body) > 0 && !json.Valid(item.Body) {
 			return nil, tocsin.Problemf(tocsin.Invalid, "Send JSON.", "The body of a %s item is not JSON.", item.Kind)
 		}
-		b := sealItem(nil, item)
-		if len(b) > j.limit {
+		size := sealedSize(item)
+		if size > j.limit {
 			return nil, tocsin.Problemf(tocsin.Invalid, fmt.Sprintf("Send at most %d bytes at once.", j.limit),
-				"A %s item of %d bytes is too large for the journal.", item.Kind, len(b))
+				"A %s item of %d bytes is too large for the journal.", item.Kind, size)
 		}
 		n := j.Partition(item.Tenant, item.Person)
-		r := open[n]
-		if r == nil || r.count == maxCount || len(r.items)+len(b) > maxSize {
-			r = &request{part: j.parts[n], done: make(chan error, 1)}
-			open[n], requests = r, append(requests, r)
+		r := last
+		if r == nil || r.part.number != n {
+			r = open[n]
 		}
-		r.items, r.count = append(r.items, b...), r.count+1
+		if r == nil || r.count == maxCount || len(r.items)+size > maxSize {
+			r = &request{part: j.parts[n], done: make(chan error, 1), items: make([]byte, 0, min(size*(len(items)-i), maxSize))}
+			requests = append(requests, r)
+			if len(j.parts) > 1 {
+				if open == nil {
+					open = make(map[int]*request, 1)
+				}
+				open[n] = r
+			}
+		}
+		last = r
+		r.items, r.count = sealItem(r.items, item), r.count+1
 	}
 	return requests, nil
 }
@@ -160,10 +170,15 @@ func (q *queue) close() {
 	q.waiting = nil
 }
 
-// write is a partition's writer: there is no timer; whatever waits goes out as one message, one after the other,
-// and the one acknowledgement answers all of its callers.
+// beat is the least time between two envelopes while many append at the same time: a sync and what goes with it costs as
+// much for one item as for a hundred. Who appends alone does not wait.
+const beat = 2 * time.Millisecond
+
+// write is a partition's writer: whatever waits goes out as one message, one after the other, and the one acknowledgement
+// answers all of its callers.
 func (j *Journal) write(p *partition) {
 	defer p.queue.close()
+	var began time.Time // the last envelope, where several waited for it
 	for {
 		select {
 		case <-j.closed:
@@ -171,9 +186,20 @@ func (j *Journal) write(p *partition) {
 		case <-p.queue.wake:
 		}
 		for {
+			if rest := beat - time.Since(began); rest > 0 {
+				select {
+				case <-time.After(rest):
+				case <-j.closed:
+					return
+				}
+			}
 			batch, count := p.queue.take()
 			if len(batch) == 0 {
 				break
+			}
+			began = time.Time{}
+			if len(batch) > 1 {
+				began = time.Now()
 			}
 			err := j.publish(p, batch, count)
 			for _, r := range batch {
@@ -181,6 +207,29 @@ func (j *Journal) write(p *partition) {
 			}
 		}
 	}
+}
+
+// deadline is a timer that many share: it is for seldom happens, and a timer for each costs more than the rest of an append.
+type deadline struct {
+	mu    sync.Mutex
+	made  time.Time
+	ended chan struct{}
+}
+
+// shared is for how long callers get the same timer.
+const shared = 50 * time.Millisecond
+
+// after gives a channel that is closed when patience is over, or up to shared later.
+func (d *deadline) after() <-chan struct{} {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended == nil || now.Sub(d.made) > shared {
+		ended := make(chan struct{})
+		d.made, d.ended = now, ended
+		time.AfterFunc(patience+shared, func() { close(ended) })
+	}
+	return d.ended
 }
 
 func (j *Journal) publish(p *partition, batch []*request, count int) error {

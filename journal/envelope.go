@@ -81,6 +81,11 @@ func open(b []byte) ([]Item, error) {
 	return items, nil
 }
 
+// sealedSize is how many bytes an item's encoding takes at most.
+func sealedSize(item *Item) int {
+	return 5*binary.MaxVarintLen32 + binary.MaxVarintLen64 + len(item.Tenant) + len(item.Person) + len(item.Kind) + len(item.Key) + len(item.Body)
+}
+
 // sealItem appends the item's encoding to b.
 func sealItem(b []byte, item *Item) []byte {
 	for _, s := range [...]string{string(item.Tenant), string(item.Person), item.Kind, item.Key} {

@@ -37,6 +37,7 @@ type Journal struct {
 	idle   time.Duration // after which a waiting reader looks whether its stream is still the same
 	limit  int           // bytes an item may take
 	tails  *tails        // nil in a cluster
+	late   deadline
 
 	closed  chan struct{}
 	closing sync.Once
