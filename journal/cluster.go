@@ -24,3 +24,6 @@ func dial(url string, log *slog.Logger) (*nats.Conn, error) {
 	}
 	return conn, nil
 }
+
+// Reached says whether the journal's servers are within reach of this process; the embedded one always is.
+func (j *Journal) Reached() bool { return j.engine != nil || j.conn.IsConnected() }

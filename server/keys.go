@@ -61,12 +61,12 @@ func (c Config) Rotation(ctx context.Context) (*reseal.Rotation, error) {
 func (s *Server) announce(ctx context.Context) error {
 	name := s.name()
 	for failing := false; ctx.Err() == nil; {
-		err := reseal.Announce(ctx, s.keeper, s.Store, name, leaseFor)
+		err := reseal.Announce(ctx, s.keeper, s.Store, name, s.leaseFor())
 		if err != nil && !failing && ctx.Err() == nil {
 			s.log.Warn("this server cannot say which key it has, so the key cannot be rotated", "error", err)
 		}
 		failing = err != nil
-		pause(ctx, leaseFor/5)
+		pause(ctx, s.leaseFor()/5)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

@@ -37,6 +37,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if path := os.Getenv("TOCSIN_TEST_NATS"); path != "" {
+		fmt.Fprintln(os.Stderr, natsNode(path))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
@@ -45,6 +49,8 @@ type orders struct {
 	Config  Config
 	Connect connect.New
 	Act     string // go on, or end: act all the time, or until the round of acts is whole; see TestActKill
+	Serve   bool   // listen and serve, see launch
+	Lease   time.Duration
 }
 
 // child is the server that is killed: it says "ready" once it runs, and "synced" when everything was read and folded.
@@ -58,7 +64,11 @@ func child(path string) error {
 		return err
 	}
 	ctx := context.Background()
-	s, err := New(ctx, o.Config, Options{Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
+	level := slog.LevelError
+	if o.Serve {
+		level = slog.LevelInfo
+	}
+	s, err := New(ctx, o.Config, Options{Lease: o.Lease, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))})
 	if err != nil {
 		return err
 	}
@@ -68,6 +78,14 @@ func child(path string) error {
 		if _, err := s.Connections.Create(ctx, "test", o.Connect); err != nil {
 			return err
 		}
+	}
+	if o.Serve {
+		l, err := o.Config.Open()
+		if err != nil {
+			return err
+		}
+		fmt.Println("ready")
+		return s.Serve(ctx, l)
 	}
 	fmt.Println("ready")
 	failed := make(chan error, 1)

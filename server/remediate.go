@@ -16,7 +16,7 @@ const remediating = "remediate"
 
 // remediate does what was approved, while this process holds the lease.
 func (s *Server) remediate(ctx context.Context) error {
-	epoch, ok, err := s.Store.Lease(ctx, remediating, s.owner, leaseFor)
+	epoch, ok, err := s.Store.Lease(ctx, remediating, s.owner, s.leaseFor())
 	if err != nil || !ok {
 		return errors.Join(err, store.ErrLost)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,6 +35,8 @@ type Options struct {
 	Version string
 	// TestClock offers POST /test/clock, which moves the clock ahead. It is refused once a real cloud is connected.
 	TestClock bool
+	// Lease is how long what a server did stays its own once it is gone; 0: as long as is good in use.
+	Lease time.Duration
 }
 
 // Server is Tocsin, made and not yet running.
@@ -51,6 +54,7 @@ type Server struct {
 	Certificates *collect.Certificates
 	opener       *collect.Opener
 	reader       *stream.Reader
+	tenants      *stream.Share // whose collectors run here
 	auditor      *collect.AuditJudge
 	owner        string // of leases: this process
 	log          *slog.Logger
@@ -88,7 +92,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 		s.log.Warn(w)
 	}
 	// The journal before the tables: it refuses a directory that another server uses.
-	if s.Journal, err = journal.Open(ctx, journal.Config{Dir: filepath.Join(c.Data, "journal"), URL: c.Journal.URL, Partitions: c.Journal.Partitions, Log: s.log}); err != nil {
+	if s.Journal, err = journal.Open(ctx, c.journal(s.log)); err != nil {
 		return s, err
 	}
 	if w := s.Journal.Warn(); w != "" {
@@ -111,7 +115,8 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	s.Hook = &collect.Hook{Key: hookKey, Journal: s.Journal, Clock: s.Clock, Log: s.log}
 	s.Connections.Unheard = c.Hooks.URL == ""
-	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Open: s.opener.Open, Reborn: s.reborn, Log: s.log}
+	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Open: s.opener.Open, Reborn: s.reborn, Log: s.log, Lease: o.Lease}
+	s.tenants = &stream.Share{Store: s.Store, Group: "tenants", Owner: s.owner, For: s.leaseFor(), Log: s.log}
 	if s.Alerts, err = c.alerts(); err != nil {
 		return s, err
 	}
@@ -128,6 +133,15 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 		err = s.API.EnsureOwner(ctx, c.Owner.Email, c.Owner.Token)
 	}
 	return s, err
+}
+
+// journal is where the journal is: in the cluster where one is named, else embedded in the data.
+func (c Config) journal(log *slog.Logger) journal.Config {
+	out := journal.Config{URL: c.Journal.URL, Partitions: c.Journal.Partitions, Log: log}
+	if out.URL == "" {
+		out.Dir = filepath.Join(c.Data, "journal")
+	}
+	return out
 }
 
 // routes is every address the server answers.

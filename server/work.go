@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,17 +17,53 @@ import (
 	"tocsin.dev/stream"
 )
 
-const leaseFor = 15 * time.Second
+// leaseFor is how long a lease of this server lasts that it does not renew.
+func (s *Server) leaseFor() time.Duration { return cmp.Or(s.options.Lease, 10*time.Second) }
+
+// holdShare is hold for one of the leases that replicas share out evenly.
+func (s *Server) holdShare(ctx context.Context, share *stream.Share, lease string, work func(context.Context) error) {
+	defer share.Forget(lease)
+	for ctx.Err() == nil {
+		share.Want(lease) // again: another version of the connection may have let go of it
+		if !share.May(lease) {
+			pause(ctx, s.leaseFor()/20)
+			continue
+		}
+		_, ok, err := s.Store.Lease(ctx, lease, s.owner, s.leaseFor())
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("a lease was not taken", "lease", lease, "error", err)
+		}
+		if err != nil || !ok {
+			share.Gone(lease)
+			pause(ctx, s.leaseFor()/5)
+			continue
+		}
+		own, end := share.Took(ctx, lease)
+		err = s.holding(own, lease, work)
+		moved := errors.Is(context.Cause(own), stream.ErrShare)
+		end(nil)
+		share.Gone(lease)
+		switch {
+		case ctx.Err() != nil:
+		case moved:
+			s.log.Info("a tenant goes to another replica", "lease", lease)
+			pause(ctx, s.leaseFor()/4)
+		case err != nil:
+			s.log.Error("work stopped and begins again", "lease", lease, "error", err)
+			pause(ctx, time.Second)
+		}
+	}
+}
 
 // hold runs work while this process holds the lease, again and again until ctx ends. Work must end when its ctx does.
 func (s *Server) hold(ctx context.Context, lease string, work func(context.Context) error) error {
 	for ctx.Err() == nil {
-		_, ok, err := s.Store.Lease(ctx, lease, s.owner, leaseFor)
+		_, ok, err := s.Store.Lease(ctx, lease, s.owner, s.leaseFor())
 		if err != nil || !ok {
 			if err != nil {
 				s.log.Warn("a lease was not taken", "lease", lease, "error", err)
 			}
-			if !pause(ctx, leaseFor/5) {
+			if !pause(ctx, s.leaseFor()/5) {
 				break
 			}
 			continue
@@ -45,9 +82,9 @@ func (s *Server) holding(ctx context.Context, lease string, work func(context.Co
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
 		defer stop()
-		for pause(ctx, leaseFor/5) {
-			once, cancel := context.WithTimeout(ctx, leaseFor/2)
-			_, ok, err := s.Store.Lease(once, lease, s.owner, leaseFor)
+		for pause(ctx, s.leaseFor()/5) {
+			once, cancel := context.WithTimeout(ctx, s.leaseFor()/2)
+			_, ok, err := s.Store.Lease(once, lease, s.owner, s.leaseFor())
 			cancel()
 			if err != nil || !ok {
 				return
@@ -144,6 +181,7 @@ func (s *Server) collect(ctx context.Context) error {
 	running := map[string]context.CancelFunc{} // by tenant, connection and version
 	var all sync.WaitGroup
 	defer all.Wait()
+	all.Go(func() { s.tenants.Run(ctx) })
 	for ctx.Err() == nil {
 		list, err := s.Connections.List(ctx)
 		if err != nil {
@@ -172,7 +210,7 @@ func (s *Server) collect(ctx context.Context) error {
 				var own context.Context
 				own, running[key] = context.WithCancel(ctx)
 				all.Go(func() {
-					_ = s.hold(own, "tenant/"+string(c.Tenant), func(ctx context.Context) error { return s.tenant(ctx, c) })
+					s.holdShare(own, s.tenants, "tenant/"+string(c.Tenant), func(ctx context.Context) error { return s.tenant(ctx, c) })
 				})
 			}
 		}
@@ -236,7 +274,7 @@ func (s *Server) closing(ctx context.Context) error {
 // alone runs act while this process holds the lease of the tenant's collector, and none collects; false where one does.
 func (s *Server) alone(ctx context.Context, tenant tocsin.TenantID, act func(context.Context) error) (bool, error) {
 	lease, owner := "tenant/"+string(tenant), s.owner+"/closing" // another than the collector's, which has to let go of it
-	_, ok, err := s.Store.Lease(ctx, lease, owner, leaseFor)
+	_, ok, err := s.Store.Lease(ctx, lease, owner, s.leaseFor())
 	if err != nil || !ok {
 		return false, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -38,6 +39,17 @@ func (s *Store) Lease(ctx context.Context, name, owner string, d time.Duration) 
 func (s *Store) Release(ctx context.Context, name, owner string) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		_, err := tx.Exec(ctx, `update lease set expires = 0, owner = '' where name = $1 and owner = $2`, name, owner)
+		return err
+	})
+}
+
+// Withdraw ends a lease by which its owner says that it is there, without leaving a trace; and with it those of the same
+// name up to the @ that have long run out.
+func (s *Store) Withdraw(ctx context.Context, name, owner string) error {
+	group, _, _ := strings.Cut(name, "@")
+	return s.Update(ctx, func(tx *Tx) error {
+		_, err := tx.Exec(ctx, `delete from lease where name = $1 and owner = $2 or name like $3 and expires < $4`,
+			name, owner, group+"@%", s.clock.Now().Add(-time.Hour))
 		return err
 	})
 }

@@ -48,18 +48,22 @@ type Reader struct {
 	MaxRun  int           // items in a run; 0: 2,000
 	MaxTime time.Duration // that a run is gathered from its first item on; 0: 50 ms
 
-	lease, trim time.Duration // how long a lease lasts, how often the journal is trimmed; tests shorten them
-	mu          sync.Mutex
-	status      []Partition
+	Lease time.Duration // how long a partition stays with a reader that is gone; 0: 8 s
+
+	trim   time.Duration // how often the journal is trimmed; tests shorten it
+	share  *Share
+	mu     sync.Mutex
+	status []Partition
 }
 
-// Run reads every partition whose lease it gets, and takes over those whose holder is gone, until ctx ends; then it
-// gives its leases up and returns nil. An error means that it could not begin.
+// Run reads its share of the partitions, and takes over those whose reader is gone, until ctx ends; then it gives its
+// leases up and returns nil. An error means that it could not begin.
 func (r *Reader) Run(ctx context.Context) error {
 	if err := r.prepare(); err != nil {
 		return err
 	}
 	var all sync.WaitGroup
+	all.Go(func() { r.share.Run(ctx) })
 	for p := range r.Journal.Partitions() {
 		all.Go(func() { r.serve(ctx, p) })
 	}
@@ -80,8 +84,8 @@ func (r *Reader) prepare() error {
 	if r.MaxTime <= 0 {
 		r.MaxTime = 50 * time.Millisecond
 	}
-	if r.lease <= 0 {
-		r.lease = 12 * time.Second
+	if r.Lease <= 0 {
+		r.Lease = 8 * time.Second
 	}
 	if r.trim <= 0 {
 		r.trim = time.Minute
@@ -89,8 +93,10 @@ func (r *Reader) prepare() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.status = make([]Partition, r.Journal.Partitions())
+	r.share = &Share{Store: r.Store, Group: "journal", Owner: r.Owner, For: r.Lease, Able: r.Journal.Reached, Log: r.Log}
 	for p := range r.status {
 		r.status[p].Number = p
+		r.share.Want(leaseName(p))
 	}
 	return nil
 }
@@ -98,32 +104,53 @@ func (r *Reader) prepare() error {
 // leaseName is the lease of a partition.
 func leaseName(partition int) string { return fmt.Sprintf("journal/%d", partition) }
 
-// serve takes the lease of a partition whenever it is free and reads while it holds it.
+// serve takes the lease of a partition whenever it is free and this reader may have it, and reads while it holds it.
 func (r *Reader) serve(ctx context.Context, partition int) {
-	wait := backoff{}
+	name, wait := leaseName(partition), backoff{}
 	for ctx.Err() == nil {
-		epoch, ok, err := r.Store.Lease(ctx, leaseName(partition), r.Owner, r.lease)
+		if !r.share.May(name) {
+			r.note(partition, func(p *Partition) { p.Held, p.Trouble = false, "" })
+			sleep(ctx, r.Lease/20)
+			continue
+		}
+		epoch, ok, err := r.Store.Lease(ctx, name, r.Owner, r.Lease)
 		switch {
 		case err != nil:
+			r.share.Gone(name)
 			r.trouble(partition, err)
 			wait.pause(ctx)
 		case !ok:
+			r.share.Gone(name)
 			r.note(partition, func(p *Partition) { p.Held, p.Trouble = false, "" })
-			sleep(ctx, r.lease/6)
+			sleep(ctx, r.Lease/8)
 		default:
 			s := &stint{Reader: r, partition: partition, epoch: epoch, log: r.Log.With("partition", partition, "epoch", epoch)}
-			if err := s.hold(ctx); errors.Is(err, store.ErrLost) {
+			err := s.hold(ctx)
+			r.note(partition, func(p *Partition) { p.Held = false })
+			switch {
+			case errors.Is(err, ErrShare):
+				s.log.Info("a partition goes to another replica")
+				r.release(ctx, partition)
+				r.share.Gone(name)
+				sleep(ctx, r.Lease/4)
+				continue
+			case errors.Is(err, store.ErrLost):
 				s.log.Warn("the lease of a partition was lost; another reads it")
-				sleep(ctx, r.lease/6)
-			} else if err != nil && ctx.Err() == nil {
+				sleep(ctx, r.Lease/6)
+			case err != nil && ctx.Err() == nil:
 				r.trouble(partition, err)
 				wait.pause(ctx)
-			} else {
+			default:
 				wait = backoff{}
 			}
-			r.note(partition, func(p *Partition) { p.Held = false })
+			r.share.Gone(name)
 		}
 	}
+	r.release(ctx, partition)
+}
+
+// release lets go of a partition's lease, so that another can have it at once.
+func (r *Reader) release(ctx context.Context, partition int) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := r.Store.Release(last, leaseName(partition), r.Owner); err != nil {
@@ -142,9 +169,9 @@ type stint struct {
 	buried    int // items in a row that failed without the step calling them poison
 }
 
-// hold reads the partition until ctx ends, the lease is lost (store.ErrLost) or the journal ends.
+// hold reads the partition until ctx ends, the lease is lost (store.ErrLost) or another's (ErrShare), or the journal ends.
 func (s *stint) hold(ctx context.Context) error {
-	ctx, lose := context.WithCancelCause(ctx)
+	ctx, lose := s.share.Took(ctx, leaseName(s.partition))
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	defer lose(nil)
@@ -174,9 +201,9 @@ func (s *stint) hold(ctx context.Context) error {
 	}
 }
 
-// lost is err, or that the lease was lost where that is why ctx ended.
+// lost is err, or that the lease was lost or is another's where that is why ctx ended.
 func lost(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, store.ErrLost) {
+	if cause := context.Cause(ctx); errors.Is(cause, store.ErrLost) || errors.Is(cause, ErrShare) {
 		return cause
 	}
 	return err
@@ -185,15 +212,15 @@ func lost(ctx context.Context, err error) error {
 // renew keeps the lease well before it runs out, and ends the stint when it is lost.
 func (s *stint) renew(ctx context.Context, lose context.CancelCauseFunc) {
 	good := time.Now()
-	for sleep(ctx, s.lease/4) {
-		soon, cancel := context.WithTimeout(ctx, s.lease/4)
+	for sleep(ctx, s.Lease/4) {
+		soon, cancel := context.WithTimeout(ctx, s.Lease/4)
 		began := time.Now()
-		epoch, ok, err := s.Store.Lease(soon, leaseName(s.partition), s.Owner, s.lease)
+		epoch, ok, err := s.Store.Lease(soon, leaseName(s.partition), s.Owner, s.Lease)
 		cancel()
 		switch {
 		case err == nil && ok && epoch == s.epoch:
 			good = began
-		case err == nil, time.Since(good) > s.lease:
+		case err == nil, time.Since(good) > s.Lease:
 			lose(fmt.Errorf("lease %s: %w", leaseName(s.partition), store.ErrLost))
 			return
 		}

@@ -423,7 +423,7 @@ func TestReadersTakeOverFromEachOther(t *testing.T) {
 				time.Sleep(rand.N(3 * time.Millisecond))
 				return tally(ctx, tx, items)
 			})
-			r.Owner, r.lease, r.MaxRun = owner, 60*time.Millisecond, 7
+			r.Owner, r.Lease, r.MaxRun = owner, 60*time.Millisecond, 7
 			readers = append(readers, r)
 			b.run(r)
 		}

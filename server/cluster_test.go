@@ -1,0 +1,320 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/connect"
+	"tocsin.dev/graph/sim"
+	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
+)
+
+var proveKills = flag.Int("prove.kills", 0, "how often TestProve… kills something at a random moment; 0: they are not run")
+
+// fleet is an installation of Tocsin, each part a process of its own, beside a tenant in this process that knows the truth.
+type fleet struct {
+	*subject
+	servers []*machine
+	urls    []string
+	nodes   []*machine
+	pg      *storetest.Own // nil: SQLite
+	from    int            // where the truth stood when all was subscribed
+}
+
+// fleetOf starts so many servers: one with SQLite and the embedded journal in a directory, or several with PostgreSQL and NATS.
+func fleetOf(t *testing.T, replicas, users int) *fleet {
+	t.Helper()
+	w := world(t, users)
+	w.SetDelivery(sim.Delivery{Retry: sim.Duration(200 * time.Millisecond), Authorized: -1})
+	ctx, stop := context.WithCancel(t.Context())
+	t.Cleanup(stop)
+	running, err := w.Serve(ctx, "127.0.0.1:0", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fleet{subject: &subject{T: t, w: w}}
+	c := settings(t)
+	c.Every = Defaults().Every
+	c.Every.Directory, c.Every.Reconcile = 2*time.Second, 5*time.Second
+	c.Key.Value = base64.StdEncoding.EncodeToString([]byte("the key that all replicas share.."[:32]))
+	c.Owner.Email, c.Owner.Token = "owner@tocsin.example", landlordToken
+	c.Database = filepath.Join(c.Data, "tocsin.db")
+	if replicas > 1 {
+		f.pg = storetest.PostgresToKill(t)
+		f.nodes, c.Journal.URL = natsCluster(t)
+		c.Journal.Partitions, c.Database = 6, f.pg.Address
+	}
+	for _, p := range ports(t, replicas) {
+		f.urls = append(f.urls, fmt.Sprint("http://127.0.0.1:", p))
+	}
+	c.Hooks.URL = balanced(t, f.urls)
+	for n, u := range f.urls {
+		own := c
+		own.Listen = strings.TrimPrefix(u, "http://")
+		own.Cloud.Allow = "127.0.0.0/8"
+		if n > 0 {
+			own.Data = t.TempDir()
+		}
+		m := &machine{t: t, name: fmt.Sprint("server ", n), env: "TOCSIN_TEST_SERVER", orders: orders{Config: own, Serve: true, Lease: 2 * time.Second,
+			Connect: connect.New{Tenant: running.Tenant, Client: running.ClientID, Secret: running.ClientSecret, Cloud: "own",
+				Own: connect.Own{Authority: running.Authority, Graph: running.Graph, CA: running.CA}}}}
+		m.start()
+		f.servers = append(f.servers, m)
+	}
+	f.conn.Tenant = tocsin.TenantID(running.Tenant)
+	st, err := store.Open(t.Context(), c.Database, &tocsin.Clock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	f.s = &Server{Store: st}
+	eventually(t, "the subscriptions", func() string {
+		on, all := f.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), f.count(`select count(*) from person where tenant = $1 and mailbox = 'read'`)
+		if on < users/2 || on < all {
+			return fmt.Sprintf("%d of %d", on, all)
+		}
+		return ""
+	})
+	f.from = len(f.truth(0))
+	return f
+}
+
+// get asks a server, as its owner.
+func (f *fleet) get(url string) (int, string, error) {
+	r, err := http.NewRequestWithContext(f.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	r.Header.Set("Authorization", "Bearer "+landlordToken)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(body), err
+}
+
+// lag is how many items are not folded, as the first server says.
+func (f *fleet) lag() (int, error) {
+	status, body, err := f.get(f.urls[0] + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(body) {
+		if v, ok := strings.CutPrefix(line, "tocsin_journal_lag_messages "); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+			return int(n), err
+		}
+	}
+	return 0, fmt.Errorf("/metrics says no lag (%d)", status)
+}
+
+// number is count for a database that may just have been killed.
+func (f *fleet) number(query string) (n int, err error) {
+	err = f.s.Store.ViewTenant(f.Context(), f.tenant(), func(t *store.Tenant) error { return t.QueryRow(f.Context(), query).Scan(&n) })
+	return n, err
+}
+
+// settled waits until nothing is under way: no notification, no item, nothing parked, no gap.
+func (f *fleet) settled() {
+	f.Helper()
+	eventuallyIn(f.T, 3*time.Minute, "the stream", func() string {
+		d := f.w.Deliveries()
+		lag, err := f.lag()
+		if d.Waiting > 0 || lag > 0 || err != nil {
+			return fmt.Sprintf("%+v, lag %d, %v", d, lag, err)
+		}
+		for what, query := range map[string]string{
+			"parked":           `select count(*) from parked where tenant = $1`,
+			"open gaps":        `select count(*) from mail_gap where tenant = $1 and closed = 0`,
+			"subscriptions to": `select count(*) from subscription where tenant = $1 and (signal <> '' or state <> 'on')`,
+		} {
+			if n, err := f.number(query); n > 0 || err != nil {
+				return fmt.Sprintf("%d %s, %v", n, what, err)
+			}
+		}
+		return ""
+	})
+}
+
+// proven waits until all is settled, and holds what is stored to the truth: each message's coming and going once, and its
+// state as it is. It gives how many messages came and were gone before anybody could look.
+func (f *fleet) proven() (short int) {
+	f.Helper()
+	f.settled()
+	eventually(f.T, "the events", func() string {
+		var lacks []string
+		lacks, short = f.matches(f.from)
+		if len(lacks) > 0 {
+			return fmt.Sprintf("%d differ, such as %s", len(lacks), lacks[0])
+		}
+		return ""
+	})
+	for what, query := range map[string]string{
+		"dead letters": `select count(*) from dead_letter where tenant = $1`,
+		"gaps":         `select count(*) from mail_gap where tenant = $1`,
+	} {
+		if n := f.count(query); n > 0 {
+			f.Errorf("%d %s", n, what)
+		}
+	}
+	if unseen := f.count(`select coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`); unseen < short {
+		f.Errorf("%d came and went, and %d are counted", short, unseen)
+	}
+	return short
+}
+
+// readers is who reads how many partitions.
+func (f *fleet) readers() map[string]int {
+	f.Helper()
+	leases, err := f.s.Store.Leases(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	out := map[string]int{}
+	for _, l := range leases {
+		if strings.HasPrefix(l.Name, "journal/") {
+			out[l.Owner]++
+		}
+	}
+	return out
+}
+
+// shared waits until each of so many servers reads as many partitions as the others.
+func (f *fleet) shared(servers int) {
+	f.Helper()
+	eventually(f.T, "the partitions", func() string {
+		got := f.readers()
+		if len(got) != servers {
+			return fmt.Sprintf("%v, want %d readers", got, servers)
+		}
+		for _, n := range got {
+			if n != 6/servers {
+				return fmt.Sprint(got)
+			}
+		}
+		return ""
+	})
+}
+
+// TestCluster: two servers, three nodes of NATS and PostgreSQL carry the stream; one server and one node are killed and
+// come back, and nothing is lost, told twice or out of order.
+func TestCluster(t *testing.T) {
+	began := time.Now()
+	phase := func(what string) { t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }
+	f := fleetOf(t, 2, 24)
+	phase("all run and every mailbox is subscribed to")
+	f.shared(2)
+	phase("the partitions are shared")
+	f.w.SetRate(150, 0)
+	time.Sleep(500 * time.Millisecond)
+	f.servers[1].kill()
+	f.nodes[1].kill()
+	died := time.Now()
+	f.shared(1)
+	took := time.Since(died)
+	f.nodes[1].start()
+	f.servers[1].start()
+	phase("what was killed is back")
+	f.w.SetRate(0, 0)
+	f.shared(2)
+	phase("the partitions are shared again")
+	short := f.proven()
+	d := f.w.Deliveries()
+	t.Logf("%d notifications, %d POSTs failed, taken over in %v, %d came and went", d.Delivered, d.Failed, took.Round(time.Millisecond), short)
+	if d.Delivered < 100 {
+		t.Errorf("only %d notifications were delivered", d.Delivered)
+	}
+}
+
+// blow is a kill of one kind.
+type blow struct {
+	name   string
+	strike func(f *fleet, random *rand.Rand) (mend func())
+}
+
+func one(list func(*fleet) []*machine) func(*fleet, *rand.Rand) func() {
+	return func(f *fleet, random *rand.Rand) func() {
+		all := list(f)
+		m := all[random.IntN(len(all))]
+		m.kill()
+		return m.start
+	}
+}
+
+var blows = []blow{
+	{"server", one(func(f *fleet) []*machine { return f.servers })},
+	{"log node", one(func(f *fleet) []*machine { return f.nodes })},
+	{"database", func(f *fleet, _ *rand.Rand) func() { f.pg.Kill(); return f.pg.Start }},
+	{"all", func(f *fleet, _ *rand.Rand) func() {
+		for _, m := range append(f.servers, f.nodes...) {
+			_ = m.cmd.Process.Kill() // at once; waited for below
+		}
+		f.pg.Kill()
+		for _, m := range append(f.servers, f.nodes...) {
+			m.kill()
+		}
+		return func() {
+			f.pg.Start()
+			for _, m := range append(f.nodes, f.servers...) {
+				m.start()
+			}
+		}
+	}},
+}
+
+// beat strikes at random moments under traffic, mends, and holds the end to the truth now and then.
+func (f *fleet) beat(kinds []blow, kills int) {
+	f.Helper()
+	random := rand.New(rand.NewPCG(uint64(kills), 7))
+	count := map[string]int{}
+	began := time.Now()
+	for n := range kills {
+		f.w.SetRate(120, 0)
+		kind := kinds[n%len(kinds)]
+		time.Sleep(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
+		mend := kind.strike(f, random)
+		time.Sleep(time.Duration(random.Int64N(int64(time.Second))))
+		mend()
+		count[kind.name]++
+		if n%10 == 9 || n == kills-1 {
+			f.w.SetRate(0, 0)
+			short := f.proven()
+			d := f.w.Deliveries()
+			f.Logf("%v: killed %v; %d notifications acknowledged, %d POSTs failed; %d events, 0 lost, 0 twice; %d came and went",
+				time.Since(began).Round(time.Second), count, d.Delivered, d.Failed, f.count(`select count(*) from event where tenant = $1`), short)
+			if f.Failed() {
+				return
+			}
+		}
+	}
+}
+
+// TestProveKillsOfACluster is the long form of TestCluster.
+func TestProveKillsOfACluster(t *testing.T) {
+	if *proveKills == 0 {
+		t.Skip("make prove runs it")
+	}
+	fleetOf(t, 2, 40).beat(blows, *proveKills)
+}
+
+// TestProveKillsOfOne kills the single server with its journal and tables.
+func TestProveKillsOfOne(t *testing.T) {
+	if *proveKills == 0 {
+		t.Skip("make prove runs it")
+	}
+	fleetOf(t, 1, 40).beat(blows[:1], *proveKills)
+}
