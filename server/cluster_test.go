@@ -47,7 +47,7 @@ func fleetOf(t *testing.T, replicas, users int) *fleet {
 	f := &fleet{subject: &subject{T: t, w: w}}
 	c := settings(t)
 	c.Every = Defaults().Every
-	c.Every.Directory, c.Every.Reconcile = 2*time.Second, 5*time.Second
+	c.Every.Directory, c.Every.Rules = 2*time.Second, time.Second
 	c.Key.Value = base64.StdEncoding.EncodeToString([]byte("the key that all replicas share.."[:32]))
 	c.Owner.Email, c.Owner.Token = "owner@tocsin.example", landlordToken
 	c.Database = filepath.Join(c.Data, "tocsin.db")
@@ -82,7 +82,7 @@ func fleetOf(t *testing.T, replicas, users int) *fleet {
 	f.s = &Server{Store: st}
 	eventually(t, "the subscriptions", func() string {
 		on, all := f.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), f.count(`select count(*) from person where tenant = $1 and mailbox = 'read'`)
-		if on < users/2 || on < all {
+		if on < users/3 || on < all {
 			return fmt.Sprintf("%d of %d", on, all)
 		}
 		return ""
@@ -215,7 +215,7 @@ func (f *fleet) shared(servers int) {
 func TestCluster(t *testing.T) {
 	began := time.Now()
 	phase := func(what string) { t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }
-	f := fleetOf(t, 2, 24)
+	f := fleetOf(t, 2, 12)
 	phase("all run and every mailbox is subscribed to")
 	f.shared(2)
 	phase("the partitions are shared")
