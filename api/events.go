@@ -98,6 +98,10 @@ func mailPhrase(body json.RawMessage) string {
 			CcDomains   []string `json:"cc_domains"`
 			Attachments *bool    `json:"has_attachments"`
 			Folder      string   `json:"folder"`
+			FolderName  string   `json:"folder_name"`
+			FromFolder  string   `json:"from_folder_name"`
+			Rule        string   `json:"rule_id"`
+			Act         string   `json:"action_id"`
 		} `json:"raw_metadata"`
 	}
 	if json.Unmarshal(body, &e) != nil {
@@ -121,6 +125,14 @@ func mailPhrase(body json.RawMessage) string {
 	}
 	if where := map[string]string{"deleteditems": "now in Deleted Items", "junkemail": "in Junk Email", "drafts": "in Drafts"}[m.Folder]; where != "" {
 		out += ", " + where
+	} else if m.FromFolder != "" && m.FolderName != "" {
+		out += ", from " + m.FromFolder + " to " + m.FolderName
+	}
+	if m.Rule != "" {
+		out += ", by an inbox rule"
+	}
+	if m.Act != "" {
+		out += ", by an action from here"
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -43,12 +44,33 @@ func (r *run) diff(ctx context.Context, list []looked) error {
 	if d.ours, err = ourActs(ctx, r.t, people, tocsin.Millis(org.Now.Add(-recently))); err != nil {
 		return err
 	}
+	if d.users, err = r.users(ctx, people); err != nil {
+		return err
+	}
 	for i := range list {
 		if err := d.mailbox(ctx, &list[i], held[list[i].person]); err != nil {
 			return err
 		}
 	}
 	return d.write(ctx)
+}
+
+// users are people's addresses.
+func (r *run) users(ctx context.Context, people []any) (map[tocsin.PersonID]string, error) {
+	out := map[tocsin.PersonID]string{}
+	for part := range slices.Chunk(people, 400) {
+		err := each(ctx, r.t, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			var mail, upn string
+			err := scan(&person, &mail, &upn)
+			out[person] = cmp.Or(mail, upn)
+			return err
+		}, `select person, mail, upn from person where tenant = $1 and person in (`+store.In(len(part), 2)+`)`, part...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func (r *run) heldRules(ctx context.Context, list []looked) (map[tocsin.PersonID]map[string]heldRule, error) {
@@ -74,7 +96,8 @@ type difference struct {
 	org                             *organisation
 	rules, targets, history, events [][]any
 	ours                            map[tocsin.PersonID][]ourAct
-	stale                           [][2]string // rules whose destinations held are not theirs any more: person, rule
+	users                           map[tocsin.PersonID]string // their addresses
+	stale                           [][2]string                // rules whose destinations held are not theirs any more: person, rule
 }
 
 func (d *difference) mailbox(ctx context.Context, l *looked, had map[string]heldRule) error {
@@ -208,7 +231,7 @@ func (d *difference) tell(ctx context.Context, l *looked, rule string, c change)
 		d.touched["rule.created"]++
 		return nil
 	}
-	event, err := ruleEvent(d.t.ID(), l.person, rule, eventID, c, l.at)
+	event, err := ruleEvent(d.t.ID(), l.person, d.users[l.person], rule, eventID, c, l.at)
 	if err != nil {
 		return err
 	}
@@ -259,7 +282,7 @@ func ourBody(action string) json.RawMessage {
 func timeKey(ms int64) string { return tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000") }
 
 // ruleEvent is the outward event of a rule's change. Graph does not say when a rule was changed: the time is when we saw it.
-func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, rule, id string, c change, at int64) (tocsin.Event, error) {
+func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, user, rule, id string, c change, at int64) (tocsin.Event, error) {
 	now := c.after
 	if now == "" {
 		now = c.before
@@ -268,7 +291,7 @@ func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, rule, id string, 
 	if err := json.Unmarshal([]byte(now), &m); err != nil {
 		return tocsin.Event{}, err
 	}
-	payload, err := encode(map[string]any{"event_id": rule, "action": "rule_" + c.what, "rule_id": rule, "rule_name": m.Name, "is_enabled": m.Enabled})
+	payload, err := encode(map[string]any{"event_id": rule, "user": known(user), "action": "rule_" + c.what, "rule_id": rule, "rule_name": m.Name, "is_enabled": m.Enabled})
 	if err != nil {
 		return tocsin.Event{}, err
 	}

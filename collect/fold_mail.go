@@ -32,6 +32,7 @@ type mailFold struct {
 	senders map[string]tocsin.PersonID
 	mail    [][]any
 	events  [][]any
+	means   meanings
 	found   [][]any // what nobody had told of
 }
 
@@ -127,7 +128,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		var person tocsin.PersonID
 		var key string
 		var h mailHeld
-		if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.rest, &h.modified, &h.deleted, &h.body); err != nil {
+		if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.verb, &h.rest, &h.modified, &h.deleted, &h.body); err != nil {
 			return err
 		}
 		if f.held[person] == nil {
@@ -136,10 +137,13 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		f.held[person][key] = &h
 		return nil
 	}, func(in string) string {
-		return `select person, key, folder, is_read, is_draft, flag, rest, modified, deleted, body from mail
+		return `select person, key, folder, is_read, is_draft, flag, verb, rest, modified, deleted, body from mail
 			where tenant = $1 and key in (` + in + `)`
 	})
 	if err != nil {
+		return err
+	}
+	if f.means, err = f.understand(ctx, batch); err != nil {
 		return err
 	}
 	return f.some(ctx, slices.Collect(maps.Keys(f.senders)), func(scan func(...any) error) error {
@@ -186,7 +190,7 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	}
 	// Graph tells when a message was made in whole seconds.
 	fresh := l.Change == "created" || is != nil && b.since > 0 && is.Created >= b.since/1000*1000
-	happened := mailChanges(had, is, b.folders, b.mine, fresh)
+	happened := f.means.more(person, b, had, is, l, mailChanges(had, is, b.folders, b.mine, b.since, fresh))
 	shown := is
 	if shown == nil {
 		shown = &mailSeen{}
@@ -208,7 +212,7 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	}
 	for _, e := range happened {
 		at := e.time(is, l.At)
-		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, inside, l.Change, at)
+		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
 		if err != nil {
 			return err
 		}
@@ -224,7 +228,7 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 		if err != nil {
 			return err
 		}
-		f.keep(person, key, &mailHeld{folder: is.Folder, flag: is.Flag, rest: is.rest(), read: is.Read, draft: is.Draft, modified: is.Modified, body: string(body)}, is, l.At)
+		f.keep(person, key, &mailHeld{folder: is.Folder, flag: is.Flag, verb: lastVerb(had, is), rest: is.rest(), read: is.Read, draft: is.Draft, modified: is.Modified, body: string(body)}, is, l.At)
 	} else if had.deleted == 0 {
 		gone := *had
 		gone.deleted = l.At
@@ -242,7 +246,7 @@ func (f *mailFold) keep(person tocsin.PersonID, key string, h *mailHeld, m *mail
 	if received == 0 {
 		received = at
 	}
-	f.mail = append(f.mail, []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, "", h.rest, received, h.modified, h.body, at, h.deleted})
+	f.mail = append(f.mail, []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, h.verb, h.rest, received, h.modified, h.body, at, h.deleted})
 }
 
 // write writes what was gathered, and what is parked; a fact for all of it tells those who follow.
@@ -255,6 +259,9 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 	}
 	if len(f.events) > 0 {
 		f.touched["mail.changed"] += len(f.events)
+	}
+	if err := f.forget(ctx); err != nil {
+		return err
 	}
 	for _, row := range f.found {
 		_, err := f.t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because, closed, found, lost) values ($1, $2, $3, $4, $5, $6, $7, $8)

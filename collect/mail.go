@@ -33,6 +33,8 @@ type mailSeen struct {
 	Modified     int64            `json:"modified,omitempty"`
 	Received     int64            `json:"received,omitempty"`
 	Sent         int64            `json:"sent,omitempty"`
+	Verb         graph.Verb       `json:"verb,omitempty"`    // what was last done with it, where that may be known
+	VerbAt       int64            `json:"verb_at,omitempty"` // 0: not known
 }
 
 // mostRecipients is how many addresses of each kind are kept of a message; how many there were is kept always.
@@ -57,7 +59,17 @@ func mailOf(m *graph.Message) mailSeen {
 	if m.Flag != nil {
 		s.Flag = m.Flag.FlagStatus
 	}
+	verb, at := m.LastVerb()
+	s.Verb, s.VerbAt = verb, tocsin.Millis(at)
 	return s
+}
+
+// verbed stands for what was last done with a message: the same again, later, is another. Empty where it is not known.
+func (m *mailSeen) verbed() string {
+	if m.Verb == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %d", m.Verb, m.VerbAt)
 }
 
 func theFirst(list []graph.Recipient) []tocsin.Address {
@@ -79,6 +91,7 @@ func mailKey(id string) string {
 // mailHeld is a message as the table holds it.
 type mailHeld struct {
 	folder, flag, rest string
+	verb               string // see mailSeen.verbed
 	read, draft        bool
 	modified, deleted  int64
 	body               string
@@ -91,53 +104,87 @@ type folderNames map[string]string
 var placesAsked = []string{"sentitems", "drafts", "deleteditems", "junkemail"}
 
 // mailEvent is something that happened to a message. with is the change that it is told apart by from others of its kind.
-type mailEvent struct{ action, with string }
+type mailEvent struct {
+	action, with string
+	from         string // the folder that a message was moved from, by id
+	rule         string // of the mailbox's, by which it was forwarded
+	ours         string // the act of ours that it comes from
+}
 
 // mailChanges says what happened, between the message as it was held (nil: not at all) and as it is (nil: gone). fresh
 // says that it is known to have come since the mailbox is watched: a first look at an older one makes state, and says only
 // that it changed.
-func mailChanges(had *mailHeld, is *mailSeen, in folderNames, mine func(string) bool, fresh bool) []mailEvent {
+func mailChanges(had *mailHeld, is *mailSeen, in folderNames, mine func(string) bool, since int64, fresh bool) []mailEvent {
 	switch {
 	case is == nil && (had == nil || had.deleted > 0):
 		return nil
 	case is == nil:
-		return []mailEvent{{"email_deleted", ""}}
+		return []mailEvent{{action: "email_deleted"}}
 	case had == nil && !fresh:
-		return []mailEvent{{"email_updated", fmt.Sprint(is.Modified)}}
+		if e, ok := lastDone(nil, is, since); ok { // it is certain what changed
+			return []mailEvent{e}
+		}
+		return []mailEvent{{action: "email_updated", with: fmt.Sprint(is.Modified)}}
 	case had == nil && is.Draft:
-		return []mailEvent{{"email_drafted", ""}}
+		return []mailEvent{{action: "email_drafted"}}
 	case had == nil:
-		return []mailEvent{arrived(is, in, mine)}
+		out := []mailEvent{arrived(is, in, mine)}
+		if e, ok := lastDone(nil, is, since); ok {
+			out = append(out, e)
+		}
+		return out
 	}
 	when := fmt.Sprint(is.Modified)
 	var out []mailEvent
 	switch {
 	case had.draft && !is.Draft:
-		out = append(out, mailEvent{"email_sent", ""})
+		out = append(out, mailEvent{action: "email_sent"})
 	case is.Draft:
 		return nil // somebody is writing it
 	case had.deleted > 0, had.folder != is.Folder:
-		out = append(out, mailEvent{"email_moved", is.Folder + " " + when})
+		out = append(out, mailEvent{action: "email_moved", with: is.Folder + " " + when, from: had.folder})
 	}
 	if is.Read && !had.read {
-		out = append(out, mailEvent{"email_read", when})
+		out = append(out, mailEvent{action: "email_read", with: when})
 	}
 	if is.Flag != had.flag {
-		out = append(out, mailEvent{"email_flagged", is.Flag + " " + when})
+		out = append(out, mailEvent{action: "email_flagged", with: is.Flag + " " + when})
+	}
+	if e, ok := lastDone(had, is, since); ok {
+		out = append(out, e)
 	}
 	if is.rest() != had.rest || had.read && !is.Read {
-		out = append(out, mailEvent{"email_updated", when})
+		out = append(out, mailEvent{action: "email_updated", with: when})
 	}
 	return out
+}
+
+// lastDone says whether a message was replied to or forwarded since it was last looked at. One that was before its mailbox
+// was watched is no event; nor is one of which the time is not known, at the first look.
+func lastDone(had *mailHeld, is *mailSeen, since int64) (mailEvent, bool) {
+	now := is.verbed()
+	switch {
+	case now == "" || had != nil && had.verb == now,
+		is.VerbAt == 0 && had == nil,
+		is.VerbAt > 0 && (since == 0 || is.VerbAt < since/1000*1000): // Graph tells it in whole seconds
+		return mailEvent{}, false
+	}
+	switch is.Verb {
+	case graph.Replied, graph.RepliedAll:
+		return mailEvent{action: "email_replied", with: now}, true
+	case graph.Forwarded:
+		return mailEvent{action: "email_forwarded", with: now}, true
+	}
+	return mailEvent{}, false
 }
 
 // arrived says how a message came to be in the mailbox: its owner sent it, or received it. Mail to oneself is there twice.
 func arrived(m *mailSeen, in folderNames, mine func(string) bool) mailEvent {
 	where := in[m.Folder]
 	if where == "sentitems" || where != "deleteditems" && where != "junkemail" && mine(m.From.Canonical()) && !slices.ContainsFunc(slices.Concat(m.To, m.Cc, m.Bcc), func(a tocsin.Address) bool { return mine(a.Canonical()) }) {
-		return mailEvent{"email_sent", ""}
+		return mailEvent{action: "email_sent"}
 	}
-	return mailEvent{"email_received", ""}
+	return mailEvent{action: "email_received"}
 }
 
 // time is when something happened to a message, Unix milliseconds.
@@ -149,6 +196,8 @@ func (e mailEvent) time(m *mailSeen, noticed int64) int64 {
 		at = m.Received
 	case e.action == "email_sent" && m.Sent > 0:
 		at = m.Sent
+	case (e.action == "email_replied" || e.action == "email_forwarded") && m.VerbAt > 0:
+		at = m.VerbAt
 	case e.action != "email_deleted" && m.Modified > 0:
 		at = m.Modified
 	}
@@ -205,6 +254,10 @@ type mailRaw struct {
 	Flag         *string  `json:"flag_status"`
 	Categories   []string `json:"categories"`
 	Folder       *string  `json:"folder"` // sentitems, drafts, deleteditems, junkemail, where it is one of these
+	FolderName   *string  `json:"folder_name"`
+	FromFolder   *string  `json:"from_folder_name,omitempty"` // of one that was moved, where it is known
+	RuleID       *string  `json:"rule_id,omitempty"`          // that forwarded it
+	ActionID     *string  `json:"action_id,omitempty"`        // we did it
 	Received     *string  `json:"received_at"`
 	Sent         *string  `json:"sent_at"`
 	Created      *string  `json:"created_at"`
@@ -226,7 +279,7 @@ func instant(ms int64) *string {
 }
 
 // outward is an event of a message in the form that subscribers receive.
-func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user, sender string, m *mailSeen, in folderNames, inside func(string) bool, change string, at int64) (tocsin.Event, error) {
+func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user, sender string, m *mailSeen, in folderNames, names map[string]string, inside func(string) bool, change string, at int64) (tocsin.Event, error) {
 	var external *bool
 	domain := m.From.Domain()
 	if domain != "" {
@@ -245,7 +298,7 @@ func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user,
 	}
 	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(m.From.Canonical()), FromName: known(m.From.Name), ToCount: m.Counts[0], CcCount: m.Counts[1], BccCount: m.Counts[2],
 		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: m.Read, Draft: m.Draft,
-		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]),
+		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
 		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"})
 	if err != nil {
 		return tocsin.Event{}, err

@@ -27,8 +27,9 @@ func TestMailChanges(t *testing.T) {
 		return m
 	}
 	as := func(m *mailSeen) *mailHeld {
-		return &mailHeld{folder: m.Folder, flag: m.Flag, rest: m.rest(), read: m.Read, draft: m.Draft, modified: m.Modified}
+		return &mailHeld{folder: m.Folder, flag: m.Flag, verb: m.verbed(), rest: m.rest(), read: m.Read, draft: m.Draft, modified: m.Modified}
 	}
+	verb := func(v graph.Verb, at int64) func(*mailSeen) { return func(m *mailSeen) { m.Verb, m.VerbAt = v, at } }
 	held := as(mail(nil))
 	gone := *held
 	gone.deleted = 5
@@ -57,12 +58,26 @@ func TestMailChanges(t *testing.T) {
 			[]string{"email_moved", "email_read", "email_flagged", "email_updated"}},
 		{"a draft that is written on", as(mail(func(m *mailSeen) { m.Draft = true })), mail(func(m *mailSeen) { m.Draft, m.Modified = true, 9 }), false, nil},
 		{"a draft that was sent", as(mail(func(m *mailSeen) { m.Folder, m.Draft = "W", true })), mail(func(m *mailSeen) { m.Folder = "S" }), false, []string{"email_sent"}},
+		{"replied to", held, mail(verb(graph.Replied, 6_000)), false, []string{"email_replied"}},
+		{"replied to all", held, mail(verb(graph.RepliedAll, 6_000)), false, []string{"email_replied"}},
+		{"forwarded", held, mail(verb(graph.Forwarded, 6_000)), false, []string{"email_forwarded"}},
+		{"forwarded after a reply", as(mail(verb(graph.Replied, 6_000))), mail(verb(graph.Forwarded, 7_000)), false, []string{"email_forwarded"}},
+		{"replied to once more", as(mail(verb(graph.Replied, 6_000))), mail(verb(graph.Replied, 7_000)), false, []string{"email_replied"}},
+		{"the reply seen again", as(mail(verb(graph.Replied, 6_000))), mail(verb(graph.Replied, 6_000)), false, nil},
+		{"seen without what was done with it", as(mail(verb(graph.Replied, 6_000))), mail(nil), false, nil},
+		{"an old one, replied to while it is watched, seen for the first time", nil, mail(verb(graph.Replied, 6_000)), false, []string{"email_replied"}},
+		{"an old one that was replied to before", nil, mail(verb(graph.Replied, 4_000)), false, []string{"email_updated"}},
+		{"replied to before, and only now seen so", held, mail(verb(graph.Replied, 4_000)), false, nil},
+		{"came and was forwarded before it was looked at", nil, mail(verb(graph.Forwarded, 6_000)), true, []string{"email_received", "email_forwarded"}},
+		{"replied to at a time that is not known", held, mail(verb(graph.Replied, 0)), false, []string{"email_replied"}},
+		{"an old one with no time", nil, mail(verb(graph.Replied, 0)), false, []string{"email_updated"}},
+		{"opened, which is a verb too", held, mail(verb(5, 6_000)), false, nil},
 		{"deleted", held, nil, false, []string{"email_deleted"}},
 		{"deleted again", &gone, nil, false, nil},
 		{"brought back", &gone, mail(nil), false, []string{"email_moved"}},
 	} {
 		var got []string
-		for _, e := range mailChanges(c.had, c.is, in, mine, c.fresh) {
+		for _, e := range mailChanges(c.had, c.is, in, mine, 5_000, c.fresh) {
 			got = append(got, e.action)
 		}
 		if !reflect.DeepEqual(got, c.want) {

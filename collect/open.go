@@ -264,6 +264,7 @@ func (t *opening) look(ctx context.Context) error {
 	}
 	var questions []question
 	var parts []graph.Part
+	call, _ := mailCalls(ctx, client)
 	for _, b := range t.order {
 		switch {
 		case b.object == "":
@@ -280,7 +281,7 @@ func (t *opening) look(ctx context.Context) error {
 		}
 		for i := range b.looks {
 			questions = append(questions, question{box: b, look: &b.looks[i]})
-			parts = append(parts, graph.Part{Call: "messages.get", P: graph.P{"user": b.object, "message": b.looks[i].ID}})
+			parts = append(parts, graph.Part{Call: call, P: graph.P{"user": b.object, "message": b.looks[i].ID}})
 		}
 	}
 	if len(parts) == 0 {

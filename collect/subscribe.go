@@ -433,8 +433,9 @@ func (c *Collector) catchUp(ctx context.Context, g mailGap) error {
 		some.Looks = nil
 		return c.appendSome(ctx, journalItems(it))
 	}
+	_, list := mailCalls(ctx, c.Graph)
 	p := graph.P{"user": g.object, "$filter": "lastModifiedDateTime ge " + from, "$orderby": "lastModifiedDateTime"}
-	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.list", p) {
+	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, list, p) {
 		if err != nil {
 			return err
 		}

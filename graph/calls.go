@@ -178,6 +178,20 @@ var Calls = []Call{
 		Why:         "The same of one message, after Graph said that it changed.",
 	},
 	{
+		Name: "messages.list.answered", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 200,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get",
+		Select:      messageFields, Expand: lastVerb, Options: []string{"$filter", "$orderby", "$top"},
+		Why: "The same list with whether a message was answered or forwarded last, and when, which Mail.ReadBasic.All does not show.",
+	},
+	{
+		Name: "messages.get.answered", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/singlevaluelegacyextendedproperty-get",
+		Select:      messageFields, Expand: lastVerb,
+		Why: "One message with the same: a reply and a forward are told apart by it.",
+	},
+	{
 		Name: "messages.ids", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 1000,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",
@@ -332,6 +346,10 @@ var userFields = []string{
 var groupFields = []string{"id", "displayName", "mail", "mailEnabled", "securityEnabled", "groupTypes", "proxyAddresses"}
 
 var folderFields = []string{"id", "displayName", "parentFolderId", "isHidden", "childFolderCount", "totalItemCount"}
+
+// lastVerb asks for what was last done with a message (PidTagLastVerbExecuted), and when (PidTagLastVerbExecutionTime).
+// https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxomsg/0b30ab8d-0ea2-4ed0-bf52-d3c1f1b9d4c9
+const lastVerb = "singleValueExtendedProperties($filter=id eq '" + propLastVerb + "' or id eq '" + propLastVerbTime + "')"
 
 // messageFields are what Mail.ReadBasic.All gives, less the subject.
 var messageFields = []string{

@@ -27,7 +27,7 @@ func (v streamView) filtered() bool {
 
 // mailActions are what the list can be filtered by, with how they are called.
 var mailActions = []struct{ Action, Name string }{
-	{"email_received", "Received"}, {"email_sent", "Sent"}, {"email_read", "Read"}, {"email_moved", "Moved"}, {"email_deleted", "Deleted"}, {"email_flagged", "Flagged"},
+	{"email_received", "Received"}, {"email_sent", "Sent"}, {"email_read", "Read"}, {"email_moved", "Moved"}, {"email_deleted", "Deleted"}, {"email_flagged", "Flagged"}, {"email_replied", "Replied to"}, {"email_forwarded", "Forwarded"},
 }
 
 func (w *web) stream(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
