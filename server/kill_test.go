@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, natsNode(path))
 		os.Exit(1)
 	}
+	if path := os.Getenv("TOCSIN_TEST_DISK"); path != "" {
+		fmt.Fprintln(os.Stderr, spin(path))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
