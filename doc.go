@@ -21,6 +21,7 @@
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	remediate     plans, waits for approval, acts, verifies, undoes
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
+//	export        sends every event on: to webhooks, syslog, files, NATS and Kafka, natively or as OCSF
 //	offline       the same judgement on exported files, with no server
 //	api           the operations, one table: REST, OpenAPI, CLI, roles
 //	web           the pages

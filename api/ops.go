@@ -95,6 +95,18 @@ func Ops(s *Service) []Op {
 		op("snoozes create", "POST /api/v1/tenants/{tenant}/snoozes", Analyst, "Tell nobody of a finding, of a detection or by a channel, until a date", s.CreateSnooze, status(http.StatusCreated)),
 		op("snoozes delete", "DELETE /api/v1/tenants/{tenant}/snoozes/{id}", Analyst, "End a snooze", s.DeleteSnooze),
 
+		op("exports list", "GET /api/v1/tenants/{tenant}/exports", Viewer, "Where events are sent on to, and how far each export has come", s.ListExports),
+		op("exports get", "GET /api/v1/tenants/{tenant}/exports/{id}", Viewer, "One export", s.GetExport),
+		op("exports create", "POST /api/v1/tenants/{tenant}/exports", Admin, "Send events on: to a webhook, syslog, files, NATS or Kafka", s.CreateExport, status(http.StatusCreated)),
+		op("exports edit", "PATCH /api/v1/tenants/{tenant}/exports/{id}", Admin, "Change an export", s.EditExport),
+		op("exports delete", "DELETE /api/v1/tenants/{tenant}/exports/{id}", Admin, "Forget an export", s.DeleteExport),
+		op("exports test", "POST /api/v1/tenants/{tenant}/exports/{id}/test", Admin, "Send a sample event, and see how it goes", s.TestExport),
+		op("exports pause", "POST /api/v1/tenants/{tenant}/exports/{id}/pause", Admin, "Send nothing for now; what comes waits", s.PauseExport),
+		op("exports resume", "POST /api/v1/tenants/{tenant}/exports/{id}/resume", Admin, "Go on from where an export stopped", s.ResumeExport),
+		op("exports rotate", "POST /api/v1/tenants/{tenant}/exports/{id}/rotate", Admin, "Give a webhook a new signing secret; the old one holds for a day more", s.RotateExport),
+		op("exports refused", "GET /api/v1/tenants/{tenant}/exports/{id}/refused", Viewer, "Events that the receiver refused while it took others", s.ListRefused),
+		op("exports example", "GET /api/v1/tenants/{tenant}/exports/example", Viewer, "What one event looks like in each form", s.ExampleExport),
+
 		follow("facts stream", "GET /api/v1/facts", Viewer, "What changes, as it changes (server-sent events)", s),
 
 		op("accounts list", "GET /api/v1/accounts", Owner, "Who may sign in", s.ListAccounts),

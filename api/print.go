@@ -72,6 +72,8 @@ var columns = map[string][]string{
 	"Exception":    {"id", "rule", "scope", "value", "owner", "expires", "reason"},
 	"Partner":      {"domain", "owner", "expires", "reason"},
 	"Channel":      {"name", "kind", "address", "severity", "state", "delivered", "because", "id"},
+	"Export":       {"name", "kind", "address", "form", "state", "behind", "sent", "because", "id"},
+	"Refused":      {"at", "event", "because"},
 	"Alert":        {"at", "state", "severity", "change", "title", "who", "channel_name", "because"},
 	"Try":          {"n", "at", "outcome", "status", "took_ms", "because"},
 	"Snooze":       {"scope", "value", "name", "until", "created_by", "id"},

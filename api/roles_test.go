@@ -161,7 +161,22 @@ var matrix = map[string]asked{
 		return api.CreateSnoozeIn{In: in(t), Body: api.SnoozeNew{Scope: "finding", Value: findingOf(t), Until: inHalfAYear}}
 	}},
 	"snoozes delete": {least: api.Analyst, acts: true, in: act(snoozeOf)},
-	"facts stream":   {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FactsIn{Tenant: t, After: "0"} }},
+	"exports list":   {least: api.Viewer, in: list},
+	"exports get":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: exportOf(t)} }},
+	"exports create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateExportIn{In: in(t), Body: api.ExportNew{Kind: "webhook", ExportSettings: api.ExportSettings{Name: "n", Address: "https://siem.example.com/in"}}}
+	}},
+	"exports edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditExportIn{ByIDAct: act(exportOf)(t).(api.ByIDAct), Body: api.ExportEdit{Version: 1, ExportSettings: api.ExportSettings{Name: "another"}}}
+	}},
+	"exports delete":  {least: api.Admin, acts: true, in: act(exportOf)},
+	"exports test":    {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: exportOf(t)} }},
+	"exports pause":   {least: api.Admin, acts: true, in: act(exportOf)},
+	"exports resume":  {least: api.Admin, acts: true, in: act(exportOf)},
+	"exports rotate":  {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: exportOf(t)} }},
+	"exports refused": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.RefusedIn{ByID: api.ByID{In: in(t), ID: exportOf(t)}} }},
+	"exports example": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"facts stream":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FactsIn{Tenant: t, After: "0"} }},
 
 	"accounts list": {least: api.Owner, in: func(tocsin.TenantID) any { return api.AccountsIn{} }},
 	"accounts create": {least: api.Owner, in: func(tocsin.TenantID) any {

@@ -13,6 +13,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/export"
 	"tocsin.dev/graph"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
@@ -25,7 +26,8 @@ type Options struct {
 	OIDC *OIDC
 
 	Connect Connect
-	Alerts  *notify.Alerts // nil: channels can be looked at and not changed
+	Alerts  *notify.Alerts  // nil: channels can be looked at and not changed
+	Exports *export.Exports // nil: exports can be looked at and not changed
 	// Connections keeps app registrations and consents. Without it there are none.
 	Connections *connect.Connections
 	// Desk is where actions are planned and recorded; without it none can be.

@@ -19,6 +19,7 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/dial"
+	"tocsin.dev/export"
 	"tocsin.dev/graph"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
@@ -44,6 +45,7 @@ func recordOf(t tocsin.TenantID) string     { return "record-" + string(t) }
 func queryOf(t tocsin.TenantID) string      { return "query-" + string(t) }
 func exceptionOf(t tocsin.TenantID) string  { return "exception-" + string(t) }
 func channelOf(t tocsin.TenantID) string    { return "channel-" + string(t) }
+func exportOf(t tocsin.TenantID) string     { return "export-" + string(t) }
 func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
 func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
@@ -88,6 +90,15 @@ func sealedChannel(tb testing.TB, tenant tocsin.TenantID) []byte {
 	return b
 }
 
+func sealedExport(tb testing.TB, tenant tocsin.TenantID) []byte {
+	tb.Helper()
+	b, err := sealer().Seal([]byte(`{"url":"https://127.0.0.1:1/SEALED-SECRET","credential":"SEALED-SECRET","secret":"whsec_U0VBTEVELVNFQ1JFVC1TRUFMRUQ="}`), "export|"+string(tenant)+"|"+exportOf(tenant))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
 const ownerToken = "tcs_owner-token-of-the-tests-0123456789"
 
 func serve(t *testing.T, st *store.Store) *server { return serveWith(t, st, func(*api.Options) {}) }
@@ -97,7 +108,7 @@ func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Desk: desk(t, st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	set(&o)
 	s := api.New(st, o)
 	h := httptest.NewServer(s)
@@ -225,6 +236,9 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body) values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', 'a@b.example', 'user', true, true, '{"Id":"1"}') on conflict do nothing`, []any{recordOf(tenant)}},
 			{`insert into audit_query (tenant, id, by_whom, since, until, state, created) values ($1, $2, 'c', 1, 2, 'done', 1) on conflict do nothing`, []any{queryOf(tenant)}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
+			{`delete from export where tenant = $1`, nil},
+			{`insert into export (tenant, id, kind, name, settings, sealed, state, done, done_at, created, created_by) values ($1, $2, 'webhook', 'Events', '{"address":"https://127.0.0.1:1/…","form":"native","body":"lines","header":"Authorization","batch":500,"wait_ms":500}', $3, 'running', 0, 1, 1, 'c')`,
+				[]any{exportOf(tenant), sealedExport(tb, tenant)}},
 			{`delete from channel where tenant = $1`, nil},
 			{`insert into channel (tenant, id, kind, name, address, sealed, filter, quiet, digest_over, digest_minutes, enabled, since, created, created_by) values ($1, $2, 'webhook', 'SIEM', 'https://127.0.0.1:1/…', $3, '{"severity":"high","changes":["opened"]}', '{}', 10, 15, $4, 1, 1, 'c')`,
 				[]any{channelOf(tenant), sealedChannel(tb, tenant), true}},

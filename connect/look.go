@@ -370,9 +370,8 @@ func drifted(ctx context.Context, t *store.Tenant, c Connection, g Grant, change
 	if err != nil {
 		return err
 	}
-	_, err = t.Exec(ctx, `insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'AUDIT', $4, '', $5) on conflict (tenant, id) do nothing`,
-		id, at, "permission_"+change, string(body))
-	return err
+	return t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body"}},
+		[][]any{{id, at, "AUDIT", "permission_" + change, "", string(body)}})
 }
 
 // ends notes when a fresh credential does: a certificate says so itself, a secret's end may have been entered.

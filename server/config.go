@@ -83,6 +83,9 @@ type Config struct {
 		Allow string `koanf:"allow"` // networks of one's own that webhooks may lead to: 10.1.0.0/16, fd00:1::/64. Empty: the Internet only
 		CA    string `koanf:"ca"`    // PEM file with authorities of receivers to trust besides the system's
 	} `koanf:"alerts"`
+	Exports struct {
+		Directory string `koanf:"directory"` // where exports to files write, a directory for each tenant in it. Empty: none, and no export writes files
+	} `koanf:"exports"`
 	Cloud struct {
 		Allow string `koanf:"allow"` // networks in which a cloud of one's own may stand: 10.1.0.0/16, 127.0.0.0/8. Empty: loopback, if the pages are reached by it alone
 	} `koanf:"cloud"`

@@ -154,8 +154,8 @@ func (b *subject) objects() map[string][]string {
 		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1`,
 		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
-		"actions": `select id from action where tenant = $1`,
-		"audit":   `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
+		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
+		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[name] = nil
@@ -257,6 +257,7 @@ func (l *landlord) fill() {
 		var made api.Channel
 		l.did(l.owner, "POST", at+"/channels", fmt.Sprintf(`{"kind":"slack","name":"%s-only channel","address":"https://hooks.%s-only.invalid/x"}`, colour, colour), &made)
 		l.did(l.owner, "POST", at+"/channels/"+made.ID+"/test", "", nil)
+		l.did(l.owner, "POST", at+"/exports", fmt.Sprintf(`{"kind":"webhook","name":"%s-only export","address":"https://siem.%s-only.invalid/x"}`, colour, colour), nil)
 		l.did(l.owner, "POST", at+"/snoozes", fmt.Sprintf(`{"scope":"channel","value":%q,"reason":"%s-only","until":%q}`, made.ID, colour, until), nil)
 		l.did(l.owner, "POST", at+"/audit-queries", fmt.Sprintf(`{"address":"amy@%s-only.example","since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`, colour), nil)
 		if err := l.s.Store.UpdateTenant(l.Context(), b.tenant(), func(t *store.Tenant) error {
@@ -366,6 +367,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"findings decide":    `{"status":"in_work"}`, "findings assign": `{"owner":"owner@tocsin.example"}`,
 		"exceptions create": `{"rule":"*","scope":"domain","value":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"channels create":   `{"kind":"slack","name":"x","address":"https://hooks.slack.com/x"}`, "channels edit": `{"version":1,"name":"x"}`,
+		"exports create": `{"kind":"webhook","name":"x","address":"https://siem.example.com/x"}`, "exports edit": `{"version":1,"name":"x"}`,
 		"snoozes create":       `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"partners create":      `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"audit-queries create": `{"since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`,

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/export"
 	"tocsin.dev/notify"
 	"tocsin.dev/secret"
 	"tocsin.dev/secret/reseal"
@@ -30,7 +32,7 @@ func Sealed() []reseal.Place {
 			return out, ok && err == nil
 		},
 		Put: func(_ string, sealed []byte) string { return hookKeyMark + base64.StdEncoding.EncodeToString(sealed) }}
-	return append(append(append(connect.Sealed(), notify.Sealed()...), api.Sealed()...), own, collect.SealedCertificates())
+	return append(slices.Concat(connect.Sealed(), notify.Sealed(), export.Sealed(), api.Sealed()), own, collect.SealedCertificates())
 }
 
 // Rotation gives what rotates the key that these settings name, in the store that they name; neither is made. The server may

@@ -17,6 +17,7 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/export"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 	"tocsin.dev/notify"
@@ -47,6 +48,7 @@ type Server struct {
 	Journal     *journal.Journal
 	Connections *connect.Connections
 	Alerts      *notify.Alerts
+	Exports     *export.Exports
 	API         *api.Service
 	keeper      *secret.Keeper
 	Hook        *collect.Hook
@@ -121,11 +123,12 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 		return s, err
 	}
 	s.Alerts.Store, s.Alerts.Keeper, s.Alerts.Log = s.Store, keeper, s.log
+	s.Exports = &export.Exports{Store: s.Store, Keeper: keeper, Guard: s.Alerts.Guard, Dir: c.Exports.Directory, Version: o.Version, Log: s.log}
 	provider, err := c.oidc()
 	if err != nil {
 		return s, err
 	}
-	s.API = api.New(s.Store, api.Options{OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
+	s.API = api.New(s.Store, api.Options{OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
@@ -188,6 +191,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.follow(ctx, "tally", s.tally) })
 	g.Go(func() error { return s.follow(ctx, notify.Follower, s.alert) })
 	g.Go(func() error { return s.hold(ctx, "alerts", s.Alerts.Run) })
+	g.Go(func() error { return s.export(ctx) })
 	g.Go(func() error { return s.announce(ctx) })
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })

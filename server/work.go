@@ -12,6 +12,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/export"
 	"tocsin.dev/notify"
 	"tocsin.dev/store"
 	"tocsin.dev/stream"
@@ -211,6 +212,50 @@ func (s *Server) collect(ctx context.Context) error {
 				own, running[key] = context.WithCancel(ctx)
 				all.Go(func() {
 					s.holdShare(own, s.tenants, "tenant/"+string(c.Tenant), func(ctx context.Context) error { return s.tenant(ctx, c) })
+				})
+			}
+		}
+		s.waitForConnections(ctx)
+	}
+	return ctx.Err()
+}
+
+// export serves every export that is not paused, each under a lease of its own, so that one holds up no other.
+func (s *Server) export(ctx context.Context) error {
+	running := map[string]context.CancelFunc{} // by tenant, export and version
+	var all sync.WaitGroup
+	defer all.Wait()
+	for ctx.Err() == nil {
+		list, err := s.Exports.All(ctx)
+		if err != nil {
+			s.log.Warn("the exports were not read", "error", err)
+			pause(ctx, time.Second)
+			continue
+		}
+		wanted := map[string]export.Export{}
+		for _, e := range list {
+			if e.State == export.Running {
+				wanted[fmt.Sprintf("%s/%s/%d", e.Tenant, e.ID, e.Version)] = e
+			}
+		}
+		for key, stop := range running {
+			if _, ok := wanted[key]; !ok {
+				stop()
+				delete(running, key)
+			}
+		}
+		for key, e := range wanted {
+			if running[key] == nil {
+				var own context.Context
+				own, running[key] = context.WithCancel(ctx)
+				all.Go(func() {
+					_ = s.hold(own, "export/"+e.ID, func(ctx context.Context) error {
+						err := s.Exports.Serve(ctx, e.Tenant, e.ID)
+						if err == nil {
+							pause(ctx, time.Second) // it was paused or changed, which is seen above
+						}
+						return err
+					})
 				})
 			}
 		}

@@ -43,6 +43,9 @@ func (tx *Tx) Insert(ctx context.Context, into Into, rows [][]any) error {
 // Insert writes rows of the tenant: Columns and Key do not name the column tenant, nor do the rows hold it; it is
 // put in.
 func (t *Tenant) Insert(ctx context.Context, into Into, rows [][]any) error {
+	if err := t.tellRows(into, rows); err != nil {
+		return err
+	}
 	into.Columns = append([]string{"tenant"}, into.Columns...)
 	if len(into.Key) > 0 {
 		into.Key = append([]string{"tenant"}, into.Key...)

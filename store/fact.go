@@ -54,6 +54,9 @@ func (tx *Tx) Append(_ context.Context, f Fact) error {
 		f.Body = json.RawMessage("{}")
 	}
 	tx.facts = append(tx.facts, f)
+	if exported(f.Kind) {
+		tx.tell(f.Tenant, f.Kind+" "+f.Subject)
+	}
 	return nil
 }
 

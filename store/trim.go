@@ -65,6 +65,8 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"event", "at < $1", ago(keepHistory)},
 		{"mail_tally", "grain = 60000 and at < $1", ago(keepMinutes)},
 		{"mail_tally", "grain > 60000 and at < $1", ago(keepHistory)},
+		{"export_run", "at < $1", ago(keepHistory)},
+		{"export_refused", "at < $1", ago(keepHistory)},
 		{"mail", "changed < $1", ago(keepMail)},
 		{"echo", "until < $1", ago(keepAnswers)},
 		{"mail_folder", "deleted <> 0 and deleted < $1", ago(keepHistory)},

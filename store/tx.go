@@ -22,7 +22,9 @@ type Tx struct {
 	tx    *sql.Tx
 	write bool
 	facts []Fact
-	err   error // of the first statement that failed; nothing can be committed after it
+	// things are what exports may want, by tenant.
+	things map[tocsin.TenantID][]string
+	err    error // of the first statement that failed; nothing can be committed after it
 }
 
 // View runs do in a transaction that only reads and sees one state of the database throughout.
@@ -76,6 +78,9 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 	}
 	told := len(tx.facts) > 0
 	if err := tx.writeFacts(ctx); err != nil {
+		return err
+	}
+	if err := tx.writeThings(ctx); err != nil {
 		return err
 	}
 	if err := inner.Commit(); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
