@@ -48,11 +48,7 @@ func Drop(ctx context.Context, a *Alerts, c *Channel) error {
 func (q *Quiet) Until(now time.Time) time.Time { return q.until(now) }
 func (q *Quiet) Check() error                  { return q.check() }
 
-var (
-	Backoff    = backoff
-	RetryAfter = retryAfter
-	Clean      = clean
-)
+var Backoff = backoff
 
 const Claim = claim
 
