@@ -17,7 +17,7 @@ import (
 func (s *Service) ListEvents(ctx context.Context, in EventsIn) (Page[Event], error) {
 	return view(ctx, s, "events list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Event], error) {
 		p, err := listEvents(ctx, t, in)
-		if err != nil {
+		if err != nil || mailFilterOf(in).any() {
 			return p, err
 		}
 		return total(in.Paging, p, func() (int, bool, error) {
@@ -41,7 +41,26 @@ func eventFilters(q *query, in EventsIn) {
 	if !in.Since.IsZero() {
 		q.add(" and at >= ?", in.Since)
 	}
+	if !in.Until.IsZero() {
+		q.add(" and at < ?", in.Until)
+	}
 }
+
+// eventRow is a row of the table.
+type eventRow struct {
+	Event
+	at   int64
+	body string
+}
+
+const eventColumns = "id, at, type, action, person, body"
+
+func (r *eventRow) fields() []any {
+	return []any{&r.ID, &r.at, &r.Type, &r.Action, &r.Person, &r.body}
+}
+
+// lookedThrough is how many events are looked through at once for what no index knows.
+const lookedThrough = 20_000
 
 func listEvents(ctx context.Context, t *store.Tenant, in EventsIn) (Page[Event], error) {
 	var p Page[Event]
@@ -49,41 +68,75 @@ func listEvents(ctx context.Context, t *store.Tenant, in EventsIn) (Page[Event],
 	if err != nil {
 		return p, err
 	}
-	type row struct {
-		Event
-		at   int64
-		body string
+	n, filter := in.limit(), mailFilterOf(in)
+	place := func(r eventRow) string { return cursor("events", r.at, r.ID) }
+	from := func(at int64, id string, begins bool, limit int) *query {
+		q := (&query{}).add("select " + eventColumns + " from event where tenant = $1")
+		eventFilters(q, in)
+		if !begins {
+			q.add(" and (at, id) < (?, ?)", at, id)
+		}
+		return q.add(" order by at desc, id desc limit ?", limit)
 	}
-	n := in.limit()
-	q := (&query{}).add("select id, at, type, action, person, body from event where tenant = $1")
-	eventFilters(q, in)
-	if !after.begins() {
-		q.add(" and (at, id) < (?, ?)", after.number(0), after.text(1))
-	}
-	q.add(" order by at desc, id desc limit ?", n+1)
-	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.ID, &r.at, &r.Type, &r.Action, &r.Person, &r.body} })
-	if err != nil {
+	var rows []eventRow
+	if !filter.any() {
+		rows, err = find(ctx, t, from(after.number(0), after.text(1), after.begins(), n+1), (*eventRow).fields)
+		if err != nil {
+			return p, err
+		}
+		pieces := paged(rows, n, place)
+		rows, p.Next = pieces.Items, pieces.Next
+	} else if rows, p.Next, err = eventsThrough(ctx, t, filter, n, from(after.number(0), after.text(1), after.begins(), lookedThrough), place); err != nil {
 		return p, err
 	}
-	pieces := paged(rows, n, func(r row) string { return cursor("events", r.at, r.ID) })
+	p.Items, err = eventViews(ctx, t, rows)
+	return p, err
+}
+
+// eventsThrough looks through what q gives for events that fit the filter, until there are n of them; next is where it ended.
+func eventsThrough(ctx context.Context, t *store.Tenant, filter mailFilter, n int, q *query, place func(eventRow) string) (rows []eventRow, next string, err error) {
+	found, err := t.Query(ctx, q.text.String(), q.args...)
+	if err != nil {
+		return nil, "", err
+	}
+	defer found.Close()
+	looked := 0
+	for found.Next() {
+		var r eventRow
+		if err := found.Scan(r.fields()...); err != nil {
+			return nil, "", err
+		}
+		looked++
+		if filter.fits([]byte(r.body)) {
+			rows = append(rows, r)
+		}
+		if len(rows) == n || looked == lookedThrough {
+			return rows, place(r), found.Err()
+		}
+	}
+	return rows, "", found.Err()
+}
+
+// eventViews are rows as they are shown.
+func eventViews(ctx context.Context, t *store.Tenant, rows []eventRow) ([]Event, error) {
 	people := map[tocsin.PersonID]bool{}
-	for _, r := range pieces.Items {
+	for _, r := range rows {
 		people[r.Person] = true
 	}
 	names, err := namesOf(ctx, t, people)
-	p.Items, p.Next = make([]Event, len(pieces.Items)), pieces.Next
-	for i, r := range pieces.Items {
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Event, len(rows))
+	for i, r := range rows {
 		r.At, r.Body, r.What = tocsin.FromMillis(r.at), rawJSON(r.body), eventWords(r.Action)
 		r.Who, r.Name = names[r.Person].address, names[r.Person].name
 		if r.Type == "EMAIL" {
 			r.What = mailPhrase(r.Body)
 		}
-		p.Items[i] = r.Event
+		out[i] = r.Event
 	}
-	if err != nil {
-		return p, err
-	}
-	return p, changesOf(ctx, t, p.Items)
+	return out, changesOf(ctx, t, out)
 }
 
 // mailPhrase says of an event of mail from whom to whom it was.

@@ -2,6 +2,8 @@ package api
 
 import (
 	"time"
+
+	"tocsin.dev"
 )
 
 // HashToken is what is kept of a token, for tests that write the row themselves.
@@ -18,3 +20,20 @@ func ParseCursor(s, list string, values int) ([]any, error) {
 
 // Cursor is for the fuzz test.
 func Cursor(list string, values ...any) string { return cursor(list, values...) }
+
+// Watching is how many watch a tenant's tail.
+func (s *Service) Watching(tenant tocsin.TenantID) int {
+	s.tailing.Lock()
+	defer s.tailing.Unlock()
+	l := s.tails[tenant]
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, of := range l.filters {
+		n += of
+	}
+	return n
+}

@@ -160,6 +160,12 @@ type EventsIn struct {
 	Type   string          `query:"type" maxLength:"50" doc:"Only of this type: RULE, EMAIL …"`
 	Action string          `query:"action" maxLength:"50" doc:"Only this: email_received, rule_created …"`
 	Since  time.Time       `query:"since" doc:"Not before this time"`
+	Until  time.Time       `query:"until" doc:"Before this time"`
+	// What follows is of mail only, and looked for in at most 20,000 events at once: a piece may be short and yet not the last.
+	From    string `query:"from" enum:"inside,outside" doc:"Only mail that was written by somebody inside, or outside"`
+	Domain  string `query:"domain" maxLength:"253" doc:"Only mail from or to this domain"`
+	Mailbox string `query:"mailbox" maxLength:"320" doc:"Only in mailboxes with this in their address"`
+	Q       string `query:"q" maxLength:"320" doc:"Only mail with this in the writer's or the mailbox's address"`
 }
 
 // GroupsIn filters groups. Sorted by name.

@@ -74,6 +74,7 @@ func Ops(s *Service) []Op {
 		op("identities get", "GET /api/v1/tenants/{tenant}/identities/{person}", Viewer, "A person: roles, mailbox, rules, findings, timeline", s.GetIdentity),
 		op("groups list", "GET /api/v1/tenants/{tenant}/groups", Viewer, "Mail groups, and their members outside", s.ListGroups),
 		op("events list", "GET /api/v1/tenants/{tenant}/events", Viewer, "What happened, newest first", s.ListEvents),
+		op("events get", "GET /api/v1/tenants/{tenant}/events/{id}", Viewer, "What happened, how it came to be known, and what belongs to it", s.GetEvent),
 
 		op("exceptions list", "GET /api/v1/tenants/{tenant}/exceptions", Viewer, "What is excused, by whom, until when", s.ListExceptions),
 		op("exceptions create", "POST /api/v1/tenants/{tenant}/exceptions", Analyst, "Excuse something from a detection, until a date", s.CreateException, status(http.StatusCreated)),

@@ -132,6 +132,7 @@ var matrix = map[string]asked{
 	"identities list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.IdentitiesIn{In: in(t)} }},
 	"identities get":     {least: api.Viewer, in: person},
 	"groups list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GroupsIn{In: in(t)} }},
+	"events get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: "event-" + string(t)} }},
 	"events list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.EventsIn{In: in(t)} }},
 	"exceptions list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ExceptionsIn{In: in(t)} }},
 	"exceptions create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {

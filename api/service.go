@@ -72,11 +72,13 @@ type Service struct {
 	heartbeat time.Duration
 	importing chan struct{} // files that come in: so many at once
 	hashing   chan struct{} // argon2id takes 19 MiB a piece: so many at once
+	tailing   sync.Mutex
+	tails     map[tocsin.TenantID]*tail // those that are watched
 }
 
 // New makes the service.
 func New(st *store.Store, o Options) *Service {
-	s := &Service{st: st, clock: st.Clock(), o: o, log: o.Log, importing: make(chan struct{}, atOnce), hashing: make(chan struct{}, 4), heartbeat: heartbeat}
+	s := &Service{st: st, clock: st.Clock(), o: o, log: o.Log, importing: make(chan struct{}, atOnce), hashing: make(chan struct{}, 4), heartbeat: heartbeat, tails: map[tocsin.TenantID]*tail{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

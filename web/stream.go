@@ -22,18 +22,38 @@ type streamView struct {
 }
 
 func (v streamView) filtered() bool {
-	return v.In.Person != "" || v.In.Action != "" || v.In.After != ""
+	return v.In.Person != "" || v.In.Action != "" || v.In.After != "" || v.In.From != "" || v.In.Domain != "" || v.In.Mailbox != "" || v.In.Q != ""
 }
 
 // mailActions are what the list can be filtered by, with how they are called.
 var mailActions = []struct{ Action, Name string }{
-	{"email_received", "Received"}, {"email_sent", "Sent"}, {"email_read", "Read"}, {"email_moved", "Moved"}, {"email_deleted", "Deleted"}, {"email_flagged", "Flagged"}, {"email_replied", "Replied to"}, {"email_forwarded", "Forwarded"},
+	{"email_received", "Received"}, {"email_sent", "Sent"}, {"email_read", "Read"}, {"email_moved", "Moved"}, {"email_deleted", "Deleted"}, {"email_flagged", "Flagged"},
+	{"email_forwarded", "Forwarded"}, {"email_replied", "Replied to"}, {"email_drafted", "Draft begun"}, {"email_updated", "Changed"},
+}
+
+// mailAsked is what of a tenant's mail a query asks for.
+func mailAsked(tenant tocsin.TenantID, q url.Values) api.EventsIn {
+	return api.EventsIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")}, Type: "EMAIL", Action: q.Get("action"), Person: tocsin.PersonID(q.Get("person")),
+		From: q.Get("from"), Domain: q.Get("domain"), Mailbox: q.Get("mailbox"), Q: q.Get("q")}
+}
+
+// tailAttrs let the page follow on from what it shows, unless it shows an older piece of the list.
+func tailAttrs(p *page, v streamView) templ.Attributes {
+	if v.In.After != "" || v.Stream.State == "off" {
+		return nil
+	}
+	return templ.Attributes{"data-tail": tailAt(p, v)}
+}
+
+// tailAt is where the page's tail is followed: with its filter, from the fact before the page was made.
+func tailAt(p *page, v streamView) string {
+	in := v.In
+	return with(p.at("stream", "tail"), "action", in.Action, "person", string(in.Person), "from", in.From, "domain", in.Domain, "mailbox", in.Mailbox, "q", in.Q, "after", p.Fact)
 }
 
 func (w *web) stream(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	q := r.URL.Query()
-	v := streamView{Query: kept(r), In: api.EventsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},
-		Type: "EMAIL", Action: q.Get("action"), Person: tocsin.PersonID(q.Get("person"))}}
+	v := streamView{Query: kept(r), In: mailAsked(p.Tenant.ID, q)}
 	var err error
 	if v.Stream, err = w.svc.GetStream(r.Context(), v.In.In); err != nil {
 		return nil, err
@@ -80,5 +100,5 @@ func mailWord(action string) string {
 			return a.Name
 		}
 	}
-	return map[string]string{"email_drafted": "Draft begun", "email_updated": "Changed"}[action]
+	return "Something else"
 }

@@ -32,6 +32,11 @@ func exact(ctx context.Context, t time.Time) string {
 	return t.In(l.zone).Format("2006-01-02 15:04:05 MST")
 }
 
+// exactMillis is t to the millisecond in the viewer's zone.
+func exactMillis(ctx context.Context, t time.Time) string {
+	return t.In(lookOf(ctx).zone).Format("2 Jan 2006, 15:04:05.000")
+}
+
 // day is t's date in the viewer's zone.
 func day(ctx context.Context, t time.Time) string {
 	return t.In(lookOf(ctx).zone).Format("2 Jan 2006")

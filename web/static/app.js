@@ -2,6 +2,7 @@
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startRows } from "./rows.js";
+import { startTail } from "./tail.js";
 
 // The viewer's time zone, for the times of the next page; the first page is in UTC.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -106,6 +107,7 @@ setInterval(() => {
 
 freshen(document);
 document.addEventListener("htmx:after:swap", () => freshen(document));
+startTail(announce);
 startLive(announce);
 startRows();
 startKeys();

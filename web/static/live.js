@@ -69,6 +69,7 @@ export function startLive(announce) {
   const toggle = () => {
     paused = !paused;
     sessionStorage.setItem("live-paused", paused ? "1" : "0");
+    document.dispatchEvent(new CustomEvent("tocsin:paused", { detail: paused }));
     if (paused) { clearTimeout(timer); timer = first = 0; show("paused"); announce("Live updates are paused"); return; }
     show(linked);
     announce("Live updates go on");
