@@ -159,6 +159,7 @@ type Shared struct {
 	tenants map[string]*row
 	pairs   map[string]*limiter
 	follows bool           // whoever is new does not lead
+	among   int            // how many processes use the apps; 0: not known
 	costs   map[string]int // the most resource units that Graph said a call took, by the call's name
 }
 
@@ -173,6 +174,14 @@ func (sh *Shared) Follow() {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.follows = true
+}
+
+// Among says how many processes use the apps, this one included. What is an app's over all tenants they share evenly, and of a
+// mailbox's requests each has a half: one process reads what it is told of the mailbox, and one polls it.
+func (sh *Shared) Among(n int) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.among = n
 }
 
 // Lead says whether this process is the one that makes the background's calls of the app in the tenant. Where it is not, after
@@ -250,15 +259,29 @@ func width(span time.Duration) int64 { return max(int64(span)/(slots-1), 1) }
 
 // room is how much of a limit may be used: a guest has the part of it that is kept for people.
 func (l *limiter) room(limit int, high bool) int {
-	if l.guest {
+	if l.visits() {
 		return max(limit-l.lim.share(limit, false), 1)
 	}
 	return l.lim.share(limit, high)
 }
 
+// visits says whether another process leads, as far as is known.
+func (l *limiter) visits() bool { return l.guest && l.among != 1 }
+
+// part is how much of a limit may be used that processes share out, each having an equal part.
+func (l *limiter) part(limit, processes int, high bool) int {
+	if !l.follows || l.among < 2 {
+		return l.room(limit, high)
+	}
+	return l.lim.share(max(limit/processes, 1), high)
+}
+
 // wait is how long until n may be spent of a limit.
 func (l *limiter) wait(s *scope, n int, high bool, now int64) time.Duration {
 	room := l.room(s.limit, high)
+	if s == l.scopes[all] {
+		room = l.part(s.limit, l.among, high)
+	}
 	if !high && s.careful > now {
 		room = min(room, max(s.limit*l.lim.Caution/100, 1))
 	}

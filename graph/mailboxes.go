@@ -55,7 +55,7 @@ type upload struct {
 
 func (u *upload) wait(l *limiter, n int, high bool, now int64) time.Duration {
 	u.roll(now, l.uploadWidth)
-	return u.window.wait(n, l.room(l.lim.MailboxUpload, high), u.pending, now, l.uploadWidth)
+	return u.window.wait(n, l.part(l.lim.MailboxUpload, 2, high), u.pending, now, l.uploadWidth)
 }
 
 // upload is the one of that mailbox. mu is held.
@@ -74,13 +74,13 @@ type queue struct{ high, low []chan struct{} }
 // wait is how long until one more request fits.
 func (b *mailbox) wait(l *limiter, high bool, now int64) time.Duration {
 	b.roll(now, l.boxWidth)
-	return max(time.Duration(b.blocked-now), b.window.wait(1, l.room(l.lim.MailboxRequests, high), int(b.going), now, l.boxWidth))
+	return max(time.Duration(b.blocked-now), b.window.wait(1, l.part(l.lim.MailboxRequests, 2, high), int(b.going), now, l.boxWidth))
 }
 
 // room says whether one more call fits beside those under way.
 func (b *mailbox) room(l *limiter, high bool) bool {
 	all := l.lim.MailboxConcurrent
-	if l.guest {
+	if l.visits() {
 		all = max(all-l.lim.MailboxBackground, 1)
 	}
 	if int(b.high)+int(b.low) >= all {

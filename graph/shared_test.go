@@ -65,6 +65,35 @@ func TestWhoSharesWhat(t *testing.T) {
 	})
 }
 
+// What an app has over all tenants is shared by the processes that use it, and so is a mailbox: the reader of its partition
+// is not a guest there, whoever leads in the tenant.
+func TestProcessesShareWhatIsNotATenants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at uint64
+		for _, tc := range []struct {
+			among, all, mailbox int
+			lead                bool
+		}{{0, 123_500, 9_500, true}, {0, 6_500, 500, false}, {1, 123_500, 9_500, false}, {2, 61_750, 4_750, true}, {2, 61_750, 4_750, false}, {5, 24_700, 4_750, false}} {
+			sh := NewShared(Limits{MailboxConcurrent: 1}, time.Now)
+			sh.Follow()
+			sh.Among(tc.among)
+			c, err := New(Config{Tenant: "t", Client: "c", Secret: "s", Shared: sh})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Lead(tc.lead)
+			at++
+			if n := drain(t, c.limits, ask{kind: Mailbox, box: box(at)}); n != tc.mailbox {
+				t.Errorf("among %d (leads: %v): %d of a mailbox, want %d", tc.among, tc.lead, n, tc.mailbox)
+			}
+			time.Sleep(time.Hour)
+			if n := drain(t, c.limits, ask{kind: Other}); n != tc.all {
+				t.Errorf("among %d (leads: %v): %d of all, want %d", tc.among, tc.lead, n, tc.all)
+			}
+		}
+	})
+}
+
 // Where several processes use one app, one leads; the others keep to what it leaves for people, so that all together stay below.
 func TestWhoeverDoesNotLeadKeepsToTheRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

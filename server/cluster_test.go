@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ import (
 
 var proveKills = flag.Int("prove.kills", 0, "how often TestProve… kills something at a random moment; 0: they are not run")
 
+var proveRate = flag.Float64("prove.rate", 150, "changes of mail a second in TestProve…")
+
 // fleet is an installation of Tocsin, each part a process of its own, beside a tenant in this process that knows the truth.
 type fleet struct {
 	*subject
@@ -35,6 +38,9 @@ type fleet struct {
 	events  int            // that were stored when that was last proven
 	from    int            // where the truth stood when all was subscribed
 }
+
+// partitions of a cluster's journal; any number of replicas up to three has a whole part of them.
+const partitions = 6
 
 // fleetOf starts so many servers: one with SQLite and the embedded journal, on a disk of its own if one is given, or several
 // with PostgreSQL and NATS.
@@ -61,7 +67,7 @@ func fleetOf(t *testing.T, replicas, users int, d *disk) *fleet {
 	if replicas > 1 {
 		f.pg = storetest.PostgresToKill(t)
 		f.nodes, c.Journal.URL = natsCluster(t)
-		c.Journal.Partitions, c.Database = 6, f.pg.Address
+		c.Journal.Partitions, c.Database = partitions, f.pg.Address
 	}
 	for _, p := range ports(t, replicas) {
 		f.urls = append(f.urls, fmt.Sprint("http://127.0.0.1:", p))
@@ -77,9 +83,10 @@ func fleetOf(t *testing.T, replicas, users int, d *disk) *fleet {
 		m := &machine{t: t, name: fmt.Sprint("server ", n), env: "TOCSIN_TEST_SERVER", orders: orders{Config: own, Serve: true, Lease: 2 * time.Second,
 			Connect: connect.New{Tenant: running.Tenant, Client: running.ClientID, Secret: running.ClientSecret, Cloud: "own",
 				Own: connect.Own{Authority: running.Authority, Graph: running.Graph, CA: running.CA}}}}
-		m.start()
 		f.servers = append(f.servers, m)
 	}
+	f.servers[0].start() // it connects the tenant
+	together(f.servers[1:])
 	f.conn.Tenant = tocsin.TenantID(running.Tenant)
 	f.tables = c.Database
 	defer f.open()()
@@ -183,6 +190,9 @@ func (f *fleet) proven() (short int) {
 		}
 		return ""
 	})
+	for _, wrong := range f.disordered() {
+		f.Error(wrong)
+	}
 	for what, query := range map[string]string{
 		"dead letters": `select count(*) from dead_letter where tenant = $1`,
 		"gaps":         `select count(*) from mail_gap where tenant = $1`,
@@ -196,6 +206,46 @@ func (f *fleet) proven() (short int) {
 		f.Errorf("%d came and went, and %d are counted", short, unseen)
 	}
 	return short
+}
+
+// disordered are the messages of which something was told before their coming or after their end, by the order in which
+// events were written.
+func (f *fleet) disordered() (wrong []string) {
+	f.Helper()
+	written := map[string]string{"sqlite": "rowid", "postgres": "xmin::text::bigint, ctid"}[f.s.Store.Kind()]
+	told := map[string][]string{}
+	err := f.s.Store.ViewTenant(f.Context(), f.tenant(), func(t *store.Tenant) error {
+		clear(told)
+		rows, err := t.Query(f.Context(), `select action, body from event where tenant = $1 and type = 'EMAIL' order by `+written)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var action, body string
+			var e tocsin.Event
+			if err := rows.Scan(&action, &body); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(body), &e); err != nil {
+				return err
+			}
+			told[e.PlatformEventID] = append(told[e.PlatformEventID], action)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	came := map[string]bool{"email_received": true, "email_sent": true}
+	for id, list := range told {
+		for i, action := range list {
+			if came[action] && i > 0 || action == "email_deleted" && i < len(list)-1 {
+				wrong = append(wrong, fmt.Sprintf("%s was told in this order: %v", id, list))
+			}
+		}
+	}
+	return wrong
 }
 
 // readers is who reads how many partitions.
@@ -214,17 +264,35 @@ func (f *fleet) readers() map[string]int {
 	return out
 }
 
-// shared waits until each of so many servers reads as many partitions as the others.
+// collects is who collects from the tenant; empty for nobody.
+func (f *fleet) collects() string {
+	f.Helper()
+	leases, err := f.s.Store.Leases(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, l := range leases {
+		if l.Name == "tenant/"+string(f.tenant()) {
+			return l.Owner
+		}
+	}
+	return ""
+}
+
+// shared waits until each of so many servers reads as many partitions as the others, and one of them collects from the tenant.
 func (f *fleet) shared(servers int) {
 	f.Helper()
 	defer f.open()()
 	eventually(f.T, "the partitions", func() string {
 		got := f.readers()
+		if who := f.collects(); got[who] == 0 {
+			return fmt.Sprintf("%q collects, and reads nothing of %v", who, got)
+		}
 		if len(got) != servers {
 			return fmt.Sprintf("%v, want %d readers", got, servers)
 		}
 		for _, n := range got {
-			if n != 6/servers {
+			if n != partitions/servers {
 				return fmt.Sprint(got)
 			}
 		}
@@ -235,6 +303,7 @@ func (f *fleet) shared(servers int) {
 // TestCluster: two servers, three nodes of NATS and PostgreSQL carry the stream; one server and one node are killed and
 // come back, and nothing is lost, told twice or out of order.
 func TestCluster(t *testing.T) {
+	t.Parallel() // it mostly waits
 	began := time.Now()
 	phase := func(what string) { t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }
 	f := fleetOf(t, 2, 12, nil)
@@ -243,20 +312,24 @@ func TestCluster(t *testing.T) {
 	phase("the partitions are shared")
 	f.w.SetRate(150, 0)
 	time.Sleep(500 * time.Millisecond)
-	f.servers[1].kill()
-	f.nodes[1].kill()
+	if n := f.w.Throttled(); n > 0 {
+		t.Errorf("the two together were refused %d calls: they did not share Graph's limits", n)
+	}
+	lost := []*machine{f.servers[0], f.nodes[1]} // the first came before the other, and collects
+	for _, m := range lost {
+		m.kill()
+	}
 	died := time.Now()
 	f.shared(1)
 	took := time.Since(died)
-	f.nodes[1].start()
-	f.servers[1].start()
+	together(lost)
 	phase("what was killed is back")
 	f.w.SetRate(0, 0)
 	f.shared(2)
 	phase("the partitions are shared again")
 	short := f.proven()
 	d := f.w.Deliveries()
-	t.Logf("%d notifications, %d POSTs failed, taken over in %v, %d came and went", d.Delivered, d.Failed, took.Round(time.Millisecond), short)
+	t.Logf("%d notifications, %d POSTs failed, taken over in %v, %d events, %d came and went, %d calls throttled", d.Delivered, d.Failed, took.Round(time.Millisecond), f.events, short, f.w.Throttled())
 	if d.Delivered < 100 {
 		t.Errorf("only %d notifications were delivered", d.Delivered)
 	}
@@ -305,7 +378,7 @@ func (f *fleet) beat(kinds []blow, kills int) {
 	count := map[string]int{}
 	began := time.Now()
 	for n := range kills {
-		f.w.SetRate(120, 0)
+		f.w.SetRate(*proveRate, 0)
 		kind := kinds[n%len(kinds)]
 		time.Sleep(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
 		mend := kind.strike(f, random)
@@ -350,6 +423,7 @@ var cuts = []blow{powerCut("power", 0), powerCut("power, with a half of what was
 // TestDisk: a disk that is slow, then full, then loses its power, never makes the webhook say that it has what it has not;
 // and afterwards everything goes on by itself.
 func TestDisk(t *testing.T) {
+	t.Parallel() // it mostly waits
 	d := newDisk(t)
 	f := fleetOf(t, 1, 12, d)
 	f.w.SetRate(100, 0)

@@ -184,6 +184,7 @@ func (s *Server) collect(ctx context.Context) error {
 	defer all.Wait()
 	all.Go(func() { s.tenants.Run(ctx) })
 	for ctx.Err() == nil {
+		s.Connections.Limits.Among(s.tenants.Members())
 		list, err := s.Connections.List(ctx)
 		if err != nil {
 			s.log.Warn("the connections were not read", "error", err)

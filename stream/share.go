@@ -188,9 +188,9 @@ func (s *Share) Gone(name string) {
 	}
 }
 
-// Members is how many replicas share, as seen last; at least 1.
+// Members is how many replicas share, as seen last; 0: that is not known yet.
 func (s *Share) Members() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return max(1, s.members)
+	return s.members
 }
