@@ -180,6 +180,9 @@ func (s *Service) GetMailbox(ctx context.Context, in ByPerson) (MailboxDetail, e
 		if d.OpenedBy, d.MayOpen, err = delegationsOf(ctx, t, person); err != nil {
 			return d, err
 		}
+		if d.Seen, err = s.watchedOf(ctx, t, person); err != nil {
+			return d, err
+		}
 		d.Findings, err = findingsOf(ctx, t, person, 200)
 		return d, err
 	})

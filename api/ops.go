@@ -13,6 +13,8 @@ func Ops(s *Service) []Op {
 
 		op("connections list", "GET /api/v1/tenants/{tenant}/connections", Viewer, "The ways to a tenant, and what each allows", s.ListConnections),
 		op("connections get", "GET /api/v1/tenants/{tenant}/connections/{id}", Viewer, "One connection", s.GetConnection),
+		op("connections stream", "GET /api/v1/tenants/{tenant}/connections/{id}/stream", Viewer, "How a connection's mail is watched: mailboxes, folders, changes, batches, hashing", s.StreamSettingsOf),
+		op("connections set-stream", "PATCH /api/v1/tenants/{tenant}/connections/{id}/stream", Admin, "Change how a connection's mail is watched; it is in force within seconds", s.SetStream),
 		op("connections create", "POST /api/v1/connections", Admin, "Connect a tenant with API credentials", s.CreateConnection, status(http.StatusCreated), inBody),
 		op("connections guide", "GET /api/v1/guide", Self, "What to do in Entra to make an app registration: steps, permissions, manifest, scripts", s.GuideConnection),
 		op("connections choose", "POST /api/v1/tenants/{tenant}/connections/{id}/products", Admin, "Switch products of a connection on and off", s.ChooseProducts),
@@ -24,6 +26,7 @@ func Ops(s *Service) []Op {
 		op("connections close", "POST /api/v1/tenants/{tenant}/connections/{id}/close", Admin, "Disconnect: ask nothing any more, keep or erase what was read, erase the credential last", s.CloseConnection),
 		op("connections reopen", "POST /api/v1/tenants/{tenant}/connections/{id}/reopen", Admin, "Open a closed connection again with a new credential; its history is there", s.ReopenConnection),
 		op("connections delete", "DELETE /api/v1/tenants/{tenant}/connections/{id}", Admin, "Forget a connection and its credentials", s.DeleteConnection),
+		op("watched list", "GET /api/v1/tenants/{tenant}/watched", Viewer, "Which way each mailbox is seen: told of, waiting, refused, not by choice, not readable", s.ListWatched),
 		op("capabilities list", "GET /api/v1/tenants/{tenant}/capabilities", Viewer, "What the connections allow, and what is off and why", s.ListCapabilities),
 		op("limits list", "GET /api/v1/tenants/{tenant}/limits", Viewer, "Microsoft's limits, and how near each connection is to them", s.ListLimits),
 		op("sources list", "GET /api/v1/tenants/{tenant}/sources", Viewer, "What is read, and how fresh it is", s.ListSources),

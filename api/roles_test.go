@@ -79,6 +79,11 @@ var matrix = map[string]asked{
 		return api.CloseIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.Closing{What: "keep", Confirm: "x"}}
 	}},
 	"connections delete": {least: api.Admin, in: act(connectionOf), acts: true},
+	"connections stream": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
+	"connections set-stream": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetStreamIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct)}
+	}},
+	"watched list":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.WatchedIn{In: in(t)} }},
 	"capabilities list":  {least: api.Viewer, in: list},
 	"limits list":        {least: api.Viewer, in: list},
 	"sources list":       {least: api.Viewer, in: list},

@@ -16,6 +16,7 @@ type Stream struct {
 	Mend      string    `json:"mend"`
 	Mailboxes int       `json:"mailboxes"` // that can be read
 	Told      int       `json:"told"`      // of them, those that Microsoft Graph tells of
+	LeftOut   int       `json:"left_out"`  // of them, those that are not watched by choice
 	Refused   int       `json:"refused"`   // for which no subscription could be made
 	Refusal   string    `json:"refusal"`   // why, of the first of them
 	Since     time.Time `json:"since,omitzero"`
@@ -62,6 +63,7 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 			{text: `select coalesce(sum(case when state = 'on' then 1 else 0 end), 0), coalesce(sum(case when state = 'refused' then 1 else 0 end), 0),
 				coalesce(min(case when state = 'refused' then because end), ''), coalesce(min(case when state = 'on' then due end), 0) from subscription where tenant = $1`,
 				into: []any{&out.Told, &out.Refused, &out.Refusal, &renewed}},
+			{text: `select count(*) from subscription s join mail_ledger l on l.tenant = s.tenant and l.person = s.person where s.tenant = $1 and s.state in ('off', 'ending') and l.unwatched > 0`, into: []any{&out.LeftOut}},
 			{text: `select coalesce(min(case when since > 0 then since end), 0), coalesce(max(heard), 0), coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`, into: []any{&since, &heard, &out.Unseen}},
 			{text: `select count(*), coalesce(min(because), '') from parked where tenant = $1 and kind = 'notified'`, into: []any{&out.Parked, &out.Parking}},
 			{text: `select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, into: []any{&out.Gaps, &out.Closed, &out.Found}},
@@ -86,12 +88,14 @@ func (s *Stream) judge() {
 	case s.State == "off":
 	case s.Mailboxes == 0:
 		s.State, s.Because, s.Mend = "off", "No mailbox can be read.", "Look at the connections."
+	case s.LeftOut >= s.Mailboxes:
+		s.State, s.Because, s.Mend = "off", "No mailbox is watched, by choice.", "Change which mailboxes are watched, on the connection's page."
 	case s.Told == 0 && s.Refused == 0:
 		s.State, s.Because, s.Mend = "starting", "No mailbox is told of yet.", "Nothing to do: subscriptions are made by themselves."
 	case s.Refused > 0:
 		s.State, s.Because, s.Mend = "incomplete", "Not told of: "+plural(s.Refused, "mailbox")+". "+s.Refusal, "It is tried again by itself."
-	case s.Told < s.Mailboxes:
-		s.State, s.Because, s.Mend = "starting", "Not told of yet: "+plural(s.Mailboxes-s.Told, "mailbox")+".", "Nothing to do: subscriptions are made by themselves."
+	case s.Told < s.Mailboxes-s.LeftOut:
+		s.State, s.Because, s.Mend = "starting", "Not told of yet: "+plural(s.Mailboxes-s.LeftOut-s.Told, "mailbox")+".", "Nothing to do: subscriptions are made by themselves."
 	case s.Gaps > 0:
 		s.State, s.Because, s.Mend = "incomplete", "Being closed: "+plural(s.Gaps, "gap")+".", "Nothing to do: what changed meanwhile is read."
 	case s.Parked > 0:

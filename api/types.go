@@ -398,6 +398,7 @@ type MailboxDetail struct {
 	OpenedBy  []Delegation             `json:"opened_by"` // the rights of others over it, at most 200
 	MayOpen   []Delegation             `json:"may_open"`  // the person's rights over others' mailboxes, at most 200
 	Findings  []Finding                `json:"findings"`
+	Seen      Watched                  `json:"seen"` // which way its mail is seen
 }
 
 // Identity is a person of the directory, as a list shows it.

@@ -207,6 +207,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 		}{
 			{`insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, 1) on conflict (tenant) do nothing`, []any{"Tenant " + domainOf(tenant), domainOf(tenant)}},
 			{`delete from connection where tenant = $1`, nil},
+			{`delete from stream_setting where tenant = $1`, nil},
 			{`insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, created) values ($1, $2, 'main', 'global', 'app', 'secret', $3, 'on', 1)`, []any{connectionOf(tenant), []byte("SEALED-SECRET")}},
 			{`insert into capability (tenant, connection, name, state, because, mend, checked) values ($1, $2, 'mailbox-rules', 'works', '', '', 1) on conflict do nothing`, []any{connectionOf(tenant)}},
 			{`insert into source (tenant, name, started, succeeded) values ($1, 'rules', $2, $3) on conflict do nothing`, []any{now, now + 1}},

@@ -14,7 +14,8 @@ import (
 
 // Fold turns observed items into state, events, findings and facts.
 type Fold struct {
-	Log *slog.Logger
+	Log    *slog.Logger
+	Unseal func(sealed []byte, about string) ([]byte, error) // opens the keys of tenants
 }
 
 // Step folds a run of items, each tenant's in their order, inside the reader's transaction.
@@ -31,6 +32,7 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 			}
 			if known {
 				r = newRun(tx.Tenant(it.Tenant))
+				r.unseal = f.Unseal
 			} else { // disconnected and erased, while this was under way
 				f.Log.Info("what was read of a tenant that is erased is dropped", "tenant", it.Tenant)
 			}
@@ -74,6 +76,7 @@ type run struct {
 	touched map[string]int    // kind of fact → how many first mailLooks, told as one fact
 	arrived Arrivals          // what mail.changed tells
 	org     *organisation
+	unseal  func(sealed []byte, about string) ([]byte, error)
 }
 
 // pending is an item decoded and not yet folded.

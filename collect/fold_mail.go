@@ -22,6 +22,7 @@ type mailBox struct {
 	unseen  int64
 	ledger  bool // there is a row
 	changed bool
+	left    bool // not watched by choice
 }
 
 // mailFold gathers the rows that a run of looks makes.
@@ -34,6 +35,7 @@ type mailFold struct {
 	events  [][]any
 	means   meanings
 	found   [][]any // what nobody had told of
+	watch   *watching
 }
 
 // lostForGood is what nobody can find out about a gap.
@@ -44,7 +46,11 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	f := &mailFold{run: r}
+	watch, err := r.watching(ctx)
+	if err != nil {
+		return err
+	}
+	f := &mailFold{run: r, watch: watch}
 	if err := f.load(ctx, batch); err != nil {
 		return err
 	}
@@ -55,8 +61,8 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 	inside := func(domain string) bool { return org.Domains[domain] }
 	for i := range batch {
 		b := f.boxes[batch[i].person]
-		if b == nil {
-			continue // nobody we know: erased, or removed from the directory
+		if b == nil || b.left {
+			continue // nobody we know (erased, or removed from the directory), or not watched by choice
 		}
 		for id, name := range batch[i].body.Folders {
 			if b.folders[id] != name {
@@ -97,8 +103,8 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		var person tocsin.PersonID
 		var upn, mail, addresses string
 		var folders *string
-		var since, heard, unseen *int64
-		if err := scan(&person, &upn, &mail, &addresses, &folders, &since, &heard, &unseen); err != nil {
+		var since, heard, unseen, left *int64
+		if err := scan(&person, &upn, &mail, &addresses, &folders, &since, &heard, &unseen, &left); err != nil {
 			return err
 		}
 		var list []string
@@ -110,7 +116,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 			b.user = upn
 		}
 		if folders != nil {
-			b.ledger, b.since, b.heard, b.unseen = true, *since, *heard, *unseen
+			b.ledger, b.since, b.heard, b.unseen, b.left = true, *since, *heard, *unseen, *left > 0
 			if err := json.Unmarshal([]byte(*folders), &b.folders); err != nil {
 				return fmt.Errorf("folders of %s: %w", person, err)
 			}
@@ -118,7 +124,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		f.boxes[person] = b
 		return nil
 	}, func(in string) string {
-		return `select p.person, p.upn, p.mail, p.addresses, l.folders, l.since, l.heard, l.unseen from person p
+		return `select p.person, p.upn, p.mail, p.addresses, l.folders, l.since, l.heard, l.unseen, l.unwatched from person p
 			left join mail_ledger l on l.tenant = p.tenant and l.person = p.person where p.tenant = $1 and p.person in (` + in + `)`
 	})
 	if err != nil {
@@ -190,7 +196,10 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	}
 	// Graph tells when a message was made in whole seconds.
 	fresh := l.Change == "created" || is != nil && b.since > 0 && is.Created >= b.since/1000*1000
-	happened := f.means.more(person, b, had, is, l, mailChanges(had, is, b.folders, b.mine, b.since, fresh))
+	if f.watch.passes(b, had, is) {
+		return nil
+	}
+	happened := f.watch.told(f.means.more(person, b, had, is, l, mailChanges(had, is, b.folders, b.mine, b.since, fresh)), b, had, is)
 	shown := is
 	if shown == nil {
 		shown = &mailSeen{}
@@ -199,7 +208,8 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 		}
 	}
 	sender := shown.From.Canonical()
-	if who := f.senders[sender]; who != "" {
+	who := f.senders[sender]
+	if who != "" {
 		sender = string(who)
 	}
 	now := tocsin.Millis(f.t.Tx().Clock().Now())
@@ -210,6 +220,7 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	if gap == nil && len(happened) > 0 {
 		f.arrived.took(now - l.At)
 	}
+	f.watch.hash.hide(shown, sender, who != "")
 	for _, e := range happened {
 		at := e.time(is, l.At)
 		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
@@ -232,6 +243,13 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	} else if had.deleted == 0 {
 		gone := *had
 		gone.deleted = l.At
+		if shown.Hidden {
+			body, err := encode(shown)
+			if err != nil {
+				return err
+			}
+			gone.body = string(body)
+		}
 		f.keep(person, key, &gone, shown, l.At)
 	}
 	return nil

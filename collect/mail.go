@@ -35,6 +35,8 @@ type mailSeen struct {
 	Sent         int64            `json:"sent,omitempty"`
 	Verb         graph.Verb       `json:"verb,omitempty"`    // what was last done with it, where that may be known
 	VerbAt       int64            `json:"verb_at,omitempty"` // 0: not known
+	Hidden       bool             `json:"hidden,omitempty"`  // names and addresses are hashed, all but their domains
+	Sender       string           `json:"sender,omitempty"`  // where they are: the person, or a hash
 }
 
 // mostRecipients is how many addresses of each kind are kept of a message; how many there were is kept always.
@@ -296,7 +298,12 @@ func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user,
 	if categories == nil {
 		categories = []string{}
 	}
-	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(m.From.Canonical()), FromName: known(m.From.Name), ToCount: m.Counts[0], CcCount: m.Counts[1], BccCount: m.Counts[2],
+	from := m.From.Canonical()
+	if m.Hidden {
+		from, _, _ = strings.Cut(from, "@")
+		sender = m.Sender
+	}
+	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: m.Counts[0], CcCount: m.Counts[1], BccCount: m.Counts[2],
 		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: m.Read, Draft: m.Draft,
 		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
 		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"})

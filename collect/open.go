@@ -121,6 +121,8 @@ type opening struct {
 	boxes  map[tocsin.PersonID]*openBox
 	order  []*openBox
 	now    time.Time
+	batch  int      // looks in a request
+	places []string // folders that are to be known
 }
 
 // openBox is what a run notifies of a mailbox.
@@ -199,6 +201,9 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 // held reads what the tables hold of the mailboxes: whose they are, their folders, and what is parked of them.
 func (t *opening) held(ctx context.Context) error {
 	return t.o.Store.ViewTenant(ctx, t.tenant, func(tx *store.Tenant) error {
+		if err := t.settings(ctx, tx); err != nil {
+			return err
+		}
 		for some := range slices.Chunk(t.order, 400) {
 			args := make([]any, len(some))
 			for i, b := range some {
@@ -210,7 +215,7 @@ func (t *opening) held(ctx context.Context) error {
 				var folders *string
 				err := scan(&person, &object, &folders)
 				b := t.boxes[person]
-				b.object, b.places = object, folders != nil && *folders != "{}"
+				b.object, b.places = object, t.knows(folders)
 				return err
 			}, `select p.person, p.object_id, l.folders from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
 				where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
@@ -274,7 +279,7 @@ func (t *opening) look(ctx context.Context) error {
 			continue
 		}
 		if !b.places && len(b.looks) > 0 {
-			for _, name := range placesAsked {
+			for _, name := range t.places {
 				questions = append(questions, question{box: b, place: name})
 				parts = append(parts, graph.Part{Call: "mailFolders.get", P: graph.P{"user": b.object, "folder": name}})
 			}
@@ -289,7 +294,7 @@ func (t *opening) look(ctx context.Context) error {
 	}
 	var results []graph.Result
 	if err == nil {
-		results, err = client.Batch(ctx, parts)
+		results, err = client.BatchOf(ctx, t.batch, parts)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -310,6 +315,8 @@ func (t *opening) answer(q question, r graph.Result) {
 		var f graph.MailFolder
 		if r.Err == nil && json.Unmarshal(r.Body, &f) == nil && f.ID != "" {
 			put((*map[string]string)(&q.box.out.Folders), f.ID, q.place)
+		} else if _, none := errors.AsType[*graph.NotFound](r.Err); none {
+			put((*map[string]string)(&q.box.out.Folders), noFolder+q.place, q.place)
 		}
 		return
 	}

@@ -11,12 +11,6 @@ import (
 	"tocsin.dev/store"
 )
 
-// The forms in which a mailbox can be told of.
-const (
-	formBasic = "basic" // Graph says that a message changed, and it is looked at
-	formRich  = "rich"  // Graph sends what changed, encrypted for a certificate of ours
-)
-
 // messageCall is the call by which a message is looked at; a rich subscription brings the same fields.
 const messageCall = "messages.get"
 
@@ -32,11 +26,13 @@ type richness struct {
 
 // wantsRich says whether the mailbox is to be told of richly.
 func (c *Collector) wantsRich(s *mailSubscription) bool {
-	return s.form == formRich && c.Webhook.Certificates != nil
+	return s.form == FormRich && c.Webhook.Certificates != nil
 }
 
-// turns says whether the living subscription is of another form than it is to be.
-func (c *Collector) turns(s *mailSubscription) bool { return c.wantsRich(s) != (s.made == formRich) }
+// turns says whether the living subscription is of another form than it is to be, or for other types of changes.
+func (c *Collector) turns(s *mailSubscription) bool {
+	return c.wantsRich(s) != (s.made == FormRich) || s.changes != s.want
+}
 
 // switched has those seen to at once whose form was changed, unless Graph has refused it and they wait for the next try.
 func (c *Collector) switched(ctx context.Context, t *store.Tenant) error {
@@ -47,7 +43,7 @@ func (c *Collector) switched(ctx context.Context, t *store.Tenant) error {
 	return err
 }
 
-// turn makes a subscription of the other form beside the living one, which is ended when this is written down: meanwhile
+// turn makes another subscription beside the living one, which is ended when this is written down: meanwhile
 // both tell, and nothing is missed.
 func (c *Collector) turn(ctx context.Context, s *mailSubscription, now time.Time) error {
 	before := s.id
@@ -65,7 +61,7 @@ func (c *Collector) turn(ctx context.Context, s *mailSubscription, now time.Time
 // the row says why; it is tried again when that is renewed.
 func (c *Collector) createAs(ctx context.Context, s *mailSubscription, basic graph.Subscription, now time.Time) error {
 	if !c.wantsRich(s) {
-		return c.madeAs(formBasic, "", s, c.createOne(ctx, s, basic, now))
+		return c.madeAs(FormBasic, "", s, c.createOne(ctx, s, basic, now))
 	}
 	cert, err := c.Webhook.Certificates.Newest(ctx)
 	if err != nil {
@@ -75,14 +71,14 @@ func (c *Collector) createAs(ctx context.Context, s *mailSubscription, basic gra
 	rich.Resource = graph.WithFields(basic.Resource, messageCall)
 	rich.ExpirationDateTime = graph.Time{Time: now.Add(graph.RichLife).UTC()}
 	rich.IncludeResourceData, rich.EncryptionCertificate, rich.EncryptionCertificateID = true, cert.Public, cert.ID
-	err = c.madeAs(formRich, cert.ID, s, c.createOne(ctx, s, rich, now))
+	err = c.madeAs(FormRich, cert.ID, s, c.createOne(ctx, s, rich, now))
 	if !lacksRich(err) {
 		return err
 	}
-	if s.refused = err; s.state == "on" && s.made == formBasic && s.signal != "subscriptionRemoved" {
+	if s.refused = err; s.state == "on" && s.made == FormBasic && s.signal != "subscriptionRemoved" {
 		return err // it is told of as it is
 	}
-	return c.madeAs(formBasic, "", s, c.createOne(ctx, s, basic, now))
+	return c.madeAs(FormBasic, "", s, c.createOne(ctx, s, basic, now))
 }
 
 func (c *Collector) madeAs(form, certificate string, s *mailSubscription, err error) error {
@@ -103,7 +99,7 @@ func lacksRich(err error) bool {
 
 // renewAs renews the living subscription as it is; a rich one is encrypted for the newest certificate from now on.
 func (c *Collector) renewAs(ctx context.Context, s *mailSubscription, now time.Time) (graph.Subscription, error) {
-	if s.made != formRich || c.Webhook.Certificates == nil {
+	if s.made != FormRich || c.Webhook.Certificates == nil {
 		return c.Graph.RenewSubscription(ctx, s.id, now.Add(graph.BasicLife))
 	}
 	cert, err := c.Webhook.Certificates.Newest(ctx)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,10 @@ type mailSubscription struct {
 	person       tocsin.PersonID
 	object, id   string
 	address      string
-	state        string // wanted, on, refused, ending
+	state        string // wanted, on, refused, ending; off: not watched, by choice
+	changes      string // for which it was made
+	want         string // for which it is to be made
+	choice       bool   // it is ended by choice
 	created      int64
 	expires      int64
 	tries        int64
@@ -43,20 +47,45 @@ type mailSubscription struct {
 	richness
 }
 
-// askSubscriptions sees to it that Graph tells us of every mailbox that can be read: it makes subscriptions that lack,
-// adopts those that exist, renews at half their life, makes anew what Graph removed, and ends those of mailboxes that are
-// no longer there. Where a time was not told of, it opens a gap.
+// askSubscriptions sees to it that Graph tells us of every mailbox that can be read and is to be watched: it makes
+// subscriptions that lack, adopts those that exist, renews at half their life, makes anew what Graph removed or what is to
+// be told otherwise, and ends those of mailboxes that are no longer there or not to be watched any more. Where a time was not
+// told of, it opens a gap.
 func (c *Collector) askSubscriptions(ctx context.Context) error {
 	if err := c.settled(ctx); err != nil {
 		return err
 	}
-	if err := c.wanted(ctx); err != nil {
-		return err
+	scope := c.askScope(ctx) // where it fails, what there is is kept up all the same
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	var by int64 = -1
+	var changes string
 	for asked := false; ; asked = true {
+		// A round may take an hour; what is changed meanwhile is in force at once.
+		s, err := c.streamSettings(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Version != by && scope == nil {
+			if by >= 0 {
+				if scope = c.askScope(ctx); ctx.Err() != nil {
+					return ctx.Err()
+				}
+			}
+			if scope == nil {
+				if err := c.wanted(ctx, &s); err != nil {
+					return err
+				}
+			}
+		}
+		by, changes = s.Version, strings.Join(s.Changes, ",")
 		due, total, err := c.dueSubscriptions(ctx)
 		if err != nil {
 			return err
+		}
+		if len(due) == 0 && scope != nil {
+			return scope
 		}
 		if len(due) == 0 && !asked {
 			return errNothing
@@ -68,6 +97,7 @@ func (c *Collector) askSubscriptions(ctx context.Context) error {
 		g, inner := errgroup.WithContext(ctx)
 		g.SetLimit(subscribedAtOnce)
 		for i := range due {
+			due[i].want = changes
 			g.Go(func() error {
 				if refused.Load() != nil {
 					return nil // what speaks for all
@@ -95,33 +125,6 @@ func (c *Collector) askSubscriptions(ctx context.Context) error {
 	}
 }
 
-// wanted brings the table in line with the mailboxes that can be read.
-func (c *Collector) wanted(ctx context.Context) error {
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `insert into subscription (tenant, person, connection) select p.tenant, p.person, cast($2 as text) from person p
-			where p.tenant = $1 and p.deleted = 0 and p.kind <> 'guest' and p.mailbox = 'read'
-			and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person)`, c.Webhook.Connection)
-		if err != nil {
-			return err
-		}
-		_, err = t.Exec(ctx, `update subscription set state = 'ending', due = 0 where tenant = $1 and state <> 'ending' and not exists
-			(select 1 from person p where p.tenant = subscription.tenant and p.person = subscription.person and p.deleted = 0 and p.mailbox = 'read')`)
-		if err != nil {
-			return err
-		}
-		// Where the address or the connection is another, what there is leads elsewhere.
-		_, err = t.Exec(ctx, `update subscription set state = 'wanted', due = 0 where tenant = $1 and state in ('on', 'refused') and (connection <> $2 or address <> $3 and state = 'on')`,
-			c.Webhook.Connection, c.Webhook.URL)
-		if err != nil {
-			return err
-		}
-		if _, err = t.Exec(ctx, `update subscription set connection = $2 where tenant = $1 and connection <> $2`, c.Webhook.Connection); err != nil {
-			return err
-		}
-		return c.switched(ctx, t)
-	})
-}
-
 // dueSubscriptions are some that are to be seen to now, and how many there are in all.
 func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscription, total int, err error) {
 	now := tocsin.Millis(c.Store.Clock().Now())
@@ -129,17 +132,17 @@ func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscriptio
 		out = out[:0]
 		err := each(ctx, t, func(scan func(...any) error) error {
 			var s mailSubscription
-			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.created, &s.expires, &s.tries, &s.told, &s.whole, &s.form, &s.made, &s.certificate, &s.former)
+			err := scan(&s.person, &s.object, &s.id, &s.address, &s.state, &s.changes, &s.choice, &s.created, &s.expires, &s.tries, &s.told, &s.whole, &s.form, &s.made, &s.certificate, &s.former)
 			s.signal, s.before = s.told, s.state
 			out = append(out, s)
 			return err
-		}, `select s.person, p.object_id, s.id, s.address, s.state, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0), s.form, s.made, s.certificate, s.former
+		}, `select s.person, p.object_id, s.id, s.address, s.state, s.changes, coalesce(l.unwatched, 0) > 0, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0), s.form, s.made, s.certificate, s.former
 			from subscription s join person p on p.tenant = s.tenant and p.person = s.person left join mail_ledger l on l.tenant = s.tenant and l.person = s.person
-			where s.tenant = $1 and s.due <= $2 order by s.due, s.person limit 500`, now)
+			where s.tenant = $1 and s.due <= $2 and s.state <> 'off' order by s.due, s.person limit 500`, now)
 		if err != nil {
 			return err
 		}
-		return t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and state <> 'ending'`).Scan(&total)
+		return t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and state not in ('ending', 'off')`).Scan(&total)
 	})
 	return out, total, err
 }
@@ -161,10 +164,7 @@ func (c *Collector) subscribe(ctx context.Context, s *mailSubscription) (failed,
 	case s.state == "ending":
 		failed = c.endSubscription(ctx, s)
 		if failed == nil {
-			return nil, c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-				_, err := t.Exec(ctx, `delete from subscription where tenant = $1 and person = $2 and state = 'ending'`, string(s.person))
-				return err
-			})
+			return nil, c.endedSubscription(ctx, s)
 		}
 	case s.state == "on" && s.signal != "subscriptionRemoved" && c.turns(s):
 		if failed = c.turn(ctx, s, now); failed == nil {
@@ -211,7 +211,7 @@ func (c *Collector) create(ctx context.Context, s *mailSubscription, now time.Ti
 	if err != nil {
 		return fmt.Errorf("the clientState of %s: %w", s.person, err)
 	}
-	want := graph.Subscription{Resource: graph.MessagesOf(s.object), ChangeType: "created,updated,deleted", NotificationURL: c.Webhook.URL, LifecycleNotificationURL: c.Webhook.URL,
+	want := graph.Subscription{Resource: graph.MessagesOf(s.object), ChangeType: s.want, NotificationURL: c.Webhook.URL, LifecycleNotificationURL: c.Webhook.URL,
 		ExpirationDateTime: graph.Time{Time: now.Add(graph.BasicLife).UTC()}, ClientState: state}
 	return c.createAs(ctx, s, want, now)
 }
@@ -226,7 +226,7 @@ func (c *Collector) createOne(ctx context.Context, s *mailSubscription, want gra
 		}
 	}
 	if err == nil {
-		s.id, s.address, s.expires, s.state, s.created = made.ID, c.Webhook.URL, tocsin.Millis(made.ExpirationDateTime.Time), "on", tocsin.Millis(now)
+		s.id, s.address, s.changes, s.expires, s.state, s.created = made.ID, c.Webhook.URL, s.want, tocsin.Millis(made.ExpirationDateTime.Time), "on", tocsin.Millis(now)
 	}
 	return err
 }
@@ -282,9 +282,9 @@ func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, f
 			signal = ""
 		}
 		// A signal that came meanwhile is seen to at once.
-		if _, err := t.Exec(ctx, `update subscription set id = $3, address = $4, state = $5, because = $6, mend = $7, created = $8, expires = $9, tries = $10,
-			due = case when signal <> $11 then 0 else cast($12 as bigint) end, signal = case when signal <> $11 then signal else $13 end where tenant = $1 and person = $2`,
-			string(s.person), s.id, s.address, s.state, because, mend, s.created, s.expires, tries, s.told, tocsin.Millis(now.Add(due)), signal); err != nil {
+		if _, err := t.Exec(ctx, `update subscription set id = $3, address = $4, state = case when state = 'ending' then state else $5 end, because = $6, mend = $7, created = $8, expires = $9, tries = $10,
+			due = case when signal <> $11 or state = 'ending' and $5 <> 'ending' then 0 else cast($12 as bigint) end, signal = case when signal <> $11 then signal else $13 end, changes = $14 where tenant = $1 and person = $2`,
+			string(s.person), s.id, s.address, s.state, because, mend, s.created, s.expires, tries, s.told, tocsin.Millis(now.Add(due)), signal, s.changes); err != nil {
 			return err
 		}
 		if err := s.noteForm(ctx, t, now); err != nil {
@@ -292,6 +292,11 @@ func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, f
 		}
 		if s.state != "on" {
 			return nil
+		}
+		var left int64 // by choice, meanwhile
+		err := t.QueryRow(ctx, `select unwatched from mail_ledger where tenant = $1 and person = $2`, string(s.person)).Scan(&left)
+		if err != nil && !errors.Is(err, store.ErrNone) || left > 0 {
+			return err
 		}
 		if _, err := t.Exec(ctx, `insert into mail_ledger (tenant, person, since) values ($1, $2, $3)
 			on conflict (tenant, person) do update set since = excluded.since where mail_ledger.since = 0`, string(s.person), tocsin.Millis(now)); err != nil {
@@ -309,7 +314,7 @@ func (s *mailSubscription) gap(now time.Time, failed error) int64 {
 	switch {
 	case failed != nil || s.whole == 0:
 		return 0
-	case s.signal == "missed", s.signal == "subscriptionRemoved", s.before == "wanted": // when that was is not said, and others may have come since
+	case s.signal == "missed", s.signal == "subscriptionRemoved", s.before == "wanted", s.before == "refused": // when that was is not said, and others may have come since
 		return s.whole
 	}
 	return s.hole
@@ -319,7 +324,7 @@ func (s *mailSubscription) why() string {
 	switch {
 	case s.signal == "missed":
 		return "Microsoft Graph said that it left notifications out."
-	case s.before == "wanted":
+	case s.before == "wanted", s.before == "refused":
 		return "The mailbox was not watched meanwhile."
 	case s.hole > 0 && s.signal == "":
 		return "One subscription took the place of another."

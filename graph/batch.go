@@ -34,7 +34,12 @@ const (
 // ErrPaused, Revoked); the results hold what was done till then, and Err for the rest.
 // A list's next pages are followed, unless the part says "$top": then it is as many elements as were asked for.
 func (c *Client) Batch(ctx context.Context, parts []Part) ([]Result, error) {
-	b := &batch{c: c, results: make([]Result, len(parts)), done: make(chan round)}
+	return c.BatchOf(ctx, batchSize, parts)
+}
+
+// BatchOf is [Client.Batch] with at most n calls in a request, 1 to 20.
+func (c *Client) BatchOf(ctx context.Context, n int, parts []Part) ([]Result, error) {
+	b := &batch{c: c, size: max(1, min(n, batchSize)), results: make([]Result, len(parts)), done: make(chan round)}
 	for i, p := range parts {
 		b.enqueue(i, p)
 	}
@@ -74,6 +79,7 @@ type round struct {
 // batch is one call of Batch; only its caller's goroutine touches it, the requests hand in rounds.
 type batch struct {
 	c       *Client
+	size    int // calls in a request
 	queue   []*item
 	results []Result
 	done    chan round
@@ -131,7 +137,7 @@ func (b *batch) pick(ctx context.Context) (items []*item, wait time.Duration) {
 	now, late := time.Now(), false
 	wait = time.Minute
 	for n, it := range b.queue {
-		if len(items) == batchSize || n == batchAhead || len(items) == 1 && items[0].alone {
+		if len(items) == b.size || n == batchAhead || len(items) == 1 && items[0].alone {
 			break
 		}
 		if d := it.notBefore.Sub(now); d > 0 {

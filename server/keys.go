@@ -32,7 +32,7 @@ func Sealed() []reseal.Place {
 			return out, ok && err == nil
 		},
 		Put: func(_ string, sealed []byte) string { return hookKeyMark + base64.StdEncoding.EncodeToString(sealed) }}
-	return append(slices.Concat(connect.Sealed(), notify.Sealed(), export.Sealed(), api.Sealed()), own, collect.SealedCertificates())
+	return append(slices.Concat(connect.Sealed(), notify.Sealed(), export.Sealed(), api.Sealed(), collect.Sealed()), own)
 }
 
 // Rotation gives what rotates the key that these settings name, in the store that they name; neither is made. The server may

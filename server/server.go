@@ -107,7 +107,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if c.Journal.URL != "" { // a cluster: whoever holds a tenant's lease leads
 		s.Connections.Limits.Follow()
 	}
-	fold := &collect.Fold{Log: s.log}
+	fold := &collect.Fold{Log: s.log, Unseal: keeper.Open}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
 	s.opener = &collect.Opener{Store: s.Store, Client: s.Connections.Reading, Log: s.log}
 	s.Certificates = &collect.Certificates{Store: s.Store, Keeper: keeper}
@@ -117,7 +117,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	s.Hook = &collect.Hook{Key: hookKey, Journal: s.Journal, Clock: s.Clock, Log: s.log}
 	s.Connections.Unheard = c.Hooks.URL == ""
-	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Open: s.opener.Open, Reborn: s.reborn, Log: s.log, Lease: o.Lease}
+	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Open: s.opener.Open, Gather: s.opener.Gather, Reborn: s.reborn, Log: s.log, Lease: o.Lease}
 	s.tenants = &stream.Share{Store: s.Store, Group: "tenants", Owner: s.owner, For: s.leaseFor(), Log: s.log}
 	if s.Alerts, err = c.alerts(); err != nil {
 		return s, err

@@ -50,7 +50,11 @@ func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal
 			}
 			run, size = append(run, f.entry), size+len(f.entry.Body)
 			if len(run) == 1 {
-				timer := time.NewTimer(s.MaxTime)
+				most := s.MaxTime
+				if s.Gather != nil {
+					most = max(most, s.Gather(ctx))
+				}
+				timer := time.NewTimer(most)
 				defer timer.Stop()
 				late = timer.C
 			}

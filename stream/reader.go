@@ -47,6 +47,8 @@ type Reader struct {
 	Log     *slog.Logger
 	MaxRun  int           // items in a run; 0: 2,000
 	MaxTime time.Duration // that a run is gathered from its first item on; 0: 50 ms
+	// Gather is asked with each run's first item for how long it is gathered, where that is longer than MaxTime; nil: it is not.
+	Gather func(ctx context.Context) time.Duration
 
 	Lease time.Duration // how long a partition stays with a reader that is gone; 0: 8 s
 
