@@ -324,6 +324,19 @@ func TestCluster(t *testing.T) {
 	took := time.Since(died)
 	together(lost)
 	phase("what was killed is back")
+	// Without its database a server takes notifications all the same.
+	f.pg.Kill()
+	before := f.w.Deliveries().Delivered
+	f.isReady("/readyz", http.StatusServiceUnavailable, "does not answer")
+	eventually(t, "notifications while there is no database", func() string {
+		if d := f.w.Deliveries(); d.Delivered < before+30 {
+			return fmt.Sprintf("%+v", d)
+		}
+		return ""
+	})
+	f.isReady("/hooks/readyz", http.StatusOK, "")
+	f.pg.Start()
+	phase("the database is back")
 	f.w.SetRate(0, 0)
 	f.shared(2)
 	phase("the partitions are shared again")
@@ -430,12 +443,12 @@ func TestDisk(t *testing.T) {
 	d.tell("delay", 2500) // longer than a notification may wait
 	f.refused("slow")
 	d.tell("delay", 0)
-	f.isReady(http.StatusOK, "")
+	f.isReady("/readyz", http.StatusOK, "")
 	d.tell("room", 32<<10)
 	f.refused("full")
-	f.isReady(http.StatusServiceUnavailable, "disk is full")
+	f.isReady("/readyz", http.StatusServiceUnavailable, "disk is full")
 	d.tell("room", 1<<40)
-	f.isReady(http.StatusOK, "")
+	f.isReady("/readyz", http.StatusOK, "")
 	for _, c := range cuts {
 		mend := c.strike(f, nil)
 		mend()
@@ -460,10 +473,10 @@ func (f *fleet) refused(disk string) {
 }
 
 // isReady waits until the first server says of itself that it is, or is not, and why.
-func (f *fleet) isReady(want int, says string) {
+func (f *fleet) isReady(path string, want int, says string) {
 	f.Helper()
-	eventually(f.T, "/readyz", func() string {
-		status, body, err := f.get(f.urls[0] + "/readyz")
+	eventually(f.T, path, func() string {
+		status, body, err := f.get(f.urls[0] + path)
 		if err != nil || status != want || !strings.Contains(body, says) {
 			return fmt.Sprint(status, body, err)
 		}

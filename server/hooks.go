@@ -23,6 +23,16 @@ import (
 // hookPath is where Graph posts.
 const hookPath = "/hooks/graph"
 
+// hookReadyPath says whether notifications can be taken here: for a load balancer before the webhook. They are taken while
+// the tables do not answer, so it asks the journal only, as readyz does not.
+const hookReadyPath = "/hooks/readyz"
+
+func (s *Server) hookReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	tellReady(w, map[string]string{"journal": readiness(s.Journal.Ready(ctx))})
+}
+
 // hookKeyName is the row of the installation that holds the key of clientState, sealed.
 const (
 	hookKeyName = "hook.key"
@@ -81,6 +91,7 @@ func (s *Server) ServeHooks(ctx context.Context, l net.Listener) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(hookPath, s.Hook)
+	mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	hs := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	g, ctx := errgroup.WithContext(ctx)

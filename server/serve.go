@@ -72,23 +72,30 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) Ready(ctx context.Context) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	check := func(err error) string {
-		if err != nil {
-			return tocsin.AsProblem(err).What
-		}
-		return "ok"
-	}
-	return map[string]string{"store": check(s.Store.Ping(ctx)), "journal": check(s.Journal.Ready(ctx)), "leases": check(s.leases(ctx))}
+	return map[string]string{"store": readiness(s.Store.Ping(ctx)), "journal": readiness(s.Journal.Ready(ctx)), "leases": readiness(s.leases(ctx))}
 }
 
-// leases says whether leases can be read: without them nothing is folded.
+// readiness is ok, or what is wrong.
+func readiness(err error) string {
+	if err != nil {
+		return tocsin.AsProblem(err).What
+	}
+	return "ok"
+}
+
+// leases says whether leases can be read and, as was seen last, written: without them nothing is folded.
 func (s *Server) leases(ctx context.Context) error {
+	if failed := s.unleased.Load(); failed != nil {
+		return *failed
+	}
 	_, err := s.Store.Leases(ctx)
 	return err
 }
 
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	state := s.Ready(r.Context())
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) { tellReady(w, s.Ready(r.Context())) }
+
+// tellReady answers 200 where all is ok, else 503, and says what is not.
+func tellReady(w http.ResponseWriter, state map[string]string) {
 	status := http.StatusOK
 	for _, v := range state {
 		if v != "ok" {

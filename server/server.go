@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,7 +57,8 @@ type Server struct {
 	Certificates *collect.Certificates
 	opener       *collect.Opener
 	reader       *stream.Reader
-	tenants      *stream.Share // whose collectors run here
+	tenants      *stream.Share         // whose collectors run here
+	unleased     atomic.Pointer[error] // why the last lease could not be written; nil: it could
 	auditor      *collect.AuditJudge
 	owner        string // of leases: this process
 	log          *slog.Logger
@@ -160,6 +162,7 @@ func (s *Server) routes() http.Handler {
 	}
 	if c.Hooks.Listen == "" {
 		mux.Handle(hookPath, s.Hook)
+		mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	}
 	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))
 	return mux

@@ -21,6 +21,18 @@ import (
 // leaseFor is how long a lease of this server lasts that it does not renew.
 func (s *Server) leaseFor() time.Duration { return cmp.Or(s.options.Lease, 10*time.Second) }
 
+// take takes a lease or renews it, and notes for readyz whether that could be written.
+func (s *Server) take(ctx context.Context, lease, owner string) (bool, error) {
+	_, ok, err := s.Store.Lease(ctx, lease, owner, s.leaseFor())
+	switch {
+	case err == nil:
+		s.unleased.Store(nil)
+	case !errors.Is(err, context.Canceled):
+		s.unleased.Store(&err)
+	}
+	return ok, err
+}
+
 // holdShare is hold for one of the leases that replicas share out evenly.
 func (s *Server) holdShare(ctx context.Context, share *stream.Share, lease string, work func(context.Context) error) {
 	defer share.Forget(lease)
@@ -30,7 +42,7 @@ func (s *Server) holdShare(ctx context.Context, share *stream.Share, lease strin
 			pause(ctx, s.leaseFor()/20)
 			continue
 		}
-		_, ok, err := s.Store.Lease(ctx, lease, s.owner, s.leaseFor())
+		ok, err := s.take(ctx, lease, s.owner)
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("a lease was not taken", "lease", lease, "error", err)
 		}
@@ -59,7 +71,7 @@ func (s *Server) holdShare(ctx context.Context, share *stream.Share, lease strin
 // hold runs work while this process holds the lease, again and again until ctx ends. Work must end when its ctx does.
 func (s *Server) hold(ctx context.Context, lease string, work func(context.Context) error) error {
 	for ctx.Err() == nil {
-		_, ok, err := s.Store.Lease(ctx, lease, s.owner, s.leaseFor())
+		ok, err := s.take(ctx, lease, s.owner)
 		if err != nil || !ok {
 			if err != nil {
 				s.log.Warn("a lease was not taken", "lease", lease, "error", err)
@@ -85,7 +97,7 @@ func (s *Server) holding(ctx context.Context, lease string, work func(context.Co
 		defer stop()
 		for pause(ctx, s.leaseFor()/5) {
 			once, cancel := context.WithTimeout(ctx, s.leaseFor()/2)
-			_, ok, err := s.Store.Lease(once, lease, s.owner, s.leaseFor())
+			ok, err := s.take(once, lease, s.owner)
 			cancel()
 			if err != nil || !ok {
 				return
@@ -320,7 +332,7 @@ func (s *Server) closing(ctx context.Context) error {
 // alone runs act while this process holds the lease of the tenant's collector, and none collects; false where one does.
 func (s *Server) alone(ctx context.Context, tenant tocsin.TenantID, act func(context.Context) error) (bool, error) {
 	lease, owner := "tenant/"+string(tenant), s.owner+"/closing" // another than the collector's, which has to let go of it
-	_, ok, err := s.Store.Lease(ctx, lease, owner, s.leaseFor())
+	ok, err := s.take(ctx, lease, owner)
 	if err != nil || !ok {
 		return false, err
 	}

@@ -103,6 +103,7 @@ func (o *Own) Kill() {
 		return
 	}
 	pid := o.cmd.Process.Pid
+	_ = syscall.Kill(pid, syscall.SIGSTOP) // so that it starts no more
 	all := append([]int{pid}, childrenOf(pid)...)
 	for _, p := range all {
 		_ = syscall.Kill(p, syscall.SIGKILL) // one that has ended by itself
