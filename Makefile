@@ -31,8 +31,11 @@ bench: ## the measured promises, as ratios within one run
 	go test -run '^$$' -bench . -benchtime 2s ./...
 	go test ./server -run TestFullSync -sync.users 100000 -v -timeout 60m
 
-prove: setup ## the long proofs: 50 kills, fuzzing
-	$(RACE) ./server -run Kill -kills 50 -v
+KILLS := 100
+
+prove: setup ## the long proofs: KILLS kills of servers, log nodes and databases, power cuts, fuzzing
+	$(RACE) ./server -run 'TestKill|TestActKill' -kills 50 -v
+	go test ./server -run TestProve -prove.kills $(KILLS) -v -timeout 120m
 	.ci/fuzz 60s
 
 .PHONY: help demo build test lint setup generate bench prove
