@@ -144,7 +144,7 @@ func mailPhrase(body json.RawMessage) string {
 	var e struct {
 		Raw struct {
 			From        string   `json:"from_address"`
-			To          int      `json:"to_count"`
+			To          *int     `json:"to_count"`
 			Cc          int      `json:"cc_count"`
 			Bcc         int      `json:"bcc_count"`
 			ToDomains   []string `json:"to_domains"`
@@ -161,9 +161,12 @@ func mailPhrase(body json.RawMessage) string {
 		return ""
 	}
 	m := e.Raw
+	if m.To == nil {
+		return "A message that was gone before it could be looked at"
+	}
 	from := cmp.Or(m.From, "nobody that is named")
 	out := "From " + from
-	if n := m.To + m.Cc + m.Bcc; n > 0 {
+	if n := *m.To + m.Cc + m.Bcc; n > 0 {
 		out += " to " + plural(n, "recipient")
 		domains := append(slices.Clone(m.ToDomains), m.CcDomains...)
 		slices.Sort(domains)

@@ -185,11 +185,15 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	key := mailKey(l.ID)
 	had := f.held[person][key]
 	is := l.Message
-	if is == nil && had == nil {
-		if l.Change == "created" || l.Change == "updated" {
-			b.unseen++ // it came and went before we looked: what it was, Graph can no longer tell
+	if had != nil && had.unseen() && is != nil { // it is there after all
+		if had.rest == cameUnseen {
+			b.unseen--
+			b.changed = true
 		}
-		return nil
+		had = nil
+	}
+	if is == nil && (had == nil || had.unseen()) {
+		return f.never(person, b, key, had, l, gap, inside)
 	}
 	if had != nil && is != nil && is.Modified < had.modified {
 		return nil // found before what is held, by another way
@@ -207,32 +211,8 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 			return fmt.Errorf("a message of %s: %w", person, err)
 		}
 	}
-	sender := shown.From.Canonical()
-	who := f.senders[sender]
-	if who != "" {
-		sender = string(who)
-	}
-	now := tocsin.Millis(f.t.Tx().Clock().Now())
-	how, err := encode(knownOf(l, gap, now))
-	if err != nil {
+	if err := f.tell(person, b, l, gap, happened, shown, inside); err != nil {
 		return err
-	}
-	if gap == nil && len(happened) > 0 {
-		f.arrived.took(now - l.At)
-	}
-	f.watch.hash.hide(shown, sender, who != "")
-	for _, e := range happened {
-		at := e.time(is, l.At)
-		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
-		if err != nil {
-			return err
-		}
-		body, err := encode(event)
-		if err != nil {
-			return err
-		}
-		f.events = append(f.events, []any{event.EventID, at, event.EventType, e.action, string(person), string(body), string(how), f.arrived.Run})
-		f.arrived.came(event.EventID, e.action)
 	}
 	if is != nil {
 		body, err := encode(is)
@@ -251,6 +231,70 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 			gone.body = string(body)
 		}
 		f.keep(person, key, &gone, shown, l.At)
+	}
+	return nil
+}
+
+// cameUnseen stands in the row of a message that is known to have come and that nobody saw; it is counted once.
+const cameUnseen = "came"
+
+// unseen says whether the row is of a message that was gone before anybody looked at it.
+func (h *mailHeld) unseen() bool { return h.deleted > 0 && h.folder == "" }
+
+// never takes in that a message is gone which nobody ever saw: its end is an event, of which only the id is known. Where it
+// was said to have come, that is counted: what came, Graph can no longer tell.
+func (f *mailFold) never(person tocsin.PersonID, b *mailBox, key string, had *mailHeld, l *mailLook, gap *mailSpan, inside func(string) bool) error {
+	m := &mailSeen{ID: l.ID}
+	is := mailHeld{deleted: l.At}
+	if had != nil {
+		is = *had
+	} else if err := f.tell(person, b, l, gap, f.means.more(person, b, nil, nil, l, []mailEvent{{action: "email_deleted"}}), m, inside); err != nil {
+		return err
+	}
+	if l.Change == "created" && is.rest == "" {
+		b.unseen++
+		b.changed = true
+		is.rest = cameUnseen
+	}
+	body, err := encode(m)
+	if err != nil {
+		return err
+	}
+	is.body = string(body)
+	if had == nil || *had != is {
+		f.keep(person, key, &is, m, l.At)
+	}
+	return nil
+}
+
+// tell makes the events of what happened to a message.
+func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *mailSpan, happened []mailEvent, shown *mailSeen, inside func(string) bool) error {
+	sender := shown.From.Canonical()
+	who := f.senders[sender]
+	if who != "" {
+		sender = string(who)
+	}
+	now := tocsin.Millis(f.t.Tx().Clock().Now())
+	how, err := encode(knownOf(l, gap, now))
+	if err != nil {
+		return err
+	}
+	if gap == nil && len(happened) > 0 {
+		f.arrived.took(now - l.At)
+	}
+	f.watch.hash.hide(shown, sender, who != "")
+	for _, e := range happened {
+		at := e.time(l.Message, l.At)
+		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
+		if err != nil {
+			return err
+		}
+		body, err := encode(event)
+		if err != nil {
+			return err
+		}
+		f.events = append(f.events, []any{event.EventID, at, event.EventType, e.action, string(person), string(body), string(how), f.arrived.Run})
+		f.arrived.came(event.EventID, e.action)
 	}
 	return nil
 }

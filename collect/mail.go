@@ -39,6 +39,9 @@ type mailSeen struct {
 	Sender       string           `json:"sender,omitempty"`  // where they are: the person, or a hash
 }
 
+// never says whether nobody ever saw the message: all that is known is its id.
+func (m *mailSeen) never() bool { return m.Folder == "" && m.Modified == 0 }
+
 // mostRecipients is how many addresses of each kind are kept of a message; how many there were is kept always.
 const mostRecipients = 50
 
@@ -225,12 +228,12 @@ type mailPayload struct {
 	Action         string   `json:"action"`
 	FromDomain     *string  `json:"from_domain"`
 	External       *bool    `json:"is_external_sender"`
-	RecipientCount int      `json:"recipient_count"`
+	RecipientCount *int     `json:"recipient_count"`
 	ToDomains      []string `json:"to_domains"`
 	CcDomains      []string `json:"cc_domains"`
 	Attachments    *bool    `json:"has_attachments"`
 	Importance     *string  `json:"importance"`
-	Read           bool     `json:"is_read"`
+	Read           *bool    `json:"is_read"`
 	Conversation   *string  `json:"conversation_id"`
 }
 
@@ -240,17 +243,17 @@ type mailRaw struct {
 	Sender       *string  `json:"sender"`
 	FromAddress  *string  `json:"from_address"`
 	FromName     *string  `json:"from_name"`
-	ToCount      int      `json:"to_count"`
-	CcCount      int      `json:"cc_count"`
-	BccCount     int      `json:"bcc_count"`
+	ToCount      *int     `json:"to_count"`
+	CcCount      *int     `json:"cc_count"`
+	BccCount     *int     `json:"bcc_count"`
 	ToDomains    []string `json:"to_domains"`
 	CcDomains    []string `json:"cc_domains"`
 	FromDomain   *string  `json:"from_domain"`
 	External     *bool    `json:"is_external"`
 	Attachments  *bool    `json:"has_attachments"`
 	Importance   *string  `json:"importance"`
-	Read         bool     `json:"is_read"`
-	Draft        bool     `json:"is_draft"`
+	Read         *bool    `json:"is_read"`
+	Draft        *bool    `json:"is_draft"`
 	Internet     *string  `json:"internet_message_id"`
 	Conversation *string  `json:"conversation_id"`
 	Flag         *string  `json:"flag_status"`
@@ -288,23 +291,27 @@ func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user,
 		out := !inside(domain)
 		external = &out
 	}
-	to, cc := domains(m.To), domains(m.Cc)
-	payload, err := encode(mailPayload{EventID: m.ID, User: user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: m.Counts[0] + m.Counts[1] + m.Counts[2],
-		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: m.Read, Conversation: known(m.Conversation)})
-	if err != nil {
-		return tocsin.Event{}, err
-	}
-	categories := m.Categories
+	to, cc, categories := domains(m.To), domains(m.Cc), m.Categories
 	if categories == nil {
 		categories = []string{}
+	}
+	n := [4]*int{new(m.Counts[0] + m.Counts[1] + m.Counts[2]), &m.Counts[0], &m.Counts[1], &m.Counts[2]}
+	read, draft := &m.Read, &m.Draft
+	if m.never() {
+		n, read, draft, to, cc, categories = [4]*int{}, nil, nil, nil, nil, nil
+	}
+	payload, err := encode(mailPayload{EventID: m.ID, User: user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: n[0],
+		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Conversation: known(m.Conversation)})
+	if err != nil {
+		return tocsin.Event{}, err
 	}
 	from := m.From.Canonical()
 	if m.Hidden {
 		from, _, _ = strings.Cut(from, "@")
 		sender = m.Sender
 	}
-	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: m.Counts[0], CcCount: m.Counts[1], BccCount: m.Counts[2],
-		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: m.Read, Draft: m.Draft,
+	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: n[1], CcCount: n[2], BccCount: n[3],
+		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Draft: draft,
 		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
 		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"})
 	if err != nil {

@@ -332,10 +332,12 @@ func (s *mailSubscription) why() string {
 	return "The subscription was not there any more."
 }
 
-// openGap notes a time of which not every change was told. Gaps that overlap are one.
+// openGap notes a time of which not every change was told. One that began at the same time grows, and keeps its reason while it is open.
 func openGap(ctx context.Context, t *store.Tenant, person tocsin.PersonID, began, ended int64, because string) error {
 	_, err := t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because) values ($1, $2, $3, $4, $5)
-		on conflict (tenant, person, began) do update set ended = excluded.ended, closed = 0, because = excluded.because`, string(person), began, ended, because)
+		on conflict (tenant, person, began) do update set closed = 0,
+		ended = case when mail_gap.ended > excluded.ended then mail_gap.ended else excluded.ended end,
+		because = case when mail_gap.closed = 0 then mail_gap.because else excluded.because end`, string(person), began, ended, because)
 	if err != nil {
 		return err
 	}
@@ -562,8 +564,14 @@ func (c *Collector) askReconcile(ctx context.Context) error {
 	return c.caughtUp(ctx, list)
 }
 
-// Outage opens a gap for every mailbox that is told of: from until to, whatever was told is lost.
-func Outage(ctx context.Context, tx *store.Tx, from func(heard, since int64) int64, to int64, because string) error {
+// tried is for how long Graph posts a notification again that was not taken, and so how old one may be that comes now.
+// https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
+const tried = 4 * time.Hour
+
+// Outage opens a gap for every mailbox that is told of, until to: what was told since from (since the mailbox was heard of
+// last, where that is zero) may be lost, and so may what happened before, for as long as Graph tries to tell. Every
+// subscription is renewed, since Graph may have asked for it meanwhile.
+func Outage(ctx context.Context, tx *store.Tx, from, to time.Time, because string) error {
 	all, err := tenants(ctx, tx)
 	if err != nil {
 		return err
@@ -572,22 +580,32 @@ func Outage(ctx context.Context, tx *store.Tx, from func(heard, since int64) int
 		t := tx.Tenant(id)
 		type row struct {
 			person       tocsin.PersonID
-			heard, since int64
+			heard, whole int64
 		}
 		var rows []row
 		err := each(ctx, t, func(scan func(...any) error) error {
 			var r row
-			err := scan(&r.person, &r.heard, &r.since)
+			err := scan(&r.person, &r.heard, &r.whole)
 			rows = append(rows, r)
 			return err
-		}, `select person, heard, since from mail_ledger where tenant = $1 and since > 0`)
+		}, `select person, heard, case when checked > since then checked else since end from mail_ledger where tenant = $1 and since > 0`)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			if err := openGap(ctx, t, r.person, max(from(r.heard, r.since), 1), to, because); err != nil {
+			began := tocsin.Millis(from)
+			if began == 0 {
+				began = r.heard
+			}
+			if err := openGap(ctx, t, r.person, max(began-tried.Milliseconds(), r.whole), tocsin.Millis(to), because); err != nil {
 				return err
 			}
+		}
+		if _, err := t.Exec(ctx, `update subscription set due = 0 where tenant = $1`); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = 'subscriptions'`); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ const hookReadyPath = "/hooks/readyz"
 func (s *Server) hookReady(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
-	tellReady(w, map[string]string{"journal": readiness(s.Journal.Ready(ctx))})
+	s.tellReady(w, map[string]string{"journal": readiness(s.Journal.Ready(ctx))})
 }
 
 // hookKeyName is the row of the installation that holds the key of clientState, sealed.
@@ -129,13 +129,14 @@ func (s *Server) wake(ctx context.Context, tenant tocsin.TenantID) {
 	}
 }
 
-// graphTries is for how long Graph posts a notification again that was not taken.
-const graphTries = 4 * time.Hour
+// unreached is how long this server may be away before something may be lost. Graph tries for four hours, waiting ever
+// longer: its last try may come long before these are over.
+const unreached = 2 * time.Hour
 
 const heartbeatName = "hook.alive"
 
-// heartbeat notes every minute that this server can be told something. Where it could not be for longer than Graph tries,
-// notifications are lost, and every mailbox has a gap.
+// heartbeat notes every minute that this server can be told something. Where it could not be for long,
+// notifications may be lost, and every mailbox has a gap.
 func (s *Server) heartbeat(ctx context.Context) error {
 	for ctx.Err() == nil {
 		now := s.Clock.Now()
@@ -146,10 +147,8 @@ func (s *Server) heartbeat(ctx context.Context) error {
 				return err
 			}
 			before, err := time.Parse(time.RFC3339, last)
-			if err == nil && now.Sub(before) > graphTries {
-				from := tocsin.Millis(before)
-				err := collect.Outage(ctx, tx, func(_, since int64) int64 { return max(from, since) }, tocsin.Millis(now),
-					"Tocsin could not be reached for longer than the four hours for which Microsoft Graph tries.")
+			if err == nil && now.Sub(before) > unreached {
+				err := collect.Outage(ctx, tx, before, now, "Tocsin could not be reached for so long that Microsoft Graph may have given up.")
 				if err != nil {
 					return err
 				}

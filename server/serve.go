@@ -92,19 +92,33 @@ func (s *Server) leases(ctx context.Context) error {
 	return err
 }
 
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) { tellReady(w, s.Ready(r.Context())) }
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	s.tellReady(w, s.Ready(r.Context()))
+}
 
-// tellReady answers 200 where all is ok, else 503, and says what is not.
-func tellReady(w http.ResponseWriter, state map[string]string) {
+// tellReady answers 200 where all is ok, else 503, and says what is not, in words that a stranger may read.
+func (s *Server) tellReady(w http.ResponseWriter, state map[string]string) {
 	status := http.StatusOK
-	for _, v := range state {
+	for what, v := range state {
 		if v != "ok" {
-			status = http.StatusServiceUnavailable
+			s.log.Warn("the server is not ready", "what", what, "why", v)
+			state[what], status = plainly(v), http.StatusServiceUnavailable
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(state)
+}
+
+// plainly is a sentence without what may name a host, a user, a database or a file: whoever may know these reads the log.
+func plainly(why string) string {
+	switch {
+	case strings.HasPrefix(why, "PostgreSQL at "):
+		return "PostgreSQL does not answer."
+	case strings.ContainsAny(why, `/\@"0123456789`):
+		return "It is not well; the log says why."
+	}
+	return why
 }
 
 // connect is package connect as the operations need it.

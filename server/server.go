@@ -212,7 +212,7 @@ func (s *Server) Run(ctx context.Context) error {
 // asked for again by the next polls; only that it happened must be said.
 func (s *Server) reborn(ctx context.Context, tx *store.Tx, old, now journal.Position) error {
 	s.log.Error("the journal is a new one: what the old one held and was not folded is gone; every source is read again", "old", old.Stream, "new", now.Stream)
-	err := collect.Outage(ctx, tx, func(heard, since int64) int64 { return max(heard, since) }, tocsin.Millis(s.Clock.Now()), "The journal was lost, and what it held of the mailbox with it.")
+	err := collect.Outage(ctx, tx, time.Time{}, s.Clock.Now(), "The journal was lost, and what it held of the mailbox with it.")
 	if err != nil {
 		return err
 	}
