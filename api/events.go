@@ -134,6 +134,9 @@ func eventViews(ctx context.Context, t *store.Tenant, rows []eventRow) ([]Event,
 		if r.Type == "EMAIL" {
 			r.What = mailPhrase(r.Body)
 		}
+		if r.Type == "FOLDER" {
+			r.What = cmp.Or(folderPhrase(r.Action, r.Body), r.What)
+		}
 		out[i] = r.Event
 	}
 	return out, changesOf(ctx, t, out)
@@ -189,6 +192,40 @@ func mailPhrase(body json.RawMessage) string {
 	}
 	if m.Act != "" {
 		out += ", by an action from here"
+	}
+	return out
+}
+
+// folderPhrase says of an event of a folder which it was, and what became of it.
+func folderPhrase(action string, body json.RawMessage) string {
+	var e struct {
+		Payload struct {
+			Name     string `json:"folder_name"`
+			Parent   string `json:"parent_folder_name"`
+			Hidden   bool   `json:"is_hidden"`
+			WasName  string `json:"previous_folder_name"`
+			WasUnder string `json:"previous_parent_folder_name"`
+		} `json:"payload"`
+	}
+	if json.Unmarshal(body, &e) != nil || e.Payload.Name == "" {
+		return ""
+	}
+	p := e.Payload
+	out := "Folder “" + p.Name + "”"
+	if p.Hidden {
+		out = "Hidden folder “" + p.Name + "”"
+	}
+	switch action {
+	case "folder_renamed":
+		return out + ", which was called “" + p.WasName + "”"
+	case "folder_moved":
+		if p.WasUnder != "" {
+			out += " from “" + p.WasUnder + "”"
+		}
+		return out + " to “" + cmp.Or(p.Parent, "a folder that is not known") + "”"
+	}
+	if p.Parent != "" {
+		out += " in “" + p.Parent + "”"
 	}
 	return out
 }

@@ -132,7 +132,9 @@ func diff(before, after *tocsin.MailRule) []DiffLine {
 func eventWords(action string) string {
 	if w, ok := map[string]string{"rule_created": "Mailbox rule made", "rule_updated": "Mailbox rule changed", "rule_deleted": "Mailbox rule deleted",
 		"email_received": "Mail received", "email_sent": "Mail sent", "email_read": "Mail read", "email_flagged": "Mail flagged", "email_moved": "Mail moved",
-		"email_deleted": "Mail deleted for good", "email_drafted": "Draft begun", "email_updated": "Mail changed"}[action]; ok {
+		"email_deleted": "Mail deleted for good", "email_drafted": "Draft begun", "email_updated": "Mail changed",
+		"email_replied": "Mail replied to", "email_forwarded": "Mail forwarded",
+		"folder_created": "Folder made", "folder_renamed": "Folder renamed", "folder_moved": "Folder moved", "folder_deleted": "Folder deleted"}[action]; ok {
 		return w
 	}
 	if action == "" {

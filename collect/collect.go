@@ -42,6 +42,7 @@ type Intervals struct {
 	Members   time.Duration // members of groups that a rule sends mail to; 1 hour
 	Absent    time.Duration // people without a mailbox, asked again; 24 hours
 	Audit     time.Duration // the audit log, by the activity feed; 2 minutes
+	Folders   time.Duration // the folders of a mailbox whose mail is told of; 1 hour
 	Reconcile time.Duration // a mailbox whose mail is told of, looked at without being told; 24 hours
 	Exchange  time.Duration // forwarding and rights by Exchange's administration; 24 hours
 }
@@ -61,6 +62,7 @@ func (i Intervals) OrDefault() Intervals {
 	set(&i.Members, time.Hour)
 	set(&i.Absent, 24*time.Hour)
 	set(&i.Audit, 2*time.Minute)
+	set(&i.Folders, time.Hour)
 	set(&i.Reconcile, 24*time.Hour)
 	set(&i.Exchange, 24*time.Hour)
 	return i
@@ -142,12 +144,15 @@ func (c *Collector) sources() []source {
 		{name: "queries", every: 24 * time.Hour, ask: c.askQueries, needs: graph.Find("auditQueries.create").Permissions},
 		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},
 		{name: "subscriptions", every: min(time.Minute, every.Rules), ask: c.askSubscriptions, needs: graph.Find("subscriptions.create").Permissions},
+		{name: "mail_folders", every: min(time.Minute, every.Folders, every.Rules), ask: c.askMailFolders, needs: graph.Find("mailFolders.delta").Permissions},
 		{name: "reconcile", every: min(time.Hour, every.Reconcile), ask: c.askReconcile, needs: graph.Find("messages.list").Permissions},
 		{name: "catch_up", every: min(time.Minute, every.Rules), ask: c.askGaps, needs: graph.Find("messages.list").Permissions},
 		{name: "folder_rights", every: every.Exchange, ask: c.askFolderRights, of: graph.ExchangeAdmin, needs: graph.Find("exchange.folderPermissions").Permissions},
 	}
 	if c.Webhook.URL == "" {
-		all = slices.DeleteFunc(all, func(s source) bool { return s.name == "subscriptions" || s.name == "catch_up" || s.name == "reconcile" })
+		all = slices.DeleteFunc(all, func(s source) bool {
+			return slices.Contains([]string{"subscriptions", "catch_up", "reconcile", "mail_folders"}, s.name)
+		})
 	}
 	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })
 }

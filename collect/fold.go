@@ -72,6 +72,7 @@ type run struct {
 	told    []pending[rightsSeen]
 	records []pending[auditSeen]
 	mail    []pending[mailLooks]
+	folders []pending[foldersSeen]
 	names   map[string]string // who is behind a name, as far as it was looked up
 	touched map[string]int    // kind of fact → how many first mailLooks, told as one fact
 	arrived Arrivals          // what mail.changed tells
@@ -119,6 +120,8 @@ func (r *run) add(ctx context.Context, it *journal.Item) error {
 		return take(it, &r.records)
 	case kindRights:
 		return take(it, &r.told)
+	case kindFolders:
+		return take(it, &r.folders)
 	case kindMail:
 		return take(it, &r.mail)
 	case kindSignal:
@@ -161,6 +164,10 @@ func (r *run) flush(ctx context.Context) error {
 		return err
 	}
 	r.mail = r.mail[:0]
+	if err := batches(ctx, r.folders, r.foldFolders); err != nil {
+		return err
+	}
+	r.folders = r.folders[:0]
 	r.people, r.groups, r.rules, r.setting, r.judges = r.people[:0], r.groups[:0], r.rules[:0], r.setting[:0], r.judges[:0]
 	return nil
 }

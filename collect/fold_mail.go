@@ -325,6 +325,9 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 	if err := f.forget(ctx); err != nil {
 		return err
 	}
+	if err := f.named(ctx); err != nil {
+		return err
+	}
 	for _, row := range f.found {
 		_, err := f.t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because, closed, found, lost) values ($1, $2, $3, $4, $5, $6, $7, $8)
 			on conflict (tenant, person, began) do update set found = mail_gap.found + excluded.found`, row...)

@@ -20,6 +20,7 @@ const (
 	kindRights   = "rights"
 	kindCover    = "cover"
 	kindAudit    = "audit"
+	kindFolders  = "folders"
 
 	// Graph said so: look at a message (or at what is parked of a mailbox), and how a subscription stands.
 	kindNotified = "notified"

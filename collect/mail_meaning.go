@@ -15,9 +15,10 @@ import (
 // meanings are what the changes of a run of messages are understood by, besides the messages: the rules that forward,
 // what we did ourselves, and how folders are called.
 type meanings struct {
-	rules  map[tocsin.PersonID][]standingRule // in their order, of those mailboxes where one sends mail on
-	echoes map[tocsin.PersonID]map[string][]*echo
-	names  map[string]string // of folders, by id
+	rules   map[tocsin.PersonID][]standingRule // in their order, of those mailboxes where one sends mail on
+	echoes  map[tocsin.PersonID]map[string][]*echo
+	names   map[string]string          // of folders, by id
+	unnamed map[string]tocsin.PersonID // folders that messages are in and that are not known, and whose
 }
 
 // mailCalls are the calls by which a message, and a list of messages, is looked at: with what was last done with them,
@@ -41,13 +42,14 @@ type standingRule struct {
 
 // understand reads what a batch is understood by.
 func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (meanings, error) {
-	m := meanings{names: map[string]string{}}
+	m := meanings{names: map[string]string{}, unnamed: map[string]tocsin.PersonID{}}
 	people, folders := map[tocsin.PersonID]bool{}, map[string]bool{}
 	for i := range batch {
 		people[batch[i].person] = true
 		for _, l := range batch[i].body.Looks {
-			if l.Message != nil {
+			if l.Message != nil && l.Message.Folder != "" {
 				folders[l.Message.Folder] = true
+				m.unnamed[l.Message.Folder] = batch[i].person
 			}
 		}
 	}
@@ -60,6 +62,7 @@ func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (
 		var id, name string
 		err := scan(&id, &name)
 		m.names[id] = name
+		delete(m.unnamed, id)
 		return err
 	}, func(in string) string {
 		return `select id, name from mail_folder where tenant = $1 and id in (` + in + `)`

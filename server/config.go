@@ -108,6 +108,7 @@ type Every struct {
 	Members   time.Duration `koanf:"members"`
 	Absent    time.Duration `koanf:"absent"`
 	Audit     time.Duration `koanf:"audit"`
+	Folders   time.Duration `koanf:"folders"`
 	Reconcile time.Duration `koanf:"reconcile"`
 	Exchange  time.Duration `koanf:"exchange"`
 }

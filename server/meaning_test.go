@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 	"tocsin.dev/story"
@@ -93,4 +95,44 @@ func TestAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFolders: what becomes of a mailbox's folders is told by delta, also after its token expired, and the first look makes
+// state; a folder that a message is put in is found at once, a hidden one too, and mail tells its folder by name.
+func TestFolders(t *testing.T) {
+	w := world(t, 3, "domain amys.example\nperson amy\n")
+	conf := pressed(t)
+	conf.Database, conf.Every.Folders = storetest.PostgresAddress(t), time.Second
+	b := hears(t, conf, w)
+	b.subscribed()
+	b.until("the first looks", `select person from subscription s where tenant = $1 and not exists (select 1 from folder_look l where l.tenant = s.tenant and l.person = s.person and l.whole > 0)`)
+	b.until("no event of them", `select action from event where tenant = $1 and type = 'FOLDER'`)
+	if n := b.count(`select count(*) from mail_folder m join person p on p.tenant = m.tenant and p.person = m.person where m.tenant = $1 and p.mail = 'amy@amys.example' and m.known = 'inbox' and m.name <> ''`); n != 1 {
+		t.Errorf("%d folders are the inbox", n)
+	}
+	change := func(what, name, to string) {
+		t.Helper()
+		if _, err := w.ChangeFolder("amy@amys.example", what, name, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const told = `select action from event where tenant = $1 and type = 'FOLDER' order by at, action`
+	change(sim.FolderCreated, "Deals", "inbox")
+	b.until("made", told, "folder_created")
+	change(sim.FolderRenamed, "Deals", "Old deals")
+	b.until("renamed", told, "folder_created", "folder_renamed")
+	w.ForgetDeltas()
+	w.Advance(2 * time.Second)
+	change(sim.FolderMoved, "Old deals", "archive")
+	b.until("moved, and the token expired", told, "folder_created", "folder_renamed", "folder_moved")
+	b.until("its names", `select body from event where tenant = $1 and action = 'folder_moved' and not (body like '%"folder_name":"Old deals","parent_folder_name":"Archive"%' and body like '%"previous_parent_folder_name":"Inbox"%')`)
+	b.happens("domain amys.example\nperson amy\nmon 09:00 amy receives from eve@evil.example subject \"one\"\n")
+	b.until("what came", `select action from event where tenant = $1 and action = 'email_received'`, "email_received")
+	b.happens("domain amys.example\nperson amy\nmon 09:00 amy moves mail \"one\" to \"Old deals\"\n")
+	b.until("mail by the folder's name", `select action from event where tenant = $1 and type = 'EMAIL' and body like '%"folder_name":"Old deals","from_folder_name":"Inbox"%'`, "email_moved")
+	change(sim.FolderDeleted, "Old deals", "")
+	b.until("deleted, also after the token expired", told, "folder_created", "folder_renamed", "folder_moved", "folder_deleted")
+	change(sim.FolderHidden, "Newsletters", "")
+	b.until("hidden, which is no end", `select name from mail_folder where tenant = $1 and hidden and deleted = 0 and known = '' and name = 'Newsletters'`, "Newsletters")
+	b.until("and tells nothing else", told, "folder_created", "folder_renamed", "folder_moved", "folder_deleted")
 }
