@@ -31,6 +31,7 @@ type Hook struct {
 	Journal *journal.Journal
 	Clock   *tocsin.Clock
 	Log     *slog.Logger
+	Vouch   Vouch // checks what Microsoft vouches with for notifications that bring what changed; nil: none is taken
 
 	counts [hookCounts]atomic.Int64
 	macs   sync.Pool // of hash.Hash: HMACs by the key
@@ -42,13 +43,15 @@ const (
 	HookForged        // notifications whose clientState is not ours, or is another tenant's
 	HookUnread        // posts that are no notifications, and notifications that do not say which message
 	HookTooLong
-	HookCut    // posts that broke off
-	HookFailed // posts that could not be stored, which come again
+	HookCut       // posts that broke off
+	HookFailed    // posts that could not be stored, which come again
+	HookUnvouched // notifications that bring what changed and that Microsoft does not vouch for
+	HookUnsure    // posts of which nobody can say whether Microsoft vouches for them, which come again
 	hookCounts
 )
 
 // HookNames are the counts' names, in metrics.
-var HookNames = [hookCounts]string{"stored", "forged", "unreadable", "too_long", "cut_off", "not_stored"}
+var HookNames = [hookCounts]string{"stored", "forged", "unreadable", "too_long", "cut_off", "not_stored", "not_vouched_for", "keys_missing"}
 
 // Count is how often something became of what was posted, since the process began.
 func (h *Hook) Count(what int) int64 { return h.counts[what].Load() }
@@ -90,6 +93,14 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	posted, err := graph.ParseNotifications(buf.Bytes())
 	if err != nil {
 		h.answer(w, HookUnread, 1, http.StatusAccepted)
+		return
+	}
+	if what, status := h.vouched(r.Context(), &posted); status != 0 {
+		n := 1
+		if what == HookUnvouched {
+			n = len(posted.Value)
+		}
+		h.answer(w, what, n, status)
 		return
 	}
 	items := h.items(posted.Value)
@@ -158,7 +169,7 @@ func (h *Hook) items(posted []graph.Notification) []journal.Item {
 				h.counts[HookUnread].Add(1)
 				continue
 			}
-			it.Body, err = notified{ID: n.ResourceData.ID, Change: n.ChangeType, Sub: n.SubscriptionID}.encode()
+			it.Body, err = notified{ID: n.ResourceData.ID, Change: n.ChangeType, Sub: n.SubscriptionID, Rich: content(n.Encrypted)}.encode()
 		}
 		if err != nil {
 			h.counts[HookUnread].Add(1)
@@ -174,6 +185,8 @@ type notified struct {
 	ID     string `json:"id,omitempty"` // none: look at what is parked
 	Change string `json:"change,omitempty"`
 	Sub    string `json:"sub,omitempty"` // the subscription's id
+
+	Rich *graph.EncryptedContent `json:"rich,omitempty"` // what changed, as it came
 }
 
 // encode is encode(n) at a tenth of what that takes, where all of it is as Graph writes it.

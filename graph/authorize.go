@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -225,27 +224,14 @@ func tokenFault(err error) string {
 	return "it is not a token as Microsoft makes them"
 }
 
-// signingKey is the authority's key of that id. The address of the keys is made, not taken from an answer.
+// signingKey is the authority's key of that id.
 func (c *Client) signingKey(ctx context.Context, id string) (*rsa.PublicKey, error) {
-	var set struct {
-		Keys []struct{ Kty, Use, Kid, N, E string } `json:"keys"`
+	keys, err := c.signingKeys(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if err := c.signInCall(ctx, http.MethodGet, c.authority()+"/discovery/v2.0/keys", nil, &set); err != nil {
-		if _, ok := errors.AsType[*Unavailable](err); ok {
-			return nil, err
-		}
-		return nil, &Unavailable{What: "the keys of the sign-in service cannot be had"}
-	}
-	for _, k := range set.Keys {
-		if id == "" || k.Kid != id || k.Kty != "RSA" || k.Use != "" && k.Use != "sig" {
-			continue
-		}
-		n, err1 := base64.RawURLEncoding.DecodeString(k.N)
-		e, err2 := base64.RawURLEncoding.DecodeString(k.E)
-		if err1 != nil || err2 != nil || len(n) < 256 || len(e) == 0 || len(e) > 4 {
-			break
-		}
-		return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}, nil
+	if k, ok := keys[id]; ok {
+		return k.key, nil
 	}
 	return nil, errors.New("no key of that id")
 }

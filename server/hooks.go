@@ -16,6 +16,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
+	"tocsin.dev/graph"
 	"tocsin.dev/secret"
 	"tocsin.dev/store"
 )
@@ -69,6 +70,11 @@ func (s *Server) webhook(c connect.Connection) collect.Webhook {
 		return collect.Webhook{}
 	}
 	return collect.Webhook{URL: strings.TrimRight(s.Config.Hooks.URL, "/") + hookPath, Key: s.Hook.Key, Connection: c.ID, Certificates: s.Certificates}
+}
+
+// vouch says what a validation token vouches for, of the tenants that are connected.
+func (s *Server) vouch(ctx context.Context, token string) (graph.Vouched, error) {
+	return s.vouchers.Check(ctx, token, s.Connections.Of)
 }
 
 // OpenHooks opens the address of the webhook; nil where it is that of the pages.

@@ -65,6 +65,7 @@ type Server struct {
 	options      Options
 	handler      http.Handler
 	metrics      *metrics
+	vouchers     graph.Vouchers
 }
 
 // New makes a server. What stands in its way is a tocsin.Problem. Close it when it no longer runs.
@@ -117,7 +118,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.Hook = &collect.Hook{Key: hookKey, Journal: s.Journal, Clock: s.Clock, Log: s.log}
+	s.Hook = &collect.Hook{Key: hookKey, Journal: s.Journal, Clock: s.Clock, Log: s.log, Vouch: s.vouch}
 	s.Connections.Unheard = c.Hooks.URL == ""
 	s.reader = &stream.Reader{Store: s.Store, Journal: s.Journal, Name: collect.ReaderName, Owner: s.owner, Step: fold.Step, Open: s.opener.Open, Gather: s.opener.Gather, Reborn: s.reborn, Log: s.log, Lease: o.Lease}
 	s.tenants = &stream.Share{Store: s.Store, Group: "tenants", Owner: s.owner, For: s.leaseFor(), Log: s.log}
