@@ -36,6 +36,8 @@ type mailFold struct {
 	means   meanings
 	found   [][]any // what nobody had told of
 	watch   *watching
+	gones   [][]any // what was gone before anything was heard of it
+	gone    map[string]bool
 }
 
 // lostForGood is what nobody can find out about a gap.
@@ -52,6 +54,9 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 	}
 	f := &mailFold{run: r, watch: watch}
 	if err := f.load(ctx, batch); err != nil {
+		return err
+	}
+	if err := f.loadGone(ctx, batch); err != nil {
 		return err
 	}
 	org, err := r.organisation(ctx)
@@ -71,6 +76,9 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 		}
 		before := len(f.events)
 		for k := range batch[i].body.Looks {
+			if f.doubtful(batch[i].person, &batch[i].body, &batch[i].body.Looks[k], batch[i].at) {
+				continue
+			}
 			if err := f.fold(batch[i].person, b, &batch[i].body.Looks[k], batch[i].body.Gap, inside); err != nil {
 				return err
 			}
@@ -334,6 +342,9 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 		if err != nil {
 			return err
 		}
+	}
+	if err := f.t.Insert(ctx, store.Into{Table: "mail_gone", Key: []string{"person", "key"}, Columns: []string{"person", "key", "at"}}, f.gones); err != nil {
+		return err
 	}
 	if err := f.ledger(ctx); err != nil {
 		return err

@@ -95,16 +95,12 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, HookUnread, 1, http.StatusAccepted)
 		return
 	}
-	if what, status := h.vouched(r.Context(), &posted); status != 0 {
-		n := 1
-		if what == HookUnvouched {
-			n = len(posted.Value)
-		}
-		h.answer(w, what, n, status)
-		return
-	}
 	items := h.items(posted.Value)
 	if len(items) > 0 {
+		if what, n, status := h.vouched(r.Context(), &posted, len(items)); status != 0 {
+			h.answer(w, what, n, status)
+			return
+		}
 		if err := h.Journal.Append(r.Context(), items...); err != nil {
 			h.Log.Warn("notifications were not stored; Graph sends them again", "count", len(items), "error", err)
 			h.answer(w, HookFailed, 1, http.StatusServiceUnavailable)

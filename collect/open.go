@@ -27,6 +27,9 @@ type Opener struct {
 	// Client gives the tenant's Graph client for reading mail, or says why nothing may be asked now; nil where nothing ever will.
 	Client func(ctx context.Context, tenant tocsin.TenantID) (*graph.Client, error)
 	Log    *slog.Logger
+
+	Certificates *Certificates // whose keys open what Graph sends encrypted; nil: all is looked at
+	Rich         Rich
 }
 
 // mailLooks are what came of notifications of one mailbox.
@@ -36,6 +39,7 @@ type mailLooks struct {
 	Parked  []wait      `json:"parked,omitempty"`
 	Dropped bool        `json:"dropped,omitempty"` // the tenant is not read any more: what is parked of the mailbox goes too
 	Gap     *mailSpan   `json:"gap,omitempty"`     // what they were looked for, where nobody told of them
+	Rich    bool        `json:"rich,omitempty"`    // Graph sends what changed in the mailbox
 }
 
 // mailSpan is a time of which something may not have been told, Unix milliseconds.
@@ -56,6 +60,7 @@ type mailLook struct {
 	Named   int       `json:"named,omitempty"`  // by so many notifications of the run
 	Etag    string    `json:"etag,omitempty"`   // as notified first
 	Sub     string    `json:"sub,omitempty"`    // the subscription that told of it
+	Rich    bool      `json:"rich,omitempty"`   // as Graph sent it: it was not asked for
 }
 
 // wait is a look that could not be taken.
@@ -123,6 +128,8 @@ type opening struct {
 	now    time.Time
 	batch  int      // looks in a request
 	places []string // folders that are to be known
+
+	brought []brought
 }
 
 // openBox is what a run notifies of a mailbox.
@@ -130,6 +137,8 @@ type openBox struct {
 	person tocsin.PersonID
 	object string
 	places bool // its well-known folders are known
+	rich   bool // Graph sends what changed in it
+	told   []mailLook
 	items  []int
 	at     int64
 	looks  []mailLook
@@ -152,9 +161,15 @@ func (t *opening) take(i int, it *journal.Item) {
 		t.order = append(t.order, b)
 	}
 	b.items = append(b.items, i)
-	if n.ID != "" {
-		b.want(mailLook{ID: n.ID, Change: n.Change, At: it.At, Named: 1, Etag: it.Key, Sub: n.Sub})
+	if n.ID == "" {
+		return
 	}
+	l := mailLook{ID: n.ID, Change: n.Change, At: it.At, Named: 1, Etag: it.Key, Sub: n.Sub}
+	if n.Rich != nil {
+		t.brought = append(t.brought, brought{box: b, look: l, content: n.Rich})
+		return
+	}
+	b.want(l)
 }
 
 func (b *openBox) want(l mailLook) {
@@ -175,6 +190,9 @@ func (b *openBox) want(l mailLook) {
 func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 	t.now = t.o.Store.Clock().Now()
 	if err := t.held(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.unseal(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.look(ctx); err != nil {
@@ -212,13 +230,15 @@ func (t *opening) held(ctx context.Context) error {
 			err := each(ctx, tx, func(scan func(...any) error) error {
 				var person tocsin.PersonID
 				var object string
-				var folders *string
-				err := scan(&person, &object, &folders)
+				var folders, form, made *string
+				err := scan(&person, &object, &folders, &form, &made)
 				b := t.boxes[person]
 				b.object, b.places = object, t.knows(folders)
+				b.rich = form != nil && (*form == FormRich || *made == FormRich)
+				b.out.Rich = b.rich
 				return err
-			}, `select p.person, p.object_id, l.folders from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
-				where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
+			}, `select p.person, p.object_id, l.folders, s.form, s.made from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
+				left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
 			if err != nil {
 				return err
 			}
@@ -278,7 +298,8 @@ func (t *opening) look(ctx context.Context) error {
 			b.park("What came before it is not opened yet.", t.now, 0)
 			continue
 		}
-		if !b.places && len(b.looks) > 0 {
+		b.out.Looks = append(b.out.Looks, b.told...)
+		if !b.places && len(b.looks)+len(b.told) > 0 {
 			for _, name := range t.places {
 				questions = append(questions, question{box: b, place: name})
 				parts = append(parts, graph.Part{Call: "mailFolders.get", P: graph.P{"user": b.object, "folder": name}})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -92,6 +93,21 @@ func (j *Journal) Trim(ctx context.Context, partition int, behind Position) erro
 		return fmt.Errorf("trim journal partition %d: %w", partition, err)
 	}
 	return nil
+}
+
+// Age is how long ago the oldest envelope that is still there was written, of all partitions.
+func (j *Journal) Age(ctx context.Context) (time.Duration, error) {
+	var age time.Duration
+	for _, p := range j.parts {
+		stream, err := j.js.Stream(ctx, p.name)
+		if err != nil {
+			return 0, fmt.Errorf("journal partition %d: %w", p.number, err)
+		}
+		if state := stream.CachedInfo().State; state.Msgs > 0 {
+			age = max(age, time.Since(state.FirstTime))
+		}
+	}
+	return age, nil
 }
 
 // Ready says whether items can be appended and read: nil, or a Problem.

@@ -77,6 +77,25 @@ func (s *Server) vouch(ctx context.Context, token string) (graph.Vouched, error)
 	return s.vouchers.Check(ctx, token, s.Connections.Of)
 }
 
+// forgetCertificates drops the keys under which nothing can come any more.
+func (s *Server) forgetCertificates(ctx context.Context) error {
+	lag, err := s.reader.Lag(ctx)
+	if err != nil {
+		return err
+	}
+	var age time.Duration
+	if lag > 0 {
+		if age, err = s.Journal.Age(ctx); err != nil {
+			return err
+		}
+	}
+	n, err := s.Certificates.Forget(ctx, age)
+	if n > 0 {
+		s.log.Info("keys of certificates were dropped under which nothing can come any more", "count", n)
+	}
+	return err
+}
+
 // OpenHooks opens the address of the webhook; nil where it is that of the pages.
 func (c Config) OpenHooks() (net.Listener, error) {
 	if c.Hooks.Listen == "" {

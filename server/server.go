@@ -112,8 +112,8 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	fold := &collect.Fold{Log: s.log, Unseal: keeper.Open}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
-	s.opener = &collect.Opener{Store: s.Store, Client: s.Connections.Reading, Log: s.log}
 	s.Certificates = &collect.Certificates{Store: s.Store, Keeper: keeper}
+	s.opener = &collect.Opener{Store: s.Store, Client: s.Connections.Reading, Certificates: s.Certificates, Log: s.log}
 	hookKey, err := s.hookKey(ctx, keeper)
 	if err != nil {
 		return s, err

@@ -21,6 +21,7 @@ const (
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
 	keepRecords     = 180 * 24 * time.Hour // of the audit log, as long as Microsoft keeps them in the standard licence
 	keepMail        = 90 * 24 * time.Hour  // since a message's state last changed; one that changes later is seen for the first time again
+	keepGone        = 3 * 24 * time.Hour   // far longer than a notification is under way
 	keepParcels     = 8 * 24 * time.Hour   // which Microsoft keeps for seven
 	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
 )
@@ -72,6 +73,7 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"mail_folder", "deleted <> 0 and deleted < $1", ago(keepHistory)},
 		{"silence", "ended <> 0 and ended < $1", ago(keepHistory)},
 		{"canary_try", "at < $1 and cleared", ago(keepParcels)},
+		{"mail_gone", "at < $1", ago(keepGone)},
 		{"mail_gap", "closed <> 0 and closed < $1", ago(keepHistory)},
 		{"finding_change", "at < $1", ago(keepHistory)},
 		{"dead_letter", "at < $1", ago(keepHistory)},
