@@ -98,7 +98,8 @@ func (v *Vouchers) Check(ctx context.Context, token string, of func(ctx context.
 	if !guid.MatchString(claims.Tenant) || len(claims.Audience) != 1 || !guid.MatchString(claims.Audience[0]) {
 		return Vouched{}, forged("it does not say for which tenant and application it is")
 	}
-	is := Vouched{Tenant: strings.ToLower(claims.Tenant), App: strings.ToLower(claims.Audience[0])}
+	audience := claims.Audience[0]
+	is := Vouched{Tenant: strings.ToLower(claims.Tenant), App: strings.ToLower(audience)}
 	client, err := of(ctx, is.Tenant, is.App)
 	switch {
 	case err != nil:
@@ -107,7 +108,7 @@ func (v *Vouchers) Check(ctx context.Context, token string, of func(ctx context.
 		return Vouched{}, forged("it is for another application or tenant")
 	}
 	claims = voucherClaims{}
-	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithAudience(unread.Claims.(*voucherClaims).Audience[0]), jwt.WithExpirationRequired(),
+	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithAudience(audience), jwt.WithExpirationRequired(),
 		jwt.WithLeeway(tolerated), jwt.WithTimeFunc(v.now))
 	_, err = parser.ParseWithClaims(token, &claims, func(t *jwt.Token) (any, error) {
 		id, _ := t.Header["kid"].(string)

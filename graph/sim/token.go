@@ -156,3 +156,7 @@ func (s *Sim) verify(header string) (*claims, string) {
 }
 
 const expiredToken = "Lifetime validation failed, the token is expired."
+
+// RotateKeys makes the sign-in service sign with a new key from now on. withdraw drops the older ones, so that what they signed
+// is not good any more.
+func (s *Sim) RotateKeys(withdraw bool) error { return s.keys.rotate(withdraw) }
