@@ -11,9 +11,6 @@ import (
 	"tocsin.dev/store"
 )
 
-// messageCall is the call by which a message is looked at; a rich subscription brings the same fields.
-const messageCall = "messages.get"
-
 // richness is what a subscription's row says of its form.
 type richness struct {
 	form        string // as it is to be
@@ -67,8 +64,9 @@ func (c *Collector) createAs(ctx context.Context, s *mailSubscription, basic gra
 	if err != nil {
 		return fmt.Errorf("a certificate for rich notifications: %w", err)
 	}
+	look, _ := mailCalls(ctx, c.Graph) // what is sent is what a look would ask for
 	rich := basic
-	rich.Resource = graph.WithFields(basic.Resource, messageCall)
+	rich.Resource = graph.WithFields(basic.Resource, look)
 	rich.ExpirationDateTime = graph.Time{Time: now.Add(graph.RichLife).UTC()}
 	rich.IncludeResourceData, rich.EncryptionCertificate, rich.EncryptionCertificateID = true, cert.Public, cert.ID
 	err = c.madeAs(FormRich, cert.ID, s, c.createOne(ctx, s, rich, now))

@@ -64,5 +64,5 @@ func (is *mailSeen) older(had *mailHeld, gone bool) bool {
 	case is.Modified != had.modified:
 		return false
 	}
-	return is.Folder != had.folder || is.Read != had.read || is.Draft != had.draft || is.Flag != had.flag || is.rest() != had.rest
+	return is.Folder != had.folder || is.Read != had.read || is.Draft != had.draft || is.Flag != had.flag || is.rest() != had.rest || lastVerb(had, is) != had.verb
 }

@@ -44,10 +44,12 @@ func hearsBy(t *testing.T, c Config, w *sim.Sim, hc *http.Client) *subject {
 func (b *subject) told(form string) {
 	b.Helper()
 	err := b.s.Store.UpdateTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
-		if _, err := t.Exec(b.Context(), `update subscription set form = $2, because = '' where tenant = $1`, form); err != nil {
+		set, err := collect.StreamSettingsOf(b.Context(), t, b.conn.ID)
+		if err != nil {
 			return err
 		}
-		_, err := t.Exec(b.Context(), `update source set due = 0 where tenant = $1 and name = 'subscriptions'`)
+		set.Form = form
+		_, err = collect.SetStream(b.Context(), t, set, "test", nil)
 		return err
 	})
 	if err != nil {

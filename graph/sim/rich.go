@@ -108,6 +108,11 @@ func (s *Sim) resourceData(sub *subscription, e happening) []byte {
 		}
 		o = append(o, member{name, v})
 	}
+	for _, e := range sub.target.expand {
+		if v := it.expand(e); v != nil {
+			o = append(o, member{e.name, v})
+		}
+	}
 	return appendObject(nil, o)
 }
 

@@ -22,6 +22,7 @@ type target struct {
 	folder int    // of messages; -1: all of them
 	id     string // of a user or group; "": all of them
 	sel    []string
+	expand []expansion
 	keep   condition // of messages; nil: all
 }
 
@@ -179,6 +180,9 @@ func (t *target) ask(raw string) (why string) {
 				return err.Error()
 			}
 		case p.name == "$expand" && (strings.HasPrefix(p.value, "singleValueExtendedProperties") || strings.HasPrefix(p.value, "multiValueExtendedProperties")):
+			if t.expand, err = expansions(p.value, messageProperties); err != nil {
+				return err.Error()
+			}
 		default:
 			return "The query parameter '" + p.name + "' is not supported in the resource of a subscription."
 		}
