@@ -88,6 +88,8 @@ var matrix = map[string]asked{
 	"limits list":        {least: api.Viewer, in: list},
 	"sources list":       {least: api.Viewer, in: list},
 	"stream get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"stream health":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"letters replay":     {least: api.Admin, in: act(letterOf), acts: true, fails: tocsin.Unavailable},
 	"gaps list":          {least: api.Viewer, in: list},
 	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
 	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},

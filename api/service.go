@@ -26,6 +26,7 @@ type Options struct {
 	OIDC *OIDC
 
 	Connect Connect
+	Stream  StreamOptions
 	Alerts  *notify.Alerts  // nil: channels can be looked at and not changed
 	Exports *export.Exports // nil: exports can be looked at and not changed
 	// Connections keeps app registrations and consents. Without it there are none.

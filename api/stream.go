@@ -68,7 +68,7 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 			{text: `select count(*), coalesce(min(because), '') from parked where tenant = $1 and kind = 'notified'`, into: []any{&out.Parked, &out.Parking}},
 			{text: `select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, into: []any{&out.Gaps, &out.Closed, &out.Found}},
 			{text: `select count(*) from dead_letter where tenant = $1 and kind = 'notified'`, into: []any{&out.Dead}},
-			{text: `select count(*) from event where tenant = $1 and type = 'EMAIL' and at >= $2`, args: []any{hour}, into: []any{&out.LastHour}},
+			{text: `select coalesce(sum(n), 0) from mail_tally where tenant = $1 and grain = 60000 and at >= $2 and what not like 'lag/%'`, args: []any{hour}, into: []any{&out.LastHour}},
 			{text: `select coalesce(min(state), ''), coalesce(min(because), ''), coalesce(min(mend), '') from capability where tenant = $1 and name = 'mail-activity' and state = 'off'
 				and not exists (select 1 from capability o where o.tenant = capability.tenant and o.name = capability.name and o.state <> 'off')`, into: []any{&out.State, &out.Because, &out.Mend}},
 		} {

@@ -40,6 +40,7 @@ func personOf(t tocsin.TenantID) tocsin.PersonID { return tocsin.PersonID("perso
 
 // ids of the one thing of each kind in a tenant.
 func findingOf(t tocsin.TenantID) string    { return "finding-" + string(t) }
+func letterOf(t tocsin.TenantID) string     { return "letter-" + string(t) }
 func ruleOf(t tocsin.TenantID) string       { return "rule-" + string(t) }
 func recordOf(t tocsin.TenantID) string     { return "record-" + string(t) }
 func queryOf(t tocsin.TenantID) string      { return "query-" + string(t) }
@@ -224,6 +225,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into rule_target (tenant, address, person, rule, verb, outside) values ($1, 'drop@evil.example', $2, $3, 'forward', $4) on conflict do nothing`, []any{p, ruleOf(tenant), true}},
 			{`insert into group_address (tenant, address, group_id) values ($1, 'drop@evil.example', 'g') on conflict do nothing`, nil},
 			{`insert into rule_change (tenant, person, rule, at, id, change, before, after) values ($1, $2, $3, $4, 'c1', 'updated', $5, $6) on conflict do nothing`, []any{p, ruleOf(tenant), now, text(tb, before), text(tb, rule)}},
+			{`insert into dead_letter (tenant, id, kind, subject, body, because, at) values ($1, $2, 'notified', $3, '{}', 'Refused.', 1) on conflict do nothing`, []any{letterOf(tenant), p}},
 			{`insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'RULE', 'rule_updated', $4, '{"event_id":"e"}') on conflict do nothing`, []any{"event-" + string(tenant), now, p}},
 			{`delete from finding where tenant = $1`, nil},
 			{`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen) values ($1, $2, $3, $4, 'high', 3, 72, $5, $6, $7, '', $8, 'exfiltration', $9, 'open', $10, $10)`,

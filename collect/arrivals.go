@@ -43,6 +43,21 @@ func lagName(ms int64) string {
 	return LagMore
 }
 
+// LagBelow is the bound below which so many of 100 are of what a tally counted under the names of [Arrivals.Lag]; more says
+// that it is above the last bound, which is given. It is not ok where nothing was counted.
+func LagBelow(lag map[string]int, percent int) (ms int64, more, ok bool) {
+	all, sum := 0, 0
+	for _, n := range lag {
+		all += n
+	}
+	for _, b := range LagBounds {
+		if sum += lag[strconv.FormatInt(b, 10)]; all > 0 && sum*100 >= all*percent {
+			return b, false, true
+		}
+	}
+	return LagBounds[len(LagBounds)-1], true, all > 0
+}
+
 // newRunNumber grows with time and is never the same twice, as far as 16 bits of chance go.
 func newRunNumber(now time.Time) int64 { return tocsin.Millis(now)<<16 | int64(rand.N(1<<16)) }
 
@@ -89,7 +104,7 @@ func knownOf(l *mailLook, gap *mailSpan, now int64) Known {
 	return k
 }
 
-// The grains of the tally, and how long each is kept.
+// The grains of the tally, in milliseconds.
 const (
 	Minute = int64(time.Minute / time.Millisecond)
 	Hour   = int64(time.Hour / time.Millisecond)

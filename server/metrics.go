@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +29,12 @@ type metrics struct {
 	told     *prometheus.Desc
 	gaps     *prometheus.Desc
 	parked   *prometheus.Desc
+	dead     *prometheus.Desc
+	heard    *prometheus.Desc
+	mailLag  *prometheus.Desc
+	mailCame *prometheus.Desc
+	held     *prometheus.Desc
+	folded   *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -40,6 +48,12 @@ func newMetrics(s *Server) *metrics {
 	m.told = prometheus.NewDesc("tocsin_subscriptions", "Subscriptions to mailboxes, by state: wanted, on, refused, ending.", []string{"tenant", "state"}, nil)
 	m.gaps = prometheus.NewDesc("tocsin_mail_gaps", "Times of which not every change of a mailbox was told: open, closed.", []string{"tenant", "state"}, nil)
 	m.parked = prometheus.NewDesc("tocsin_parked_items", "Items that wait to be looked at.", []string{"tenant", "kind"}, nil)
+	m.dead = prometheus.NewDesc("tocsin_dead_letters", "Items that were given up.", []string{"tenant", "kind"}, nil)
+	m.heard = prometheus.NewDesc("tocsin_mail_heard_timestamp_seconds", "When the last notification of a tenant's mail was taken.", []string{"tenant"}, nil)
+	m.mailLag = prometheus.NewDesc("tocsin_mail_lag_seconds", "From a notification's coming until it is queryable, in the last hour: the bound below which this share of them is.", []string{"tenant", "quantile"}, nil)
+	m.mailCame = prometheus.NewDesc("tocsin_mail_events_last_hour", "Events of mail in the last hour, by action.", []string{"tenant", "action"}, nil)
+	m.held = prometheus.NewDesc("tocsin_journal_partition_held", "1 while this server reads the partition of the journal.", []string{"partition"}, nil)
+	m.folded = prometheus.NewDesc("tocsin_journal_partition_folded_total", "Items of the partition that this server folded.", []string{"partition"}, nil)
 	m.limits = newLimitMetrics()
 	m.alerts = newAlertMetrics()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
@@ -60,6 +74,12 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.told
 	ch <- m.gaps
 	ch <- m.parked
+	ch <- m.dead
+	ch <- m.heard
+	ch <- m.mailLag
+	ch <- m.mailCame
+	ch <- m.held
+	ch <- m.folded
 	m.limits.describe(ch)
 	m.alerts.describe(ch)
 }
@@ -70,6 +90,14 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	defer cancel()
 	if lag, err := m.server.reader.Lag(ctx); err == nil {
 		ch <- prometheus.MustNewConstMetric(m.lag, prometheus.GaugeValue, float64(lag))
+	}
+	for _, p := range m.server.reader.Status() {
+		held := 0.0
+		if p.Held {
+			held = 1
+		}
+		ch <- prometheus.MustNewConstMetric(m.held, prometheus.GaugeValue, held, strconv.Itoa(p.Number))
+		ch <- prometheus.MustNewConstMetric(m.folded, prometheus.CounterValue, float64(p.Folded), strconv.Itoa(p.Number))
 	}
 	for what, name := range collect.HookNames {
 		ch <- prometheus.MustNewConstMetric(m.hook, prometheus.CounterValue, float64(m.server.Hook.Count(what)), name)
@@ -130,5 +158,46 @@ func (m *metrics) tenant(ctx context.Context, t *store.Tenant, ch chan<- prometh
 			return err
 		}
 	}
+	if err := counted(m.dead, 1, `select kind, count(*) from dead_letter where tenant = $1 group by kind`); err != nil {
+		return err
+	}
+	if err := m.mail(ctx, t, ch); err != nil {
+		return err
+	}
 	return counted(m.fresh, 0.001, `select name, succeeded from source where tenant = $1`)
+}
+
+// mail tells what the tally has of the last hour of a tenant's mail.
+func (m *metrics) mail(ctx context.Context, t *store.Tenant, ch chan<- prometheus.Metric) error {
+	var heard int64
+	if err := t.QueryRow(ctx, `select coalesce(max(heard), 0) from mail_ledger where tenant = $1`).Scan(&heard); err != nil {
+		return err
+	}
+	if heard > 0 {
+		ch <- prometheus.MustNewConstMetric(m.heard, prometheus.GaugeValue, float64(heard)/1000, string(t.ID()))
+	}
+	q, err := t.Query(ctx, `select what, sum(n) from mail_tally where tenant = $1 and grain = $2 and at >= $3 group by what`, collect.Minute, t.Tx().Clock().Now().Add(-time.Hour))
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	lags := map[string]int{}
+	for q.Next() {
+		var what string
+		var n int
+		if err := q.Scan(&what, &n); err != nil {
+			return err
+		}
+		if lag, ok := strings.CutPrefix(what, "lag/"); ok {
+			lags[lag] = n
+			continue
+		}
+		ch <- prometheus.MustNewConstMetric(m.mailCame, prometheus.GaugeValue, float64(n), string(t.ID()), what)
+	}
+	for percent, name := range map[int]string{50: "0.5", 99: "0.99"} {
+		if ms, _, ok := collect.LagBelow(lags, percent); ok {
+			ch <- prometheus.MustNewConstMetric(m.mailLag, prometheus.GaugeValue, float64(ms)/1000, string(t.ID()), name)
+		}
+	}
+	return q.Err()
 }

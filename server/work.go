@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/api"
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
@@ -156,6 +157,21 @@ func (s *Server) sweep(ctx context.Context, lane int) error {
 // audit judges audit records as they come.
 func (s *Server) audit(ctx context.Context, lane int) error {
 	return stream.Each(ctx, s.Store, "audit", lane, s.auditor.Follow)
+}
+
+// streamOptions are this server's part in the stream, for its page.
+func (s *Server) streamOptions() api.StreamOptions {
+	return api.StreamOptions{Lag: s.reader.Lag, Partitions: s.reader.Status,
+		Posted: func() map[string]int64 {
+			out := map[string]int64{}
+			for what, name := range collect.HookNames {
+				out[name] = s.Hook.Count(what)
+			}
+			return out
+		},
+		Replay: func(ctx context.Context, tenant tocsin.TenantID, kind, subject string, body []byte) error {
+			return collect.Replay(ctx, s.Journal, tocsin.Millis(s.Clock.Now()), tenant, kind, subject, body)
+		}}
 }
 
 // tally counts what is told of mail.

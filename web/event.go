@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -37,7 +38,7 @@ func (w *web) event(_ http.ResponseWriter, r *http.Request, p *page) (templ.Comp
 	if err != nil {
 		return nil, err
 	}
-	v := eventView{EventDetail: d, Fields: eventFields(d.Body), Steps: eventSteps(d)}
+	v := eventView{EventDetail: d, Fields: eventFields(r.Context(), d.Body), Steps: eventSteps(d)}
 	p.Title = v.title()
 	return eventPage(p, v), nil
 }
@@ -62,7 +63,7 @@ var eventWordsOf = []struct {
 }
 
 // eventFields are the fields of an event in words: what is null is not known, and said to be.
-func eventFields(body json.RawMessage) []eventField {
+func eventFields(ctx context.Context, body json.RawMessage) []eventField {
 	var e struct {
 		Raw map[string]any `json:"raw_metadata"`
 	}
@@ -73,7 +74,11 @@ func eventFields(body json.RawMessage) []eventField {
 	for _, f := range eventWordsOf {
 		value, there := e.Raw[f.key]
 		if there {
-			out = append(out, eventField{f.name, fieldWords(f.key, value), f.stranger && value != nil})
+			words := fieldWords(f.key, value)
+			if at, err := time.Parse(time.RFC3339, words); err == nil {
+				words = exact(ctx, at)
+			}
+			out = append(out, eventField{f.name, words, f.stranger && value != nil})
 		}
 	}
 	return out
@@ -94,6 +99,9 @@ func fieldWords(key string, value any) string {
 		}
 		return "no"
 	case float64:
+		if v == 0 {
+			return "nobody"
+		}
 		return plural(int(v), "recipient", "recipients")
 	case []any:
 		if len(v) == 0 {

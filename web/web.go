@@ -97,6 +97,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/mailboxes/{person}", t("mailboxes", "Mailbox", w.mailbox))
 	m.HandleFunc("GET /t/{tenant}/stream", t("stream", "Mail activity", w.stream))
 	m.HandleFunc("GET /t/{tenant}/stream/tail", w.tail)
+	m.HandleFunc("GET /t/{tenant}/stream/health", t("stream", "Health of the stream", w.health))
+	m.HandleFunc("POST /t/{tenant}/stream/health/replay", w.act(w.letterReplay))
 	m.HandleFunc("GET /t/{tenant}/stream/events/{id}", t("stream", "Event", w.event))
 	m.HandleFunc("GET /t/{tenant}/stream/gaps", t("stream", "Gaps", w.gaps))
 	m.HandleFunc("GET /t/{tenant}/identities", t("identities", "Identities", w.identities))

@@ -48,7 +48,7 @@ function begin(announce) {
     made.innerHTML = html;
     const had = new Set([...body.rows].map((r) => r.dataset.key));
     const fresh = [...made.content.children].filter((r) => !had.has(r.dataset.key));
-    for (const r of fresh) {
+    if (fresh.length <= 5) for (const r of fresh) { // more would be a page that only blinks
       r.classList.add("is-new");
       setTimeout(() => r.classList.remove("is-new"), 4200);
     }
