@@ -79,6 +79,17 @@ func (g *Guard) Dialer() *net.Dialer {
 	return &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Resolver: g.Resolver, ControlContext: g.Control}
 }
 
+// Packets dials what may be reached, for datagrams.
+func (g *Guard) Packets() *net.Dialer {
+	return &net.Dialer{Timeout: 10 * time.Second, Resolver: g.Resolver, ControlContext: func(_ context.Context, network, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil || !strings.HasPrefix(network, "udp") {
+			return fmt.Errorf("%s is not called over %s", address, network)
+		}
+		return g.Check(to.Addr())
+	}}
+}
+
 // ErrScheme is the error of a request that is not https.
 var ErrScheme = errors.New("only https is called")
 

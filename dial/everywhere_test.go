@@ -22,6 +22,7 @@ var dials = map[string][]string{
 	"net.Dial": nil, "net.DialTimeout": nil, "tls.Dial": nil, "tls.DialWithDialer": nil,
 	"net.Dialer": {"dial/dial.go"},
 	"tls.Dialer": {"notify/syslog.go"},
+	"tls.Client": {"export/syslog.go"}, "kgo.NewClient": {"export/kafka.go"}, "nats.Connect": {"export/nats.go", "journal/cluster.go", "journal/embedded.go"},
 }
 
 // TestEverywhere: nothing makes connections but what is known to, so that whoever adds a way out thinks of who names its address.

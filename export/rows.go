@@ -217,7 +217,9 @@ func exports(ctx context.Context, t *store.Tenant, q string, args ...any) ([]Exp
 		if err := json.Unmarshal([]byte(settings), &e.Settings); err != nil {
 			return nil, err
 		}
-		e.Name = name
+		if e.Name = name; e.Kind == File {
+			e.Address = string(e.Tenant) + "/" + e.ID // under exports.directory
+		}
 		e.DoneAt, e.SentAt, e.Failed, e.Next = tocsin.FromMillis(doneAt), tocsin.FromMillis(sentAt), tocsin.FromMillis(failed), tocsin.FromMillis(next)
 		e.LostFrom, e.LostTo, e.Created = tocsin.FromMillis(lostFrom), tocsin.FromMillis(lostTo), tocsin.FromMillis(created)
 		if e.Behind = max(0, e.Last-e.Done); e.Behind > 0 {

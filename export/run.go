@@ -295,6 +295,14 @@ func (x *Exports) sender(e *Export) (sender, error) {
 	switch e.Kind {
 	case Webhook:
 		return newWebhook(x, e, k), nil
+	case Syslog:
+		return newSyslog(x, e, k), nil
+	case File:
+		return newFiles(x, e), nil
+	case NATS:
+		return newNATS(x, e, k), nil
+	case Kafka:
+		return newKafka(x, e, k), nil
 	}
 	return nil, tocsin.Problemf(tocsin.Internal, "Delete it.", "The export is of a kind %q that there is not.", e.Kind)
 }
