@@ -118,4 +118,3 @@ func (k *kafka) failed(err error, topic string) outcome {
 	}
 	return unreached(err)
 }
-

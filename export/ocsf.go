@@ -1,10 +1,13 @@
 package export
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"tocsin.dev"
 )
@@ -103,17 +106,21 @@ func toOCSF(body []byte) (out []byte, severity int, err error) {
 	for k, v := range more {
 		o[k] = v
 	}
-	out, err = json.Marshal(o)
-	return out, severity, err
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // the native event stays as it is
+	err = enc.Encode(o)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), severity, err
 }
 
 // phrase is an action as a name: email_received becomes Email Received.
 func phrase(action string) string {
 	words := strings.Fields(strings.ReplaceAll(action, "_", " "))
 	for i, w := range words {
-		words[i] = strings.ToUpper(w[:1]) + w[1:]
+		first, n := utf8.DecodeRuneInString(w)
+		words[i] = string(unicode.ToUpper(first)) + w[n:]
 	}
-	return strings.Join(words, " ")
+	return cmp.Or(strings.Join(words, " "), "Other")
 }
 
 // user is the person whom an event concerns.
@@ -244,7 +251,7 @@ func (n *native) finding() object {
 		}
 		attacks = append(attacks, a)
 	}
-	info := object{"uid": n.PlatformEventID, "title": n.Payload.Title, "desc": n.Payload.Why, "types": []string{rule}, "analytic": object{"uid": rule, "name": rule, "type": "Rule", "type_id": 1}, "attacks": attacks}
+	info := object{"uid": cmp.Or(n.PlatformEventID, n.EventID, "unknown"), "title": n.Payload.Title, "desc": n.Payload.Why, "types": []string{rule}, "analytic": object{"uid": rule, "name": rule, "type": "Rule", "type_id": 1}, "attacks": attacks}
 	if !n.Payload.FirstSeen.IsZero() {
 		info["first_seen_time"], info["last_seen_time"] = n.Payload.FirstSeen.UnixMilli(), n.Payload.LastSeen.UnixMilli()
 	}
@@ -281,7 +288,7 @@ func (n *native) action() object {
 	default:
 		status, word = other, phrase(n.Payload.State)
 	}
-	o := object{"activity_id": activity, "activity_name": name, "command_uid": n.PlatformEventID, "status_id": status, "status": word,
+	o := object{"activity_id": activity, "activity_name": name, "command_uid": cmp.Or(n.PlatformEventID, n.EventID, "unknown"), "status_id": status, "status": word,
 		"remediation": object{"desc": cmp.Or(n.Payload.Why, phrase(n.Payload.Action))}, "message": strings.TrimSpace(phrase(n.Payload.Action) + " " + n.Payload.User)}
 	if n.Payload.Because != "" {
 		o["status_detail"] = n.Payload.Because
