@@ -25,6 +25,7 @@ type metrics struct {
 	state    *prometheus.Desc
 	limits   limitMetrics
 	alerts   alertMetrics
+	exports  exportMetrics
 	hook     *prometheus.Desc
 	told     *prometheus.Desc
 	gaps     *prometheus.Desc
@@ -56,6 +57,7 @@ func newMetrics(s *Server) *metrics {
 	m.folded = prometheus.NewDesc("tocsin_journal_partition_folded_total", "Items of the partition that this server folded.", []string{"partition"}, nil)
 	m.limits = newLimitMetrics()
 	m.alerts = newAlertMetrics()
+	m.exports = newExportMetrics()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
 	return m
 }
@@ -82,6 +84,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.folded
 	m.limits.describe(ch)
 	m.alerts.describe(ch)
+	m.exports.describe(ch)
 }
 
 // Collect is for prometheus.Collector: it reads the tables when it is asked.
@@ -104,6 +107,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	m.limits.collect(m.server.Connections.Limits.Usage(), ch)
 	m.alerts.collect(ctx, m.server, ch)
+	m.exports.collect(ctx, m.server, ch)
 	list, err := m.server.Connections.List(ctx)
 	if err != nil {
 		m.server.log.Warn("metrics were not read", "error", err)
