@@ -421,8 +421,8 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 	return out, err
 }
 
-// margin is taken before a gap's beginning: clocks differ, and notifications take up to three minutes.
-const margin = 5 * time.Minute
+// margin is taken before a gap's beginning: clocks differ by up to five minutes, and notifications take up to three.
+const margin = 10 * time.Minute
 
 // catchUp reads what changed in a mailbox since a gap began, and what is gone.
 func (c *Collector) catchUp(ctx context.Context, g mailGap) error {

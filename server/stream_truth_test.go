@@ -510,3 +510,27 @@ func TestReadyIsSilent(t *testing.T) {
 		}
 	}
 }
+
+// personOf is the person with that part of an address before the @; ownerOf the same part of whose mailbox holds a message.
+func (l *life) personOf(who string) (id tocsin.PersonID) {
+	l.Helper()
+	err := l.s.Store.ViewTenant(l.Context(), l.tenant(), func(t *store.Tenant) error {
+		return t.QueryRow(l.Context(), `select person from person where tenant = $1 and mail = $2`, who+"@"+l.w.Domain()).Scan(&id)
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
+	return id
+}
+
+func (l *life) ownerOf(message string) (who string) {
+	l.Helper()
+	err := l.s.Store.ViewTenant(l.Context(), l.tenant(), func(t *store.Tenant) error {
+		return t.QueryRow(l.Context(), `select p.mail from mail m join person p on p.tenant = m.tenant and p.person = m.person where m.tenant = $1 and m.native = $2`, message).Scan(&who)
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
+	who, _, _ = strings.Cut(who, "@")
+	return who
+}
