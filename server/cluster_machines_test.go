@@ -180,14 +180,20 @@ func ports(t testing.TB, n int) (out []int) {
 	return out
 }
 
-// natsCluster starts three nodes, each a process of its own, and gives their addresses.
-func natsCluster(t testing.TB) (nodes []*machine, address string) {
+// natsCluster starts three nodes, each a process of its own on a disk of its own, if disks are given, and gives their addresses.
+func natsCluster(t testing.TB, disks []*disk) (nodes []*machine, address string) {
 	t.Helper()
 	p := ports(t, 6)
 	var urls []string
 	for n := range 3 {
+		dir := ""
+		if disks == nil {
+			dir = t.TempDir()
+		} else {
+			dir = filepath.Join(disks[n].dir, "nats")
+		}
 		nodes = append(nodes, &machine{t: t, name: fmt.Sprint("node ", n), env: "TOCSIN_TEST_NATS",
-			orders: natsOrders{Name: fmt.Sprint("n", n), Dir: t.TempDir(), Port: p[n], Route: p[3+n], Routes: p[3:]}})
+			orders: natsOrders{Name: fmt.Sprint("n", n), Dir: dir, Port: p[n], Route: p[3+n], Routes: p[3:]}})
 		urls = append(urls, fmt.Sprint("nats://127.0.0.1:", p[n]))
 	}
 	together(nodes)

@@ -33,7 +33,7 @@ type fleet struct {
 	urls    []string
 	nodes   []*machine
 	pg      *storetest.Own // nil: SQLite
-	disk    *disk          // nil: the machine's own
+	disks   []*disk        // of the server, or of the nodes; nil: the machine's own
 	tables  string         // their address
 	events  int            // that were stored when that was last proven
 	from    int            // where the truth stood when all was subscribed
@@ -42,9 +42,9 @@ type fleet struct {
 // partitions of a cluster's journal; any number of replicas up to three has a whole part of them.
 const partitions = 6
 
-// fleetOf starts so many servers: one with SQLite and the embedded journal, on a disk of its own if one is given, or several
-// with PostgreSQL and NATS.
-func fleetOf(t *testing.T, replicas, users int, d *disk) *fleet {
+// fleetOf starts so many servers: one with SQLite and the embedded journal, or several with PostgreSQL and NATS. The one, or the
+// three nodes, have disks of their own where some are given.
+func fleetOf(t *testing.T, replicas, users int, disks ...*disk) *fleet {
 	t.Helper()
 	w := world(t, users)
 	w.SetDelivery(sim.Delivery{Retry: sim.Duration(200 * time.Millisecond), Authorized: -1})
@@ -54,10 +54,10 @@ func fleetOf(t *testing.T, replicas, users int, d *disk) *fleet {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{subject: &subject{T: t, w: w}, disk: d}
+	f := &fleet{subject: &subject{T: t, w: w}, disks: disks}
 	c := settings(t)
-	if d != nil {
-		c.Data = filepath.Join(d.dir, "data")
+	if disks != nil && replicas == 1 {
+		c.Data = filepath.Join(disks[0].dir, "data")
 	}
 	c.Every = Defaults().Every
 	c.Every.Directory, c.Every.Rules = 2*time.Second, time.Second
@@ -66,7 +66,7 @@ func fleetOf(t *testing.T, replicas, users int, d *disk) *fleet {
 	c.Database = filepath.Join(c.Data, "tocsin.db")
 	if replicas > 1 {
 		f.pg = storetest.PostgresToKill(t)
-		f.nodes, c.Journal.URL = natsCluster(t)
+		f.nodes, c.Journal.URL = natsCluster(t, disks)
 		c.Journal.Partitions, c.Database = partitions, f.pg.Address
 	}
 	for _, p := range ports(t, replicas) {
@@ -306,7 +306,7 @@ func TestCluster(t *testing.T) {
 	t.Parallel() // it mostly waits
 	began := time.Now()
 	phase := func(what string) { t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }
-	f := fleetOf(t, 2, 12, nil)
+	f := fleetOf(t, 2, 12)
 	phase("all run and every mailbox is subscribed to")
 	f.shared(2)
 	phase("the partitions are shared")
@@ -416,22 +416,42 @@ func TestProveKillsOfACluster(t *testing.T) {
 	if *proveKills == 0 {
 		t.Skip("make prove runs it")
 	}
-	fleetOf(t, 2, 40, nil).beat(blows, *proveKills)
+	fleetOf(t, 2, 40).beat(blows, *proveKills)
 }
 
-// powerCut takes the power of the server and its disk. luck is the percentage of what was not synced that is there all the same.
-func powerCut(name string, luck int64) blow {
-	return blow{name, func(f *fleet, _ *rand.Rand) func() {
-		f.disk.tell("off", 0)
-		f.servers[0].kill()
+// powerCut takes the power of disks, and of the machines that run on them. luck is the percentage of what was not synced that
+// is there all the same.
+func powerCut(name string, luck int64, of func(f *fleet, random *rand.Rand) (machines []*machine, disks []*disk)) blow {
+	return blow{name, func(f *fleet, random *rand.Rand) func() {
+		machines, disks := of(f, random)
+		for _, d := range disks {
+			d.tell("off", 0)
+		}
+		for _, m := range machines {
+			m.kill()
+		}
 		return func() {
-			f.disk.tell("on", luck)
-			f.servers[0].start()
+			for _, d := range disks {
+				d.tell("on", luck)
+			}
+			together(machines)
 		}
 	}}
 }
 
-var cuts = []blow{powerCut("power", 0), powerCut("power, with a half of what was not synced", 50)}
+func theServer(f *fleet, _ *rand.Rand) ([]*machine, []*disk) { return f.servers, f.disks }
+func allNodes(f *fleet, _ *rand.Rand) ([]*machine, []*disk)  { return f.nodes, f.disks }
+func oneNode(f *fleet, random *rand.Rand) ([]*machine, []*disk) {
+	n := random.IntN(len(f.nodes))
+	return f.nodes[n : n+1], f.disks[n : n+1]
+}
+
+var (
+	cuts = []blow{powerCut("power", 0, theServer), powerCut("power, with a half of what was not synced", 50, theServer)}
+
+	nodeCuts = []blow{powerCut("one node's power", 0, oneNode), powerCut("all nodes' power", 0, allNodes),
+		powerCut("one node's power, with a half of what was not synced", 50, oneNode), powerCut("all nodes' power, with a half of what was not synced", 50, allNodes)}
+)
 
 // TestDisk: a disk that is slow, then full, then loses its power, never makes the webhook say that it has what it has not;
 // and afterwards everything goes on by itself.
@@ -492,10 +512,18 @@ func TestProvePowerCuts(t *testing.T) {
 	fleetOf(t, 1, 40, newDisk(t)).beat(cuts, *proveKills)
 }
 
+// TestProvePowerCutsOfACluster takes the power of one node, and of all three at once.
+func TestProvePowerCutsOfACluster(t *testing.T) {
+	if *proveKills == 0 {
+		t.Skip("make prove runs it")
+	}
+	fleetOf(t, 2, 40, newDisk(t), newDisk(t), newDisk(t)).beat(nodeCuts, *proveKills)
+}
+
 // TestProveKillsOfOne kills the single server with its journal and tables.
 func TestProveKillsOfOne(t *testing.T) {
 	if *proveKills == 0 {
 		t.Skip("make prove runs it")
 	}
-	fleetOf(t, 1, 40, nil).beat(blows[:1], *proveKills)
+	fleetOf(t, 1, 40).beat(blows[:1], *proveKills)
 }
