@@ -306,11 +306,11 @@ func TestCluster(t *testing.T) {
 	t.Parallel() // it mostly waits
 	began := time.Now()
 	phase := func(what string) { t.Logf("%v: %s", time.Since(began).Round(time.Millisecond), what) }
-	f := fleetOf(t, 2, 12)
+	f := fleetOf(t, 2, 9)
 	phase("all run and every mailbox is subscribed to")
 	f.shared(2)
 	phase("the partitions are shared")
-	f.w.SetRate(150, 0)
+	f.w.SetRate(80, 0)
 	time.Sleep(500 * time.Millisecond)
 	if n := f.w.Throttled(); n > 0 {
 		t.Errorf("the two together were refused %d calls: they did not share Graph's limits", n)
@@ -458,8 +458,8 @@ var (
 func TestDisk(t *testing.T) {
 	t.Parallel() // it mostly waits
 	d := newDisk(t)
-	f := fleetOf(t, 1, 12, d)
-	f.w.SetRate(100, 0)
+	f := fleetOf(t, 1, 9, d)
+	f.w.SetRate(50, 0)
 	d.tell("delay", 2500) // longer than a notification may wait
 	f.refused("slow")
 	d.tell("delay", 0)

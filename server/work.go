@@ -24,6 +24,8 @@ func (s *Server) leaseFor() time.Duration { return cmp.Or(s.options.Lease, 10*ti
 
 // take takes a lease or renews it, and notes for readyz whether that could be written.
 func (s *Server) take(ctx context.Context, lease, owner string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.leaseFor()) // a database that is gone may never answer
+	defer cancel()
 	_, ok, err := s.Store.Lease(ctx, lease, owner, s.leaseFor())
 	switch {
 	case err == nil:

@@ -115,7 +115,9 @@ func (r *Reader) serve(ctx context.Context, partition int) {
 			sleep(ctx, r.Lease/20)
 			continue
 		}
-		epoch, ok, err := r.Store.Lease(ctx, name, r.Owner, r.Lease)
+		soon, cancel := context.WithTimeout(ctx, r.Lease) // a database that is gone may never answer
+		epoch, ok, err := r.Store.Lease(soon, name, r.Owner, r.Lease)
+		cancel()
 		switch {
 		case err != nil:
 			r.share.Gone(name)
