@@ -75,6 +75,7 @@ func Ops(s *Service) []Op {
 		op("rights list", "GET /api/v1/tenants/{tenant}/rights", Viewer, "What tells of forwarding and rights, how fresh, and what is unknown", s.ListRights),
 		op("mailboxes list", "GET /api/v1/tenants/{tenant}/mailboxes", Viewer, "Mailboxes: which are read, and which are not, because", s.ListMailboxes),
 		op("mailboxes get", "GET /api/v1/tenants/{tenant}/mailboxes/{person}", Viewer, "A mailbox with its rules and findings", s.GetMailbox),
+		op("mailboxes timeline", "GET /api/v1/tenants/{tenant}/mailboxes/{person}/timeline", Viewer, "A mailbox's mail, folders, rules, findings, actions and gaps on one line of time", s.GetTimeline),
 		op("identities list", "GET /api/v1/tenants/{tenant}/identities", Viewer, "The people of the directory", s.ListIdentities),
 		op("identities get", "GET /api/v1/tenants/{tenant}/identities/{person}", Viewer, "A person: roles, mailbox, rules, findings, timeline", s.GetIdentity),
 		op("groups list", "GET /api/v1/tenants/{tenant}/groups", Viewer, "Mail groups, and their members outside", s.ListGroups),
@@ -115,6 +116,8 @@ func Ops(s *Service) []Op {
 
 		follow("facts stream", "GET /api/v1/facts", Viewer, "What changes, as it changes (server-sent events)", s),
 
+		op("retention list", "GET /api/v1/retention", Admin, "How long each kind of data is kept, and how much there is", s.ListRetention),
+		op("retention set", "PUT /api/v1/retention/{class}", Owner, "Set for how many days a kind of data is kept", s.SetRetention),
 		op("accounts list", "GET /api/v1/accounts", Owner, "Who may sign in", s.ListAccounts),
 		op("accounts create", "POST /api/v1/accounts", Owner, "Let somebody sign in", s.CreateAccount, status(http.StatusCreated)),
 		op("accounts grant", "POST /api/v1/accounts/{id}/grants", Owner, "Give an account a role in a tenant, or in all (*)", s.Grant),

@@ -90,6 +90,11 @@ var matrix = map[string]asked{
 	"stream get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"stream health":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"letters replay":     {least: api.Admin, in: act(letterOf), acts: true, fails: tocsin.Unavailable},
+	"mailboxes timeline": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.TimelineIn{ByPerson: person(t).(api.ByPerson)} }},
+	"retention list":     {least: api.Admin, in: func(tocsin.TenantID) any { return api.RetentionIn{} }},
+	"retention set": {least: api.Owner, in: func(tocsin.TenantID) any {
+		return api.SetRetentionIn{Class: "alerts", Body: api.RetentionNew{Days: 30}}
+	}, acts: true},
 	"gaps list":          {least: api.Viewer, in: list},
 	"findings list":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.FindingsIn{In: in(t)} }},
 	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},

@@ -9,18 +9,15 @@ import (
 	"tocsin.dev"
 )
 
-// How long is kept what nobody needs to keep for ever. A source tells with every round that it was read, and
+// How long is kept what nobody needs to keep for ever, besides what can be set ([Classes]). A source tells with every round that it was read, and
 // the fold of mail with every run that it brought some, which are by far the most of all facts.
 const (
 	keepSourceFacts = 24 * time.Hour
-	keepFacts       = 30 * 24 * time.Hour
 	keepAnswers     = 24 * time.Hour // under an idempotency key
 	keepAttempts    = 24 * time.Hour
 	keepMinutes     = 48 * time.Hour       // counts of mail by the minute; those by the hour stay as long as history
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
-	keepRecords     = 180 * 24 * time.Hour // of the audit log, as long as Microsoft keeps them in the standard licence
-	keepMail        = 90 * 24 * time.Hour  // since a message's state last changed; one that changes later is seen for the first time again
 	keepGone        = 3 * 24 * time.Hour   // far longer than a notification is under way
 	keepParcels     = 8 * 24 * time.Hour   // which Microsoft keeps for seven
 	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
@@ -41,9 +38,14 @@ func (s *Store) Trim(ctx context.Context) error {
 	now := s.clock.Now()
 	ago := func(d time.Duration) int64 { return tocsin.Millis(now.Add(-d)) }
 	var failed error
-	for lane := range Lanes {
-		failed = errors.Join(failed, s.trimFacts(ctx, lane, ago(keepFacts), ago(keepSourceFacts)))
+	var days map[string]int
+	if err := s.View(ctx, func(tx *Tx) (err error) { days, err = tx.Retention(ctx); return err }); err != nil {
+		return err
 	}
+	for lane := range Lanes {
+		failed = errors.Join(failed, s.trimFacts(ctx, lane, tocsin.Millis(now.AddDate(0, 0, -days["facts"])), ago(keepSourceFacts)))
+	}
+	failed = errors.Join(failed, s.trimClasses(ctx, days))
 	for _, old := range []struct {
 		table, which string
 		before       int64
@@ -54,30 +56,16 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"lease", "expires < $1 and name like 'keys/%'", ago(keepAnswers)}, // of servers that are no more
 		{"setup_link", "expires < $1", ago(0)},
 		{"api_token", "expires <> 0 and expires < $1", ago(keepTokens)},
-		{"alert_try", "at < $1", ago(keepAlerts)},
-		{"alert", "ended <> 0 and ended < $1", ago(keepAlerts)},
-		{"alert_message", "ended <> 0 and ended < $1", ago(keepAlerts)},
 		{"snooze", "until < $1", ago(keepAlerts)},
-		{"trail", "at < $1", ago(keepHistory)},
 		{"signed_in", "ends < $1", ago(keepTokens)},
-		{"rule_change", "at < $1", ago(keepHistory)},
-		{"rights_change", "at < $1", ago(keepHistory)},
-		{"rights_waiting", "at < $1", ago(keepHistory)},
-		{"event", "at < $1", ago(keepHistory)},
 		{"mail_tally", "grain = 60000 and at < $1", ago(keepMinutes)},
-		{"mail_tally", "grain > 60000 and at < $1", ago(keepHistory)},
 		{"export_run", "at < $1", ago(keepHistory)},
 		{"export_refused", "at < $1", ago(keepHistory)},
-		{"mail", "changed < $1", ago(keepMail)},
 		{"echo", "until < $1", ago(keepAnswers)},
 		{"mail_folder", "deleted <> 0 and deleted < $1", ago(keepHistory)},
 		{"silence", "ended <> 0 and ended < $1", ago(keepHistory)},
 		{"canary_try", "at < $1 and cleared", ago(keepParcels)},
 		{"mail_gone", "at < $1", ago(keepGone)},
-		{"mail_gap", "closed <> 0 and closed < $1", ago(keepHistory)},
-		{"finding_change", "at < $1", ago(keepHistory)},
-		{"dead_letter", "at < $1", ago(keepHistory)},
-		{"audit_record", "at < $1 and seen < $1 and judged", ago(keepRecords)},
 		{"audit_parcel", "created < $1", ago(keepParcels)},
 		{"audit_import", "at < $1", ago(keepHistory)},
 		{"audit_query", "ended <> 0 and ended < $1", ago(keepHistory)},

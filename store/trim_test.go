@@ -88,7 +88,7 @@ func TestTrimTables(t *testing.T) {
 			{"setup_link", `insert into setup_link (hash, expires) values ($1, $2)`, before(hour), before(-hour)},
 			{"api_token", `insert into api_token (id, account, name, hash, role, tenant, created, expires) values ($1, 'a', 'n', $1, 'viewer', '*', 1, $2)`, before(31 * day), before(29 * day)},
 			{"rule_change", `insert into rule_change (tenant, person, rule, at, id, change, before, after) values ('t', 'p', 'r', $2, $1, '', '', '')`, before(401 * day), before(399 * day)},
-			{"event", `insert into event (tenant, id, at, type, action, person, body) values ('t', $1, $2, '', '', '', '')`, before(401 * day), before(399 * day)},
+			{"event", `insert into event (tenant, id, at, type, action, person, body) values ('t', $1, $2, 'EMAIL', '', '', '')`, before(401 * day), before(399 * day)},
 			{"mail", `insert into mail (tenant, person, key, native, folder, is_read, is_draft, flag, verb, rest, received, modified, body, changed) values ('t', 'p', $1, '', '', true, false, '', '', '', 1, 1, '', $2)`, before(91 * day), before(89 * day)},
 			{"mail_gone", `insert into mail_gone (tenant, person, key, at) values ('t', 'p', $1, $2)`, before(4 * day), before(2 * day)},
 			{"mail_gap", `insert into mail_gap (tenant, person, began, ended, because, closed) values ('t', $1, 1, 2, '', $2)`, before(401 * day), before(399 * day)},
@@ -104,6 +104,9 @@ func TestTrimTables(t *testing.T) {
 			return n
 		}
 		do(t, st.Update(ctx, func(tx *store.Tx) error {
+			if _, err := tx.Exec(ctx, `insert into tenant (tenant, name, created) values ('t', 'T', 1)`); err != nil {
+				return err
+			}
 			for _, c := range tables {
 				for id, at := range map[string]int64{"old": c.old, "kept": c.kept} {
 					if _, err := tx.Exec(ctx, c.insert, id, at); err != nil {
@@ -133,9 +136,12 @@ func TestTrimManyRows(t *testing.T) {
 		ctx, old := t.Context(), st.Clock().Now().Add(-500*24*time.Hour)
 		rows := make([][]any, 2400)
 		for i := range rows {
-			rows[i] = []any{fmt.Sprint(i), "", "", "", "", old.Add(time.Duration(i%2) * 499 * 24 * time.Hour)}
+			rows[i] = []any{fmt.Sprint(i), "EMAIL", "", "", "", old.Add(time.Duration(i%2) * 499 * 24 * time.Hour)}
 		}
 		do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error {
+			if _, err := tn.Exec(ctx, `insert into tenant (tenant, name, created) values ($1, 'Contoso', 1)`); err != nil {
+				return err
+			}
 			return tn.Insert(ctx, store.Into{Table: "event", Columns: []string{"id", "type", "action", "person", "body", "at"}}, rows)
 		}))
 		do(t, st.Trim(ctx))

@@ -95,6 +95,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/mailboxes", t("mailboxes", "Mailboxes", w.mailboxes))
 	m.HandleFunc("GET /t/{tenant}/mailboxes.csv", w.csv(w.mailboxesCSV))
 	m.HandleFunc("GET /t/{tenant}/mailboxes/{person}", t("mailboxes", "Mailbox", w.mailbox))
+	m.HandleFunc("GET /t/{tenant}/mailboxes/{person}/time", t("mailboxes", "Mailbox over time", w.mailboxTime))
 	m.HandleFunc("GET /t/{tenant}/stream", t("stream", "Mail activity", w.stream))
 	m.HandleFunc("GET /t/{tenant}/stream/tail", w.tail)
 	m.HandleFunc("GET /t/{tenant}/stream/health", t("stream", "Health of the stream", w.health))
@@ -120,6 +121,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /settings/registrations", w.inside("settings", "App registrations", w.registrations))
 	m.HandleFunc("POST /settings/registrations", w.inside("settings", "App registrations", w.registrationDo))
 
+	m.HandleFunc("GET /settings/retention", w.inside("settings", "Retention", w.retention))
+	m.HandleFunc("POST /settings/retention", w.act(w.retentionSet))
 	m.HandleFunc("GET /settings", w.inside("settings", "Settings", w.settings))
 	m.HandleFunc("GET /t/{tenant}/settings/organisation", t("settings", "Organisation", w.organisation))
 	m.HandleFunc("POST /t/{tenant}/settings/partners", w.inTenant("settings", "Trust a partner", w.sure(w.partnerQuiets, w.partnerCheck, w.partnerAdd)))

@@ -18,3 +18,12 @@ create table mail_tally (
 	primary key (tenant, grain, at, what)
 );
 create index mail_tally_at on mail_tally (grain, at);
+
+-- In a mailbox's time nearly all is mail: what is not, is found without looking through it.
+create index event_person_rare on event (tenant, person, at) where type <> 'EMAIL';
+
+-- How many days a kind of data is kept, where it was set.
+create table retention (
+	class text primary key,
+	days bigint not null
+);
