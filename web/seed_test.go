@@ -17,6 +17,7 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/dial"
+	exports "tocsin.dev/export"
 	"tocsin.dev/graph"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
@@ -55,7 +56,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	alerts := &notify.Alerts{Store: st, Keeper: keeper, Guard: &dial.Guard{}, SMTP: notify.SMTP{Host: "127.0.0.1", Port: 1, From: "tocsin@acme.example", TLS: notify.Plain}}
-	svc := api.New(st, api.Options{Alerts: alerts, Desk: noWay(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
+	svc := api.New(st, api.Options{Alerts: alerts, Exports: &exports.Exports{Store: st, Keeper: keeper, Guard: &dial.Guard{}}, Desk: noWay(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
 		Test:   func(context.Context, string, tocsin.TenantID, string) error { return nil },
 		Limits: seedLimits,
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
