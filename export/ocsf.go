@@ -98,7 +98,7 @@ func toOCSF(body []byte) (out []byte, severity int, err error) {
 	activity := more["activity_id"].(int)
 	o := object{
 		"class_uid": c.uid, "class_name": c.name, "category_uid": c.category, "category_name": c.categorys, "type_uid": c.uid*100 + activity,
-		"time": n.Timestamp.UnixMilli(), "severity_id": severity, "severity": []string{"", "Informational", "Low", "Medium", "High", "Critical"}[severity],
+		"time": max(0, n.Timestamp.UnixMilli()), "severity_id": severity, "severity": []string{"", "Informational", "Low", "Medium", "High", "Critical"}[severity],
 		"metadata": object{"version": ocsfVersion, "uid": n.EventID, "event_code": n.Payload.Action, "tenant_uid": string(n.DomainID), "log_name": n.EventType, "log_provider": n.PlatformEventSource,
 			"original_event_uid": n.PlatformEventID, "product": object{"name": "Tocsin", "vendor_name": "Tocsin"}},
 		"unmapped": json.RawMessage(body),

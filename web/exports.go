@@ -168,7 +168,7 @@ const late = 5 * time.Minute
 // exportNow is an export's state, and that it is far behind where it is.
 func exportNow(e api.Export, now time.Time) [2]string {
 	if e.State == "works" && e.Behind > 0 && now.Sub(e.Since) > late {
-		return [2]string{"warn", "Behind"}
+		return [2]string{"part", "Behind"}
 	}
 	return exportWords[e.State]
 }
@@ -212,6 +212,14 @@ func exportWants(e api.Export) string {
 		return s + " as OCSF"
 	}
 	return s
+}
+
+// sentWords begins a line on what was sent, which the time of the last ends.
+func sentWords(e api.Export) string {
+	if e.SentAt.IsZero() {
+		return "Nothing yet"
+	}
+	return countOf(e.Sent) + " events, the last "
 }
 
 func filesToo(kind string) string {
