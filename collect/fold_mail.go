@@ -180,7 +180,10 @@ func (r *run) some(ctx context.Context, values any, row func(scan func(...any) e
 	case []tocsin.PersonID:
 		args = anys(v)
 	}
-	for part := range slices.Chunk(args, 400) {
+	for part := range slices.Chunk(args, 100) {
+		for len(args) > 100 && len(part) < 100 {
+			part = append(slices.Clip(part), part[0]) // the same statement as the others, which is then known
+		}
 		if err := each(ctx, r.t, row, query(store.In(len(part), 2)), part...); err != nil {
 			return err
 		}

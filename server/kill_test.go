@@ -45,6 +45,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, spin(path))
 		os.Exit(1)
 	}
+	if conf := os.Getenv(simEnv); conf != "" {
+		if err := simulateAlone(conf); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	os.Exit(m.Run())
 }
 

@@ -22,6 +22,8 @@ type Store struct {
 	read  *sql.DB
 	gate  *gate // before write, SQLite only
 
+	prepared prepared // of whoever is in the gate
+
 	mu      sync.Mutex
 	news    chan struct{} // closed and replaced when facts were committed
 	told    time.Time     // when that was last

@@ -63,6 +63,7 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 			return err
 		}
 		defer s.gate.leave()
+		s.prepared.prepare(ctx, s.write)
 	}
 	inner, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -106,7 +107,13 @@ func (s *Store) UpdateTenant(ctx context.Context, id tocsin.TenantID, do func(*T
 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
-	res, err := tx.tx.ExecContext(ctx, q, clean(args)...)
+	var res sql.Result
+	var err error
+	if ready := tx.ready(q); ready != nil {
+		res, err = tx.tx.StmtContext(ctx, ready).ExecContext(ctx, clean(args)...)
+	} else {
+		res, err = tx.tx.ExecContext(ctx, q, clean(args)...)
+	}
 	if err != nil {
 		return 0, tx.failed(err)
 	}
@@ -116,8 +123,20 @@ func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 
 // Query runs a statement that gives rows. Close them before the next statement: PostgreSQL has one at a time.
 func (tx *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	if ready := tx.ready(q); ready != nil {
+		rows, err := tx.tx.StmtContext(ctx, ready).QueryContext(ctx, clean(args)...)
+		return rows, tx.failed(err)
+	}
 	rows, err := tx.tx.QueryContext(ctx, q, clean(args)...)
 	return rows, tx.failed(err)
+}
+
+// ready is the statement, where it was prepared.
+func (tx *Tx) ready(q string) *sql.Stmt {
+	if !tx.write || tx.store.gate == nil {
+		return nil
+	}
+	return tx.store.prepared.note(q)
 }
 
 // QueryRow runs a statement that gives one row, or ErrNone when it is scanned.

@@ -99,6 +99,9 @@ func (s *stint) insist(ctx context.Context, run []journal.Entry) error {
 	})
 	if err == nil {
 		s.note(s.partition, func(p *Partition) { p.Folded += uint64(len(run)) })
+		if s.Done != nil {
+			s.Done(items)
+		}
 	}
 	return err
 }
