@@ -206,7 +206,9 @@ func isShape(err error) bool {
 
 func take[T any](it *journal.Item, into *[]pending[T]) error {
 	p := pending[T]{person: it.Person, at: it.At}
-	if err := json.Unmarshal(it.Body, &p.body); err != nil {
+	if made, ok := it.Made.(T); ok {
+		p.body = made
+	} else if err := json.Unmarshal(it.Body, &p.body); err != nil {
 		return err
 	}
 	*into = append(*into, p)

@@ -75,11 +75,15 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 			}
 		}
 		before := len(f.events)
-		for k := range batch[i].body.Looks {
-			if f.doubtful(batch[i].person, &batch[i].body, &batch[i].body.Looks[k], batch[i].at) {
+		for _, l := range batch[i].body.Looks {
+			if l.Message != nil { // of one's own: names in it may be hidden, and a run may be folded again
+				own := *l.Message
+				l.Message = &own
+			}
+			if f.doubtful(batch[i].person, &batch[i].body, &l, batch[i].at) {
 				continue
 			}
-			if err := f.fold(batch[i].person, b, &batch[i].body.Looks[k], batch[i].body.Gap, inside); err != nil {
+			if err := f.fold(batch[i].person, b, &l, batch[i].body.Gap, inside); err != nil {
 				return err
 			}
 		}
@@ -296,10 +300,7 @@ func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	f.watch.hash.hide(shown, sender, who != "")
 	for _, e := range happened {
 		at := e.time(l.Message, l.At)
-		event, err := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
-		if err != nil {
-			return err
-		}
+		event := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
 		body, err := encode(event)
 		if err != nil {
 			return err

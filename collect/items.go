@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"encoding/json"
+	"sync"
 
 	"tocsin.dev"
 )
@@ -109,11 +110,27 @@ type ruleSeen struct {
 
 // encode is JSON without HTML escapes, so that what is kept reads as it was given.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
+	e := encoders.Get().(*encoder)
+	defer func() {
+		if e.into.Cap() <= 64<<10 {
+			encoders.Put(e)
+		}
+	}()
+	e.into.Reset()
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimRight(b.Bytes(), "\n"), nil
+	return bytes.Clone(bytes.TrimRight(e.into.Bytes(), "\n")), nil
 }
+
+type encoder struct {
+	*json.Encoder
+	into *bytes.Buffer
+}
+
+var encoders = sync.Pool{New: func() any {
+	b := &bytes.Buffer{}
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	return &encoder{e, b}
+}}

@@ -283,8 +283,16 @@ func instant(ms int64) *string {
 	return known(tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000Z"))
 }
 
+// mailOutward is a [tocsin.Event] of mail. Its parts are written with it: encoding/json would look through each of them
+// again, were they JSON already.
+type mailOutward struct {
+	tocsin.Event
+	Payload     mailPayload `json:"payload"`
+	RawMetadata mailRaw     `json:"raw_metadata"`
+}
+
 // outward is an event of a message in the form that subscribers receive.
-func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user, sender string, m *mailSeen, in folderNames, names map[string]string, inside func(string) bool, change string, at int64) (tocsin.Event, error) {
+func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user, sender string, m *mailSeen, in folderNames, names map[string]string, inside func(string) bool, change string, at int64) mailOutward {
 	var external *bool
 	domain := m.From.Domain()
 	if domain != "" {
@@ -300,25 +308,19 @@ func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user,
 	if m.never() {
 		n, read, draft, to, cc, categories = [4]*int{}, nil, nil, nil, nil, nil
 	}
-	payload, err := encode(mailPayload{EventID: m.ID, User: user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: n[0],
-		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Conversation: known(m.Conversation)})
-	if err != nil {
-		return tocsin.Event{}, err
-	}
+	payload := mailPayload{EventID: m.ID, User: user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: n[0],
+		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Conversation: known(m.Conversation)}
 	from := m.From.Canonical()
 	if m.Hidden {
 		from, _, _ = strings.Cut(from, "@")
 		sender = m.Sender
 	}
-	raw, err := encode(mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: n[1], CcCount: n[2], BccCount: n[3],
+	raw := mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: n[1], CcCount: n[2], BccCount: n[3],
 		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Draft: draft,
 		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
-		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"})
-	if err != nil {
-		return tocsin.Event{}, err
-	}
-	return tocsin.Event{EventID: e.id(tenant, person, m.ID), EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: tenant, TUID: person,
-		Timestamp: tocsin.FromMillis(at), Payload: payload, RawMetadata: raw, PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, nil
+		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"}
+	return mailOutward{Event: tocsin.Event{EventID: e.id(tenant, person, m.ID), EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: tenant, TUID: person,
+		Timestamp: tocsin.FromMillis(at), PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, Payload: payload, RawMetadata: raw}
 }
 
 func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, message string) string {

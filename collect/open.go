@@ -205,11 +205,7 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 		}
 		body := b.out
 		for _, i := range b.items {
-			raw, err := encode(body)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = journal.Item{Tenant: t.tenant, Person: b.person, Kind: kindMail, At: b.at, Body: raw}
+			out[i] = journal.Item{Tenant: t.tenant, Person: b.person, Kind: kindMail, At: b.at, Made: body}
 			body = mailLooks{}
 		}
 	}
@@ -350,7 +346,7 @@ func (t *opening) answer(q question, r graph.Result) {
 	}
 	var m graph.Message
 	if err == nil {
-		err = json.Unmarshal(r.Body, &m)
+		err = m.UnmarshalJSON(r.Body) // of which it is known that it is JSON
 	}
 	if err == nil && m.ID == "" {
 		err = errors.New("Microsoft Graph gave a message without an id")

@@ -93,6 +93,9 @@ func str(m map[string]json.RawMessage, key string) string {
 
 // parseTime reads a time as Graph writes it: RFC 3339, or without a zone, which is UTC.
 func parseTime(s string) (time.Time, bool) {
+	if s == "" {
+		return time.Time{}, false
+	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true

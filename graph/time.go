@@ -11,8 +11,8 @@ type Time struct{ time.Time }
 
 // UnmarshalJSON reads RFC 3339, also without a zone; null and anything else is the zero time.
 func (t *Time) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) != nil {
+	s, ok := asString(b)
+	if !ok && json.Unmarshal(b, &s) != nil {
 		s = ""
 	}
 	t.Time, _ = parseTime(s)

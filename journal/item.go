@@ -17,6 +17,8 @@ type Item struct {
 	Key    string          `json:"key,omitempty"` // tells repeats apart, for the reader
 	At     int64           `json:"at"`            // Unix milliseconds
 	Body   json.RawMessage `json:"b"`
+
+	Made any `json:"-"` // in place of Body, what a reader made of the item, for itself: it is not stored
 }
 
 // Position is a place in a partition: that of an item. Reading from a position gives what comes after it;

@@ -153,6 +153,9 @@ func (s *stint) checkpoint(at journal.Position) store.Checkpoint {
 
 // bury writes an item to the dead letters and passes it.
 func (s *stint) bury(ctx context.Context, e journal.Entry, why error) error {
+	if made, err := json.Marshal(e.Made); e.Made != nil && err == nil {
+		e.Body = made
+	}
 	body, err := json.Marshal(e.Item)
 	if err != nil {
 		body = e.Body // not JSON, as it should have been
