@@ -40,6 +40,10 @@ type mailFold struct {
 	gone    map[string]bool
 }
 
+// heardEvery is how exactly it is kept when a mailbox was heard of last, in milliseconds: a row less for nearly every
+// message of a busy mailbox. Where it matters, a gap begins so much earlier.
+const heardEvery = 20_000
+
 // lostForGood is what nobody can find out about a gap.
 const lostForGood = "Messages that came and were deleted within it."
 
@@ -93,7 +97,9 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 			}
 			continue
 		}
-		b.heard, b.changed = max(b.heard, batch[i].at), true
+		if batch[i].at >= b.heard+heardEvery || b.heard == 0 {
+			b.heard, b.changed = batch[i].at, true
+		}
 	}
 	return f.write(ctx, batch)
 }

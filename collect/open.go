@@ -30,6 +30,52 @@ type Opener struct {
 
 	Certificates *Certificates // whose keys open what Graph sends encrypted; nil: all is looked at
 	Rich         Rich
+
+	mu    sync.Mutex
+	aside map[tocsin.TenantID]map[tocsin.PersonID]putAside // mailboxes of which the last look had something to wait
+}
+
+// putAside is until when what was put aside last of a mailbox waits (Unix milliseconds), and when it was put aside.
+type putAside struct {
+	retry int64
+	at    time.Time
+}
+
+// asideFor is how long it is remembered at most that a mailbox waits. Once the run is folded the tables say it, but the next
+// run is opened before that.
+const asideFor = 30 * time.Second
+
+// behind says whether something of a mailbox was put aside that the tables do not have yet.
+func (t *opening) behind(b *openBox) bool {
+	t.o.mu.Lock()
+	defer t.o.mu.Unlock()
+	last, waits := t.o.aside[t.tenant][b.person]
+	return waits && b.retry < last.retry && t.now.Sub(last.at) < asideFor
+}
+
+// remember notes which mailboxes of the run wait now, and which do no more.
+func (t *opening) remember() {
+	t.o.mu.Lock()
+	defer t.o.mu.Unlock()
+	for _, b := range t.order {
+		var retry int64
+		for _, w := range b.out.Parked {
+			if !w.Dead {
+				retry = max(retry, w.Retry)
+			}
+		}
+		if retry == 0 {
+			delete(t.o.aside[t.tenant], b.person)
+			continue
+		}
+		if t.o.aside == nil {
+			t.o.aside = map[tocsin.TenantID]map[tocsin.PersonID]putAside{}
+		}
+		if t.o.aside[t.tenant] == nil {
+			t.o.aside[t.tenant] = map[tocsin.PersonID]putAside{}
+		}
+		t.o.aside[t.tenant][b.person] = putAside{retry, t.now}
+	}
 }
 
 // mailLooks are what came of notifications of one mailbox.
@@ -143,7 +189,8 @@ type openBox struct {
 	at     int64
 	looks  []mailLook
 	byID   map[string]int
-	waits  bool // something of it is parked, and not due
+	waits  bool  // something of it is parked, and not due
+	retry  int64 // the latest time for which something of it waits
 	tries  map[string]int64
 	out    mailLooks
 }
@@ -203,6 +250,9 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 		for i := range b.out.Parked {
 			b.out.Parked[i].Dead = b.out.Parked[i].Tries >= mostTries && len(b.out.Looks) > 0
 		}
+	}
+	t.remember()
+	for _, b := range t.order {
 		body := b.out
 		for _, i := range b.items {
 			out[i] = journal.Item{Tenant: t.tenant, Person: b.person, Kind: kindMail, At: b.at, Made: body}
@@ -251,6 +301,7 @@ func (t *opening) held(ctx context.Context) error {
 					return err
 				}
 				b.tries[n.ID] = tries
+				b.retry = max(b.retry, retry)
 				if retry > tocsin.Millis(t.now) {
 					b.waits = true
 				}
@@ -290,7 +341,7 @@ func (t *opening) look(ctx context.Context) error {
 		switch {
 		case b.object == "":
 			continue // nobody we know (any more)
-		case b.waits:
+		case b.waits || t.behind(b):
 			b.park("What came before it is not opened yet.", t.now, 0)
 			continue
 		}

@@ -20,7 +20,7 @@ const readers = 4
 
 // openSQLite opens the file: one connection that writes, whose transactions take the write lock at their beginning, and
 // a few that only read. WAL lets them read while it writes; synchronous=FULL has a commit on the disk when it returns
-// (https://www.sqlite.org/pragma.html#pragma_synchronous). The log is written back when it has 16 MB: a run of mail touches
+// (https://www.sqlite.org/pragma.html#pragma_synchronous). The log is written back when it has 48 MB: a run of mail touches
 // the same pages again and again.
 func (s *Store) openSQLite(ctx context.Context, path string) error {
 	s.kind = sqlite
@@ -35,7 +35,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	s.gate = &gate{}
-	if s.write, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate", "_journal_mode=WAL", "_pragma=cache_size(-32000)", "_pragma=wal_autocheckpoint(4000)")); err != nil {
+	if s.write, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate", "_journal_mode=WAL", "_pragma=cache_size(-32000)", "_pragma=wal_autocheckpoint(12000)")); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)

@@ -63,6 +63,31 @@ func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal
 	return run, nil
 }
 
+// opened is a run that is ready to be folded, and what ended it.
+type opened struct {
+	run    []journal.Entry
+	last   error
+	failed error
+}
+
+// look gathers runs and opens them, each while the one before is folded: what answers slowly holds nobody up but itself.
+func (s *stint) look(ctx context.Context, found <-chan finding, ahead chan<- opened) {
+	defer close(ahead)
+	for ctx.Err() == nil {
+		var o opened
+		o.run, o.last = s.gather(ctx, found)
+		o.failed = s.open(ctx, o.run)
+		select {
+		case ahead <- o:
+		case <-ctx.Done():
+			return
+		}
+		if o.failed != nil || errors.Is(o.last, errEnded) {
+			return
+		}
+	}
+}
+
 // end deals with what ended a run: nothing, a gap, which is passed on, or the end of reading.
 func (s *stint) end(ctx context.Context, err error) error {
 	var gap *journal.Gap

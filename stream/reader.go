@@ -19,7 +19,8 @@ type Step func(ctx context.Context, tx *store.Tx, items []journal.Item) error
 
 // Open makes of a run's items what is folded in their places, one for one, before the transaction: it may ask the world
 // outside, and takes its time. What it cannot find out it leaves in the item, for the step to keep; it has no effects of
-// its own, since it is called again for items that were not committed. An error (the end of ctx) folds nothing.
+// its own, since it is called again for items that were not committed. An error (the end of ctx) folds nothing. Runs of a
+// partition are opened one after the other, and the next one while the last is still being folded.
 type Open func(ctx context.Context, items []journal.Item) ([]journal.Item, error)
 
 // Poison is a Step's error for an item that cannot be folded, now or later.
@@ -190,21 +191,23 @@ func (s *stint) hold(ctx context.Context) error {
 	s.trimmed = time.Now()
 	found, from := make(chan finding, 256), s.at
 	beside.Go(func() { s.pump(ctx, from, found) })
-	for {
-		run, last := s.gather(ctx, found)
-		if err := s.open(ctx, run); err != nil {
+	ahead := make(chan opened)
+	beside.Go(func() { s.look(ctx, found, ahead) })
+	for o := range ahead {
+		if o.failed != nil {
+			return lost(ctx, o.failed)
+		}
+		if err := s.fold(store.Patient(ctx), o.run); err != nil {
 			return lost(ctx, err)
 		}
-		if err := s.fold(store.Patient(ctx), run); err != nil {
-			return lost(ctx, err)
-		}
-		if err := s.end(store.Patient(ctx), last); err != nil || ctx.Err() != nil {
+		if err := s.end(store.Patient(ctx), o.last); err != nil || ctx.Err() != nil {
 			return lost(ctx, err)
 		}
 		if time.Since(s.trimmed) >= s.trim {
 			s.forget(ctx)
 		}
 	}
+	return lost(ctx, ctx.Err())
 }
 
 // lost is err, or that the lease was lost or is another's where that is why ctx ended.
