@@ -239,6 +239,9 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 	if err := t.held(ctx); err != nil {
 		return nil, err
 	}
+	for _, b := range t.order {
+		b.waits = b.waits || t.behind(b)
+	}
 	if err := t.unseal(ctx); err != nil {
 		return nil, err
 	}
@@ -341,7 +344,7 @@ func (t *opening) look(ctx context.Context) error {
 		switch {
 		case b.object == "":
 			continue // nobody we know (any more)
-		case b.waits || t.behind(b):
+		case b.waits:
 			b.park("What came before it is not opened yet.", t.now, 0)
 			continue
 		}
