@@ -400,7 +400,7 @@ func (b *load) whole(first int) {
 	}
 	for id := range came {
 		switch e := events[id]; {
-		case e.came == 0 && gone[id] && held[id] == "":
+		case e.came == 0 && gone[id] && (held[id] == "" || held[id] == "gone"):
 			short++
 		case e.came != 1:
 			lacks("%d events of the coming of %s, which is held as %s", e.came, id, held[id])
