@@ -17,7 +17,7 @@ import (
 )
 
 // arrive writes n events of mail as a run does, every tenth from outside, and its fact.
-func arrive(t *testing.T, st *store.Store, run, n int) {
+func arrive(t testing.TB, st *store.Store, run, n int) {
 	t.Helper()
 	a := collect.Arrivals{Count: n, Run: int64(run), Actions: map[string]int{"email_received": n}}
 	var rows [][]any

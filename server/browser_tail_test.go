@@ -162,7 +162,7 @@ func TestBrowserTail(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("TOCSIN_TEST_FLOOD")); err == nil {
 		rate, measured = n, true
 	}
-	end := flood(t, s.Store, rate)
+	flooded, end := time.Now(), flood(t, s.Store, rate)
 	defer func() { end() }()
 	measure := func(what string) {
 		if measured {
@@ -188,7 +188,6 @@ func TestBrowserTail(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.shoot("tail-paused")
 	p.until("that nothing moves", fmt.Sprintf("%s === %q", top, before))
 	p.do("go on by button", chromedp.Click(chromedp.CSS("[data-tail-waiting] button")))
 	p.until("that it goes on", fmt.Sprintf("%s !== %q && document.querySelector('[data-tail-waiting]').hidden", top, before))
@@ -206,10 +205,42 @@ func TestBrowserTail(t *testing.T) {
 		p.do("the page again", chromedp.Navigate(at), chromedp.WaitVisible(chromedp.CSS("#tail table")))
 		p.until("that it samples", `document.querySelector("[data-tail-words]").textContent.startsWith("Showing 20")`)
 		text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.querySelector("[data-tail-words]").textContent`))
-		t.Logf("%s %v; %.0f events a second were written", text, err, float64(end())/time.Since(began).Seconds())
+		t.Logf("%s %v; %.0f events a second were written", text, err, float64(end())/time.Since(flooded).Seconds())
 		end = func() int { return 0 }
 	}
 	p.do("an event", chromedp.Navigate(at+"/events/"+rows[0][0].(string)), chromedp.WaitVisible(chromedp.CSS(".way")))
 	p.shows("how it came to be known", "Microsoft told of it.")
 	p.shoot("event")
+	if os.Getenv("TOCSIN_TEST_SHOTS") != "" {
+		end()
+		end = func() int { return 0 }
+		p.shootAll(hs.URL, s)
+	}
+}
+
+// shootAll takes pictures of what else shows the stream, full and empty.
+func (p page) shootAll(base string, s *Server) {
+	p.t.Helper()
+	at := base + "/t/" + string(tailed)
+	now := time.Now()
+	err := s.Store.UpdateTenant(p.t.Context(), tailed, func(tn *store.Tenant) error {
+		for _, q := range []string{
+			`insert into mail_gap (tenant, person, began, ended, because, closed, found, lost) values ($1, $2, $3 - 7200000, $3 - 3600000, 'The server was off, or could not store what came.', $3 - 3000000, 12, 'Messages that came and were deleted within it.')`,
+			`insert into dead_letter (tenant, id, kind, subject, body, because, at) values ($1, 'one', 'notified', $2, '{}', 'Microsoft Graph refuses the message again and again.', $3 - 900000)`,
+			`insert into event (tenant, id, at, type, action, person, body) values ($1, 'r1', $3 - 90000000, 'RULE', 'rule_created', $2, '{}')`,
+			`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen) values ($1, 'f1', 'x', 'Mail is forwarded outside', 'high', 3, 70, $2, 'user0@tailed.example', 's', 'c', 'A rule forwards to drop@evil.example.', '', '{}', 'open', $3 - 80000000, $3)`,
+		} {
+			if _, err := tn.Exec(p.t.Context(), q, mailedPerson(0), now.UnixMilli()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for name, path := range map[string]string{"health": at + "/stream/health", "gaps": at + "/stream/gaps", "time": at + "/mailboxes/" + mailedPerson(0) + "/time", "time-empty": at + "/mailboxes/" + mailedPerson(0) + "/time?kind=signin", "retention": base + "/settings/retention"} {
+		p.do(name, chromedp.Navigate(path), chromedp.WaitVisible(chromedp.CSS("main")))
+		p.shoot(name)
+	}
 }
