@@ -33,6 +33,7 @@ func Ops(s *Service) []Op {
 		op("stream get", "GET /api/v1/tenants/{tenant}/stream", Viewer, "Whether every change of mail is told of: subscriptions, what waits, gaps", s.GetStream),
 		op("stream health", "GET /api/v1/tenants/{tenant}/stream/health", Viewer, "How the stream runs: subscriptions by state, lag, gaps, what waits and what was given up", s.GetStreamHealth),
 		op("letters replay", "POST /api/v1/tenants/{tenant}/letters/{id}/replay", Admin, "Try again what was given up", s.ReplayLetter, status(http.StatusAccepted)),
+		op("canary set", "PUT /api/v1/tenants/{tenant}/stream/canary", Admin, "Name the mailbox in which the canary makes its drafts, or take it away", s.SetCanary),
 		op("gaps list", "GET /api/v1/tenants/{tenant}/gaps", Viewer, "Times of which not every change of a mailbox was told, and what became of them", s.ListGaps),
 		op("audit list", "GET /api/v1/tenants/{tenant}/audit", Viewer, "Records of the audit log", s.ListAudit),
 		op("audit get", "GET /api/v1/tenants/{tenant}/audit/{id}", Viewer, "A record of the audit log as Microsoft wrote it", s.GetAudit),

@@ -128,6 +128,7 @@ var matrix = map[string]asked{
 	"actions undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.UndoIn{ByIDAct: act(doneOf)(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
 	}},
+	"canary set":            {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetCanaryIn{In: in(t)} }},
 	"response-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"response-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetResponseIn{In: in(t), Body: api.ResponseNew{Approval: "none"}}

@@ -30,6 +30,8 @@ type Stream struct {
 	Unseen    int       `json:"unseen"`           // messages that came and went between two looks
 	Dead      int       `json:"dead"`             // notifications that were given up
 	LastHour  int       `json:"last_hour"`        // events
+	Silent    int       `json:"silent"`           // mailboxes to which nothing comes, though it should; the whole tenant is one
+	Canary    Canary    `json:"canary"`           // how long it takes from a mailbox to here
 }
 
 // Gap is a time of which not every change of a mailbox was told.
@@ -67,6 +69,7 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 			{text: `select coalesce(min(case when since > 0 then since end), 0), coalesce(max(heard), 0), coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`, into: []any{&since, &heard, &out.Unseen}},
 			{text: `select count(*), coalesce(min(because), '') from parked where tenant = $1 and kind = 'notified'`, into: []any{&out.Parked, &out.Parking}},
 			{text: `select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, into: []any{&out.Gaps, &out.Closed, &out.Found}},
+			{text: `select count(*) from silence where tenant = $1 and ended = 0`, into: []any{&out.Silent}},
 			{text: `select count(*) from dead_letter where tenant = $1 and kind = 'notified'`, into: []any{&out.Dead}},
 			{text: `select coalesce(sum(n), 0) from mail_tally where tenant = $1 and grain = 60000 and at >= $2 and what not like 'lag/%'`, args: []any{hour}, into: []any{&out.LastHour}},
 			{text: `select coalesce(min(state), ''), coalesce(min(because), ''), coalesce(min(mend), '') from capability where tenant = $1 and name = 'mail-activity' and state = 'off'
@@ -78,7 +81,9 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 		}
 		out.Since, out.Heard, out.Renewed = tocsin.FromMillis(since), tocsin.FromMillis(heard), tocsin.FromMillis(renewed)
 		out.judge()
-		return out, nil
+		var err error
+		out.Canary, err = canaryOf(ctx, t, s.now())
+		return out, err
 	})
 }
 

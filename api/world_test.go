@@ -232,6 +232,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 				[]any{findingOf(tenant), finding.Rule, finding.Title, p, finding.Who, finding.Subject, finding.Why, text(tb, finding), now}},
 			{`delete from action where tenant = $1`, nil},
 			{`delete from response_settings where tenant = $1`, nil},
+			{`delete from canary where tenant = $1`, nil},
 			{`insert into action (tenant, id, kind, state, person, who, object_id, finding, why, plan, asked_by, asked_email, created, changed) values ($1, $2, 'disable_rule', 'waiting_approval', $3, 'jane', 'object', $4, 'w', '{}', 'somebody', 'somebody@x.example', $5, $5)`,
 				[]any{actionOf(tenant), p, findingOf(tenant), now}},
 			{`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,

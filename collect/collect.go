@@ -44,6 +44,7 @@ type Intervals struct {
 	Audit     time.Duration // the audit log, by the activity feed; 2 minutes
 	Folders   time.Duration // the folders of a mailbox whose mail is told of; 1 hour
 	Reconcile time.Duration // a mailbox whose mail is told of, looked at without being told; 24 hours
+	Canary    time.Duration // whether what comes is told of, end to end; 5 minutes
 	Exchange  time.Duration // forwarding and rights by Exchange's administration; 24 hours
 }
 
@@ -64,6 +65,7 @@ func (i Intervals) OrDefault() Intervals {
 	set(&i.Audit, 2*time.Minute)
 	set(&i.Folders, time.Hour)
 	set(&i.Reconcile, 24*time.Hour)
+	set(&i.Canary, 5*time.Minute)
 	set(&i.Exchange, 24*time.Hour)
 	return i
 }
@@ -87,6 +89,10 @@ type Collector struct {
 	// the round went on without it.
 	Heard   func(context.Context, connect.Heard) error
 	Webhook Webhook // where Graph tells of mail
+	// Improbable is the probability below which a silence is told of; 0 is [Improbable], below 0 is never.
+	Improbable float64
+	// Writer gives the client by which the canary makes its draft, or says why there is none; nil where it never sings.
+	Writer func(context.Context) (*graph.Client, error)
 
 	noFolders folderRefusal
 	unstarted sync.Map // what came of starting to have a part of the audit log delivered, by part: error
@@ -145,13 +151,15 @@ func (c *Collector) sources() []source {
 		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},
 		{name: "subscriptions", every: min(time.Minute, every.Rules), ask: c.askSubscriptions, needs: graph.Find("subscriptions.create").Permissions},
 		{name: "mail_folders", every: min(time.Minute, every.Folders, every.Rules), ask: c.askMailFolders, needs: graph.Find("mailFolders.delta").Permissions},
+		{name: "silence", every: min(10*time.Minute, every.Canary), ask: c.askSilence, needs: graph.Find("messages.ids").Permissions},
+		{name: "canary", every: every.Canary, ask: c.askCanary, needs: graph.Find("messages.newest").Permissions},
 		{name: "reconcile", every: min(time.Hour, every.Reconcile), ask: c.askReconcile, needs: graph.Find("messages.list").Permissions},
 		{name: "catch_up", every: min(time.Minute, every.Rules), ask: c.askGaps, needs: graph.Find("messages.list").Permissions},
 		{name: "folder_rights", every: every.Exchange, ask: c.askFolderRights, of: graph.ExchangeAdmin, needs: graph.Find("exchange.folderPermissions").Permissions},
 	}
 	if c.Webhook.URL == "" {
 		all = slices.DeleteFunc(all, func(s source) bool {
-			return slices.Contains([]string{"subscriptions", "catch_up", "reconcile", "mail_folders"}, s.name)
+			return slices.Contains([]string{"subscriptions", "catch_up", "reconcile", "mail_folders", "silence", "canary"}, s.name)
 		})
 	}
 	return slices.DeleteFunc(all, func(s source) bool { return s.name != "domains" && slices.Contains(c.Without, s.name) })

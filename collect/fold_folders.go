@@ -216,6 +216,12 @@ func folderEvent(tenant tocsin.TenantID, person tocsin.PersonID, user, action st
 
 // named notes the folders that messages are in and that nobody has looked at yet, and makes the mailboxes' folders due.
 func (f *mailFold) named(ctx context.Context) error {
+	if err := f.counted(ctx); err != nil {
+		return err
+	}
+	if err := f.sang(ctx); err != nil {
+		return err
+	}
 	if len(f.means.unnamed) == 0 {
 		return nil
 	}

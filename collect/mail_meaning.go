@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,10 +16,12 @@ import (
 // meanings are what the changes of a run of messages are understood by, besides the messages: the rules that forward,
 // what we did ourselves, and how folders are called.
 type meanings struct {
-	rules   map[tocsin.PersonID][]standingRule // in their order, of those mailboxes where one sends mail on
-	echoes  map[tocsin.PersonID]map[string][]*echo
-	names   map[string]string          // of folders, by id
-	unnamed map[string]tocsin.PersonID // folders that messages are in and that are not known, and whose
+	rules    map[tocsin.PersonID][]standingRule // in their order, of those mailboxes where one sends mail on
+	echoes   map[tocsin.PersonID]map[string][]*echo
+	names    map[string]string          // of folders, by id
+	hours    map[hourOf]int             // what came
+	canaries map[string]*mailLook       // by id
+	unnamed  map[string]tocsin.PersonID // folders that messages are in and that are not known, and whose
 }
 
 // mailCalls are the calls by which a message, and a list of messages, is looked at: with what was last done with them,
@@ -42,7 +45,7 @@ type standingRule struct {
 
 // understand reads what a batch is understood by.
 func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (meanings, error) {
-	m := meanings{names: map[string]string{}, unnamed: map[string]tocsin.PersonID{}}
+	m := meanings{names: map[string]string{}, unnamed: map[string]tocsin.PersonID{}, hours: map[hourOf]int{}, canaries: map[string]*mailLook{}}
 	people, folders := map[tocsin.PersonID]bool{}, map[string]bool{}
 	for i := range batch {
 		people[batch[i].person] = true
@@ -125,7 +128,16 @@ func lastVerb(had *mailHeld, is *mailSeen) string {
 
 // more adds to what happened to a message what a rule did with it, and says of each whether it was us.
 func (m *meanings) more(person tocsin.PersonID, b *mailBox, had *mailHeld, is *mailSeen, l *mailLook, happened []mailEvent) []mailEvent {
-	if is != nil && slices.ContainsFunc(happened, func(e mailEvent) bool { return e.action == "email_received" }) && b.folders[is.Folder] != "junkemail" {
+	received := is != nil && slices.ContainsFunc(happened, func(e mailEvent) bool { return e.action == "email_received" })
+	if received {
+		m.hours[hourOf{person, cmp.Or(is.Received, l.At) / hour * hour}]++
+	}
+	if is != nil && len(is.Categories) > 0 {
+		if id := canaryIn(is); id != "" {
+			m.canaries[id] = l
+		}
+	}
+	if received && b.folders[is.Folder] != "junkemail" {
 		for _, id := range forwardedBy(m.rules[person], is, b.mine) {
 			happened = append(happened, mailEvent{action: "email_forwarded", with: "rule " + id, rule: id})
 		}
@@ -258,7 +270,7 @@ func anyMine(list []tocsin.Address, n int, mine func(string) bool) truth {
 // is alarmed by it.
 type Echo struct {
 	Person  tocsin.PersonID
-	Object  string   // the message, by its immutable id
+	Object  string   // the message, by its immutable id; or byCategory and a category that it alone bears
 	Changes []string // that it makes: email_moved, email_deleted, email_updated …; each is expected once
 	Act     string   // the action's id
 	From    int64    // Unix milliseconds
@@ -305,10 +317,21 @@ func (m *meanings) us(person tocsin.PersonID, l *mailLook, is *mailSeen, action 
 	if is != nil && action != "email_deleted" {
 		at = is.Modified + 999 // Graph tells it in whole seconds
 	}
-	for _, e := range m.echoes[person][l.ID] {
-		if !e.heard && e.change == action && at >= e.From && at <= e.Until {
-			e.heard = true
-			return e.Act
+	if len(m.echoes[person]) == 0 {
+		return ""
+	}
+	objects := []string{l.ID}
+	if is != nil {
+		for _, c := range is.Categories {
+			objects = append(objects, byCategory+c)
+		}
+	}
+	for _, o := range objects {
+		for _, e := range m.echoes[person][o] {
+			if !e.heard && e.change == action && at >= e.From && at <= e.Until {
+				e.heard = true
+				return e.Act
+			}
 		}
 	}
 	return ""

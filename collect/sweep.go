@@ -22,7 +22,7 @@ func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 		if moves(f.Kind) {
 			tenants[string(f.Tenant)] = true
 		}
-		if f.Kind == "consent.changed" || f.Kind == "exception.changed" || f.Kind == "finding.lapsed" {
+		if f.Kind == "consent.changed" || f.Kind == "exception.changed" || f.Kind == "finding.lapsed" || f.Kind == "silence.changed" || f.Kind == "canary.changed" {
 			connections[string(f.Tenant)] = true
 		}
 	}

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"tocsin.dev"
@@ -56,12 +57,45 @@ func connections(ctx context.Context, t *store.Tenant) (out []detect.Connection,
 		out = append(out, c)
 		return err
 	}, `select id, name, state, method, expires, tier from connection where tenant = $1 order by id`)
+	if err == nil {
+		err = streamed(ctx, t, out, tiers)
+	}
 	for i := range out {
 		if err == nil {
 			err = drifts(ctx, t, &out[i], tiers[out[i].ID])
 		}
 	}
 	return out, err
+}
+
+// streamed adds to the connection by which the tenant is collected from how its mail is told of.
+func streamed(ctx context.Context, t *store.Tenant, list []detect.Connection, tiers map[string]connect.Tier) error {
+	i := slices.IndexFunc(list, func(c detect.Connection) bool {
+		return tiers[c.ID] != connect.Respond && c.State != "closed" && c.State != "closing"
+	})
+	if i < 0 {
+		return nil
+	}
+	c := &list[i]
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var s detect.Silence
+		var began, expected int64
+		err := scan(&s.Who, &began, &expected)
+		s.Began, s.Expected = tocsin.FromMillis(began), float64(expected)/1000
+		c.Silences = append(c.Silences, s)
+		return err
+	}, `select case when s.person = '' then '' when p.mail <> '' then p.mail else coalesce(p.upn, s.person) end, s.began, s.expected from silence s
+		left join person p on p.tenant = s.tenant and p.person = s.person where s.tenant = $1 and s.ended = 0 order by case when s.person = '' then 0 else 1 end, s.began, s.person`)
+	if err != nil {
+		return err
+	}
+	var at int64
+	err = t.QueryRow(ctx, `select id, at, because, mend from canary_try where tenant = $1 and (heard > 0 or because <> '') order by at desc, id desc limit 1`).Scan(&c.Canary.ID, &at, &c.Canary.Because, &c.Canary.Fix)
+	if errors.Is(err, store.ErrNone) {
+		return nil
+	}
+	c.Canary.At = tocsin.FromMillis(at)
+	return err
 }
 
 func drifts(ctx context.Context, t *store.Tenant, c *detect.Connection, tier connect.Tier) error {

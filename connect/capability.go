@@ -100,6 +100,8 @@ var Capabilities = []Capability{
 		Cost: "Folders that were opened to everybody before the audit log was read are not known."},
 	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.sessions", "users.revokeSignInSessions"},
 		Cost: "Nobody's sessions can be ended from here."},
+	{Name: MailCanary, Title: "The canary in a mailbox that is named for it", Product: Outlook, Tier: Respond, Optional: true, Needs: []string{"messages.draft", "messages.purge"},
+		Cost: "That what happens in a mailbox is told of is seen from busy mailboxes only, not tried."},
 	{Name: RuleChange, Title: "Disabling and deleting inbox rules", Product: Outlook, Tier: Respond,
 		Needs: []string{"messageRules.get", "messageRules.update", "messageRules.delete", "messageRules.create"},
 		Cost:  "A rule can be seen, and not be stopped from here."},
@@ -109,6 +111,7 @@ var Capabilities = []Capability{
 const (
 	RevokeSessions = "revoke-sessions"
 	RuleChange     = "rule-change"
+	MailCanary     = "mail-canary"
 )
 
 // Verdict is a capability as it stands.

@@ -12,7 +12,23 @@ type Connection struct {
 	State    string // on, paused, broken, closing, closed
 	Method   string // secret, certificate, oauth
 	Expires  time.Time
-	Drifts   []Drift // oldest first
+	Drifts   []Drift   // oldest first
+	Silences []Silence // of the tenant that is collected from by it, the longest first
+	Canary   Canary
+}
+
+// Silence is a mailbox to which nothing came though it should have.
+type Silence struct {
+	Who      string // empty: the whole tenant
+	Began    time.Time
+	Expected float64 // messages that are usual in that time
+}
+
+// Canary is the last try to see whether what happens is told of; zero where there was none, or it went well.
+type Canary struct {
+	ID           string
+	At           time.Time
+	Because, Fix string
 }
 
 // Drift is a permission that was taken from the connection's app, or given to it, and stands so.

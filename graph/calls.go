@@ -192,6 +192,25 @@ var Calls = []Call{
 		Why: "One message with the same: a reply and a forward are told apart by it.",
 	},
 	{
+		Name: "messages.newest", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 5,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",
+		Select:      []string{"id", "isDraft", "receivedDateTime"}, Options: []string{"$orderby"},
+		Why: "The newest messages of a busy mailbox, to see that they were told of, and how soon.",
+	},
+	{
+		Name: "messages.draft", Method: "POST", Path: "/users/{user}/messages", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-post-messages",
+		Why:         "Makes a draft in the mailbox that was named for the canary, to see that it is told of. Nothing is sent.",
+	},
+	{
+		Name: "messages.purge", Method: "POST", Path: "/users/{user}/messages/{message}/permanentDelete", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-permanentdelete",
+		Why:         "Deletes the canary's draft again, for good.",
+	},
+	{
 		Name: "messages.ids", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 1000,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",

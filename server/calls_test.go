@@ -94,7 +94,7 @@ var provokes = map[string]provoked{
 // streamed are the calls of mail as it happens, which a server makes that has an address where Microsoft reaches it. The one
 // here has none, so its page says that mail activity is off for that: they are made by its client alone, to hold what their
 // failure says. What the page says of a failure of theirs at work is not held here.
-var streamed = []string{"subscriptions.", "messages."}
+var streamed = []string{"subscriptions.", "messages.", "mailFolders.delta", "mailFolders.list"}
 
 // servedWith are the calls that are provoked in turn with others, for they are of the same source.
 func servedWith(call graph.Call) string {

@@ -93,9 +93,10 @@ type Config struct {
 		Level  string `koanf:"level"`  // debug, info, warn, error
 		Format string `koanf:"format"` // text, json
 	} `koanf:"log"`
-	Every   Every  `koanf:"every"`
-	Batches int    `koanf:"batches"` // batches of 20 mailboxes asked at once, per tenant
-	Limits  Limits `koanf:"limits"`
+	Every   Every   `koanf:"every"`
+	Batches int     `koanf:"batches"` // batches of 20 mailboxes asked at once, per tenant
+	Limits  Limits  `koanf:"limits"`
+	Silence float64 `koanf:"silence"` // a mailbox (or a whole tenant) to which nothing comes is told of when that is less probable than this, by what is usual; below 0: never
 }
 
 // Every is how often each source is asked.
@@ -110,6 +111,7 @@ type Every struct {
 	Audit     time.Duration `koanf:"audit"`
 	Folders   time.Duration `koanf:"folders"`
 	Reconcile time.Duration `koanf:"reconcile"`
+	Canary    time.Duration `koanf:"canary"`
 	Exchange  time.Duration `koanf:"exchange"`
 }
 
@@ -169,6 +171,7 @@ func Defaults() Config {
 	c := Config{Data: "tocsin-data", Listen: "127.0.0.1:8420", Batches: 64}
 	c.Log.Level, c.Log.Format = "info", "text"
 	c.Key.Timeout = 30 * time.Second
+	c.Silence = collect.Improbable
 	c.SMTP.TLS = notify.StartTLS
 	c.Every = Every(collect.Intervals{}.OrDefault())
 	return c

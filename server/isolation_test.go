@@ -373,6 +373,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"audit-queries create": `{"since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`,
 		"actions plan":         `{"kind":"revoke_sessions","person":"x","why":"x"}`, "actions create": `{"kind":"revoke_sessions","person":"x","why":"x"}`,
 		"actions undo": `{"why":"x"}`, "actions approve": `{}`, "actions refuse": `{}`, "actions cancel": `{}`,
+		"canary set":            `{"mailbox":"","version":0}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
 	for _, o := range api.Ops(nil) {

@@ -2,10 +2,12 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tocsin.dev/api"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -135,4 +137,78 @@ func TestFolders(t *testing.T) {
 	change(sim.FolderHidden, "Newsletters", "")
 	b.until("hidden, which is no end", `select name from mail_folder where tenant = $1 and hidden and deleted = 0 and known = '' and name = 'Newsletters'`, "Newsletters")
 	b.until("and tells nothing else", told, "folder_created", "folder_renamed", "folder_moved", "folder_deleted")
+}
+
+// TestSilence: where nothing comes that should, it is looked whether Microsoft has something; a lost subscription is made
+// anew and its gap closed, and a silence in truth raises a finding until mail comes. The canary hears what comes.
+func TestSilence(t *testing.T) {
+	w := world(t, 2, "domain amys.example\nperson amy\n")
+	w.Consent(append([]string{"Mail.ReadWrite"}, sim.ReadTier...)...)
+	conf := pressed(t)
+	conf.Database, conf.Every.Canary = storetest.PostgresAddress(t), time.Second
+	b := hears(t, conf, w)
+	b.subscribed()
+	if n, err := w.RemoveSubscriptions("amy@amys.example", 1, true); err != nil || n != 1 {
+		t.Fatalf("%d removed, %v", n, err)
+	}
+	at := time.Now().UTC().Add(-3 * time.Hour) // a story's acts are of the last week in which all are past
+	play(t, w, "domain amys.example\nperson amy\n"+strings.ToLower(at.Format("Mon"))+at.Format(" 15:04")+" amy receives from eve@evil.example subject \"one\"\n")
+	busy := `{"rate":[30` + strings.Repeat(",30", 167) + `],"seen":[8` + strings.Repeat(",8", 167) + `]}`
+	err := b.s.Store.UpdateTenant(t.Context(), b.tenant(), func(tx *store.Tenant) error {
+		if _, err := tx.Exec(t.Context(), `update mail_ledger set since = $2 where tenant = $1 and person = (select person from person where tenant = $1 and mail = 'amy@amys.example')`, time.Now().Add(-72*time.Hour).UnixMilli()); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), `insert into mail_usual (tenant, person, weeks, learned) select tenant, person, $2, $3 from person where tenant = $1 and mail = 'amy@amys.example'`, busy, time.Now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.until("what was lost", `select distinct person from silence where tenant = $1 and lost and person <> '' and ended > 0`, b.texts(`select person from person where tenant = $1 and mail = 'amy@amys.example'`)...)
+	b.until("its mail", `select action from event where tenant = $1 and action = 'email_received' and body like '%amys.example%'`, "email_received")
+	b.heardAll()
+	const said = `select status from finding where tenant = $1 and rule = 'mail-silent'`
+	b.until("a silence in truth", said, "open")
+	if why := b.texts(`select why from finding where tenant = $1 and rule = 'mail-silent'`); len(why) != 1 || !strings.Contains(why[0], "though 60 messages are usual") && !strings.Contains(why[0], "though 90 messages are usual") {
+		t.Errorf("it says %q", why)
+	}
+	b.happens("domain amys.example\nperson amy\nmon 09:00 amy receives from eve@evil.example subject \"two\"\n")
+	b.until("the end of it", said, "fixed")
+	b.until("the canary", `select distinct way from canary_try where tenant = $1 and heard > 0`, "passive")
+}
+
+// TestCanary: a draft is made in the mailbox named for it, told of, and deleted for good; its events are marked as ours.
+func TestCanary(t *testing.T) {
+	w := world(t, 2, "domain amys.example\nperson amy\n")
+	w.Consent(append([]string{"Mail.ReadWrite"}, slices.Concat(sim.ReadTier, sim.RespondTier)...)...)
+	conf := pressed(t)
+	conf.Every.Canary = time.Second
+	b := hears(t, conf, w)
+	b.subscribed()
+	n := len(b.truth(0))
+	in := api.SetCanaryIn{Body: api.CanaryNew{Mailbox: "Amy@amys.example"}}
+	in.Tenant = b.tenant()
+	set, err := b.s.API.SetCanary(as(t.Context(), api.Owner), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.until("what was heard", `select cast(case when count(*) > 1 then 1 else 0 end as text) from canary_try where tenant = $1 and way = 'active' and heard > 0 and cleared`, "1")
+	in.Body = api.CanaryNew{Version: set.Version}
+	if set, err = b.s.API.SetCanary(as(t.Context(), api.Owner), in); err != nil || set.Tries == 0 || set.P99 > 90 || set.Heard.IsZero() {
+		t.Fatalf("%+v, %v", set, err)
+	}
+	b.until("nothing is left behind", `select id from canary_try where tenant = $1 and way = 'active' and not cleared`)
+	b.until("it is ours", `select action from event where tenant = $1 and type = 'EMAIL' and body not like '%"action_id":"%'`)
+	drafts := 0
+	for _, line := range b.truth(n) {
+		switch line.Change {
+		case "message.created":
+			drafts++
+		case "message.deleted":
+			drafts--
+		}
+	}
+	if drafts != 0 {
+		t.Errorf("%d drafts are left in the mailbox", drafts)
+	}
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -36,6 +37,8 @@ type metrics struct {
 	mailCame *prometheus.Desc
 	held     *prometheus.Desc
 	folded   *prometheus.Desc
+	canary   *prometheus.Desc
+	silent   *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -55,6 +58,8 @@ func newMetrics(s *Server) *metrics {
 	m.mailCame = prometheus.NewDesc("tocsin_mail_events_last_hour", "Events of mail in the last hour, by action.", []string{"tenant", "action"}, nil)
 	m.held = prometheus.NewDesc("tocsin_journal_partition_held", "1 while this server reads the partition of the journal.", []string{"partition"}, nil)
 	m.folded = prometheus.NewDesc("tocsin_journal_partition_folded_total", "Items of the partition that this server folded.", []string{"partition"}, nil)
+	m.canary = prometheus.NewDesc("tocsin_canary_lag_seconds", "How long the last canary took from its mailbox into the tables; -1 where it was not told of.", []string{"tenant"}, nil)
+	m.silent = prometheus.NewDesc("tocsin_mailboxes_silent", "Mailboxes to which nothing comes, though it should.", []string{"tenant"}, nil)
 	m.limits = newLimitMetrics()
 	m.alerts = newAlertMetrics()
 	m.exports = newExportMetrics()
@@ -82,6 +87,8 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.mailCame
 	ch <- m.held
 	ch <- m.folded
+	ch <- m.canary
+	ch <- m.silent
 	m.limits.describe(ch)
 	m.alerts.describe(ch)
 	m.exports.describe(ch)
@@ -168,6 +175,9 @@ func (m *metrics) tenant(ctx context.Context, t *store.Tenant, ch chan<- prometh
 	if err := m.mail(ctx, t, ch); err != nil {
 		return err
 	}
+	if err := m.canaries(ctx, t, ch); err != nil {
+		return err
+	}
 	return counted(m.fresh, 0.001, `select name, succeeded from source where tenant = $1`)
 }
 
@@ -204,4 +214,22 @@ func (m *metrics) mail(ctx context.Context, t *store.Tenant, ch chan<- prometheu
 		}
 	}
 	return q.Err()
+}
+
+// canaries tells how long the way from a mailbox takes, and how many mailboxes are silent.
+func (m *metrics) canaries(ctx context.Context, t *store.Tenant, ch chan<- prometheus.Metric) error {
+	var lag, silent int64
+	err := t.QueryRow(ctx, `select count(*) from silence where tenant = $1 and ended = 0`).Scan(&silent)
+	if err != nil {
+		return err
+	}
+	ch <- prometheus.MustNewConstMetric(m.silent, prometheus.GaugeValue, float64(silent), string(t.ID()))
+	err = t.QueryRow(ctx, `select case when because <> '' then -1000 else lag end from canary_try where tenant = $1 and lag >= 0 and (heard > 0 or because <> '') order by at desc, id desc limit 1`).Scan(&lag)
+	if errors.Is(err, store.ErrNone) {
+		return nil
+	}
+	if err == nil {
+		ch <- prometheus.MustNewConstMetric(m.canary, prometheus.GaugeValue, float64(lag)/1000, string(t.ID()))
+	}
+	return err
 }

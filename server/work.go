@@ -14,6 +14,7 @@ import (
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
+	"tocsin.dev/graph"
 	"tocsin.dev/notify"
 	"tocsin.dev/store"
 	"tocsin.dev/stream"
@@ -330,7 +331,11 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	defer sizing.Wait()
 	defer stop()
 	collector := &collect.Collector{Without: without, Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,
-		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log, Webhook: s.webhook(c),
+		Every: s.Config.Every.intervals(), Batches: s.Config.Batches, Log: s.log, Webhook: s.webhook(c), Improbable: s.Config.Silence,
+		Writer: func(ctx context.Context) (*graph.Client, error) {
+			_, gc, err := s.Connections.For(ctx, c.Tenant, connect.MailCanary)
+			return gc, err
+		},
 		Heard: func(ctx context.Context, h connect.Heard) error { return s.Connections.Heard(ctx, c, h) }}
 	return collector.Run(ctx)
 }

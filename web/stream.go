@@ -93,6 +93,14 @@ func streamWord(s api.Stream) string {
 	return "Mail activity is off"
 }
 
+// seconds is a time measured, in seconds or minutes.
+func seconds(s float64) string {
+	if s < 90 {
+		return fmt.Sprintf("%.1f s", s)
+	}
+	return fmt.Sprintf("%.0f min", s/60)
+}
+
 // mailWord is what happened to a mail, in a word.
 func mailWord(action string) string {
 	for _, a := range mailActions {

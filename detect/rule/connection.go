@@ -15,6 +15,8 @@ var Connections = []detect.ConnectionCheck{
 	{Meta: consentRemoved, Judge: judgeConsentRemoved},
 	{Meta: consentAdded, Judge: judgeConsentAdded},
 	{Meta: credentialExpires, Judge: judgeCredentialExpires},
+	{Meta: mailSilent, Judge: judgeMailSilent},
+	{Meta: mailUntold, Judge: judgeMailUntold},
 }
 
 // Connection judges the state of a connection by every check of one.

@@ -51,15 +51,15 @@ create table mail_hour (
 	hour bigint not null,
 	person text not null,
 	n bigint not null,
-	primary key (tenant, hour, person)
+	primary key (tenant, person, hour)
 );
+create index mail_hour_hour on mail_hour (tenant, hour);
 create table mail_usual (
 	tenant text not null,
 	person text not null,
 	weeks text not null default '{}',
 	learned bigint not null default 0,
 	heard bigint not null default 0,
-	looked bigint not null default 0,
 	primary key (tenant, person)
 );
 

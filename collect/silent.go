@@ -1,0 +1,464 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+	"tocsin.dev/store"
+)
+
+// How silence is judged. Everything is counted by whole hours, UTC.
+const (
+	hour         = int64(time.Hour / time.Millisecond)
+	hoursOfWeek  = 7 * 24
+	silentMost   = 48 * hour // so far back a silence is judged
+	learnAfter   = 48 * hour // an hour is learned when it is so old: what was late has come
+	learnedWeeks = 8         // about so many weeks are remembered
+	weeksEnough  = 2         // so often an hour of the week must have been seen before it counts
+	silentLong   = 14 * 24 * hour
+)
+
+// Improbable is the probability below which a silence is one, where no other is set.
+const Improbable = 1e-6
+
+// usual is how many messages come to a mailbox in each hour of the week: the mean of the last weeks, and how many those were.
+type usual struct {
+	Rate []float64 `json:"rate,omitempty"`
+	Seen []int     `json:"seen,omitempty"`
+}
+
+// slot is the hour of the week, from Thursday 0:00 UTC, in which Unix time began.
+func slot(at int64) int { return int(at / hour % hoursOfWeek) }
+
+// learn takes in how many messages came in an hour.
+func (u *usual) learn(at int64, n int) {
+	if len(u.Rate) != hoursOfWeek || len(u.Seen) != hoursOfWeek {
+		u.Rate, u.Seen = make([]float64, hoursOfWeek), make([]int, hoursOfWeek)
+	}
+	k := slot(at)
+	u.Seen[k] = min(u.Seen[k]+1, learnedWeeks)
+	u.Rate[k] = math.Round((u.Rate[k]+(float64(n)-u.Rate[k])/float64(u.Seen[k]))*100) / 100
+}
+
+// in is how many messages are usual in an hour; 0 where that is not known yet.
+func (u *usual) in(at int64) float64 {
+	k := slot(at)
+	if k >= len(u.Rate) || k >= len(u.Seen) || u.Seen[k] < weeksEnough {
+		return 0
+	}
+	return u.Rate[k]
+}
+
+// expect is how many messages are usual from one hour to another.
+func (u *usual) expect(from, to int64) (n float64) {
+	for at := from; at < to; at += hour {
+		n += u.in(at)
+	}
+	return n
+}
+
+// hush is a mailbox to which nothing came since a time, though it should have. The whole tenant has no person.
+type hush struct {
+	person   tocsin.PersonID
+	began    int64
+	expected float64
+}
+
+// quiet judges who is silent. heard is when the hour ended in which a mailbox got its last message; all how many came to all of
+// them by hour. Where the others get less than usual, so does a mailbox: of a holiday nobody is told, unless it is as quiet as
+// no holiday is.
+func quiet(list map[tocsin.PersonID]*usual, heard map[tocsin.PersonID]int64, all map[int64]int, now int64, below float64) (out []hush) {
+	end := now / hour * hour
+	whole := &usual{Rate: make([]float64, hoursOfWeek), Seen: make([]int, hoursOfWeek)}
+	for k := range hoursOfWeek {
+		whole.Seen[k] = learnedWeeks
+		for _, u := range list {
+			whole.Rate[k] += u.in(int64(k) * hour)
+		}
+	}
+	last := int64(0)
+	for at, n := range all {
+		if n > 0 {
+			last = max(last, at+hour)
+		}
+	}
+	from := func(heard int64) int64 { return max(heard, end-silentMost) }
+	if n := whole.expect(from(last), end); math.Exp(-n) < below {
+		return []hush{{began: from(last), expected: n}} // then it says nothing of one of them
+	}
+	for _, person := range sortedKeys(list) {
+		began := from(heard[person])
+		own := list[person].expect(began, end)
+		if math.Exp(-own) >= below {
+			continue
+		}
+		came, others := 0.0, -own
+		for at := began; at < end; at += hour {
+			came += float64(all[at])
+			others += whole.in(at)
+		}
+		if others >= 10 { // of fewer nobody can say whether they are less than usual
+			own *= min(1, came/others)
+		}
+		if math.Exp(-own) < below {
+			out = append(out, hush{person: person, began: began, expected: own})
+		}
+	}
+	return out
+}
+
+// askSilence learns how many messages are usual, and sees to whom none come that should.
+func (c *Collector) askSilence(ctx context.Context) error {
+	if c.Improbable < 0 {
+		return errNothing
+	}
+	if err := c.settled(ctx); err != nil { // what is under way is not lost
+		return err
+	}
+	now := tocsin.Millis(c.Store.Clock().Now())
+	list, heard, err := c.learnUsual(ctx, now)
+	if err != nil {
+		return err
+	}
+	all := map[int64]int{}
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		clear(all)
+		return each(ctx, t, func(scan func(...any) error) error {
+			var at int64
+			var n int
+			err := scan(&at, &n)
+			all[at] = n
+			return err
+		}, `select hour, sum(n) from mail_hour where tenant = $1 group by hour`)
+	})
+	if err != nil {
+		return err
+	}
+	below := c.Improbable
+	if below == 0 {
+		below = Improbable
+	}
+	found := quiet(list, heard, all, now, below)
+	still, err := c.silencesEnded(ctx, heard, all, now)
+	if err != nil {
+		return err
+	}
+	open, err := c.withGaps(ctx)
+	if err != nil {
+		return err
+	}
+	found = slices.DeleteFunc(found, func(h hush) bool { return still[h.person] || open[h.person] || h.person == "" && len(open) > 0 }) // it is known, or being seen to
+	for i := range found[:min(len(found), asksAtMost)] {
+		if err := c.silent(ctx, &found[i], list, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withGaps are the mailboxes that are being caught up on.
+func (c *Collector) withGaps(ctx context.Context) (map[tocsin.PersonID]bool, error) {
+	open := map[tocsin.PersonID]bool{}
+	return open, c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		clear(open)
+		return each(ctx, t, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			err := scan(&person)
+			open[person] = true
+			return err
+		}, `select distinct person from mail_gap where tenant = $1 and closed = 0`)
+	})
+}
+
+// learnUsual learns what is old enough, and gives what is usual for each mailbox that is told of and when it got its last
+// message.
+func (c *Collector) learnUsual(ctx context.Context, now int64) (map[tocsin.PersonID]*usual, map[tocsin.PersonID]int64, error) {
+	list, heard := map[tocsin.PersonID]*usual{}, map[tocsin.PersonID]int64{}
+	for after := tocsin.PersonID(""); ; {
+		var some []learning
+		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) (err error) {
+			if some, err = toLearn(ctx, t, after); err != nil || len(some) == 0 {
+				return err
+			}
+			return learnSome(ctx, t, some, now)
+		})
+		if err != nil || len(some) == 0 {
+			return list, heard, err
+		}
+		for i := range some {
+			l := &some[i]
+			list[l.person], heard[l.person], after = &l.usual, max(l.heard, (l.since+hour-1)/hour*hour), l.person
+		}
+	}
+}
+
+// learning is a mailbox of which is learned.
+type learning struct {
+	person                tocsin.PersonID
+	since, learned, heard int64
+	open                  int // gaps and silences: what came then is not what is usual
+	usual                 usual
+	came                  map[int64]int
+}
+
+func toLearn(ctx context.Context, t *store.Tenant, after tocsin.PersonID) ([]learning, error) {
+	var some []learning
+	at := map[tocsin.PersonID]int{}
+	err := each(ctx, t, func(scan func(...any) error) error {
+		l := learning{came: map[int64]int{}}
+		var weeks string
+		if err := scan(&l.person, &l.since, &weeks, &l.learned, &l.heard, &l.open); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(weeks), &l.usual); err != nil {
+			return fmt.Errorf("what is usual for %s: %w", l.person, err)
+		}
+		at[l.person] = len(some)
+		some = append(some, l)
+		return nil
+	}, `select l.person, l.since, coalesce(u.weeks, '{}'), coalesce(u.learned, 0), coalesce(u.heard, 0),
+			(select count(*) from mail_gap g where g.tenant = l.tenant and g.person = l.person and g.closed = 0)
+			+ (select count(*) from silence s where s.tenant = l.tenant and s.ended = 0 and s.person in (l.person, ''))
+		from mail_ledger l join subscription s on s.tenant = l.tenant and s.person = l.person and s.state = 'on'
+		left join mail_usual u on u.tenant = l.tenant and u.person = l.person
+		where l.tenant = $1 and l.since > 0 and l.person > $2 order by l.person limit 400`, string(after))
+	if err != nil || len(some) == 0 {
+		return nil, err
+	}
+	args := make([]any, len(some))
+	for i := range some {
+		args[i] = string(some[i].person)
+	}
+	return some, each(ctx, t, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var when int64
+		var n int
+		err := scan(&person, &when, &n)
+		l := &some[at[person]]
+		l.came[when], l.heard = n, max(l.heard, when+hour)
+		return err
+	}, `select person, hour, n from mail_hour where tenant = $1 and person in (`+store.In(len(some), 2)+`)`, args...)
+}
+
+// learnSome learns a day or more at once of each mailbox, so that its row is seldom written.
+func learnSome(ctx context.Context, t *store.Tenant, some []learning, now int64) error {
+	var rows [][]any
+	until := (now - learnAfter) / hour * hour
+	for i := range some {
+		l := &some[i]
+		from := max(l.learned, (l.since+hour-1)/hour*hour)
+		if until-from < 24*hour {
+			continue
+		}
+		switch {
+		case until-from > 9*24*hour:
+			from = until // so long a time was not watched as it should have been
+		case l.open > 0:
+			continue
+		}
+		for at := from; at < until; at += hour {
+			l.usual.learn(at, l.came[at])
+		}
+		weeks, err := encode(&l.usual)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []any{string(l.person), string(weeks), until, l.heard})
+		if _, err := t.Exec(ctx, `delete from mail_hour where tenant = $1 and person = $2 and hour < $3`, string(l.person), until); err != nil {
+			return err
+		}
+	}
+	return t.Insert(ctx, store.Into{Table: "mail_usual", Key: []string{"person"}, Columns: []string{"person", "weeks", "learned", "heard"}}, rows)
+}
+
+// silencesEnded ends the silences that are over, and gives whose are known and last.
+func (c *Collector) silencesEnded(ctx context.Context, heard map[tocsin.PersonID]int64, all map[int64]int, now int64) (map[tocsin.PersonID]bool, error) {
+	still := map[tocsin.PersonID]bool{}
+	return still, c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		clear(still)
+		over := map[tocsin.PersonID]int64{}
+		err := each(ctx, t, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			var began int64
+			err := scan(&person, &began)
+			last, watched := heard[person]
+			if person == "" {
+				for at, n := range all {
+					if n > 0 {
+						last = max(last, at+hour)
+					}
+				}
+				watched = true
+			}
+			if last > began || !watched || now-began > silentLong {
+				over[person] = began
+			} else {
+				still[person] = true
+			}
+			return err
+		}, `select person, began from silence where tenant = $1 and ended = 0`)
+		if err != nil || len(over) == 0 {
+			return err
+		}
+		for person, began := range over {
+			if _, err := t.Exec(ctx, `update silence set ended = $4 where tenant = $1 and person = $2 and began = $3`, string(person), began, now); err != nil {
+				return err
+			}
+		}
+		return t.Append(ctx, store.Fact{Kind: "silence.changed"})
+	})
+}
+
+// asksAtMost is how many mailboxes are looked at in a round because they are silent, and how many of a tenant that is.
+const (
+	asksAtMost = 200
+	asksOfAll  = 5
+)
+
+// silent looks whether a mailbox is silent in truth. Where something had come, the subscription is lost, and is made anew:
+// that opens the gap. Otherwise somebody has to know.
+func (c *Collector) silent(ctx context.Context, h *hush, list map[tocsin.PersonID]*usual, now int64) error {
+	people := []tocsin.PersonID{h.person}
+	if h.person == "" { // then those are looked at to whom most would have come
+		people = sortedKeys(list)
+		slices.SortStableFunc(people, func(a, b tocsin.PersonID) int {
+			return cmp.Compare(list[b].expect(h.began, now/hour*hour), list[a].expect(h.began, now/hour*hour))
+		})
+		people = people[:min(len(people), asksOfAll)]
+	}
+	lost := false
+	for _, person := range people {
+		had, err := c.toldOfAll(ctx, person, h.began, now)
+		if err != nil {
+			return err
+		}
+		if had {
+			continue
+		}
+		lost = true
+		if err := c.lostSubscription(ctx, person, h, now); err != nil {
+			return err
+		}
+	}
+	if lost && h.person == "" { // if some are lost without a word, all may be
+		return c.lostSubscription(ctx, "", h, now)
+	}
+	if lost {
+		return nil
+	}
+	return c.noteSilence(ctx, h, now, false)
+}
+
+// toldOfAll says whether all that is in a mailbox and came since a time is held; what came in the last minutes may be under
+// way.
+func (c *Collector) toldOfAll(ctx context.Context, person tocsin.PersonID, since, now int64) (bool, error) {
+	var object string
+	from := since
+	held := map[string]bool{}
+	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		clear(held)
+		var watched int64
+		if err := t.QueryRow(ctx, `select p.object_id, l.since from person p join mail_ledger l on l.tenant = p.tenant and l.person = p.person
+			where p.tenant = $1 and p.person = $2`, string(person)).Scan(&object, &watched); err != nil {
+			return err
+		}
+		from = max(since, watched)
+		return each(ctx, t, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			held[id] = true
+			return err
+		}, `select native from mail where tenant = $1 and person = $2 and received >= $3`, string(person), from-hour)
+	})
+	if err != nil {
+		return false, err
+	}
+	at := func(ms int64) string { return tocsin.FromMillis(ms).UTC().Format(time.RFC3339) }
+	p := graph.P{"user": object, "$filter": "receivedDateTime ge " + at(from) + " and receivedDateTime lt " + at(now-underWay.Milliseconds())}
+	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.ids", p) {
+		if _, none := errors.AsType[*graph.NoMailbox](err); none {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if !held[m.ID] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// underWay is how long a notification may be on its way.
+const underWay = 10 * time.Minute
+
+// lostSubscription lets the subscription of a mailbox (of all, where there is no person) be ended and made anew, and notes
+// why. Making it anew opens the gap.
+func (c *Collector) lostSubscription(ctx context.Context, person tocsin.PersonID, h *hush, now int64) error {
+	err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		if person != "" {
+			if err := openGap(ctx, t, person, h.began, now, "Mail came, and Microsoft Graph did not tell: the subscription was lost."); err != nil {
+				return err
+			}
+		}
+		if _, err := t.Exec(ctx, `update subscription set signal = 'subscriptionRemoved', address = 'lost', due = 0 where tenant = $1 and state = 'on' and (person = $2 or cast($2 as text) = '')`, string(person)); err != nil {
+			return err
+		}
+		_, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = 'subscriptions'`)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.noteSilence(ctx, &hush{person: person, began: h.began, expected: h.expected}, now, true)
+}
+
+// noteSilence writes a silence down; one that was only ours is over at once.
+func (c *Collector) noteSilence(ctx context.Context, h *hush, now int64, lost bool) error {
+	ended := int64(0)
+	if lost {
+		ended = now
+	}
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		if _, err := t.Exec(ctx, `insert into silence (tenant, person, began, found, expected, lost, ended) values ($1, $2, $3, $4, $5, $6, $7)
+			on conflict (tenant, person, began) do update set found = excluded.found, expected = excluded.expected, lost = excluded.lost, ended = excluded.ended`,
+			string(h.person), h.began, now, int64(h.expected*1000), lost, ended); err != nil {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "silence.changed", Subject: string(h.person), Person: string(h.person)})
+	})
+}
+
+// hourOf is a message that came to a mailbox in an hour.
+type hourOf struct {
+	person tocsin.PersonID
+	at     int64
+}
+
+// counted adds to the hours what came in them.
+func (f *mailFold) counted(ctx context.Context) error {
+	keys := slices.SortedFunc(maps.Keys(f.means.hours), func(a, b hourOf) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.at, b.at)) })
+	for part := range slices.Chunk(keys, 200) {
+		var values []string
+		var args []any
+		for i, k := range part {
+			values = append(values, fmt.Sprintf("($1, $%d, $%d, $%d)", 3*i+2, 3*i+3, 3*i+4))
+			args = append(args, string(k.person), k.at, f.means.hours[k])
+		}
+		if _, err := f.t.Exec(ctx, `insert into mail_hour (tenant, person, hour, n) values `+strings.Join(values, ", ")+`
+			on conflict (tenant, person, hour) do update set n = mail_hour.n + excluded.n`, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
