@@ -206,3 +206,23 @@ func TestLicence(t *testing.T) {
 		}
 	}
 }
+
+// TestStandingEnds: what a connection may do is asked while the server is told to stop, or loses its lease, with tokens at hand
+// that make no call fail. Then it ends with that, and does not take the server with it.
+func TestStandingEnds(t *testing.T) {
+	onBoth(t, func(b *bench) {
+		c := b.create(b.good())
+		gc := b.client(c)
+		if _, err := b.s.standing(t.Context(), c, gc); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if _, err := b.s.standing(ctx, c, gc); !errors.Is(err, context.Canceled) {
+			t.Errorf("standing gave %v", err)
+		}
+		if err := b.s.Look(ctx, c); !errors.Is(err, context.Canceled) {
+			t.Errorf("Look gave %v", err)
+		}
+	})
+}

@@ -40,8 +40,11 @@ func (s *Connections) Look(ctx context.Context, c Connection) error {
 		return err
 	}
 	met, err := s.look(ctx, c, gc)
-	if errors.Is(err, graph.ErrPaused) || ctx.Err() != nil {
-		return errors.Join(asProblem(err), ctx.Err())
+	if ctx.Err() != nil { // err may be none
+		return ctx.Err()
+	}
+	if errors.Is(err, graph.ErrPaused) {
+		return asProblem(err)
 	}
 	if _, ok := errors.AsType[*graph.Revoked](err); ok { // said of the connection
 		return asProblem(err)

@@ -323,7 +323,10 @@ func (s *Connections) standing(ctx context.Context, c Connection, gc *graph.Clie
 	}
 	for _, service := range servicesUsed() {
 		roles, err := gc.RolesFor(ctx, service)
-		if errors.Is(err, graph.ErrPaused) || ctx.Err() != nil {
+		if ctx.Err() != nil { // err may be none
+			return is, ctx.Err()
+		}
+		if errors.Is(err, graph.ErrPaused) {
 			return is, asProblem(err)
 		}
 		if err != nil { // the service is not in the tenant, say: nothing of it is granted

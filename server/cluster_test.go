@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -176,10 +177,23 @@ func (f *fleet) settled() {
 	})
 }
 
+// alive ends the test where something ended that was not killed.
+func (f *fleet) alive() {
+	f.Helper()
+	for _, m := range slices.Concat(f.servers, f.nodes) {
+		select {
+		case <-m.dead:
+			f.Fatalf("%s ended by itself", m.name)
+		default:
+		}
+	}
+}
+
 // proven waits until all is settled, and holds what is stored to the truth: each message's coming and going once, and its
 // state as it is. It gives how many messages came and were gone before anybody could look.
 func (f *fleet) proven() (short int) {
 	f.Helper()
+	f.alive()
 	defer f.open()()
 	f.settled()
 	eventually(f.T, "the events", func() string {
@@ -368,16 +382,16 @@ var blows = []blow{
 	{"log node", one(func(f *fleet) []*machine { return f.nodes })},
 	{"database", func(f *fleet, _ *rand.Rand) func() { f.pg.Kill(); return f.pg.Start }},
 	{"all", func(f *fleet, _ *rand.Rand) func() {
-		for _, m := range append(f.servers, f.nodes...) {
+		for _, m := range slices.Concat(f.servers, f.nodes) {
 			_ = m.cmd.Process.Kill() // at once; waited for below
 		}
 		f.pg.Kill()
-		for _, m := range append(f.servers, f.nodes...) {
+		for _, m := range slices.Concat(f.servers, f.nodes) {
 			m.kill()
 		}
 		return func() {
 			f.pg.Start()
-			for _, m := range append(f.nodes, f.servers...) {
+			for _, m := range slices.Concat(f.nodes, f.servers) {
 				m.start()
 			}
 		}
@@ -394,6 +408,7 @@ func (f *fleet) beat(kinds []blow, kills int) {
 		f.w.SetRate(*proveRate, 0)
 		kind := kinds[n%len(kinds)]
 		time.Sleep(time.Duration(random.Int64N(int64(1500 * time.Millisecond))))
+		f.alive()
 		mend := kind.strike(f, random)
 		time.Sleep(time.Duration(random.Int64N(int64(time.Second))))
 		mend()

@@ -25,7 +25,7 @@ func TestPartitionsAreSharedOut(t *testing.T) {
 		var stops []func()
 		for _, owner := range []string{"one", "two", "three"} {
 			r := b.reader(tally)
-			r.Owner, r.Lease = owner, 400*time.Millisecond
+			r.Owner, r.Lease = owner, time.Second
 			stops = append(stops, b.run(r))
 			readers = append(readers, r)
 		}
@@ -69,9 +69,9 @@ func TestPartitionsAreSharedOut(t *testing.T) {
 // TestWhatNobodyTakesIsAnybodys: a replica that says it is there and takes nothing keeps nothing from being done.
 func TestWhatNobodyTakesIsAnybodys(t *testing.T) {
 	st := storetest.Postgres(t)
-	idle := &Share{Store: st, Group: "some", Owner: "idle", For: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	idle := &Share{Store: st, Group: "some", Owner: "idle", For: 2 * time.Second, Log: slog.New(slog.DiscardHandler)}
 	able := true
-	busy := &Share{Store: st, Group: "some", Owner: "busy", For: 200 * time.Millisecond, Log: idle.Log, Able: func() bool { return able }}
+	busy := &Share{Store: st, Group: "some", Owner: "busy", For: 2 * time.Second, Log: idle.Log, Able: func() bool { return able }}
 	for n := range 4 {
 		idle.Want(fmt.Sprint("some/", n))
 		busy.Want(fmt.Sprint("some/", n))
@@ -79,8 +79,14 @@ func TestWhatNobodyTakesIsAnybodys(t *testing.T) {
 	had := map[string]context.Context{}
 	round := func(s *Share) {
 		t.Helper()
-		if err := s.look(t.Context()); err != nil {
-			t.Fatal(err)
+		for deadline := time.Now().Add(90 * time.Second); ; {
+			err := s.look(t.Context())
+			if err == nil {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
 		}
 	}
 	take := func() {
