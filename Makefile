@@ -30,6 +30,7 @@ generate: ## write what is generated anew
 bench: ## the measured promises, as ratios within one run
 	go test -run '^$$' -bench . -benchtime 2s ./...
 	go test ./server -run TestFullSync -sync.users 100000 -v -timeout 60m
+	go test ./server -run TestStreamLoad -load.rate 5000 -load.for 60s -load.users 2000 -v -timeout 60m
 
 KILLS := 100
 
