@@ -180,19 +180,20 @@ type opening struct {
 
 // openBox is what a run notifies of a mailbox.
 type openBox struct {
-	person tocsin.PersonID
-	object string
-	places bool // its well-known folders are known
-	rich   bool // Graph sends what changed in it
-	told   []mailLook
-	items  []int
-	at     int64
-	looks  []mailLook
-	byID   map[string]int
-	waits  bool  // something of it is parked, and not due
-	retry  int64 // the latest time for which something of it waits
-	tries  map[string]int64
-	out    mailLooks
+	person  tocsin.PersonID
+	object  string
+	watched bool // it is there, and can be read
+	places  bool // its well-known folders are known
+	rich    bool // Graph sends what changed in it
+	told    []mailLook
+	items   []int
+	at      int64
+	looks   []mailLook
+	byID    map[string]int
+	waits   bool  // something of it is parked, and not due
+	retry   int64 // the latest time for which something of it waits
+	tries   map[string]int64
+	out     mailLooks
 }
 
 // take notes an item; one that cannot be read is left for the fold, which names it poison.
@@ -280,13 +281,15 @@ func (t *opening) held(ctx context.Context) error {
 				var person tocsin.PersonID
 				var object string
 				var folders, form, made *string
-				err := scan(&person, &object, &folders, &form, &made)
+				var watched int
+				err := scan(&person, &object, &watched, &folders, &form, &made)
 				b := t.boxes[person]
+				b.watched = watched > 0
 				b.object, b.places = object, t.knows(folders)
 				b.rich = form != nil && (*form == FormRich || *made == FormRich)
 				b.out.Rich = b.rich
 				return err
-			}, `select p.person, p.object_id, l.folders, s.form, s.made from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
+			}, `select p.person, p.object_id, case when p.deleted = 0 and p.mailbox in ('read', 'unknown') then 1 else 0 end, l.folders, s.form, s.made from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
 				left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
 			if err != nil {
 				return err
@@ -342,8 +345,9 @@ func (t *opening) look(ctx context.Context) error {
 	call, _ := mailCalls(ctx, client)
 	for _, b := range t.order {
 		switch {
-		case b.object == "":
-			continue // nobody we know (any more)
+		case b.object == "" || !b.watched: // nobody we know (any more); where it can be read again, there is a gap
+			b.out = mailLooks{Dropped: true}
+			continue
 		case b.waits:
 			b.park("What came before it is not opened yet.", t.now, 0)
 			continue
@@ -380,6 +384,12 @@ func (t *opening) look(ctx context.Context) error {
 	return nil
 }
 
+// messageGone says whether Graph does not know the message any more, while it knows whose it was.
+func messageGone(err error) bool {
+	e, ok := errors.AsType[*graph.NotFound](err)
+	return ok && e.Code != "Request_ResourceNotFound" && e.Code != "ResourceNotFound"
+}
+
 // answer takes in what Graph said to a question.
 func (t *opening) answer(q question, r graph.Result) {
 	if q.look == nil {
@@ -394,7 +404,7 @@ func (t *opening) answer(q question, r graph.Result) {
 	l := *q.look
 	l.Looked = tocsin.Millis(t.now)
 	err := r.Err
-	if _, gone := errors.AsType[*graph.NotFound](err); gone {
+	if messageGone(err) {
 		q.box.out.Looks = append(q.box.out.Looks, l)
 		return
 	}

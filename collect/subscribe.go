@@ -512,7 +512,7 @@ func (c *Collector) gone(ctx context.Context, object string, ids []string) (out 
 		return nil, err
 	}
 	for i, r := range results {
-		if _, gone := errors.AsType[*graph.NotFound](r.Err); gone {
+		if messageGone(r.Err) {
 			out = append(out, ids[i])
 		} else if r.Err != nil {
 			return nil, r.Err

@@ -49,9 +49,12 @@ func (b *subject) count(query string, args ...any) (n int) {
 }
 
 // subscribed waits until every mailbox that can be read is told of, and gives where the truth stands then.
-func (b *subject) subscribed() int {
+func (b *subject) subscribed() int { return b.subscribedOf(allSources...) }
+
+// subscribedOf is subscribed where only these sources can be read.
+func (b *subject) subscribedOf(sources ...string) int {
 	b.Helper()
-	b.reads(time.Time{}, allSources...)
+	b.reads(time.Time{}, sources...)
 	eventually(b.T, "the subscriptions", func() string {
 		on, all := b.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), b.count(`select count(*) from person where tenant = $1 and mailbox = 'read'`)
 		if on == 0 || on < all {
