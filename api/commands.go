@@ -150,7 +150,7 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		switch {
-		case f.Anonymous || f.Name == "Body":
+		case f.Anonymous || f.Name == "Body" && f.Type.Kind() == reflect.Struct:
 			flags(cmd, v.Field(i))
 		case f.Tag.Get("path") != "" && f.Tag.Get("path") != "tenant":
 		case f.Tag.Get("json") == "-":

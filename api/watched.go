@@ -51,12 +51,12 @@ type Watched struct {
 
 type watchedRow struct {
 	Watched
-	upn, mail, box, boxBecause, state, because, mend, changes             string
+	upn, mail, box, boxBecause, state, because, mend, changes, form       string
 	since, until, renewed, heard, left, checked, rules, settings, created int64
 }
 
 const watchedColumns = `select p.person, p.name, p.upn, p.mail, p.mailbox, p.mailbox_because, coalesce(m.purpose, ''), coalesce(m.rules_seen, 0), coalesce(m.settings_seen, 0),
-	coalesce(s.state, ''), coalesce(s.because, ''), coalesce(s.mend, ''), coalesce(s.changes, ''), coalesce(s.created, 0), coalesce(s.expires, 0), coalesce(s.due, 0),
+	coalesce(s.state, ''), coalesce(s.because, ''), coalesce(s.mend, ''), coalesce(s.changes, ''), coalesce(s.made, ''), coalesce(s.created, 0), coalesce(s.expires, 0), coalesce(s.due, 0),
 	coalesce(l.since, 0), coalesce(l.heard, 0), coalesce(l.checked, 0), coalesce(l.unwatched, 0),
 	(select count(*) from mail_gap g where g.tenant = p.tenant and g.person = p.person and g.closed = 0)`
 
@@ -65,7 +65,7 @@ const watchedFrom = ` from person p left join subscription s on s.tenant = p.ten
 const watchedMore = ` left join mailbox m on m.tenant = p.tenant and m.person = p.person left join mail_ledger l on l.tenant = p.tenant and l.person = p.person`
 
 func (r *watchedRow) fields() []any {
-	return []any{&r.Person, &r.Name, &r.upn, &r.mail, &r.box, &r.boxBecause, &r.Purpose, &r.rules, &r.settings, &r.state, &r.because, &r.mend, &r.changes, &r.created, &r.until, &r.renewed,
+	return []any{&r.Person, &r.Name, &r.upn, &r.mail, &r.box, &r.boxBecause, &r.Purpose, &r.rules, &r.settings, &r.state, &r.because, &r.mend, &r.changes, &r.form, &r.created, &r.until, &r.renewed,
 		&r.since, &r.heard, &r.checked, &r.left, &r.Gaps}
 }
 
@@ -84,7 +84,7 @@ func (r *watchedRow) view(now time.Time, off, mend string) Watched {
 	case r.left > 0:
 		r.State, r.Because, r.Mend = WayLeftOut, "It is not among the mailboxes that the connection watches.", "Change which mailboxes are watched, on the connection's page."
 	case r.state == "on" && at(r.until).After(now):
-		r.State, r.Changes = WayTold, strings.Split(r.changes, ",")
+		r.State, r.Changes, r.Form = WayTold, strings.Split(r.changes, ","), r.form
 		r.Until, r.Renewed = at(r.until), at(r.renewed)
 	case r.state == "on":
 		r.State = WayRefused

@@ -223,3 +223,11 @@ func (c *Collector) endedSubscription(ctx context.Context, s *mailSubscription) 
 		return t.Append(ctx, store.Fact{Kind: "subscription.changed", Subject: string(s.person), Person: string(s.person)})
 	})
 }
+
+// HookMark stands in the address that Graph is given, and tells the installation's key from another. A subscription that
+// exists is adopted only where it leads to the same address: Graph does not give a clientState back, and what one of another
+// key brought would be taken for forged.
+func HookMark(key []byte) string {
+	h := hasher{key}
+	return h.of("the address of the webhook")[:8]
+}

@@ -271,7 +271,7 @@ func (c *Collector) noteSubscription(ctx context.Context, s *mailSubscription, f
 		because, mend = p.What, p.Do
 		tries = s.tries + 1
 		due = max(retryAfter(failed, 10*time.Minute), min(time.Hour, 5*time.Second<<min(tries, 10)))
-		if s.state != "on" {
+		if s.state != "on" || s.expires <= tocsin.Millis(now) { // nothing is told of it any more
 			s.state = "refused"
 		}
 	}

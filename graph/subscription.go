@@ -59,7 +59,7 @@ func (e *Exists) Error() string { return e.at() + "there is a subscription for t
 var existing = regexp.MustCompile(`(?i)Subscription Id <?([0-9a-f-]{36})>?`)
 
 // CreateSubscription asks Graph to tell of changes. Graph calls both addresses before it answers. The error is
-// an [*Exists] where there is such a subscription.
+// an [*Exists] where there is such a subscription, and a [*Failed] where the mailbox has as many as it may have.
 // https://learn.microsoft.com/graph/api/subscription-post-subscriptions
 func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (out Subscription, err error) {
 	err = c.Act(ctx, "subscriptions.create", nil, s, &out)
@@ -70,8 +70,14 @@ func (c *Client) CreateSubscription(ctx context.Context, s Subscription) (out Su
 		}
 		return out, e
 	}
+	// A mailbox that has as many as it may have is no lack of a permission, and speaks for no other mailbox.
+	if d, ok := errors.AsType[*Denied](err); ok && quota.MatchString(d.Message) {
+		return out, &Failed{Where: d.Where, Code: d.Code, Message: d.Message}
+	}
 	return out, err
 }
+
+var quota = regexp.MustCompile(`(?i)\b(limit|quota|maximum)\b`)
 
 // RenewSubscription lets a subscription live until a time; its authorization is renewed with it.
 // https://learn.microsoft.com/graph/api/subscription-update

@@ -69,7 +69,7 @@ func (s *Server) webhook(c connect.Connection) collect.Webhook {
 	if s.Config.Hooks.URL == "" {
 		return collect.Webhook{}
 	}
-	return collect.Webhook{URL: strings.TrimRight(s.Config.Hooks.URL, "/") + hookPath, Key: s.Hook.Key, Connection: c.ID, Certificates: s.Certificates}
+	return collect.Webhook{URL: strings.TrimRight(s.Config.Hooks.URL, "/") + hookPath + "?of=" + collect.HookMark(s.Hook.Key), Key: s.Hook.Key, Connection: c.ID, Certificates: s.Certificates}
 }
 
 // vouch says what a validation token vouches for, of the tenants that are connected.

@@ -21,6 +21,7 @@ type connectionView struct {
 	// Other says what a connection of the other tier is for, where this one has nothing of it; Twin is that, where there is one.
 	Other string
 	Twin  *api.Connection
+	Watch *api.StreamSettings
 }
 
 // capabilityGroup is a product's capabilities: those of this version, and those that a later one will have.
@@ -40,7 +41,10 @@ func (w *web) connection(_ http.ResponseWriter, r *http.Request, p *page) (templ
 		return nil, err
 	}
 	p.Title = c.Name
-	return connectionPage(p, viewOf(c, all.Items)), nil
+	v := viewOf(c, all.Items)
+	watch, err := w.svc.StreamSettingsOf(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: c.ID})
+	v.Watch = &watch
+	return connectionPage(p, v), err
 }
 
 // viewOf puts a connection's capabilities under their products. Those to act stand with one to read where one of them works
