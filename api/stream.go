@@ -32,6 +32,18 @@ type Stream struct {
 	LastHour  int       `json:"last_hour"`        // events
 	Silent    int       `json:"silent"`           // mailboxes to which nothing comes, though it should; the whole tenant is one
 	Canary    Canary    `json:"canary"`           // how long it takes from a mailbox to here
+
+	Rich         int                 `json:"rich"`         // mailboxes in which Microsoft Graph sends what changed
+	Certificates []StreamCertificate `json:"certificates"` // for which it is encrypted, of the installation, the newest first; none where no mailbox is told of so
+}
+
+// StreamCertificate is a certificate for which Microsoft Graph encrypts what changed.
+type StreamCertificate struct {
+	ID        string    `json:"id"`
+	Made      time.Time `json:"made"`
+	Expires   time.Time `json:"expires"`
+	Replaced  time.Time `json:"replaced,omitzero"` // a newer one took its place; it is kept until nothing can come under it
+	Mailboxes int       `json:"mailboxes"`         // of the tenant, whose subscriptions are made with it
 }
 
 // Gap is a time of which not every change of a mailbox was told.
@@ -79,12 +91,39 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 				return out, err
 			}
 		}
+		if err := out.readCertificates(ctx, t); err != nil {
+			return out, err
+		}
 		out.Since, out.Heard, out.Renewed = tocsin.FromMillis(since), tocsin.FromMillis(heard), tocsin.FromMillis(renewed)
 		out.judge()
 		var err error
 		out.Canary, err = canaryOf(ctx, t, s.now())
 		return out, err
 	})
+}
+
+// readCertificates reads for which certificates Graph encrypts what changed, where it does in this tenant.
+func (s *Stream) readCertificates(ctx context.Context, t *store.Tenant) error {
+	s.Certificates = []StreamCertificate{}
+	if err := t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and made = 'rich' and state = 'on'`).Scan(&s.Rich); err != nil || s.Rich == 0 {
+		return err
+	}
+	rows, err := t.Query(ctx, `select c.id, c.made, c.expires, c.replaced, (select count(*) from subscription s where s.tenant = $1 and s.certificate = c.id and s.state = 'on')
+		from certificate c order by c.made desc, c.id`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c StreamCertificate
+		var made, expires, replaced int64
+		if err := rows.Scan(&c.ID, &made, &expires, &replaced, &c.Mailboxes); err != nil {
+			return err
+		}
+		c.Made, c.Expires, c.Replaced = tocsin.FromMillis(made), tocsin.FromMillis(expires), tocsin.FromMillis(replaced)
+		s.Certificates = append(s.Certificates, c)
+	}
+	return rows.Err()
 }
 
 // judge says how the stream stands.

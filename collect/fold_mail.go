@@ -36,8 +36,6 @@ type mailFold struct {
 	means   meanings
 	found   [][]any // what nobody had told of
 	watch   *watching
-	gones   [][]any // what was gone before anything was heard of it
-	gone    map[string]bool
 }
 
 // heardEvery is how exactly it is kept when a mailbox was heard of last, in milliseconds: a row less for nearly every
@@ -58,9 +56,6 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 	}
 	f := &mailFold{run: r, watch: watch}
 	if err := f.load(ctx, batch); err != nil {
-		return err
-	}
-	if err := f.loadGone(ctx, batch); err != nil {
 		return err
 	}
 	org, err := r.organisation(ctx)
@@ -352,9 +347,6 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 		if err != nil {
 			return err
 		}
-	}
-	if err := f.t.Insert(ctx, store.Into{Table: "mail_gone", Key: []string{"person", "key"}, Columns: []string{"person", "key", "at"}}, f.gones); err != nil {
-		return err
 	}
 	if err := f.ledger(ctx); err != nil {
 		return err

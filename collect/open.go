@@ -85,7 +85,6 @@ type mailLooks struct {
 	Parked  []wait      `json:"parked,omitempty"`
 	Dropped bool        `json:"dropped,omitempty"` // the tenant is not read any more: what is parked of the mailbox goes too
 	Gap     *mailSpan   `json:"gap,omitempty"`     // what they were looked for, where nobody told of them
-	Rich    bool        `json:"rich,omitempty"`    // Graph sends what changed in the mailbox
 }
 
 // mailSpan is a time of which something may not have been told, Unix milliseconds.
@@ -287,7 +286,6 @@ func (t *opening) held(ctx context.Context) error {
 				b.watched = watched > 0
 				b.object, b.places = object, t.knows(folders)
 				b.rich = form != nil && (*form == FormRich || *made == FormRich)
-				b.out.Rich = b.rich
 				return err
 			}, `select p.person, p.object_id, case when p.deleted = 0 and p.mailbox in ('read', 'unknown') then 1 else 0 end, l.folders, s.form, s.made from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
 				left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)

@@ -39,6 +39,8 @@ type metrics struct {
 	folded   *prometheus.Desc
 	canary   *prometheus.Desc
 	silent   *prometheus.Desc
+	rich     *prometheus.Desc
+	ends     *prometheus.Desc
 }
 
 func newMetrics(s *Server) *metrics {
@@ -51,6 +53,8 @@ func newMetrics(s *Server) *metrics {
 	m.hook = prometheus.NewDesc("tocsin_hook_notifications_total", "What became of what was posted to the webhook: stored, forged, unreadable, too_long, cut_off, not_stored, not_vouched_for, keys_missing.", []string{"outcome"}, nil)
 	m.told = prometheus.NewDesc("tocsin_subscriptions", "Subscriptions to mailboxes, by state: wanted, on, refused, ending.", []string{"tenant", "state"}, nil)
 	m.gaps = prometheus.NewDesc("tocsin_mail_gaps", "Times of which not every change of a mailbox was told: open, closed.", []string{"tenant", "state"}, nil)
+	m.rich = prometheus.NewDesc("tocsin_rich_notifications_total", "What became of what Microsoft Graph sent encrypted: opened; or looked at instead: no_key, sealed, lacking.", []string{"outcome"}, nil)
+	m.ends = prometheus.NewDesc("tocsin_rich_certificate_expires_timestamp_seconds", "Until when the newest certificate for rich notifications holds.", nil, nil)
 	m.parked = prometheus.NewDesc("tocsin_parked_items", "Items that wait to be looked at.", []string{"tenant", "kind"}, nil)
 	m.dead = prometheus.NewDesc("tocsin_dead_letters", "Items that were given up.", []string{"tenant", "kind"}, nil)
 	m.heard = prometheus.NewDesc("tocsin_mail_heard_timestamp_seconds", "When the last notification of a tenant's mail was taken.", []string{"tenant"}, nil)
@@ -89,6 +93,8 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.folded
 	ch <- m.canary
 	ch <- m.silent
+	ch <- m.rich
+	ch <- m.ends
 	m.limits.describe(ch)
 	m.alerts.describe(ch)
 	m.exports.describe(ch)
@@ -111,6 +117,12 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	for what, name := range collect.HookNames {
 		ch <- prometheus.MustNewConstMetric(m.hook, prometheus.CounterValue, float64(m.server.Hook.Count(what)), name)
+	}
+	for what, name := range collect.RichNames {
+		ch <- prometheus.MustNewConstMetric(m.rich, prometheus.CounterValue, float64(m.server.opener.Rich.Count(what)), name)
+	}
+	if list, err := m.server.Certificates.List(ctx); err == nil && len(list) > 0 {
+		ch <- prometheus.MustNewConstMetric(m.ends, prometheus.GaugeValue, float64(list[0].Expires.Unix()))
 	}
 	m.limits.collect(m.server.Connections.Limits.Usage(), ch)
 	m.alerts.collect(ctx, m.server, ch)

@@ -321,10 +321,13 @@ create table event (
 	action text not null,
 	person text not null,
 	body text not null,
+	known text not null default '',
+	run bigint not null default 0,
 	primary key (tenant, id)
 );
 create index event_at on event (tenant, at);
 create index event_person on event (tenant, person, at);
+create index event_run on event (tenant, run) where run > 0;
 create index event_type on event (tenant, type, at);
 
 -- Judgement.
@@ -1025,6 +1028,7 @@ create table subscription (
 	made text not null default 'basic',
 	certificate text not null default '',
 	former text not null default '',
+	changes text not null default 'created,updated,deleted',
 	primary key (tenant, person)
 );
 create index subscription_due on subscription (tenant, due);
@@ -1041,6 +1045,7 @@ create table mail_ledger (
 	heard bigint not null default 0,
 	unseen bigint not null default 0,
 	checked bigint not null default 0,
+	unwatched bigint not null default 0,
 	primary key (tenant, person)
 );
 
@@ -1093,13 +1098,242 @@ create table certificate (
 	replaced bigint not null default 0
 );
 
--- Messages of mailboxes told of richly that were gone before anything else was heard of them: what Graph sends late of one is
--- not believed before it was looked whether it is there. key is a hash of Graph's id.
-create table mail_gone (
+-- How a connection's mail is watched. A connection without a row has what stands here as defaults. mailboxes: all, only (what
+-- stream_scope names) or except (all but that). folders: Graph's well-known names of those whose mail is not kept. changes: the
+-- types of changes that Graph is asked to tell of. batch: looks in one request. gather: for how long a run is gathered, in
+-- milliseconds.
+create table stream_setting (
+	tenant text not null,
+	connection text not null,
+	mailboxes text not null default 'all',
+	folders text not null default '[]',
+	changes text not null default 'created,updated,deleted',
+	form text not null default 'basic',
+	batch bigint not null default 20,
+	gather bigint not null default 0,
+	hashing boolean not null default false,
+	version bigint not null default 1,
+	changed bigint not null default 0,
+	changed_by text not null default '',
+	primary key (tenant, connection)
+);
+
+-- Whom the setting names. kind: person (an id), department (as the directory writes it), domain, group (an id).
+create table stream_scope (
+	tenant text not null,
+	connection text not null,
+	kind text not null,
+	value text not null,
+	primary key (tenant, connection, kind, value)
+);
+
+-- A mailbox that is told of in another form than its connection's others: basic or rich.
+create table stream_form (
+	tenant text not null,
+	connection text not null,
+	person text not null,
+	form text not null,
+	primary key (tenant, connection, person)
+);
+
+-- The members of the groups that settings name, at every depth, and when they were read; 0: not yet.
+create table scope_group (
+	tenant text not null,
+	group_id text not null,
+	seen bigint not null default 0,
+	primary key (tenant, group_id)
+);
+
+create table scope_member (
+	tenant text not null,
+	group_id text not null,
+	person text not null,
+	primary key (tenant, person, group_id)
+);
+
+-- Keys of a tenant's own, sealed: hash is that by which names are hashed.
+create table tenant_key (
+	tenant text not null,
+	name text not null,
+	sealed bytea not null,
+	created bigint not null,
+	primary key (tenant, name)
+);
+
+-- What will be seen in a mailbox because of something that we do there: a change that is noticed from since until until is
+-- the act's, once.
+create table echo (
 	tenant text not null,
 	person text not null,
-	key text not null,
-	at bigint not null,
-	primary key (tenant, person, key)
+	object text not null,
+	change text not null,
+	act text not null,
+	since bigint not null,
+	until bigint not null,
+	primary key (tenant, person, object, change, act)
 );
-create index mail_gone_at on mail_gone (tenant, at);
+
+-- The folders of mailboxes, as they were seen last. known is Graph's name in every language, where it is such a folder.
+create table mail_folder (
+	tenant text not null,
+	id text not null,
+	person text not null,
+	name text not null,
+	parent text not null default '',
+	known text not null default '',
+	hidden boolean not null default false,
+	seen bigint not null,
+	changed bigint not null default 0,
+	deleted bigint not null default 0,
+	primary key (tenant, id, person)
+);
+create index mail_folder_person on mail_folder (tenant, person);
+
+-- Where the look at a mailbox's folders stands: the delta token, when all of them were known first, when the hidden ones
+-- were looked at, and when the next look is due.
+create table folder_look (
+	tenant text not null,
+	person text not null,
+	token text not null default '',
+	whole bigint not null default 0,
+	hidden bigint not null default 0,
+	due bigint not null default 0,
+	tries bigint not null default 0,
+	because text not null default '',
+	primary key (tenant, person)
+);
+create index folder_look_due on folder_look (tenant, due);
+
+-- How many messages came to a mailbox in an hour, until that is learned; and what is usual for each hour of the week. The
+-- tenant as a whole has no person. learned is the hour up to which was learned, heard when the last message came.
+create table mail_hour (
+	tenant text not null,
+	hour bigint not null,
+	person text not null,
+	n bigint not null,
+	primary key (tenant, hour, person)
+);
+
+create table mail_usual (
+	tenant text not null,
+	person text not null,
+	weeks text not null default '{}',
+	learned bigint not null default 0,
+	heard bigint not null default 0,
+	looked bigint not null default 0,
+	primary key (tenant, person)
+);
+
+-- A mailbox, or the whole tenant, to which nothing came though it should have. lost says that something had come, and
+-- nobody told us. expected is in thousandths of a message.
+create table silence (
+	tenant text not null,
+	person text not null,
+	began bigint not null,
+	found bigint not null,
+	expected bigint not null,
+	lost boolean not null,
+	ended bigint not null default 0,
+	primary key (tenant, person, began)
+);
+create index silence_open on silence (tenant, ended);
+
+-- The canary: which mailbox a draft is made in, and what came of each try. way is active (a draft of ours) or passive (the
+-- newest message of a busy mailbox).
+create table canary (
+	tenant text not null,
+	mailbox text not null default '',
+	person text not null default '',
+	version bigint not null default 1,
+	primary key (tenant)
+);
+
+create table canary_try (
+	tenant text not null,
+	id text not null,
+	way text not null,
+	person text not null,
+	object text not null default '',
+	at bigint not null,
+	heard bigint not null default 0,
+	lag bigint not null default 0,
+	because text not null default '',
+	mend text not null default '',
+	cleared boolean not null default true,
+	primary key (tenant, id)
+);
+create index canary_try_at on canary_try (tenant, at);
+
+-- How many things of a tenant there have been to export: the place of the last. The row stands while the tenant has exports
+-- (wanted); where none are wanted, nothing is noted.
+create table export_place (
+	tenant text not null,
+	wanted boolean not null,
+	last bigint not null,
+	primary key (tenant)
+);
+
+-- What one transaction brought that exports may want, in its order: ids of events, and of findings and actions that changed.
+-- last is the place of the last of them. The place is given out at the end of the transaction and held until its commit, so
+-- who has read one place meets no lower one later.
+create table export_run (
+	tenant text not null,
+	last bigint not null,
+	at bigint not null,
+	things text not null,
+	primary key (tenant, last)
+);
+create index export_run_at on export_run (tenant, at);
+
+-- An export: where events go, in which form, and how far it has come. sealed holds what is never shown again. done is the
+-- place of the last thing that was dealt with, done_at when that had come. Lost is what was deleted before it could be sent.
+create table export (
+	tenant text not null,
+	id text not null,
+	kind text not null,
+	name text not null,
+	settings text not null,
+	sealed bytea not null,
+	state text not null,
+	because text not null default '',
+	mend text not null default '',
+	done bigint not null,
+	done_at bigint not null,
+	sent bigint not null default 0,
+	sent_at bigint not null default 0,
+	failures bigint not null default 0,
+	failed bigint not null default 0,
+	next bigint not null default 0,
+	buried bigint not null default 0,
+	lost bigint not null default 0,
+	lost_from bigint not null default 0,
+	lost_to bigint not null default 0,
+	created bigint not null,
+	created_by text not null,
+	version bigint not null default 1,
+	primary key (tenant, id)
+);
+
+-- Events that a receiver refused while it took others.
+create table export_refused (
+	tenant text not null,
+	export text not null,
+	event text not null,
+	at bigint not null,
+	because text not null,
+	body text not null,
+	primary key (tenant, export, event)
+);
+create index export_refused_at on export_refused (tenant, at);
+
+-- What the folds of mail told, counted by the minute and by the hour, so that no page counts events. what is an action,
+-- or lag/ and the milliseconds below which a notification was queryable.
+create table mail_tally (
+	tenant text not null,
+	grain bigint not null,
+	at bigint not null,
+	what text not null,
+	n bigint not null,
+	primary key (tenant, grain, at, what)
+);
+create index mail_tally_at on mail_tally (grain, at);

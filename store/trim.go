@@ -18,7 +18,6 @@ const (
 	keepMinutes     = 48 * time.Hour       // counts of mail by the minute; those by the hour stay as long as history
 	keepTokens      = 30 * 24 * time.Hour  // after they expired
 	keepAlerts      = 30 * 24 * time.Hour  // after they ended
-	keepGone        = 3 * 24 * time.Hour   // far longer than a notification is under way
 	keepParcels     = 8 * 24 * time.Hour   // which Microsoft keeps for seven
 	keepHistory     = 400 * 24 * time.Hour // a year, and time to look back on it
 )
@@ -65,7 +64,6 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"mail_folder", "deleted <> 0 and deleted < $1", ago(keepHistory)},
 		{"silence", "ended <> 0 and ended < $1", ago(keepHistory)},
 		{"canary_try", "at < $1 and cleared", ago(keepParcels)},
-		{"mail_gone", "at < $1", ago(keepGone)},
 		{"audit_parcel", "created < $1", ago(keepParcels)},
 		{"audit_import", "at < $1", ago(keepHistory)},
 		{"audit_query", "ended <> 0 and ended < $1", ago(keepHistory)},

@@ -90,7 +90,6 @@ func TestTrimTables(t *testing.T) {
 			{"rule_change", `insert into rule_change (tenant, person, rule, at, id, change, before, after) values ('t', 'p', 'r', $2, $1, '', '', '')`, before(401 * day), before(399 * day)},
 			{"event", `insert into event (tenant, id, at, type, action, person, body) values ('t', $1, $2, 'EMAIL', '', '', '')`, before(401 * day), before(399 * day)},
 			{"mail", `insert into mail (tenant, person, key, native, folder, is_read, is_draft, flag, verb, rest, received, modified, body, changed) values ('t', 'p', $1, '', '', true, false, '', '', '', 1, 1, '', $2)`, before(91 * day), before(89 * day)},
-			{"mail_gone", `insert into mail_gone (tenant, person, key, at) values ('t', 'p', $1, $2)`, before(4 * day), before(2 * day)},
 			{"mail_gap", `insert into mail_gap (tenant, person, began, ended, because, closed) values ('t', $1, 1, 2, '', $2)`, before(401 * day), before(399 * day)},
 			{"finding_change", `insert into finding_change (tenant, finding, id, at, who, change) values ('t', 'f', $1, $2, '', '')`, before(401 * day), before(399 * day)},
 			{"alert", `insert into alert (tenant, id, channel, about, finding, rule, severity, severity_rank, change, body, at, early, state, ended) values ('t', $1, '', 't', '', '', '', 0, '', '', 1, false, 'sent', $2)`, before(31 * day), before(29 * day)},

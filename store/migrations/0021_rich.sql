@@ -12,9 +12,3 @@ alter table subscription add column form text not null default 'basic';
 alter table subscription add column made text not null default 'basic';
 alter table subscription add column certificate text not null default '';
 alter table subscription add column former text not null default '';
-
--- Messages of mailboxes told of richly that were gone before anything else was heard of them: what Graph sends late of one is
--- not believed before it was looked whether it is there. key is a hash of Graph's id.
-create table mail_gone (tenant text not null, person text not null, key text not null, at bigint not null, primary key (tenant, person, key));
-create index mail_gone_at on mail_gone (tenant, at);
-
