@@ -327,6 +327,7 @@ create table event (
 );
 create index event_at on event (tenant, at);
 create index event_person on event (tenant, person, at);
+create index event_person_rare on event (tenant, person, at) where type <> 'EMAIL';
 create index event_run on event (tenant, run) where run > 0;
 create index event_type on event (tenant, type, at);
 
@@ -1211,8 +1212,9 @@ create table mail_hour (
 	hour bigint not null,
 	person text not null,
 	n bigint not null,
-	primary key (tenant, hour, person)
+	primary key (tenant, person, hour)
 );
+create index mail_hour_hour on mail_hour (tenant, hour);
 
 create table mail_usual (
 	tenant text not null,
@@ -1220,7 +1222,6 @@ create table mail_usual (
 	weeks text not null default '{}',
 	learned bigint not null default 0,
 	heard bigint not null default 0,
-	looked bigint not null default 0,
 	primary key (tenant, person)
 );
 
@@ -1337,3 +1338,9 @@ create table mail_tally (
 	primary key (tenant, grain, at, what)
 );
 create index mail_tally_at on mail_tally (grain, at);
+
+-- How many days a kind of data is kept, where it was set.
+create table retention (
+	class text primary key,
+	days bigint not null
+);
