@@ -53,7 +53,8 @@ func TestSubscribeMany(t *testing.T) {
 		began = time.Now()
 		f.ask("subscriptions")
 		idle := time.Since(began)
-		if n := f.w.Requests().Total - after.Total; n > 0 {
+		refused := len(f.rows(`select person from subscription where tenant = $1 and state = 'refused'`)) // some of which may be due again
+		if n := f.w.Requests().Total - after.Total; n > int64(refused) {
 			t.Errorf("a round with nothing to do made %d requests", n)
 		}
 		began = time.Now()
