@@ -125,6 +125,14 @@ func fill(t *testing.T, st *store.Store, k *secret.Keeper) int {
 					key := fmt.Sprint("k", i)
 					must[int64](t)(tx.Exec(ctx, `insert into certificate (id, public, sealed, made, expires) values ($1, 'x', $2, 1, 2)`, key, sealed(&p, "", key)))
 				}
+			case "export":
+				for _, id := range []tocsin.TenantID{acme, else_} {
+					must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into export (tenant, id, kind, name, settings, sealed, state, done, done_at, created, created_by) values ($1, 'e', 'file', 'n', '{}', $2, 'on', 0, 0, 1, 'x')`, sealed(&p, id, "e")))
+				}
+			case "tenant_key":
+				for _, id := range []tocsin.TenantID{acme, else_} {
+					must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into tenant_key (tenant, name, sealed, created) values ($1, 'hash', $2, 1)`, sealed(&p, id, "hash")))
+				}
 			default:
 				t.Fatalf("the test fills no %s", p.Table)
 			}

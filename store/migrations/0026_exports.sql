@@ -62,4 +62,3 @@ create table export_refused (
 );
 create index export_refused_at on export_refused (tenant, at);
 
--- +goose Down
