@@ -56,6 +56,8 @@ var columns = map[string][]string{
 	"Mailbox":      {"address", "state", "purpose", "rules_count", "rules_seen", "because"},
 	"Identity":     {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},
 	"Event":        {"at", "who", "action", "what", "id"},
+	"Watched":      {"address", "state", "form", "since", "until", "heard", "person"},
+	"Kept":         {"class", "days", "held", "oldest", "what"},
 	"Gap":          {"began", "ended", "closed", "found", "name", "who"},
 	"Detection":    {"name", "severity", "open", "title"},
 	"Connection":   {"id", "name", "tenant", "state", "method"},
@@ -92,7 +94,7 @@ var columns = map[string][]string{
 // notes are members that stand whole below their row, where there is something in them: reasons, and what to do.
 var notes = map[string][]string{
 	"Connection": {"because", "mend"}, "Capability": {"because", "mend"}, "Source": {"because", "mend"}, "RightsCover": {"because", "unknown"},
-	"AuditWindow": {"because"}, "AuditQuery": {"because", "mend"}, "TrailEntry": {"because"}, "Gap": {"because", "lost"},
+	"AuditWindow": {"because"}, "AuditQuery": {"because", "mend"}, "TrailEntry": {"because"}, "Watched": {"because", "mend"}, "Gap": {"because", "lost"},
 }
 
 // printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.
