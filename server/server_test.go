@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ func play(t testing.TB, w *sim.Sim, text string) {
 func settings(t testing.TB) Config {
 	c := Defaults()
 	c.Data = t.TempDir()
+	storetest.SQLiteAt(t, filepath.Join(c.Data, "tocsin.db"))
 	c.Every.Rules, c.Every.Directory, c.Every.Settings = 2*time.Second, 2*time.Second, 2*time.Second
 	c.Every.Members, c.Every.Roles, c.Every.Domains = 2*time.Second, 2*time.Second, 2*time.Second
 	return c

@@ -50,7 +50,7 @@ func TestOpenAgain(t *testing.T) {
 	for _, c := range []struct {
 		kind string
 		addr func(testing.TB) string
-	}{{"sqlite", storetest.SQLiteAddress}, {"postgres", storetest.PostgresAddress}} {
+	}{{"sqlite", func(tb testing.TB) string { return "sqlite:" + filepath.Join(tb.TempDir(), "new.db") }}, {"postgres", storetest.BlankPostgres}} {
 		t.Run(c.kind, func(t *testing.T) {
 			ctx, addr := t.Context(), c.addr(t)
 			for want := range 3 {
@@ -79,7 +79,7 @@ func TestOpenAgain(t *testing.T) {
 
 // TestStartTogether: replicas that start at the same time on an empty database wait for one another.
 func TestStartTogether(t *testing.T) {
-	addr := storetest.PostgresAddress(t)
+	addr := storetest.BlankPostgres(t)
 	errs := make(chan error)
 	for range 4 {
 		go func() {

@@ -43,9 +43,47 @@ func Postgres(tb testing.TB) *store.Store {
 	return open(tb, PostgresAddress(tb))
 }
 
-// SQLiteAddress is the address of an SQLite database that is not there yet.
+// SQLiteAddress is the address of an empty SQLite database that is gone after the test.
 func SQLiteAddress(tb testing.TB) string {
-	return "sqlite:" + filepath.Join(tb.TempDir(), "tocsin.db")
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "tocsin.db")
+	SQLiteAt(tb, path)
+	return "sqlite:" + path
+}
+
+// SQLiteAt makes an empty SQLite database: a copy of one whose tables are there, since making them takes seconds under the
+// race detector.
+func SQLiteAt(tb testing.TB, path string) {
+	tb.Helper()
+	empty, err := emptySQLite()
+	if err == nil {
+		err = os.WriteFile(path, empty, 0o600)
+	}
+	if err != nil {
+		tb.Fatalf("an empty SQLite database: %v", cause(err))
+	}
+}
+
+var emptySQLite = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "tocsin-empty-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "tocsin.db")
+	if err := fill("sqlite:" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+// fill makes the tables.
+func fill(addr string) error {
+	st, err := store.Open(context.Background(), addr, &tocsin.Clock{})
+	if err != nil {
+		return err
+	}
+	return st.Close()
 }
 
 func open(tb testing.TB, addr string) *store.Store {
@@ -81,6 +119,24 @@ var server = sync.OnceValues(func() (string, error) {
 // PostgresAddress is the address of a new and empty PostgreSQL database that is dropped after the test.
 func PostgresAddress(tb testing.TB) string {
 	tb.Helper()
+	addr := serves(tb)
+	from, err := emptyPostgres()
+	if err != nil {
+		tb.Fatalf("an empty PostgreSQL database: %v", cause(err))
+	}
+	return create(tb, addr, from)
+}
+
+// BlankPostgres is PostgresAddress of a database that has no tables yet.
+func BlankPostgres(tb testing.TB) string {
+	tb.Helper()
+	return create(tb, serves(tb), "")
+}
+
+// serves is the address of this process's PostgreSQL. Where there is none the test is skipped, or fails where the
+// environment says CI.
+func serves(tb testing.TB) string {
+	tb.Helper()
 	addr, err := server()
 	switch {
 	case err == errAbsent && os.Getenv("CI") == "":
@@ -88,25 +144,61 @@ func PostgresAddress(tb testing.TB) string {
 	case err != nil:
 		tb.Fatalf("PostgreSQL for the test: %v", err)
 	}
-	name := "tocsin_" + strings.ToLower(rand.Text()[:12])
-	admin(tb, addr, "create database "+name)
-	tb.Cleanup(func() { admin(tb, addr, "drop database "+name+" with (force)") })
-	u, err := url.Parse(addr)
-	if err != nil {
-		tb.Fatalf("TOCSIN_TEST_POSTGRES is no address: %v", err)
-	}
-	u.Path = "/" + name
-	return u.String()
+	return addr
 }
 
-func admin(tb testing.TB, addr, q string) {
+func create(tb testing.TB, addr, from string) string {
 	tb.Helper()
+	name := "tocsin_" + strings.ToLower(rand.Text()[:12])
+	if err := admin(addr, "create database "+name+from); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := admin(addr, "drop database "+name+" with (force)"); err != nil {
+			tb.Error(err)
+		}
+	})
+	to, err := database(addr, name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return to
+}
+
+// emptyPostgres is what a new database is made from: one whose tables are there, on a server that is this process's own.
+// On another's nothing would take it away again.
+var emptyPostgres = sync.OnceValues(func() (string, error) {
+	addr, err := server()
+	if err != nil || os.Getenv("TOCSIN_TEST_POSTGRES") != "" {
+		return "", err
+	}
+	if err := admin(addr, "create database tocsin_empty"); err != nil {
+		return "", err
+	}
+	to, err := database(addr, "tocsin_empty")
+	if err == nil {
+		err = fill(to)
+	}
+	return " template tocsin_empty", err
+})
+
+func database(addr, name string) (string, error) {
+	u, err := url.Parse(addr)
+	if err != nil {
+		return "", fmt.Errorf("TOCSIN_TEST_POSTGRES is no address: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+func admin(addr, q string) error {
 	db, err := sql.Open("pgx", addr)
 	if err == nil {
 		_, err = db.Exec(q)
 		db.Close()
 	}
 	if err != nil {
-		tb.Errorf("%s: %v", q, err)
+		return fmt.Errorf("%s: %w", q, err)
 	}
+	return nil
 }
