@@ -109,7 +109,7 @@ func (c *Client) denied(call Call, at Where, f fault, rep *reply) error {
 		return &Challenge{Where: at, Claims: claims}
 	}
 	d := &Denied{Where: at, Permissions: call.Permissions, Code: f.Code, Message: f.Message}
-	if call.Kind == Mailbox && f.is("ErrorAccessDenied") || call.Name == "subscriptions.create" { // that names a mailbox, too
+	if (call.Kind == Mailbox || call.Name == "subscriptions.create") && f.is("ErrorAccessDenied") { // the latter names a mailbox, too
 		d.OutOfScope = c.mayHold(call)
 	}
 	return d
