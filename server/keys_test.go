@@ -65,6 +65,7 @@ func files(t *testing.T, dir string) []os.DirEntry {
 func TestRotateElsewhere(t *testing.T) {
 	t.Parallel()
 	c := settings(t)
+	c.Data = t.TempDir() // with nothing in it
 	if _, err := c.Rotation(t.Context()); err == nil || len(files(t, c.Data)) != 0 {
 		t.Errorf("a rotation where there is no server: %v, %v", err, files(t, c.Data))
 	}
