@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -193,19 +194,39 @@ func TestCommands(t *testing.T) {
 
 func (s *server) run(t *testing.T, args []string) (string, error) {
 	t.Helper()
+	var out strings.Builder
+	err := s.runInto(t, &out, args)
+	return out.String(), err
+}
+
+func (s *server) runInto(t *testing.T, out io.Writer, args []string) error {
+	t.Helper()
 	for _, noun := range api.Commands(func() (*api.Client, error) { return s.owner, nil }) {
 		if noun.Name() != args[0] {
 			continue
 		}
-		var out strings.Builder
-		noun.SetOut(&out)
-		noun.SetErr(&out)
+		noun.SetOut(out)
+		noun.SetErr(out)
 		noun.SilenceErrors = true
 		noun.SetArgs(args[1:])
-		err := noun.ExecuteContext(t.Context())
-		return out.String(), err
+		return noun.ExecuteContext(t.Context())
 	}
-	return "", fmt.Errorf("there is no command %s", args[0])
+	return fmt.Errorf("there is no command %s", args[0])
+}
+
+// told is what a command writes; first is called once it begins to.
+type told struct {
+	text  strings.Builder
+	first func()
+}
+
+func (w *told) Write(b []byte) (int, error) {
+	n, err := w.text.Write(b)
+	if w.first != nil {
+		w.first()
+		w.first = nil
+	}
+	return n, err
 }
 
 // TestWaitForFirstSync has a connection's first sync end while the command waits.
@@ -217,21 +238,16 @@ func TestWaitForFirstSync(t *testing.T) {
 	if err := writeFile(file, line+"\n"); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan error, 1)
-	var said string
-	go func() {
-		var err error
-		said, err = s.run(t, []string{"connections", "create", "--from", file, "--wait"})
-		done <- err
-	}()
+	done, answered := make(chan error, 1), make(chan struct{})
+	said := &told{first: func() { close(answered) }}
+	go func() { done <- s.runInto(t, said, []string{"connections", "create", "--from", file, "--wait"}) }()
+	select {
+	case <-answered: // it has made the connection, of which nothing is read yet
+	case <-time.After(20 * time.Second):
+		t.Fatal("no connection was made")
+	}
 	sync := func(name string, succeeded int64) {
 		t.Helper()
-		deadline := time.Now().Add(20 * time.Second)
-		for count(t, st, `select count(*) from connection`) == 0 { // the command has made it
-			if time.Now().After(deadline) {
-				t.Fatal("no connection was made")
-			}
-		}
 		if err := st.UpdateTenant(t.Context(), globex, func(tn *store.Tenant) error {
 			_, err := tn.Exec(t.Context(), `insert into source (tenant, name, started, succeeded) values ($1, $2, 1, $3)`, name, succeeded)
 			return err
@@ -252,8 +268,8 @@ func TestWaitForFirstSync(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if strings.Contains(said, "\r") || strings.Count(said, "Reading rules.\n") != 1 || strings.Contains(said, "sources:") {
-			t.Errorf("into a file it says\n%q", said)
+		if text := said.text.String(); strings.Contains(text, "\r") || strings.Count(text, "Reading rules.\n") != 1 || strings.Contains(text, "sources:") {
+			t.Errorf("into a file it says\n%q", text)
 		}
 	case <-time.After(20 * time.Second):
 		t.Error("it did not end when all was read")
