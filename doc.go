@@ -17,6 +17,7 @@
 //	connect       consent, credentials, what is granted, what is missing and what that costs
 //	detect        the forms of judgement: organisation, mailbox, rule set, audit record; risk and its terms
 //	detect/rule   the detections, by family
+//	detect/posture  the checks of how a tenant is set, over Graph's own objects
 //	detect/audit  brings audit records, whoever wrote them, into the one form that the detections read
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	remediate     plans, waits for approval, acts, verifies, undoes

@@ -10,13 +10,13 @@ import (
 // Exception excuses something from a rule, until it expires. Somebody must own it and give the reason: an exception
 // without either excuses nothing.
 type Exception struct {
-	ID      string
-	Rule    string // a rule's name, a family, or "*"
-	Scope   Scope
-	Value   string // by Scope; "*" is everything of that scope
-	Owner   string
-	Reason  string
-	Expires time.Time // zero: never
+	ID      string    `json:"id,omitempty"`
+	Rule    string    `json:"rule"` // a rule's name, a family, or "*"
+	Scope   Scope     `json:"scope"`
+	Value   string    `json:"value"` // by Scope; "*" is everything of that scope
+	Owner   string    `json:"owner"`
+	Reason  string    `json:"reason"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
 }
 
 // Scope says what an exception's value names.
