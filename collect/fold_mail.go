@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,10 +33,12 @@ type mailFold struct {
 	held    map[tocsin.PersonID]map[string]*mailHeld
 	senders map[string]tocsin.PersonID
 	mail    [][]any
+	again   [][]any // of messages that the table has, and under the same time
 	events  [][]any
 	means   meanings
 	found   [][]any // what nobody had told of
 	watch   *watching
+	w       writer
 }
 
 // heardEvery is how exactly it is kept when a mailbox was heard of last, in milliseconds: a row less for nearly every
@@ -105,8 +108,10 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 	people, keys := map[tocsin.PersonID]bool{}, map[string]bool{}
 	for i := range batch {
 		people[batch[i].person] = true
-		for _, l := range batch[i].body.Looks {
-			keys[mailKey(l.ID)] = true
+		for k := range batch[i].body.Looks {
+			l := &batch[i].body.Looks[k]
+			l.key = mailKey(l.ID)
+			keys[l.key] = true
 			if l.Message != nil && l.Message.From.Address != "" {
 				f.senders[l.Message.From.Canonical()] = ""
 			}
@@ -147,16 +152,17 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		var person tocsin.PersonID
 		var key string
 		var h mailHeld
-		if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.verb, &h.rest, &h.modified, &h.deleted, &h.body); err != nil {
+		if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.verb, &h.rest, &h.modified, &h.deleted, &h.body, &h.received); err != nil {
 			return err
 		}
+		h.stored = true
 		if f.held[person] == nil {
 			f.held[person] = map[string]*mailHeld{}
 		}
 		f.held[person][key] = &h
 		return nil
 	}, func(in string) string {
-		return `select person, key, folder, is_read, is_draft, flag, verb, rest, modified, deleted, body from mail
+		return `select person, key, folder, is_read, is_draft, flag, verb, rest, modified, deleted, body, received from mail
 			where tenant = $1 and key in (` + in + `)`
 	})
 	if err != nil {
@@ -198,7 +204,7 @@ func (r *run) some(ctx context.Context, values any, row func(scan func(...any) e
 
 // fold takes one look in.
 func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *mailSpan, inside func(string) bool) error {
-	key := mailKey(l.ID)
+	key := l.key
 	had := f.held[person][key]
 	is := l.Message
 	if had != nil && had.unseen() && is != nil { // it is there after all
@@ -209,7 +215,8 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 		had = nil
 	}
 	if is == nil && (had == nil || had.unseen()) {
-		return f.never(person, b, key, had, l, gap, inside)
+		f.never(person, b, key, had, l, gap, inside)
+		return nil
 	}
 	if had != nil && is != nil && is.Modified < had.modified {
 		return nil // found before what is held, by another way
@@ -227,24 +234,14 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 			return fmt.Errorf("a message of %s: %w", person, err)
 		}
 	}
-	if err := f.tell(person, b, l, gap, happened, shown, inside); err != nil {
-		return err
-	}
+	f.tell(person, b, l, gap, happened, shown, inside)
 	if is != nil {
-		body, err := encode(is)
-		if err != nil {
-			return err
-		}
-		f.keep(person, key, &mailHeld{folder: is.Folder, flag: is.Flag, verb: lastVerb(had, is), rest: is.rest(), read: is.Read, draft: is.Draft, modified: is.Modified, body: string(body)}, is, l.At)
+		f.keep(person, key, &mailHeld{folder: is.Folder, flag: is.Flag, verb: lastVerb(had, is), rest: is.rest(), read: is.Read, draft: is.Draft, modified: is.Modified, body: f.w.seen(is)}, is, l.At)
 	} else if had.deleted == 0 {
 		gone := *had
 		gone.deleted = l.At
 		if shown.Hidden {
-			body, err := encode(shown)
-			if err != nil {
-				return err
-			}
-			gone.body = string(body)
+			gone.body = f.w.seen(shown)
 		}
 		f.keep(person, key, &gone, shown, l.At)
 	}
@@ -259,74 +256,75 @@ func (h *mailHeld) unseen() bool { return h.deleted > 0 && h.folder == "" }
 
 // never takes in that a message is gone which nobody ever saw: its end is an event, of which only the id is known. Where it
 // was said to have come, that is counted: what came, Graph can no longer tell.
-func (f *mailFold) never(person tocsin.PersonID, b *mailBox, key string, had *mailHeld, l *mailLook, gap *mailSpan, inside func(string) bool) error {
+func (f *mailFold) never(person tocsin.PersonID, b *mailBox, key string, had *mailHeld, l *mailLook, gap *mailSpan, inside func(string) bool) {
 	m := &mailSeen{ID: l.ID}
 	is := mailHeld{deleted: l.At}
 	if had != nil {
 		is = *had
-	} else if err := f.tell(person, b, l, gap, f.means.more(person, b, nil, nil, l, []mailEvent{{action: "email_deleted"}}), m, inside); err != nil {
-		return err
+	} else {
+		f.tell(person, b, l, gap, f.means.more(person, b, nil, nil, l, []mailEvent{{action: "email_deleted"}}), m, inside)
 	}
 	if l.Change == "created" && is.rest == "" {
 		b.unseen++
 		b.changed = true
 		is.rest = cameUnseen
 	}
-	body, err := encode(m)
-	if err != nil {
-		return err
-	}
-	is.body = string(body)
+	is.body = f.w.seen(m)
 	if had == nil || *had != is {
 		f.keep(person, key, &is, m, l.At)
 	}
-	return nil
 }
 
 // tell makes the events of what happened to a message.
-func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *mailSpan, happened []mailEvent, shown *mailSeen, inside func(string) bool) error {
-	sender := shown.From.Canonical()
-	who := f.senders[sender]
+func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *mailSpan, happened []mailEvent, m *mailSeen, inside func(string) bool) {
+	s := scene{tenant: f.t.ID(), person: person, user: b.user, sender: m.From.Canonical(), folders: b.folders, names: f.means.names, inside: inside, change: l.Change}
+	who := f.senders[s.sender]
 	if who != "" {
-		sender = string(who)
+		s.sender = string(who)
+	}
+	f.watch.hash.hide(m, s.sender, who != "")
+	if len(happened) == 0 {
+		return
 	}
 	now := tocsin.Millis(f.t.Tx().Clock().Now())
-	how, err := encode(knownOf(l, gap, now))
-	if err != nil {
-		return err
-	}
-	if gap == nil && len(happened) > 0 {
+	how := knownOf(l, gap, now)
+	known := f.w.known(&how)
+	if gap == nil {
 		f.arrived.took(now - l.At)
 	}
-	f.watch.hash.hide(shown, sender, who != "")
-	for _, e := range happened {
-		at := e.time(l.Message, l.At)
-		event := e.outward(f.t.ID(), person, b.user, sender, shown, b.folders, f.means.names, inside, l.Change, at)
-		body, err := encode(event)
-		if err != nil {
-			return err
-		}
-		f.events = append(f.events, []any{event.EventID, at, event.EventType, e.action, string(person), string(body), string(how), f.arrived.Run})
-		f.arrived.came(event.EventID, e.action)
+	for i := range happened {
+		e := &happened[i]
+		at, id := e.time(l.Message, l.At), e.id(s.tenant, person, m.ID)
+		f.events = append(f.events, []any{id, at, "EMAIL", e.action, string(person), f.w.outward(&s, e, m, id, at), known, f.arrived.Run})
+		f.arrived.came(id, e.action)
 	}
-	return nil
 }
 
 func (f *mailFold) keep(person tocsin.PersonID, key string, h *mailHeld, m *mailSeen, at int64) {
 	if f.held[person] == nil {
 		f.held[person] = map[string]*mailHeld{}
 	}
+	had := f.held[person][key]
 	f.held[person][key] = h
-	received := m.Received
-	if received == 0 {
-		received = at
+	h.received = cmp.Or(m.Received, at)
+	h.stored = had != nil && had.stored && had.received == h.received
+	row := []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, h.verb, h.rest, h.received, h.modified, h.body, at, h.deleted}
+	if h.stored {
+		f.again = append(f.again, row)
+	} else {
+		f.mail = append(f.mail, row)
 	}
-	f.mail = append(f.mail, []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, h.verb, h.rest, received, h.modified, h.body, at, h.deleted})
 }
 
 // write writes what was gathered, and what is parked; a fact for all of it tells those who follow.
 func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error {
-	if err := f.t.Insert(ctx, store.Into{Table: "mail", Key: []string{"person", "key"}, Columns: []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed", "deleted"}}, f.mail); err != nil {
+	into := store.Into{Table: "mail", Key: []string{"person", "key"}, Columns: []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed", "deleted"}}
+	kept := into
+	kept.Keep = []string{"native", "received"} // SQLite writes an index anew for a column that is set, though to the same
+	if err := f.t.Insert(ctx, kept, f.again); err != nil {
+		return err
+	}
+	if err := f.t.Insert(ctx, into, f.mail); err != nil {
 		return err
 	}
 	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: []string{"known", "run"}, Columns: []string{"id", "at", "type", "action", "person", "body", "known", "run"}}, f.events); err != nil {

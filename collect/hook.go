@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"hash"
 	"io"
@@ -101,7 +102,7 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.answer(w, what, n, status)
 			return
 		}
-		if err := h.Journal.Append(r.Context(), items...); err != nil {
+		if err := h.Journal.AppendCalmly(r.Context(), items...); err != nil {
 			h.Log.Warn("notifications were not stored; Graph sends them again", "count", len(items), "error", err)
 			h.answer(w, HookFailed, 1, http.StatusServiceUnavailable)
 			return
@@ -195,6 +196,20 @@ func (n notified) encode() ([]byte, error) {
 	b = append(append(b, `","change":"`...), n.Change...)
 	b = append(append(b, `","sub":"`...), n.Sub...)
 	return append(b, `"}`...), nil
+}
+
+// decode is json.Unmarshal at a tenth of what that takes, of what encode wrote.
+func (n *notified) decode(b []byte) error {
+	rest, ok := strings.CutPrefix(string(b), `{"id":"`)
+	id, rest, ok1 := strings.Cut(rest, `","change":"`)
+	change, rest, ok2 := strings.Cut(rest, `","sub":"`)
+	sub, rest, ok3 := strings.Cut(rest, `"}`)
+	if !ok || !ok1 || !ok2 || !ok3 || rest != "" || !plain(id) || !plain(change) || !plain(sub) {
+		*n = notified{}
+		return json.Unmarshal(b, n)
+	}
+	*n = notified{ID: id, Change: change, Sub: sub}
+	return nil
 }
 
 // plain says whether a string stands in JSON as it is, and is not empty.

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -83,6 +85,24 @@ func theFirst(list []graph.Recipient) []tocsin.Address {
 
 // rest stands for all of a message that can change besides what is compared by itself.
 func (m *mailSeen) rest() string {
+	if len(m.Categories) == 0 {
+		if s, ok := usualRests[m.Importance]; ok {
+			return s
+		}
+	}
+	return m.restOf()
+}
+
+// usualRests are those of messages of no category, by their importance.
+var usualRests = func() map[string]string {
+	out := map[string]string{}
+	for _, i := range []string{"", "low", "normal", "high"} {
+		out[i] = (&mailSeen{Importance: i}).restOf()
+	}
+	return out
+}()
+
+func (m *mailSeen) restOf() string {
 	sum := sha256.Sum256([]byte(m.Importance + "\x00" + strings.Join(m.Categories, "\x01")))
 	return hex.EncodeToString(sum[:8])
 }
@@ -100,6 +120,9 @@ type mailHeld struct {
 	read, draft        bool
 	modified, deleted  int64
 	body               string
+
+	received int64
+	stored   bool // the table has it under that time
 }
 
 // folderNames are what a mailbox's folders are, by id: sentitems, drafts, deleteditems, junkemail.
@@ -129,7 +152,7 @@ func mailChanges(had *mailHeld, is *mailSeen, in folderNames, mine func(string) 
 		if e, ok := lastDone(nil, is, since); ok { // it is certain what changed
 			return []mailEvent{e}
 		}
-		return []mailEvent{{action: "email_updated", with: fmt.Sprint(is.Modified)}}
+		return []mailEvent{{action: "email_updated", with: strconv.FormatInt(is.Modified, 10)}}
 	case had == nil && is.Draft:
 		return []mailEvent{{action: "email_drafted"}}
 	case had == nil:
@@ -139,7 +162,7 @@ func mailChanges(had *mailHeld, is *mailSeen, in folderNames, mine func(string) 
 		}
 		return out
 	}
-	when := fmt.Sprint(is.Modified)
+	when := strconv.FormatInt(is.Modified, 10)
 	var out []mailEvent
 	switch {
 	case had.draft && !is.Draft:
@@ -222,105 +245,103 @@ func domains(list ...[]tocsin.Address) []string {
 	return out
 }
 
-type mailPayload struct {
-	EventID        string   `json:"event_id"`
-	User           string   `json:"user"`
-	Action         string   `json:"action"`
-	FromDomain     *string  `json:"from_domain"`
-	External       *bool    `json:"is_external_sender"`
-	RecipientCount *int     `json:"recipient_count"`
-	ToDomains      []string `json:"to_domains"`
-	CcDomains      []string `json:"cc_domains"`
-	Attachments    *bool    `json:"has_attachments"`
-	Importance     *string  `json:"importance"`
-	Read           *bool    `json:"is_read"`
-	Conversation   *string  `json:"conversation_id"`
+// scene is what an event shows besides the message.
+type scene struct {
+	tenant  tocsin.TenantID
+	person  tocsin.PersonID
+	user    string // the mailbox's address
+	sender  string // who wrote it: the person, where that is one of ours
+	folders folderNames
+	names   map[string]string // of folders, by id
+	inside  func(domain string) bool
+	change  string // as notified
 }
 
-type mailRaw struct {
-	ID           string   `json:"platform_event_id"`
-	Change       string   `json:"change_type"`
-	Sender       *string  `json:"sender"`
-	FromAddress  *string  `json:"from_address"`
-	FromName     *string  `json:"from_name"`
-	ToCount      *int     `json:"to_count"`
-	CcCount      *int     `json:"cc_count"`
-	BccCount     *int     `json:"bcc_count"`
-	ToDomains    []string `json:"to_domains"`
-	CcDomains    []string `json:"cc_domains"`
-	FromDomain   *string  `json:"from_domain"`
-	External     *bool    `json:"is_external"`
-	Attachments  *bool    `json:"has_attachments"`
-	Importance   *string  `json:"importance"`
-	Read         *bool    `json:"is_read"`
-	Draft        *bool    `json:"is_draft"`
-	Internet     *string  `json:"internet_message_id"`
-	Conversation *string  `json:"conversation_id"`
-	Flag         *string  `json:"flag_status"`
-	Categories   []string `json:"categories"`
-	Folder       *string  `json:"folder"` // sentitems, drafts, deleteditems, junkemail, where it is one of these
-	FolderName   *string  `json:"folder_name"`
-	FromFolder   *string  `json:"from_folder_name,omitempty"` // of one that was moved, where it is known
-	RuleID       *string  `json:"rule_id,omitempty"`          // that forwarded it
-	ActionID     *string  `json:"action_id,omitempty"`        // we did it
-	Received     *string  `json:"received_at"`
-	Sent         *string  `json:"sent_at"`
-	Created      *string  `json:"created_at"`
-	Platform     string   `json:"source_platform"`
-}
-
-func known(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-func instant(ms int64) *string {
-	if ms == 0 {
-		return nil
-	}
-	return known(tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000Z"))
-}
-
-// mailOutward is a [tocsin.Event] of mail. Its parts are written with it: encoding/json would look through each of them
-// again, were they JSON already.
-type mailOutward struct {
-	tocsin.Event
-	Payload     mailPayload `json:"payload"`
-	RawMetadata mailRaw     `json:"raw_metadata"`
-}
-
-// outward is an event of a message in the form that subscribers receive.
-func (e mailEvent) outward(tenant tocsin.TenantID, person tocsin.PersonID, user, sender string, m *mailSeen, in folderNames, names map[string]string, inside func(string) bool, change string, at int64) mailOutward {
+// outward is an event of a message, of that id and time, in the form that subscribers receive: [tocsin.Event]. What is not
+// known is null.
+func (w *writer) outward(s *scene, e *mailEvent, m *mailSeen, id string, at int64) string {
 	var external *bool
 	domain := m.From.Domain()
 	if domain != "" {
-		out := !inside(domain)
-		external = &out
+		external = new(!s.inside(domain))
 	}
 	to, cc, categories := domains(m.To), domains(m.Cc), m.Categories
 	if categories == nil {
 		categories = []string{}
 	}
-	n := [4]*int{new(m.Counts[0] + m.Counts[1] + m.Counts[2]), &m.Counts[0], &m.Counts[1], &m.Counts[2]}
 	read, draft := &m.Read, &m.Draft
-	if m.never() {
-		n, read, draft, to, cc, categories = [4]*int{}, nil, nil, nil, nil, nil
+	count := func(name string, n int) {
+		if m.never() {
+			w.null(name)
+			return
+		}
+		w.number(name, int64(n))
 	}
-	payload := mailPayload{EventID: m.ID, User: user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: n[0],
-		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Conversation: known(m.Conversation)}
-	from := m.From.Canonical()
+	if m.never() {
+		read, draft, to, cc, categories = nil, nil, nil, nil, nil
+	}
+	from, sender := m.From.Canonical(), s.sender
 	if m.Hidden {
 		from, _, _ = strings.Cut(from, "@")
 		sender = m.Sender
 	}
-	raw := mailRaw{ID: m.ID, Change: change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: n[1], CcCount: n[2], BccCount: n[3],
-		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Draft: draft,
-		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
-		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"}
-	return mailOutward{Event: tocsin.Event{EventID: e.id(tenant, person, m.ID), EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: tenant, TUID: person,
-		Timestamp: tocsin.FromMillis(at), PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, Payload: payload, RawMetadata: raw}
+	w.begin()
+	w.text("event_id", id)
+	w.text("event_type", "EMAIL")
+	w.text("source", "OUTLOOK")
+	w.text("signal_type", "COMMUNICATIONS")
+	w.text("domain_id", string(s.tenant))
+	w.text("tuid", string(s.person))
+	w.name("timestamp")
+	w.b = append(tocsin.FromMillis(at).AppendFormat(append(w.b, '"'), time.RFC3339Nano), '"')
+	w.text("platform_event_id", m.ID)
+	w.text("platform_event_source", "MICROSOFT_GRAPH_OUTLOOK_API")
+	w.open("payload")
+	w.text("event_id", m.ID)
+	w.text("user", s.user)
+	w.text("action", e.action)
+	w.orNull("from_domain", domain)
+	w.truth("is_external_sender", external)
+	count("recipient_count", m.Counts[0]+m.Counts[1]+m.Counts[2])
+	w.texts("to_domains", to)
+	w.texts("cc_domains", cc)
+	w.truth("has_attachments", m.Attachments)
+	w.orNull("importance", m.Importance)
+	w.truth("is_read", read)
+	w.orNull("conversation_id", m.Conversation)
+	w.close()
+	w.open("raw_metadata")
+	w.text("platform_event_id", m.ID)
+	w.text("change_type", s.change)
+	w.orNull("sender", sender)
+	w.orNull("from_address", from)
+	w.orNull("from_name", m.From.Name)
+	count("to_count", m.Counts[0])
+	count("cc_count", m.Counts[1])
+	count("bcc_count", m.Counts[2])
+	w.texts("to_domains", to)
+	w.texts("cc_domains", cc)
+	w.orNull("from_domain", domain)
+	w.truth("is_external", external)
+	w.truth("has_attachments", m.Attachments)
+	w.orNull("importance", m.Importance)
+	w.truth("is_read", read)
+	w.truth("is_draft", draft)
+	w.orNull("internet_message_id", m.Internet)
+	w.orNull("conversation_id", m.Conversation)
+	w.orNull("flag_status", m.Flag)
+	w.texts("categories", categories)
+	w.orNull("folder", s.folders[m.Folder]) // sentitems, drafts, deleteditems, junkemail, where it is one of these
+	w.orNull("folder_name", s.names[m.Folder])
+	w.some("from_folder_name", s.names[e.from]) // of one that was moved, where it is known
+	w.some("rule_id", e.rule)                   // that forwarded it
+	w.some("action_id", e.ours)                 // we did it
+	w.instant("received_at", m.Received)
+	w.instant("sent_at", m.Sent)
+	w.instant("created_at", m.Created)
+	w.text("source_platform", "microsoft_outlook")
+	w.close()
+	return w.end()
 }
 
 func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, message string) string {

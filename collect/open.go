@@ -106,6 +106,8 @@ type mailLook struct {
 	Etag    string    `json:"etag,omitempty"`   // as notified first
 	Sub     string    `json:"sub,omitempty"`    // the subscription that told of it
 	Rich    bool      `json:"rich,omitempty"`   // as Graph sent it: it was not asked for
+
+	key string // see mailKey; set by the fold
 }
 
 // wait is a look that could not be taken.
@@ -198,7 +200,7 @@ type openBox struct {
 // take notes an item; one that cannot be read is left for the fold, which names it poison.
 func (t *opening) take(i int, it *journal.Item) {
 	var n notified
-	if json.Unmarshal(it.Body, &n) != nil {
+	if n.decode(it.Body) != nil {
 		return
 	}
 	b := t.boxes[it.Person]

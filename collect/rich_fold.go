@@ -10,7 +10,7 @@ import (
 // that, and may come late. It is taken in where it is certainly newer than what is held, and passed over where it is older;
 // where it may be either, the message is looked at, as one that could not be looked at before.
 func (f *mailFold) doubtful(person tocsin.PersonID, body *mailLooks, l *mailLook, at int64) bool {
-	had := f.held[person][mailKey(l.ID)]
+	had := f.held[person][l.key]
 	if !l.Rich || had == nil || !l.Message.mayBeOlder(had) {
 		return false
 	}

@@ -26,3 +26,11 @@ func ids[T any](batch []pending[T]) []any {
 }
 
 func journalItems(items ...journal.Item) []journal.Item { return items }
+
+// known is s, or nil where there is none.
+func known(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -57,7 +57,6 @@ func (c *Client) BatchOf(ctx context.Context, n int, parts []Part) ([]Result, er
 type item struct {
 	i         int // in results
 	r         request
-	rel       string // its address as $batch wants it
 	tries     int
 	notBefore time.Time
 	alone     bool              // Graph would not take the request it was in: made by itself
@@ -99,12 +98,7 @@ func (b *batch) enqueue(i int, p Part) {
 		b.results[i] = Result{Err: err}
 		return
 	}
-	rel, err := b.c.relative(r.call, r.url)
-	if err != nil {
-		b.results[i] = Result{Err: err}
-		return
-	}
-	b.queue = append(b.queue, &item{i: i, r: r, rel: rel, pages: p.P["$top"] == ""})
+	b.queue = append(b.queue, &item{i: i, r: r, pages: p.P["$top"] == ""})
 }
 
 // run sends what may go, takes in what comes back, and ends when nothing is left.

@@ -9,12 +9,26 @@ import (
 	"time"
 )
 
-// part is one call in $batch's form. https://learn.microsoft.com/graph/json-batching
-type part struct {
-	ID      string            `json:"id"`
-	Method  string            `json:"method"`
-	URL     string            `json:"url"`
-	Headers map[string]string `json:"headers,omitempty"`
+// appendPart writes a call in $batch's form. https://learn.microsoft.com/graph/json-batching
+func appendPart(b []byte, id int, r *request, high bool) []byte {
+	b = strconv.AppendInt(append(b, `{"id":"`...), int64(id), 10)
+	b = append(append(append(b, `","method":"`...), r.call.Method...), `","url":`...)
+	b = appendString(b, r.rel)
+	if h := byName[r.call.Name].heads(high); h != "{}" {
+		b = append(append(b, `,"headers":`...), h...)
+	}
+	return append(b, '}')
+}
+
+// appendString writes a string as JSON.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			raw, _ := json.Marshal(s) // a string always can be
+			return append(b, raw...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // batchOnce makes one request of up to twenty parts; one that must go alone is made without $batch.
@@ -26,19 +40,15 @@ func (c *Client) batchOnce(ctx context.Context, items []*item) round {
 	if err != nil {
 		return round{items: items, err: err}
 	}
-	var out struct {
-		Requests []part `json:"requests"`
-	}
+	body := append(make([]byte, 0, 1024*len(items)), `{"requests":[`...)
 	for n, it := range items {
-		out.Requests = append(out.Requests, part{
-			ID: strconv.Itoa(n + 1), Method: it.r.call.Method, URL: it.rel, Headers: it.r.call.headers(isHigh(ctx)),
-		})
+		if n > 0 {
+			body = append(body, ',')
+		}
+		body = appendPart(body, n+1, &it.r, isHigh(ctx))
 	}
-	body, err := json.Marshal(out)
-	if err != nil {
-		return round{items: items, err: err}
-	}
-	rep, err := c.do(ctx, request{call: Find("batch"), url: c.base.String() + "/v1.0/$batch", body: body})
+	body = append(body, "]}"...)
+	rep, err := c.do(ctx, request{call: Find("batch"), url: c.reach[""].root + "/v1.0/$batch", body: body})
 	if err != nil {
 		return round{items: items, err: err}
 	}
@@ -59,7 +69,7 @@ func (c *Client) single(ctx context.Context, items []*item) round {
 		return round{items: items, err: err}
 	}
 	rep, err := c.send(ctx, items[0].r, token)
-	if err == nil && rep.status < 300 && !json.Valid(rep.body) {
+	if err == nil && rep.status < 300 && !isJSON(rep.body) {
 		err = &Unavailable{Where: rep.where(items[0].r.call), What: notJSON(rep)}
 	}
 	if err != nil {
@@ -231,7 +241,7 @@ func (b *batch) good(it *item, rep *reply) {
 		res.Err = err
 		return
 	}
-	it.r.url, it.rel, it.tries, it.notBefore = pg.Next, rel, 0, time.Time{}
+	it.r.url, it.r.rel, it.tries, it.notBefore = pg.Next, rel, 0, time.Time{}
 	b.queue = append(b.queue, it)
 }
 

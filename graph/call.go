@@ -60,17 +60,17 @@ func (c Call) Units() int {
 
 // Find is the call of that name. It panics when there is none: names are written in code, and each is in [Calls].
 func Find(name string) Call {
-	c, ok := byName[name]
+	t, ok := byName[name]
 	if !ok {
 		panic(fmt.Sprintf("graph: no call is named %q: see graph/calls.go", name))
 	}
-	return c
+	return t.call
 }
 
-var byName = func() map[string]Call {
-	m := make(map[string]Call, len(Calls))
+var byName = func() map[string]*template {
+	m := make(map[string]*template, len(Calls))
 	for _, c := range Calls {
-		m[c.Name] = c
+		m[c.Name] = newTemplate(c)
 	}
 	return m
 }()

@@ -3,7 +3,6 @@ package graph
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -304,7 +303,7 @@ func place(err error) (Where, string) {
 // verdict is nil for a good answer, else what it means.
 func (c *Client) verdict(ctx context.Context, r request, rep *reply) error {
 	if rep.status >= 200 && rep.status < 300 {
-		if len(rep.body) > 0 && !json.Valid(rep.body) {
+		if len(rep.body) > 0 && !isJSON(rep.body) {
 			return &passes{Unavailable: &Unavailable{Where: rep.where(r.call), What: notJSON(rep)}}
 		}
 		return nil

@@ -158,7 +158,7 @@ func (c *Client) newReach(s Service) (*reach, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reach{base: base, tokens: tokens}, nil
+	return &reach{base: base, root: base.String(), tokens: tokens}, nil
 }
 
 func (cfg *Config) defaults() {

@@ -42,7 +42,7 @@ func (m *Message) member(name string, v json.RawMessage) error {
 	case "replyTo":
 		return readRecipients(v, &m.ReplyTo)
 	case "hasAttachments":
-		return json.Unmarshal(v, &m.HasAttachments)
+		return readBool(v, &m.HasAttachments)
 	case "importance":
 		return readString(v, &m.Importance)
 	case "isRead":
@@ -50,9 +50,9 @@ func (m *Message) member(name string, v json.RawMessage) error {
 	case "isDraft":
 		return readBool(v, &m.IsDraft)
 	case "flag":
-		return json.Unmarshal(v, &m.Flag)
+		return readFlag(v, &m.Flag)
 	case "categories":
-		return json.Unmarshal(v, &m.Categories)
+		return readStrings(v, &m.Categories)
 	case "createdDateTime":
 		return m.CreatedDateTime.UnmarshalJSON(v)
 	case "lastModifiedDateTime":
@@ -83,6 +83,35 @@ func readBool[T ~bool](v json.RawMessage, to **T) error {
 		return nil
 	}
 	return json.Unmarshal(v, to)
+}
+
+// readFlag reads {"flagStatus": …}.
+func readFlag(v json.RawMessage, to **MessageFlag) error {
+	if len(v) == 0 || v[0] != '{' {
+		return json.Unmarshal(v, to)
+	}
+	if *to == nil {
+		*to = &MessageFlag{}
+	}
+	for name, status := range objectMembers(v) {
+		if name == "flagStatus" {
+			if err := readString(status, &(*to).FlagStatus); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readStrings(v json.RawMessage, to *[]string) error {
+	list, ok := asStrings(v)
+	if !ok {
+		return json.Unmarshal(v, to)
+	}
+	if *to = list; list == nil {
+		*to = []string{}
+	}
+	return nil
 }
 
 func readRecipient(v json.RawMessage, to **Recipient) error {

@@ -61,6 +61,7 @@ func (c *Client) Offers(s Service) bool { return c.cfg.Cloud.Offers(s) }
 // reach is where one service is: its address, and the tokens for it.
 type reach struct {
 	base   *url.URL
+	root   string // base as text
 	tokens *tokens
 }
 

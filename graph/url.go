@@ -2,11 +2,13 @@ package graph
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,31 +19,30 @@ type P map[string]string
 type request struct {
 	call Call
 	url  string // absolute
+	rel  string // the same as $batch wants it, without host and version; empty of a link
 	box  boxKey // the mailbox whose limits count
 	body []byte
 	near string // whose mailbox Exchange should answer from; a hint
 }
 
-var placeholder = regexp.MustCompile(`\{(\w+)\}`)
-
 // request fills a call's placeholders and sets its query.
 func (c *Client) request(name string, p P) (request, error) {
-	call, ok := byName[name]
+	t, ok := byName[name]
 	if !ok {
 		return request{}, fmt.Errorf("no call is named %q", name)
 	}
-	if call.Content && c.cfg.MetadataOnly != nil && c.cfg.MetadataOnly() {
+	if t.call.Content && c.cfg.MetadataOnly != nil && c.cfg.MetadataOnly() {
 		return request{}, &ContentRefused{Call: name}
 	}
-	at, err := c.at(call)
+	at, err := c.at(t.call)
 	if err != nil {
 		return request{}, err
 	}
-	rel, err := call.url(c.ours(call, p))
+	rel, err := t.url(c.ours(t.call, p))
 	if err != nil {
 		return request{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return request{call: call, url: at.base.String() + call.version() + rel, box: mailboxKey(call, p)}, nil
+	return request{call: t.call, url: at.root + t.call.version() + rel, rel: rel, box: mailboxKey(t.call, p)}, nil
 }
 
 // ours is p with the tenant, where the call's path names it.
@@ -66,76 +67,113 @@ func (c Call) version() string {
 	return "/v1.0"
 }
 
-// url is the call's address after the version.
-func (c Call) url(p P) (string, error) {
-	used := 0
-	var wrong error
-	path := placeholder.ReplaceAllStringFunc(c.Path, func(m string) string {
-		name := m[1 : len(m)-1]
-		v, ok := p[name]
-		if !ok || v == "" || v == "." || v == ".." {
-			wrong = fmt.Errorf("the path needs %s, got %q", m, v)
-			return m
+// template is a call made ready for its address: most are made for every message.
+type template struct {
+	call  Call
+	holes []hole
+	rest  string // of the path, after the last placeholder
+	fixed string // the options that are always the same …
+	top   string // … and the one that a caller may set instead
+	low   string // its headers as JSON, …
+	high  string // … where a person waits
+}
+
+func (t *template) heads(high bool) string {
+	if high {
+		return t.high
+	}
+	return t.low
+}
+
+// hole is a placeholder and what stands before it.
+type hole struct {
+	before, name string
+	quoted       bool // a key in OData's quotes
+}
+
+func newTemplate(call Call) *template {
+	t := &template{call: call, rest: call.Path}
+	for {
+		before, from, ok := strings.Cut(t.rest, "{")
+		name, rest, closed := strings.Cut(from, "}")
+		if !ok || !closed {
+			break
 		}
-		used++
-		if strings.Contains(c.Path, "'"+m+"'") {
+		t.holes = append(t.holes, hole{before, name, strings.HasSuffix(before, "'") && strings.HasPrefix(rest, "'")})
+		t.rest = rest
+	}
+	if len(call.Select) > 0 {
+		t.fixed += option("$select", strings.Join(call.Select, ","))
+	}
+	if call.Expand != "" {
+		t.fixed += option("$expand", call.Expand)
+	}
+	if call.Top > 0 {
+		t.top = option("$top", strconv.Itoa(call.Top))
+	}
+	low, err1 := json.Marshal(call.headers(false))
+	high, err2 := json.Marshal(call.headers(true))
+	if err := errors.Join(err1, err2); err != nil {
+		panic("graph: texts by names are JSON: " + err.Error())
+	}
+	t.low, t.high = string(low), string(high)
+	return t
+}
+
+// url is the call's address after the version.
+func (t *template) url(p P) (string, error) {
+	var b strings.Builder
+	b.Grow(512)
+	for _, at := range t.holes {
+		v := p[at.name]
+		if v == "" || v == "." || v == ".." {
+			return "", fmt.Errorf("the path needs {%s}, got %q", at.name, v)
+		}
+		if at.quoted {
 			v = strings.ReplaceAll(v, "'", "''") // OData's escape in a quoted key
 		}
-		return url.PathEscape(v)
-	})
-	if wrong != nil {
-		return "", wrong
+		b.WriteString(at.before)
+		b.WriteString(url.PathEscape(v))
 	}
-	q, err := c.query(p)
+	b.WriteString(t.rest)
+	own, err := t.options(p)
 	if err != nil {
 		return "", err
 	}
-	if used+q.own != len(p) {
-		return "", fmt.Errorf("it takes %s, and not all of %s", c.takes(), keys(p))
+	if query := t.fixed + own; query != "" {
+		b.WriteByte('?')
+		b.WriteString(query[1:])
 	}
-	if len(q.list) == 0 {
-		return path, nil
-	}
-	return path + "?" + strings.Join(q.list, "&"), nil
+	return b.String(), nil
 }
 
-type query struct {
-	list []string
-	own  int // how many the caller set
-}
-
-// query is the call's options, with those that the caller sets and may set.
-func (c Call) query(p P) (query, error) {
-	var q query
-	set := func(k, v string) {
-		// Spaces as %20: a plus is not a space everywhere. Commas as they are, for readers of logs.
-		v = strings.NewReplacer("+", "%20", "%2C", ",").Replace(url.QueryEscape(v))
-		q.list = append(q.list, k+"="+v)
+// options are those that the caller sets and may set, and the length of a page.
+func (t *template) options(p P) (string, error) {
+	if len(p) == len(t.holes) {
+		return t.top, nil // all of it stands in the path
 	}
-	if len(c.Select) > 0 {
-		set("$select", strings.Join(c.Select, ","))
-	}
-	if c.Expand != "" {
-		set("$expand", c.Expand)
-	}
-	if _, own := p["$top"]; c.Top > 0 && !own {
-		set("$top", fmt.Sprint(c.Top))
+	out := t.top
+	if _, own := p["$top"]; own {
+		out = ""
 	}
 	for _, k := range keys(p) {
-		if strings.Contains(c.Path, "{"+k+"}") {
-			continue
+		switch {
+		case slices.ContainsFunc(t.holes, func(at hole) bool { return at.name == k }):
+		case !slices.Contains(t.call.Options, k):
+			return "", fmt.Errorf("it does not take %s", k)
+		default:
+			out += option(k, p[k])
 		}
-		if !slices.Contains(c.Options, k) {
-			return q, fmt.Errorf("it does not take %s", k)
-		}
-		set(k, p[k])
-		q.own++
 	}
-	return q, nil
+	return out, nil
 }
 
-func (c Call) takes() string {
-	return strings.Join(append(placeholder.FindAllString(c.Path, -1), c.Options...), " ")
+var legible = strings.NewReplacer("+", "%20", "%2C", ",")
+
+// option is a query option, with the mark before it. Spaces are %20: a plus is not a space everywhere. Commas stay as they
+// are, for readers of logs.
+func option(k, v string) string {
+	return "&" + k + "=" + legible.Replace(url.QueryEscape(v))
 }
 
 func keys(p P) []string {

@@ -21,16 +21,21 @@ type Into struct {
 // Insert writes rows, many in a statement, which spares most of the time of one by one. Where two of them have the
 // same key, the later is written.
 func (tx *Tx) Insert(ctx context.Context, into Into, rows [][]any) error {
-	rows = lastOfEach(into, rows)
+	return tx.insert(ctx, into, rows)
+}
+
+// insert is Insert of rows whose first values are the same in all of them.
+func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any) error {
+	rows = lastOfEach(into, rows, len(first))
 	most := min(rowsAtOnce, variables/max(1, len(into.Columns)))
 	for len(rows) > 0 {
 		n := min(most, len(rows))
 		args := make([]any, 0, n*len(into.Columns))
 		for _, row := range rows[:n] {
-			if len(row) != len(into.Columns) {
-				return tx.failed(fmt.Errorf("insert into %s: %d values for %d columns", into.Table, len(row), len(into.Columns)))
+			if len(first)+len(row) != len(into.Columns) {
+				return tx.failed(fmt.Errorf("insert into %s: %d values for %d columns", into.Table, len(row), len(into.Columns)-len(first)))
 			}
-			args = append(args, row...)
+			args = append(append(args, first...), row...)
 		}
 		if _, err := tx.Exec(ctx, into.statement(n, tx.store.kind), args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", into.Table, err)
@@ -50,11 +55,7 @@ func (t *Tenant) Insert(ctx context.Context, into Into, rows [][]any) error {
 	if len(into.Key) > 0 {
 		into.Key = append([]string{"tenant"}, into.Key...)
 	}
-	all := make([][]any, len(rows))
-	for i, row := range rows {
-		all[i] = append([]any{string(t.id)}, row...)
-	}
-	return t.tx.Insert(ctx, into, all)
+	return t.tx.insert(ctx, into, rows, string(t.id))
 }
 
 func (into Into) statement(rows int, kind dialect) string {
@@ -82,28 +83,36 @@ func (into Into) statement(rows int, kind dialect) string {
 	return b.String() + "update set " + strings.Join(set, ", ")
 }
 
-// lastOfEach leaves out the rows whose key comes again later: PostgreSQL refuses to touch a row twice in a statement.
-func lastOfEach(into Into, rows [][]any) [][]any {
+// lastOfEach leaves out the rows whose key comes again later: PostgreSQL refuses to touch a row twice in a statement. Rows
+// lack the first columns.
+func lastOfEach(into Into, rows [][]any, first int) [][]any {
 	if len(into.Key) == 0 {
 		return rows
 	}
 	var at []int
-	for i, c := range into.Columns {
+	for i, c := range into.Columns[first:] {
 		if slices.Contains(into.Key, c) {
 			at = append(at, i)
 		}
 	}
 	seen := make(map[string]bool, len(rows))
 	out := make([][]any, 0, len(rows))
+	var key []byte
 	for _, row := range slices.Backward(rows) {
-		var key strings.Builder
+		key = key[:0]
 		for _, i := range at {
-			if i < len(row) {
-				fmt.Fprintf(&key, "%v\x00", row[i])
+			if i >= len(row) {
+				continue
 			}
+			if s, ok := row[i].(string); ok {
+				key = append(key, s...)
+			} else {
+				key = fmt.Append(key, row[i])
+			}
+			key = append(key, 0)
 		}
-		if !seen[key.String()] {
-			seen[key.String()] = true
+		if !seen[string(key)] {
+			seen[string(key)] = true
 			out = append(out, row)
 		}
 	}

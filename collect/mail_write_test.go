@@ -1,0 +1,183 @@
+package collect
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"tocsin.dev"
+	"tocsin.dev/graph"
+)
+
+// TestWritten: what is kept of mail is written as encoding/json would, in the form that subscribers know, whatever strangers
+// wrote into it.
+func TestWritten(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	texts := []string{"", "", "a", "Eve \"the\" <eve@evil.example>", "Jürgen\\", "\u2028\x00\x7f\n", "\xff\xfe", "AAMk=", "&amp;", "eve@evil.example", "smtp:Amy@X.example", strings.Repeat("x", 3000)}
+	text := func() string { return texts[r.IntN(len(texts))] }
+	addresses := func() (out []tocsin.Address) {
+		for range r.IntN(3) {
+			out = append(out, tocsin.Address{Name: text(), Address: text()})
+		}
+		return out
+	}
+	some := func() int64 {
+		return []int64{0, 1, 999, 1_000_000_000_000, 1_767_000_000_123, 1_767_000_000_120, 1_767_000_000_000}[r.IntN(7)]
+	}
+	flip := func() bool { return r.IntN(2) == 0 }
+	same := func(what, got string, want any) {
+		t.Helper()
+		raw, err := encode(want)
+		if err != nil || got != string(raw) {
+			t.Fatalf("%s is\n%s, and would be\n%s, %v", what, got, raw, err)
+		}
+	}
+	var w writer
+	for range 20_000 {
+		m := mailSeen{ID: text(), Internet: text(), Conversation: text(), Folder: text(), From: tocsin.Address{Name: text(), Address: text()}, To: addresses(), Cc: addresses(), Bcc: addresses(),
+			Counts: [3]int{r.IntN(3), r.IntN(100), 0}, Importance: text(), Read: flip(), Draft: flip(), Flag: text(), Created: some(), Modified: some(), Received: some(), Sent: some(),
+			Verb: graph.Verb(r.IntN(2) * 102), VerbAt: some(), Hidden: flip(), Sender: text()}
+		if flip() {
+			m.Attachments = new(flip())
+		}
+		if flip() {
+			m.Categories = []string{text(), text()}[:r.IntN(3)]
+		}
+		same("what is seen", w.seen(&m), m)
+		k := Known{By: text(), Because: text(), Noticed: some(), Looked: some(), Folded: some(), Waited: flip(), Named: r.IntN(3), Change: text(), Etag: text(), Sub: text()}
+		same("how it is known", w.known(&k), k)
+		s := scene{tenant: acme, person: tocsin.PersonID(text()), user: text(), sender: text(), folders: folderNames{m.Folder: text()}, names: map[string]string{m.Folder: text(), "F": text()}, inside: func(string) bool { return flip() }, change: text()}
+		external := flip()
+		s.inside = func(string) bool { return !external }
+		e := mailEvent{action: text(), from: []string{"", "F"}[r.IntN(2)], rule: text(), ours: text()}
+		id, at := text(), some()
+		same("an event", w.outward(&s, &e, &m, id, at), outwardForm(&s, &e, &m, id, at))
+	}
+}
+
+// BenchmarkWriter writes an event of a message and what is held of it, and has encoding/json do it.
+func BenchmarkWriter(b *testing.B) {
+	at := int64(1_767_000_000_123)
+	id := "AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAAAAADUuTJK1K9aTpCdqXop_4NaBwCd9nJ-tVysQos2hTfspaWRAAAAAAEJAACd000000000001"
+	m := mailSeen{ID: id, Internet: "<CAB1234567890@mail.evil.example>", Conversation: id[:80], Folder: id[:100], From: tocsin.Address{Name: "Eve Example", Address: "eve@evil.example"},
+		To: []tocsin.Address{{Name: "Amy Acme", Address: "amy@acme.example"}}, Counts: [3]int{1, 0, 0}, Attachments: new(bool), Importance: "normal", Flag: "notFlagged", Created: at, Modified: at, Received: at, Sent: at}
+	s := scene{tenant: acme, person: tocsin.NewPersonID(acme, "amy"), user: "amy@acme.example", sender: "eve@evil.example", inside: func(string) bool { return false }, change: "created"}
+	e := mailEvent{action: "email_received"}
+	b.Run("ours", func(b *testing.B) {
+		b.ReportAllocs()
+		var w writer
+		for b.Loop() {
+			if w.outward(&s, &e, &m, "00000000-0000-0000-0000-000000000000", at) == "" || w.seen(&m) == "" {
+				b.Fatal("nothing")
+			}
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			one, err := encode(outwardForm(&s, &e, &m, "00000000-0000-0000-0000-000000000000", at))
+			if err != nil || len(one) == 0 {
+				b.Fatal(err)
+			}
+			if two, err := encode(&m); err != nil || len(two) == 0 {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// mailPayload and mailRaw are the form of an event of mail.
+type mailPayload struct {
+	EventID        string   `json:"event_id"`
+	User           string   `json:"user"`
+	Action         string   `json:"action"`
+	FromDomain     *string  `json:"from_domain"`
+	External       *bool    `json:"is_external_sender"`
+	RecipientCount *int     `json:"recipient_count"`
+	ToDomains      []string `json:"to_domains"`
+	CcDomains      []string `json:"cc_domains"`
+	Attachments    *bool    `json:"has_attachments"`
+	Importance     *string  `json:"importance"`
+	Read           *bool    `json:"is_read"`
+	Conversation   *string  `json:"conversation_id"`
+}
+
+type mailRaw struct {
+	ID           string   `json:"platform_event_id"`
+	Change       string   `json:"change_type"`
+	Sender       *string  `json:"sender"`
+	FromAddress  *string  `json:"from_address"`
+	FromName     *string  `json:"from_name"`
+	ToCount      *int     `json:"to_count"`
+	CcCount      *int     `json:"cc_count"`
+	BccCount     *int     `json:"bcc_count"`
+	ToDomains    []string `json:"to_domains"`
+	CcDomains    []string `json:"cc_domains"`
+	FromDomain   *string  `json:"from_domain"`
+	External     *bool    `json:"is_external"`
+	Attachments  *bool    `json:"has_attachments"`
+	Importance   *string  `json:"importance"`
+	Read         *bool    `json:"is_read"`
+	Draft        *bool    `json:"is_draft"`
+	Internet     *string  `json:"internet_message_id"`
+	Conversation *string  `json:"conversation_id"`
+	Flag         *string  `json:"flag_status"`
+	Categories   []string `json:"categories"`
+	Folder       *string  `json:"folder"` // sentitems, drafts, deleteditems, junkemail, where it is one of these
+	FolderName   *string  `json:"folder_name"`
+	FromFolder   *string  `json:"from_folder_name,omitempty"` // of one that was moved, where it is known
+	RuleID       *string  `json:"rule_id,omitempty"`          // that forwarded it
+	ActionID     *string  `json:"action_id,omitempty"`        // we did it
+	Received     *string  `json:"received_at"`
+	Sent         *string  `json:"sent_at"`
+	Created      *string  `json:"created_at"`
+	Platform     string   `json:"source_platform"`
+}
+
+func instant(ms int64) *string {
+	if ms == 0 {
+		return nil
+	}
+	return known(tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000Z"))
+}
+
+// mailOutward is a [tocsin.Event] of mail. Its parts are written with it: encoding/json would look through each of them
+// again, were they JSON already.
+type mailOutward struct {
+	tocsin.Event
+	Payload     mailPayload `json:"payload"`
+	RawMetadata mailRaw     `json:"raw_metadata"`
+}
+
+// outwardForm is what [writer.outward] writes, as a value.
+func outwardForm(s *scene, e *mailEvent, m *mailSeen, id string, at int64) mailOutward {
+	in, names, inside, sender := s.folders, s.names, s.inside, s.sender
+	var external *bool
+	domain := m.From.Domain()
+	if domain != "" {
+		out := !inside(domain)
+		external = &out
+	}
+	to, cc, categories := domains(m.To), domains(m.Cc), m.Categories
+	if categories == nil {
+		categories = []string{}
+	}
+	n := [4]*int{new(m.Counts[0] + m.Counts[1] + m.Counts[2]), &m.Counts[0], &m.Counts[1], &m.Counts[2]}
+	read, draft := &m.Read, &m.Draft
+	if m.never() {
+		n, read, draft, to, cc, categories = [4]*int{}, nil, nil, nil, nil, nil
+	}
+	payload := mailPayload{EventID: m.ID, User: s.user, Action: e.action, FromDomain: known(domain), External: external, RecipientCount: n[0],
+		ToDomains: to, CcDomains: cc, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Conversation: known(m.Conversation)}
+	from := m.From.Canonical()
+	if m.Hidden {
+		from, _, _ = strings.Cut(from, "@")
+		sender = m.Sender
+	}
+	raw := mailRaw{ID: m.ID, Change: s.change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: n[1], CcCount: n[2], BccCount: n[3],
+		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Draft: draft,
+		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
+		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"}
+	return mailOutward{Event: tocsin.Event{EventID: id, EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: s.tenant, TUID: s.person,
+		Timestamp: tocsin.FromMillis(at), PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, Payload: payload, RawMetadata: raw}
+}
