@@ -30,6 +30,8 @@ type Export struct {
 	Header      string          `json:"header"`
 	Unconfirmed bool            `json:"unconfirmed"`
 	SASL        string          `json:"sasl"`
+	CA          string          `json:"ca"`          // what the receiver's authority of its own is called
+	Certificate string          `json:"certificate"` // whose certificate is shown to it, and until when that holds
 	MaxMB       int             `json:"max_mb"`
 	MaxHours    int             `json:"max_hours"`
 	Keep        int             `json:"keep"`
@@ -49,6 +51,9 @@ type Export struct {
 	Lost        int64           `json:"lost"`                  // things that retention deleted before they could be sent …
 	LostFrom    time.Time       `json:"lost_from,omitzero"`    // … and that had come from then …
 	LostTo      time.Time       `json:"lost_to,omitzero"`      // … to then
+	PastFrom    time.Time       `json:"past_from,omitzero"`    // the stored events since then are sent first
+	PastUntil   time.Time       `json:"past_until,omitzero"`   // as far as that has come; absent when they all are
+	PastSent    int64           `json:"past_sent"`             // events of the past that were taken
 	Created     time.Time       `json:"created"`
 	CreatedBy   string          `json:"created_by"`
 	Version     int64           `json:"version"`
@@ -72,6 +77,8 @@ type ExportSettings struct {
 	Header      string   `json:"header,omitempty" maxLength:"64" doc:"The header of a webhook's request that holds the credential; Authorization when absent"`
 	Unconfirmed *bool    `json:"unconfirmed,omitempty" doc:"Syslog: keep one connection, and count what was written as taken"`
 	SASL        string   `json:"sasl,omitempty" enum:"none,plain,scram-sha-256,scram-sha-512" doc:"How to sign in to Kafka"`
+	CA          string   `json:"ca,omitempty" trail:"-" maxLength:"65536" doc:"PEM: the authority of a receiver by TLS (syslog, NATS, Kafka), trusted besides those of the server. - takes it away"`
+	Certificate string   `json:"certificate,omitempty" trail:"-" maxLength:"65536" doc:"PEM: the certificate to show to a receiver by TLS, with its private key; it is not shown again. - takes it away"`
 	MaxMB       int      `json:"max_mb,omitempty" minimum:"0" maximum:"10000" doc:"Begin another file after so many megabytes; 100 when absent"`
 	MaxHours    int      `json:"max_hours,omitempty" minimum:"0" maximum:"744" doc:"… or hours; 24 when absent"`
 	Keep        *int     `json:"keep,omitempty" minimum:"0" maximum:"10000" doc:"How many complete files are kept; 30 when absent, 0 for all"`
@@ -81,7 +88,8 @@ type ExportSettings struct {
 
 // ExportNew is what makes an export.
 type ExportNew struct {
-	Kind string `json:"kind" enum:"webhook,syslog,file,nats,kafka" doc:"What receives the events"`
+	Kind string    `json:"kind" enum:"webhook,syslog,file,nats,kafka" doc:"What receives the events"`
+	From time.Time `json:"from,omitzero" doc:"Send the stored events since then first, in the order of time; absent: only what comes from now on"`
 	ExportSettings
 }
 
@@ -162,14 +170,14 @@ func (s *Service) GetExport(ctx context.Context, in ByID) (Export, error) {
 	})
 }
 
-// CreateExport makes an export, which begins with what comes from now on. A webhook's signing secret is in the answer, this once.
+// CreateExport makes an export, which begins with what comes from now on, or with what is stored since a time. A webhook's signing secret is in the answer, this once.
 func (s *Service) CreateExport(ctx context.Context, in CreateExportIn) (Export, error) {
 	return act(ctx, s, "exports create", in, func(ctx context.Context, t *store.Tenant, c Caller) (Export, error) {
 		x, err := s.exports()
 		if err != nil {
 			return Export{}, err
 		}
-		e, secret, err := x.Create(ctx, t, c.Email, in.Body.Kind, in.Body.settings(export.Usual(in.Body.Kind)), in.Body.Credential)
+		e, secret, err := x.Create(ctx, t, c.Email, in.Body.Kind, in.Body.settings(export.Usual(in.Body.Kind)), export.Given{Credential: in.Body.Credential, CA: in.Body.CA, Certificate: in.Body.Certificate, From: in.Body.From})
 		out := exportOf(e)
 		out.Secret = secret
 		return out, err
@@ -189,7 +197,7 @@ func (s *Service) EditExport(ctx context.Context, in EditExportIn) (Export, erro
 		}
 		base := had.Settings
 		base.Address = ""
-		e, err := x.Edit(ctx, t, c.Email, in.ID, in.Body.Version, in.Body.settings(base), in.Body.Credential)
+		e, err := x.Edit(ctx, t, c.Email, in.ID, in.Body.Version, in.Body.settings(base), export.Given{Credential: in.Body.Credential, CA: in.Body.CA, Certificate: in.Body.Certificate})
 		return exportOf(e), err
 	})
 }
@@ -350,9 +358,12 @@ func (b ExportSettings) settings(base export.Settings) export.Settings {
 
 func exportOf(e export.Export) Export {
 	out := Export{ID: e.ID, Tenant: e.Tenant, Kind: e.Kind, Name: e.Name, Address: e.Address, Form: e.Form, Types: e.Types, Actions: e.Actions, People: e.People, To: e.To, User: e.User,
-		Body: e.Body, Gzip: e.Gzip, Header: e.Header, Unconfirmed: e.Unconfirmed, SASL: e.SASL, MaxMB: e.MaxMB, MaxHours: e.MaxHours, Keep: e.Keep, Batch: e.Batch, Wait: e.Wait,
+		Body: e.Body, Gzip: e.Gzip, Header: e.Header, Unconfirmed: e.Unconfirmed, SASL: e.SASL, CA: e.CA, Certificate: e.Certificate, PastFrom: e.BackFrom, PastSent: e.BackSent, MaxMB: e.MaxMB, MaxHours: e.MaxHours, Keep: e.Keep, Batch: e.Batch, Wait: e.Wait,
 		State: exportState(e), Because: e.Because, Mend: e.Mend, Behind: e.Behind, Since: e.Since, Sent: e.Sent, SentAt: e.SentAt, Failures: e.Failures, Failed: e.Failed, Next: e.Next,
 		Refused: e.Refused, Lost: e.Lost, LostFrom: e.LostFrom, LostTo: e.LostTo, Created: e.Created, CreatedBy: e.CreatedBy, Version: e.Version}
+	if !e.BackTo.IsZero() {
+		out.PastUntil = e.BackAt
+	}
 	for _, list := range []*[]string{&out.Types, &out.Actions, &out.People} {
 		if *list == nil {
 			*list = []string{}

@@ -117,6 +117,8 @@ func Ops(s *Service) []Op {
 
 		follow("facts stream", "GET /api/v1/facts", Viewer, "What changes, as it changes (server-sent events)", s),
 
+		op("certificates list", "GET /api/v1/certificates", Admin, "The certificates for which Microsoft Graph encrypts rich notifications", s.ListCertificates),
+		op("certificates replace", "POST /api/v1/certificates/replace", Owner, "Make a new certificate for rich notifications, where the newest one's key may have leaked: every rich subscription is renewed with it at once; what was encrypted for the old one is still opened, so nothing is lost, and what was caught of it before stays readable to who has the key", s.ReplaceCertificate),
 		op("retention list", "GET /api/v1/retention", Admin, "How long each kind of data is kept, and how much there is", s.ListRetention),
 		op("retention set", "PUT /api/v1/retention/{class}", Owner, "Set for how many days a kind of data is kept", s.SetRetention),
 		op("accounts list", "GET /api/v1/accounts", Owner, "Who may sign in", s.ListAccounts),

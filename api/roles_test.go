@@ -91,7 +91,11 @@ var matrix = map[string]asked{
 	"stream health":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"letters replay":     {least: api.Admin, in: act(letterOf), acts: true, fails: tocsin.Unavailable},
 	"mailboxes timeline": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.TimelineIn{ByPerson: person(t).(api.ByPerson)} }},
-	"retention list":     {least: api.Admin, in: func(tocsin.TenantID) any { return api.RetentionIn{} }},
+	"certificates list":  {least: api.Admin, in: func(tocsin.TenantID) any { return api.CertificatesIn{} }},
+	"certificates replace": {least: api.Owner, in: func(tocsin.TenantID) any {
+		return api.ReplaceCertificateIn{Body: api.CertificateReplaced{ID: "none"}}
+	}, acts: true, fails: tocsin.Unavailable},
+	"retention list": {least: api.Admin, in: func(tocsin.TenantID) any { return api.RetentionIn{} }},
 	"retention set": {least: api.Owner, in: func(tocsin.TenantID) any {
 		return api.SetRetentionIn{Class: "alerts", Body: api.RetentionNew{Days: 30}}
 	}, acts: true},

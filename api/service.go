@@ -29,6 +29,8 @@ type Options struct {
 	Stream  StreamOptions
 	Alerts  *notify.Alerts  // nil: channels can be looked at and not changed
 	Exports *export.Exports // nil: exports can be looked at and not changed
+	// Certificates are those for rich notifications; without them none can be replaced.
+	Certificates *collect.Certificates
 	// Connections keeps app registrations and consents. Without it there are none.
 	Connections *connect.Connections
 	// Desk is where actions are planned and recorded; without it none can be.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/collect"
 	"tocsin.dev/store"
 )
 
@@ -63,67 +64,46 @@ type Gap struct {
 func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 	return view(ctx, s, "stream get", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Stream, error) {
 		var out Stream
-		var since, heard, renewed int64
-		one := func(query string, args []any, into ...any) error {
-			return t.QueryRow(ctx, query, args...).Scan(into...)
-		}
-		hour := tocsin.Millis(s.now().Add(-time.Hour))
-		for _, q := range []struct {
-			text string
-			args []any
-			into []any
-		}{
-			{text: `select count(*) from person where tenant = $1 and mailbox = 'read' and deleted = 0`, into: []any{&out.Mailboxes}},
-			{text: `select coalesce(sum(case when state = 'on' then 1 else 0 end), 0), coalesce(sum(case when state = 'refused' then 1 else 0 end), 0),
-				coalesce(min(case when state = 'refused' then because end), ''), coalesce(min(case when state = 'on' then due end), 0) from subscription where tenant = $1`,
-				into: []any{&out.Told, &out.Refused, &out.Refusal, &renewed}},
-			{text: `select count(*) from subscription s join mail_ledger l on l.tenant = s.tenant and l.person = s.person where s.tenant = $1 and s.state in ('off', 'ending') and l.unwatched > 0`, into: []any{&out.LeftOut}},
-			{text: `select coalesce(min(case when since > 0 then since end), 0), coalesce(max(heard), 0), coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`, into: []any{&since, &heard, &out.Unseen}},
-			{text: `select count(*), coalesce(min(because), '') from parked where tenant = $1 and kind = 'notified'`, into: []any{&out.Parked, &out.Parking}},
-			{text: `select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, into: []any{&out.Gaps, &out.Closed, &out.Found}},
-			{text: `select count(*) from silence where tenant = $1 and ended = 0`, into: []any{&out.Silent}},
-			{text: `select count(*) from dead_letter where tenant = $1 and kind = 'notified'`, into: []any{&out.Dead}},
-			{text: `select coalesce(sum(n), 0) from mail_tally where tenant = $1 and grain = 60000 and at >= $2 and what not like 'lag/%'`, args: []any{hour}, into: []any{&out.LastHour}},
-			{text: `select coalesce(min(state), ''), coalesce(min(because), ''), coalesce(min(mend), '') from capability where tenant = $1 and name = 'mail-activity' and state = 'off'
-				and not exists (select 1 from capability o where o.tenant = capability.tenant and o.name = capability.name and o.state <> 'off')`, into: []any{&out.State, &out.Because, &out.Mend}},
-		} {
-			if err := one(q.text, q.args, q.into...); err != nil {
-				return out, err
-			}
-		}
-		if err := out.readCertificates(ctx, t); err != nil {
+		is, err := collect.CountStream(ctx, t)
+		if err != nil {
 			return out, err
 		}
-		out.Since, out.Heard, out.Renewed = tocsin.FromMillis(since), tocsin.FromMillis(heard), tocsin.FromMillis(renewed)
+		on, refused := is.In("on"), is.In("refused")
+		out.Mailboxes, out.Told, out.LeftOut, out.Refused, out.Refusal = is.Mailboxes, on.Count, is.LeftOut, refused.Count, refused.Because
+		out.Parked, out.Gaps, out.Closed, out.Found, out.Unseen, out.Dead, out.Silent, out.Rich = is.Told, is.Open, is.Closed, is.Found, is.Unseen, is.Lost, is.Silent, is.Rich
+		if out.Parked > 0 {
+			out.Parking = is.Parking
+		}
+		out.Since, out.Heard, out.Renewed = tocsin.FromMillis(is.Since), tocsin.FromMillis(is.Heard), tocsin.FromMillis(on.Due)
+		hour := tocsin.Millis(s.now().Add(-time.Hour))
+		if err := t.QueryRow(ctx, `select coalesce(sum(n), 0) from mail_tally where tenant = $1 and grain = 60000 and at >= $2 and what not like 'lag/%'`, hour).Scan(&out.LastHour); err != nil {
+			return out, err
+		}
+		if out.Because, out.Mend, err = streamOff(ctx, t); err != nil {
+			return out, err
+		}
+		if out.Because != "" {
+			out.State = "off"
+		}
+		if err := out.readCertificates(ctx, t, is.ByCert); err != nil {
+			return out, err
+		}
 		out.judge()
-		var err error
 		out.Canary, err = canaryOf(ctx, t, s.now())
 		return out, err
 	})
 }
 
-// readCertificates reads for which certificates Graph encrypts what changed, where it does in this tenant.
-func (s *Stream) readCertificates(ctx context.Context, t *store.Tenant) error {
+// readCertificates reads for which certificates Graph encrypts what changed, where it does in this tenant; by is how many
+// mailboxes each has.
+func (s *Stream) readCertificates(ctx context.Context, t *store.Tenant, by map[string]int) error {
 	s.Certificates = []StreamCertificate{}
-	if err := t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and made = 'rich' and state = 'on'`).Scan(&s.Rich); err != nil || s.Rich == 0 {
-		return err
+	if s.Rich == 0 {
+		return nil
 	}
-	rows, err := t.Query(ctx, `select c.id, c.made, c.expires, c.replaced, (select count(*) from subscription s where s.tenant = $1 and s.certificate = c.id and s.state = 'on')
-		from certificate c order by c.made desc, c.id`)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var c StreamCertificate
-		var made, expires, replaced int64
-		if err := rows.Scan(&c.ID, &made, &expires, &replaced, &c.Mailboxes); err != nil {
-			return err
-		}
-		c.Made, c.Expires, c.Replaced = tocsin.FromMillis(made), tocsin.FromMillis(expires), tocsin.FromMillis(replaced)
-		s.Certificates = append(s.Certificates, c)
-	}
-	return rows.Err()
+	var err error
+	s.Certificates, err = certificatesBy(ctx, t.Tx(), by)
+	return err
 }
 
 // judge says how the stream stands.

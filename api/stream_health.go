@@ -27,6 +27,7 @@ type StreamHealth struct {
 	Parked  int           `json:"parked"`           // messages that could not be looked at yet
 	Parking string        `json:"parking"`          // why, of the one that waits longest
 	Waiting time.Time     `json:"waiting,omitzero"` // since when that one waits
+	Silent  int           `json:"silent"`           // mailboxes to which nothing comes, though it should; the whole tenant is one
 	Dead    int           `json:"dead"`             // given up
 	Letters []Letter      `json:"letters"`          // the last of these, 20 at most
 	Replica *StreamServer `json:"replica"`          // of the server that answers; null to whoever has no role on the installation
@@ -100,7 +101,15 @@ type StreamOptions struct {
 func (s *Service) GetStreamHealth(ctx context.Context, in In) (StreamHealth, error) {
 	out, err := view(ctx, s, "stream health", in, func(ctx context.Context, t *store.Tenant, c Caller) (StreamHealth, error) {
 		var h StreamHealth
-		err := errors.Join(h.states(ctx, t), h.counts(ctx, t, s.now()), h.lacks(ctx, t))
+		is, err := collect.CountStream(ctx, t)
+		if err != nil {
+			return h, err
+		}
+		h.stands(&is)
+		if err := h.counts(ctx, t, s.now()); err != nil {
+			return h, err
+		}
+		h.Letters, err = letters(ctx, t, 20)
 		return h, err
 	})
 	if err != nil {
@@ -118,19 +127,14 @@ func (s *Service) GetStreamHealth(ctx context.Context, in In) (StreamHealth, err
 	return out, nil
 }
 
-func (h *StreamHealth) states(ctx context.Context, t *store.Tenant) error {
-	type row struct {
-		StreamState
-		expires int64
+// stands takes in how the mailboxes stand.
+func (h *StreamHealth) stands(is *collect.StreamCount) {
+	h.States = make([]StreamState, len(is.States))
+	for i, s := range is.States {
+		h.States[i] = StreamState{State: s.State, Count: s.Count, Expires: tocsin.FromMillis(s.Expires), Because: s.Because}
 	}
-	q := (&query{}).add("select state, count(*), coalesce(min(case when expires > 0 then expires end), 0), coalesce(max(because), '') from subscription where tenant = $1 group by state order by 2 desc")
-	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.State, &r.Count, &r.expires, &r.Because} })
-	h.States = make([]StreamState, len(rows))
-	for i, r := range rows {
-		r.Expires = tocsin.FromMillis(r.expires)
-		h.States[i] = r.StreamState
-	}
-	return err
+	h.Gaps = StreamGaps{Open: is.Open, Closed: is.Closed, Found: is.Found, Unseen: is.Unseen}
+	h.Parked, h.Parking, h.Waiting, h.Dead, h.Silent = is.Parked, is.Parking, tocsin.FromMillis(is.Waiting), is.Dead, is.Silent
 }
 
 // counts reads the tally of the last hour.
@@ -190,27 +194,6 @@ func LagWord(ms int64) string {
 		return strconv.FormatInt(ms/60_000, 10) + " min"
 	}
 	return strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64) + " s"
-}
-
-func (h *StreamHealth) lacks(ctx context.Context, t *store.Tenant) error {
-	var waiting int64
-	for _, q := range []struct {
-		text string
-		into []any
-	}{
-		{`select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, []any{&h.Gaps.Open, &h.Gaps.Closed, &h.Gaps.Found}},
-		{`select coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`, []any{&h.Gaps.Unseen}},
-		{`select count(*), coalesce(min(at), 0), coalesce(min(because), '') from parked where tenant = $1`, []any{&h.Parked, &waiting, &h.Parking}},
-		{`select count(*) from dead_letter where tenant = $1`, []any{&h.Dead}},
-	} {
-		if err := t.QueryRow(ctx, q.text).Scan(q.into...); err != nil {
-			return err
-		}
-	}
-	h.Waiting = tocsin.FromMillis(waiting)
-	list, err := letters(ctx, t, 20)
-	h.Letters = list
-	return err
 }
 
 func letters(ctx context.Context, t *store.Tenant, limit int) ([]Letter, error) {

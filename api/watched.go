@@ -18,11 +18,25 @@ const (
 	WayUnreadable = "unreadable" // the mailbox cannot be read, or there is none
 )
 
+// What a mailbox can lack, however it is seen.
+const (
+	LackGaps   = "gaps"   // a time of which not every change was told is being made up for
+	LackParked = "parked" // something waits that could not be looked at
+	LackSilent = "silent" // nothing comes, though it should
+)
+
+// lacking are the rows x of those whose mailboxes lack it.
+var lacking = map[string]string{
+	LackGaps:   `mail_gap x where x.tenant = $1 and x.closed = 0`,
+	LackParked: `parked x where x.tenant = $1`,
+	LackSilent: `silence x where x.tenant = $1 and x.ended = 0`,
+}
+
 // WatchedIn filters mailboxes by the way they are seen.
 type WatchedIn struct {
 	In
 	Paging
-	State string `query:"state" enum:"told,waits,refused,left_out,unreadable" doc:"Only those that are seen in this way"`
+	State string `query:"state" enum:"told,waits,refused,left_out,unreadable,gaps,parked,silent" doc:"Only those that are seen in this way, or lack this: gaps (being caught up on), parked (something waits to be looked at), silent (nothing comes, though it should)"`
 	Q     string `query:"q" maxLength:"200" doc:"Only with this in the name or the address"`
 }
 
@@ -47,18 +61,21 @@ type Watched struct {
 	Rules    time.Time       `json:"rules,omitzero"`    // read last
 	Settings time.Time       `json:"settings,omitzero"` // read last
 	Gaps     int             `json:"gaps"`              // open
+	Parked   int             `json:"parked"`            // what waits to be looked at
+	Silent   time.Time       `json:"silent,omitzero"`   // nothing comes since, though it should
 }
 
 type watchedRow struct {
 	Watched
-	upn, mail, box, boxBecause, state, because, mend, changes, form       string
-	since, until, renewed, heard, left, checked, rules, settings, created int64
+	upn, mail, box, boxBecause, state, because, mend, changes, form               string
+	since, until, renewed, heard, left, checked, rules, settings, created, silent int64
 }
 
 const watchedColumns = `select p.person, p.name, p.upn, p.mail, p.mailbox, p.mailbox_because, coalesce(m.purpose, ''), coalesce(m.rules_seen, 0), coalesce(m.settings_seen, 0),
 	coalesce(s.state, ''), coalesce(s.because, ''), coalesce(s.mend, ''), coalesce(s.changes, ''), coalesce(s.made, ''), coalesce(s.created, 0), coalesce(s.expires, 0), coalesce(s.due, 0),
 	coalesce(l.since, 0), coalesce(l.heard, 0), coalesce(l.checked, 0), coalesce(l.unwatched, 0),
-	(select count(*) from mail_gap g where g.tenant = p.tenant and g.person = p.person and g.closed = 0)`
+	(select count(*) from mail_gap g where g.tenant = p.tenant and g.person = p.person and g.closed = 0),
+	(select count(*) from parked k where k.tenant = p.tenant and k.person = p.person), coalesce((select min(q.began) from silence q where q.tenant = p.tenant and q.person = p.person and q.ended = 0), 0)`
 
 const watchedFrom = ` from person p left join subscription s on s.tenant = p.tenant and s.person = p.person`
 
@@ -66,14 +83,14 @@ const watchedMore = ` left join mailbox m on m.tenant = p.tenant and m.person = 
 
 func (r *watchedRow) fields() []any {
 	return []any{&r.Person, &r.Name, &r.upn, &r.mail, &r.box, &r.boxBecause, &r.Purpose, &r.rules, &r.settings, &r.state, &r.because, &r.mend, &r.changes, &r.form, &r.created, &r.until, &r.renewed,
-		&r.since, &r.heard, &r.checked, &r.left, &r.Gaps}
+		&r.since, &r.heard, &r.checked, &r.left, &r.Gaps, &r.Parked, &r.silent}
 }
 
 // view says which way it is. off is why nothing is told of at all, empty where something is.
 func (r *watchedRow) view(now time.Time, off, mend string) Watched {
 	at := tocsin.FromMillis
 	r.Address = firstOf(r.mail, r.upn)
-	r.Rules, r.Settings, r.Checked, r.Heard, r.Since, r.Left = at(r.rules), at(r.settings), at(r.checked), at(r.heard), at(r.since), at(r.left)
+	r.Rules, r.Settings, r.Checked, r.Heard, r.Since, r.Left, r.Silent = at(r.rules), at(r.settings), at(r.checked), at(r.heard), at(r.since), at(r.left), at(r.silent)
 	r.Because, r.Mend = r.because, r.mend
 	switch {
 	case r.box != mailboxRead:
@@ -117,7 +134,7 @@ func (s *Service) ListWatched(ctx context.Context, in WatchedIn) (Page[Watched],
 		}
 		n := in.limit()
 		q := (&query{}).add(watchedColumns + watchedFrom + watchedMore)
-		watchedFilters(q, in)
+		watchedFilters(q, in, rare)
 		if !after.begins() {
 			q.add(" and (p.upn, p.person) > (?, ?)", after.text(0), after.text(1))
 		}
@@ -141,31 +158,41 @@ func (s *Service) ListWatched(ctx context.Context, in WatchedIn) (Page[Watched],
 		}
 		return total(in.Paging, p, func() (int, bool, error) {
 			from := (&query{}).add(strings.TrimPrefix(watchedFrom, " from "))
-			watchedFilters(from, in)
+			watchedFilters(from, in, rare)
 			return counted(ctx, t, from)
 		})
 	})
 }
 
-// watchedFew says whether few mailboxes are seen in a way, so that they are rather sorted than met one by one.
+// watchedFew says whether few mailboxes are seen in a way or lack something, so that they are rather sorted than met one by
+// one.
 func watchedFew(ctx context.Context, t *store.Tenant, state string) (bool, error) {
-	if watchedStates[state] == nil {
+	q := &query{}
+	switch {
+	case lacking[state] != "":
+		q.add("select count(*) from (select 1 from "+lacking[state]+" limit ?) some", few)
+	case watchedStates[state] != nil:
+		q.add("select count(*) from (select 1 from subscription where tenant = $1 and state in ("+q.in(watchedStates[state]...)+") limit ?) some", few)
+	default:
 		return false, nil
 	}
-	q := &query{}
-	var n int
-	rows, err := find(ctx, t, q.add("select count(*) from subscription where tenant = $1 and state in ("+q.in(watchedStates[state]...)+")"), func(n *int) []any { return []any{n} })
+	n := 0
+	rows, err := find(ctx, t, q, func(n *int) []any { return []any{n} })
 	if len(rows) > 0 {
 		n = rows[0]
 	}
 	return n < few, err
 }
 
-func watchedFilters(q *query, in WatchedIn) {
+func watchedFilters(q *query, in WatchedIn, rare bool) {
 	q.add(" where p.tenant = $1 and p.deleted = 0")
 	switch states := watchedStates[in.State]; {
 	case in.State == WayUnreadable:
 		q.add(" and p.mailbox <> 'read'")
+	case lacking[in.State] != "" && rare:
+		q.add(" and p.person in (select x.person from " + lacking[in.State] + ")")
+	case lacking[in.State] != "":
+		q.add(" and exists (select 1 from " + lacking[in.State] + " and x.person = p.person)")
 	case in.State == "":
 		q.add(" and p.mailbox <> 'none'")
 	case in.State == WayWaits:

@@ -21,6 +21,7 @@ type Arrivals struct {
 	Run     int64          `json:"run,omitempty"`
 	Actions map[string]int `json:"actions,omitempty"` // how many of each
 	Lag     map[string]int `json:"lag,omitempty"`     // how many notifications took less than so many milliseconds until they were folded
+	LagMS   int64          `json:"lag_ms,omitempty"`  // of all these together
 	Some    []string       `json:"some,omitempty"`    // ids of events, picked at random, [SomeArrivals] at most
 }
 
@@ -80,6 +81,7 @@ func (a *Arrivals) took(ms int64) {
 		a.Lag = map[string]int{}
 	}
 	a.Lag[lagName(ms)]++
+	a.LagMS += max(ms, 0)
 }
 
 // Known is how an event came to be known. Times are Unix milliseconds.

@@ -29,13 +29,11 @@ const canaryMark = "Tocsin canary "
 
 // askCanary sees whether the way works.
 func (c *Collector) askCanary(ctx context.Context) error {
-	if err := c.newest(ctx); err != nil {
-		return err
+	err := errors.Join(c.newest(ctx), c.canarySings(ctx))
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	if err := c.canarySings(ctx); err != nil {
-		return err
-	}
-	return c.judgeCanaries(ctx)
+	return errors.Join(err, c.judgeCanaries(ctx)) // what is under way is judged, whatever was refused
 }
 
 // busiest are the mailboxes to which most came in the last hours.
@@ -149,43 +147,57 @@ func (c *Collector) judgeCanaries(ctx context.Context) error {
 }
 
 // canarySings makes a draft in the mailbox that is named for it, waits until it is told of, and deletes it. What an earlier
-// round left behind is deleted first.
+// round left behind is deleted first, when it was told of or nobody waits for it any more; while one is waited for, no other is
+// made.
 func (c *Collector) canarySings(ctx context.Context) error {
 	var person tocsin.PersonID
 	var object string
 	var left []canaryTry
 	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		left = left[:0]
+		left, object = left[:0], ""
 		err := t.QueryRow(ctx, `select c.person, p.object_id from canary c join person p on p.tenant = c.tenant and p.person = c.person where c.tenant = $1`).Scan(&person, &object)
 		if err != nil && !errors.Is(err, store.ErrNone) {
 			return err
 		}
 		return each(ctx, t, func(scan func(...any) error) error {
 			var l canaryTry
-			err := scan(&l.id, &l.person, &l.object, &l.user)
+			err := scan(&l.id, &l.person, &l.object, &l.user, &l.at, &l.heard)
 			left = append(left, l)
 			return err
-		}, `select c.id, c.person, c.object, p.object_id from canary_try c join person p on p.tenant = c.tenant and p.person = c.person
-			where c.tenant = $1 and c.way = 'active' and not c.cleared and c.object <> ''`)
+		}, `select c.id, c.person, c.object, p.object_id, c.at, c.heard from canary_try c join person p on p.tenant = c.tenant and p.person = c.person
+			where c.tenant = $1 and c.way = 'active' and not c.cleared`)
 	})
 	if err != nil || object == "" && len(left) == 0 || c.Writer == nil {
 		return err
 	}
 	gc, err := c.Writer(ctx)
 	if err != nil {
-		return err
-	}
-	for i := range left {
-		if err := c.clearCanary(ctx, gc, left[i].user, &left[i]); err != nil {
+		if object == "" {
 			return err
 		}
+		return errors.Join(err, c.canaryRefused(ctx, &canaryTry{id: tocsin.NewID(), person: person, at: tocsin.Millis(c.Store.Clock().Now())}, err))
 	}
-	if object == "" {
-		return nil
+	var failed error
+	waits := false
+	for i := range left {
+		l := &left[i]
+		if l.heard == 0 && tocsin.Millis(c.Store.Clock().Now())-l.at <= canaryWait.Milliseconds() {
+			waits = waits || l.person == person
+			continue
+		}
+		if l.object == "" {
+			continue // nobody knows whether it was made; if it was, its event says which it is
+		}
+		if err := c.clearCanary(ctx, gc, l.user, l); err != nil {
+			failed = errors.Join(failed, err)
+		}
+	}
+	if object == "" || waits || ctx.Err() != nil {
+		return failed
 	}
 	one := canaryTry{id: tocsin.NewID(), person: person}
 	if err := c.makeCanary(ctx, gc, object, &one); err != nil {
-		return err
+		return errors.Join(failed, err)
 	}
 	for until := c.Store.Clock().Now().Add(2 * time.Minute); one.heard == 0 && c.Store.Clock().Now().Before(until); {
 		if err := c.Store.Clock().Sleep(ctx, time.Second); err != nil {
@@ -198,7 +210,26 @@ func (c *Collector) canarySings(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.clearCanary(ctx, gc, object, &one)
+	if one.heard == 0 {
+		return failed // it is waited for while other rounds go on
+	}
+	return errors.Join(failed, c.clearCanary(ctx, gc, object, &one))
+}
+
+// canaryRefused notes that a draft could not be made, and why. That is no fault of what is told, so lag is -1.
+func (c *Collector) canaryRefused(ctx context.Context, one *canaryTry, refused error) error {
+	if ctx.Err() != nil || errors.Is(refused, graph.ErrPaused) {
+		return nil
+	}
+	p := Explain(refused)
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		err := t.Insert(ctx, store.Into{Table: "canary_try", Key: []string{"id"}, Keep: []string{"way", "person", "at"}, Columns: []string{"id", "way", "person", "at", "lag", "because", "mend", "cleared"}},
+			[][]any{{one.id, "active", string(one.person), one.at, -1, "The canary's draft was not made. " + p.What, p.Do, true}})
+		if err != nil {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "canary.changed"})
+	})
 }
 
 // makeCanary writes down what is to be seen, and makes the draft. Where the answer is lost, its event tells its id.
@@ -218,6 +249,9 @@ func (c *Collector) makeCanary(ctx context.Context, gc *graph.Client, object str
 	var made graph.Message
 	body := map[string]any{"subject": "Tocsin looks whether it is told of this draft, and deletes it", "categories": []string{mark}}
 	if err := gc.Act(ctx, "messages.draft", graph.P{"user": object}, body, &made); err != nil {
+		if !canaryMade(err) {
+			return errors.Join(err, c.canaryRefused(ctx, one, err))
+		}
 		return err
 	}
 	one.object = made.ID
@@ -225,6 +259,26 @@ func (c *Collector) makeCanary(ctx context.Context, gc *graph.Client, object str
 		_, err := t.Exec(ctx, `update canary_try set object = $3 where tenant = $1 and id = $2`, one.id, one.object)
 		return err
 	})
+}
+
+// canaryMade says whether the draft may be there although an error came: the answer was lost, or Graph failed half-way.
+func canaryMade(err error) bool {
+	if _, gone := errors.AsType[*graph.NotFound](err); gone {
+		return false
+	}
+	if _, none := errors.AsType[*graph.NoMailbox](err); none {
+		return false
+	}
+	if _, denied := errors.AsType[*graph.Denied](err); denied {
+		return false
+	}
+	if _, busy := errors.AsType[*graph.Throttled](err); busy {
+		return false
+	}
+	if f, ok := errors.AsType[*graph.Failed](err); ok && f.Status >= 400 && f.Status < 500 {
+		return false
+	}
+	return true
 }
 
 // clearCanary deletes a canary's draft for good.
@@ -237,7 +291,8 @@ func (c *Collector) clearCanary(ctx context.Context, gc *graph.Client, object st
 		return err
 	}
 	err = gc.Act(ctx, "messages.purge", graph.P{"user": object, "message": one.object}, nil, nil)
-	if _, gone := errors.AsType[*graph.NotFound](err); err != nil && !gone {
+	_, gone := errors.AsType[*graph.NotFound](err)
+	if _, none := errors.AsType[*graph.NoMailbox](err); err != nil && !gone && !none {
 		return err
 	}
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {

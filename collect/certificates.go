@@ -95,13 +95,16 @@ func (c *Certificates) fresh(now time.Time) bool {
 	return c.newest.ID != "" && now.Before(c.newest.Made.Add(certificateUse)) && !now.Before(c.newest.Made.Add(-certificateUse))
 }
 
-// Replace puts a new certificate in the place of the newest, whatever its age; subscriptions take it up as they are renewed,
-// which is made due.
-func (c *Certificates) Replace(ctx context.Context) (Certificate, error) {
+// Replace puts a new certificate in the place of the one of this id, whatever its age, if that is the newest; subscriptions
+// take it up as they are renewed, which is made due.
+func (c *Certificates) Replace(ctx context.Context, old string) (Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.read(ctx); err != nil {
 		return Certificate{}, err
+	}
+	if c.newest.ID != old {
+		return c.newest, nil // somebody was quicker
 	}
 	made, err := c.make(ctx, c.Store.Clock().Now())
 	if err != nil {

@@ -95,6 +95,7 @@ type Collector struct {
 	Writer func(context.Context) (*graph.Client, error)
 
 	noFolders folderRefusal
+	lined     linedUp
 	unstarted sync.Map // what came of starting to have a part of the audit log delivered, by part: error
 }
 

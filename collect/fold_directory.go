@@ -104,6 +104,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 	if err := r.peopleGone(ctx, removed, batch); err != nil {
 		return err
 	}
+	if err := watchDue(ctx, r.t, append(changed, removed...)); err != nil {
+		return err
+	}
 	for _, id := range append(changed, removed...) {
 		if err := r.tellMoved(ctx, "person.changed", string(id), string(id), lost[string(id)]); err != nil {
 			return err

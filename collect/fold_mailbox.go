@@ -51,17 +51,26 @@ func (r *run) note(ctx context.Context, list []absence) error {
 	}
 	for key, people := range by {
 		in := anys(people)
-		n, err := r.t.Exec(ctx, `update person set mailbox = $2, mailbox_because = $3
-			where tenant = $1 and person in (`+store.In(len(people), 4)+`) and (mailbox <> $2 or mailbox_because <> $3)`,
+		var other []tocsin.PersonID
+		err := each(ctx, r.t, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			err := scan(&person)
+			other = append(other, person)
+			return err
+		}, `update person set mailbox = $2, mailbox_because = $3
+			where tenant = $1 and person in (`+store.In(len(people), 4)+`) and (mailbox <> $2 or mailbox_because <> $3) returning person`,
 			append([]any{key.state, key.because}, in...)...)
+		if err == nil {
+			err = watchDue(ctx, r.t, other)
+		}
 		if err == nil && key.at > 0 {
 			_, err = r.t.Exec(ctx, `update person set mailbox_asked = $2 where tenant = $1 and person in (`+store.In(len(people), 3)+`)`, append([]any{key.at}, in...)...)
 		}
 		if err != nil {
 			return err
 		}
-		if n > 0 {
-			r.touched["mailbox.changed"] += int(n)
+		if len(other) > 0 {
+			r.touched["mailbox.changed"] += len(other)
 		}
 	}
 	return nil

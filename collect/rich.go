@@ -32,11 +32,11 @@ func (c *Collector) turns(s *mailSubscription) bool {
 }
 
 // switched has those seen to at once whose form was changed, unless Graph has refused it and they wait for the next try.
-func (c *Collector) switched(ctx context.Context, t *store.Tenant) error {
+func (c *Collector) switched(ctx context.Context, t *store.Tenant, people []any) error {
 	if c.Webhook.Certificates == nil {
 		return nil
 	}
-	_, err := t.Exec(ctx, `update subscription set due = 0 where tenant = $1 and state = 'on' and form <> made and because = '' and due > 0`)
+	_, err := t.Exec(ctx, `update subscription set due = 0 where tenant = $1 and state = 'on' and form <> made and because = '' and due > 0 and person in (`+store.In(len(people), 2)+`)`, people...)
 	return err
 }
 

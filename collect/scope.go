@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -62,15 +63,42 @@ func (c *Collector) askScopeOf(ctx context.Context, id string) error {
 		rows = append(rows, []any{id, string(tocsin.NewPersonID(c.Tenant, m.ID))})
 	}
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		if _, err := t.Exec(ctx, `delete from scope_member where tenant = $1 and group_id = $2`, id); err != nil {
+		// Who came in or left may have to be watched otherwise.
+		before := map[string]bool{}
+		err := each(ctx, t, func(scan func(...any) error) error {
+			var person string
+			err := scan(&person)
+			before[person] = true
+			return err
+		}, `delete from scope_member where tenant = $1 and group_id = $2 returning person`, id)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if person := row[1].(string); before[person] {
+				delete(before, person)
+			} else {
+				before[person] = true
+			}
+		}
+		if err := watchDue(ctx, t, sortedKeys(before)); err != nil {
 			return err
 		}
 		if err := t.Insert(ctx, store.Into{Table: "scope_member", Key: []string{"person", "group_id"}, Columns: []string{"group_id", "person"}}, rows); err != nil {
 			return err
 		}
-		_, err := t.Exec(ctx, `update scope_group set seen = $3 where tenant = $1 and group_id = $2`, id, now)
+		_, err = t.Exec(ctx, `update scope_group set seen = $3 where tenant = $1 and group_id = $2`, id, now)
 		return err
 	})
+}
+
+// watchDue notes of whom something has changed by which it is chosen who is watched.
+func watchDue[P ~string](ctx context.Context, t *store.Tenant, people []P) error {
+	rows := make([][]any, len(people))
+	for i, p := range people {
+		rows[i] = []any{string(p)}
+	}
+	return t.Insert(ctx, store.Into{Table: "watch_due", Key: []string{"person"}, Columns: []string{"person"}}, rows)
 }
 
 // watchable are the people whose mailboxes can be watched, and whether they are to be: $2 is the connection, $3 which
@@ -86,29 +114,115 @@ const chosen = `(cast($3 as text) = 'all' or (cast($3 as text) = 'only') = (
 // wantedAtOnce is how many rows a transaction of wanted changes: others want to write too.
 const wantedAtOnce = 2000
 
-// wanted brings the table in line with the mailboxes that can be read and are to be watched. What differs is found first,
-// since mostly nothing does.
+// linedUp is what the subscriptions were last brought in line with, as a whole.
+type linedUp struct {
+	version         int64 // of the settings
+	connection, url string
+	rich            bool
+	at              time.Time
+}
+
+// lineUpEvery is how often all mailboxes are looked through, though nothing said that they have changed.
+const lineUpEvery = 6 * time.Hour
+
+// wanted brings the table in line with the mailboxes that can be read and are to be watched: all of them when it is to be
+// watched otherwise, else those of whom something has changed.
 func (c *Collector) wanted(ctx context.Context, s *StreamSettings) error {
-	now := tocsin.Millis(c.Store.Clock().Now())
-	by := []any{c.Webhook.Connection, s.Mailboxes}
-	for _, step := range []struct {
-		find string
-		do   func(ctx context.Context, t *store.Tenant, people []any) error
-	}{
-		{`select p.person from ` + watchable + ` and ` + chosen + ` and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person and s.state <> 'off')`, c.takeIn},
-		{`select p.person from ` + watchable + ` and not ` + chosen + ` and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person and s.state in ('off', 'ending'))`,
-			func(ctx context.Context, t *store.Tenant, people []any) error { return c.leaveOut(ctx, t, people, now) }},
-	} {
-		people, err := c.people(ctx, step.find, by...)
+	now := c.Store.Clock().Now()
+	is := linedUp{version: s.Version, connection: c.Webhook.Connection, url: c.Webhook.URL, rich: c.Webhook.Certificates != nil, at: c.lined.at}
+	whole := c.lined != is || now.Sub(is.at) >= lineUpEvery || now.Before(is.at)
+	c.lined = linedUp{} // where it fails half-way, all of them are looked through
+	for {
+		people, err := c.changedPeople(ctx)
 		if err != nil {
 			return err
 		}
-		for some := range slices.Chunk(people, wantedAtOnce) {
+		if len(people) == 0 {
+			break
+		}
+		if whole {
+			continue // these are among all
+		}
+		for some := range slices.Chunk(people, 400) {
+			if err := c.lineUp(ctx, s, some); err != nil {
+				return err
+			}
+		}
+	}
+	if whole {
+		is.at = now
+		if err := c.lineUp(ctx, s, nil); err != nil {
+			return err
+		}
+	}
+	c.lined = is
+	return nil
+}
+
+// changedPeople takes out of the table some of whom something has changed.
+func (c *Collector) changedPeople(ctx context.Context) (out []any, err error) {
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		var one int
+		err := t.QueryRow(ctx, `select 1 from watch_due where tenant = $1 limit 1`).Scan(&one)
+		if errors.Is(err, store.ErrNone) {
+			return nil
+		}
+		out = []any{}
+		return err
+	})
+	if err != nil || out == nil {
+		return nil, err
+	}
+	return out, c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		out = out[:0]
+		return each(ctx, t, func(scan func(...any) error) error {
+			var person string
+			err := scan(&person)
+			out = append(out, person)
+			return err
+		}, `delete from watch_due where tenant = $1 and person in (select person from watch_due where tenant = $1 order by person limit `+fmt.Sprint(wantedAtOnce)+`) returning person`)
+	})
+}
+
+// lineUp brings the rows of these people in line, of all where there are none. What differs is found first, while others may
+// write, since mostly nothing does.
+func (c *Collector) lineUp(ctx context.Context, s *StreamSettings, people []any) error {
+	now := tocsin.Millis(c.Store.Clock().Now())
+	only := func(column string, from int) string {
+		if people == nil {
+			return ""
+		}
+		return ` and ` + column + ` in (` + store.In(len(people), from) + `)`
+	}
+	steps := []struct {
+		find string
+		args []any
+		do   func(ctx context.Context, t *store.Tenant, people []any) error
+		tell bool
+	}{
+		{`select p.person from ` + watchable + ` and ` + chosen + ` and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person and s.state <> 'off')` + only("p.person", 4),
+			[]any{c.Webhook.Connection, s.Mailboxes}, c.takeIn, true},
+		{`select p.person from ` + watchable + ` and not ` + chosen + ` and not exists (select 1 from subscription s where s.tenant = p.tenant and s.person = p.person and s.state in ('off', 'ending'))` + only("p.person", 4),
+			[]any{c.Webhook.Connection, s.Mailboxes}, func(ctx context.Context, t *store.Tenant, people []any) error { return c.leaveOut(ctx, t, people, now) }, true},
+		{`select s.person from subscription s left join person p on p.tenant = s.tenant and p.person = s.person left join stream_form f on f.tenant = s.tenant and f.connection = $2 and f.person = s.person
+			where s.tenant = $1 and (s.connection <> $2 or s.state = 'on' and s.address <> $3 or s.state = 'on' and s.due > 1 and s.because = '' and s.changes <> $4 or s.form <> coalesce(f.form, cast($5 as text))
+			or s.state = 'on' and s.form <> s.made and s.because = '' and s.due > 0 or s.state <> 'ending' and (p.person is null or p.deleted <> 0 or p.mailbox <> 'read'))` + only("s.person", 6),
+			[]any{c.Webhook.Connection, c.Webhook.URL, strings.Join(s.Changes, ","), s.Form}, func(ctx context.Context, t *store.Tenant, people []any) error { return c.readdress(ctx, t, s, people) }, false},
+	}
+	for _, step := range steps {
+		found, err := c.people(ctx, step.find, append(step.args, people...)...)
+		if err != nil {
+			return err
+		}
+		for some := range slices.Chunk(found, wantedAtOnce) {
 			err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 				for part := range slices.Chunk(some, 400) {
 					if err := step.do(ctx, t, part); err != nil {
 						return err
 					}
+				}
+				if !step.tell {
+					return nil
 				}
 				return t.Append(ctx, store.Fact{Kind: "subscription.changed"})
 			})
@@ -117,34 +231,32 @@ func (c *Collector) wanted(ctx context.Context, s *StreamSettings) error {
 			}
 		}
 	}
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		const nobody = ` and not exists (select 1 from person p where p.tenant = subscription.tenant and p.person = subscription.person and p.deleted = 0 and p.mailbox = 'read')`
-		_, err := t.Exec(ctx, `update subscription set state = 'ending', due = 0 where tenant = $1 and state not in ('ending', 'off')`+nobody)
-		if err != nil {
-			return err
-		}
-		if _, err = t.Exec(ctx, `delete from subscription where tenant = $1 and state = 'off'`+nobody); err != nil {
-			return err
-		}
+	return nil
+}
+
+// readdress ends the subscriptions of these people where the mailbox is no more, and has those replaced that lead elsewhere or
+// tell otherwise than they are to.
+func (c *Collector) readdress(ctx context.Context, t *store.Tenant, s *StreamSettings, people []any) error {
+	const nobody = ` and not exists (select 1 from person p where p.tenant = subscription.tenant and p.person = subscription.person and p.deleted = 0 and p.mailbox = 'read')`
+	const form = `coalesce((select f.form from stream_form f where f.tenant = subscription.tenant and f.connection = $2 and f.person = subscription.person), cast($3 as text))`
+	for _, x := range []struct {
+		text string
+		args []any
+	}{
+		{`update subscription set state = 'ending', due = 0 where tenant = $1 and state not in ('ending', 'off')` + nobody, nil},
+		{`delete from subscription where tenant = $1 and state = 'off'` + nobody, nil},
 		// Where the address or the connection is another, what there is leads elsewhere.
-		_, err = t.Exec(ctx, `update subscription set state = 'wanted', due = 1 where tenant = $1 and state in ('on', 'refused') and (connection <> $2 or address <> $3 and state = 'on')`,
-			c.Webhook.Connection, c.Webhook.URL)
-		if err != nil {
-			return err
-		}
+		{`update subscription set state = 'wanted', due = 1 where tenant = $1 and state in ('on', 'refused') and (connection <> $2 or address <> $3 and state = 'on')`, []any{c.Webhook.Connection, c.Webhook.URL}},
 		// What is to be told otherwise is replaced, and told of as before until then.
-		if _, err = t.Exec(ctx, `update subscription set due = 1 where tenant = $1 and state = 'on' and due > 1 and because = '' and changes <> $2`, strings.Join(s.Changes, ",")); err != nil {
+		{`update subscription set due = 1 where tenant = $1 and state = 'on' and due > 1 and because = '' and changes <> $2`, []any{strings.Join(s.Changes, ",")}},
+		{`update subscription set connection = $2 where tenant = $1 and connection <> $2`, []any{c.Webhook.Connection}},
+		{`update subscription set form = ` + form + `, because = case when state = 'on' then '' else because end where tenant = $1 and form <> ` + form, []any{c.Webhook.Connection, s.Form}},
+	} {
+		if _, err := t.Exec(ctx, x.text+` and person in (`+store.In(len(people), 2+len(x.args))+`)`, append(x.args, people...)...); err != nil {
 			return err
 		}
-		if _, err = t.Exec(ctx, `update subscription set connection = $2 where tenant = $1 and connection <> $2`, c.Webhook.Connection); err != nil {
-			return err
-		}
-		const form = `coalesce((select f.form from stream_form f where f.tenant = subscription.tenant and f.connection = $2 and f.person = subscription.person), cast($3 as text))`
-		if _, err = t.Exec(ctx, `update subscription set form = `+form+`, because = case when state = 'on' then '' else because end where tenant = $1 and form <> `+form, c.Webhook.Connection, s.Form); err != nil {
-			return err
-		}
-		return c.switched(ctx, t)
-	})
+	}
+	return c.switched(ctx, t, people)
 }
 
 func (c *Collector) people(ctx context.Context, query string, args ...any) (out []any, err error) {

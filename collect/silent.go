@@ -17,7 +17,7 @@ import (
 	"tocsin.dev/store"
 )
 
-// How silence is judged. Everything is counted by whole hours, UTC.
+// How silence is judged. What comes is counted by whole hours of UTC; which hour of the week that is, a mailbox's time zone says.
 const (
 	hour         = int64(time.Hour / time.Millisecond)
 	hoursOfWeek  = 7 * 24
@@ -35,24 +35,67 @@ const Improbable = 1e-6
 type usual struct {
 	Rate []float64 `json:"rate,omitempty"`
 	Seen []int     `json:"seen,omitempty"`
+	Zone string    `json:"zone,omitempty"` // by which the hours are told apart; empty: UTC
 }
 
-// slot is the hour of the week, from Thursday 0:00 UTC, in which Unix time began.
-func slot(at int64) int { return int(at / hour % hoursOfWeek) }
+// zone is that of the hours.
+func (u *usual) zone() *time.Location {
+	if z := tocsin.Zone(u.Zone); z != nil {
+		return z
+	}
+	return time.UTC
+}
 
-// learn takes in how many messages came in an hour.
+// slot is the hour of the week, from Thursday 0:00 on, in a zone.
+func slot(at int64, zone *time.Location) int {
+	if zone != time.UTC {
+		_, ahead := time.UnixMilli(at).In(zone).Zone()
+		at += int64(ahead) * 1000
+	}
+	return int(at / hour % hoursOfWeek)
+}
+
+// into counts by the hours of another zone from at on: what was usual at a moment stays usual at that moment. It says whether
+// that is another.
+func (u *usual) into(zone string, at int64) bool {
+	if u.Zone == zone {
+		return false
+	}
+	old := *u
+	u.Zone, u.Rate, u.Seen = zone, nil, nil
+	if len(old.Rate) != hoursOfWeek || len(old.Seen) != hoursOfWeek {
+		return true
+	}
+	was, is := old.zone(), u.zone()
+	u.Rate, u.Seen = make([]float64, hoursOfWeek), make([]int, hoursOfWeek)
+	for h := range int64(hoursOfWeek) {
+		from, to := slot(at+h*hour, was), slot(at+h*hour, is)
+		u.Rate[to], u.Seen[to] = old.Rate[from], old.Seen[from]
+	}
+	return true
+}
+
+// learn takes in how many messages came in an hour. Of an hour that comes twice, when the clocks go back, the first counts.
 func (u *usual) learn(at int64, n int) {
 	if len(u.Rate) != hoursOfWeek || len(u.Seen) != hoursOfWeek {
 		u.Rate, u.Seen = make([]float64, hoursOfWeek), make([]int, hoursOfWeek)
 	}
-	k := slot(at)
+	zone := u.zone()
+	k := slot(at, zone)
+	if k == slot(at-hour, zone) {
+		return
+	}
 	u.Seen[k] = min(u.Seen[k]+1, learnedWeeks)
 	u.Rate[k] = math.Round((u.Rate[k]+(float64(n)-u.Rate[k])/float64(u.Seen[k]))*100) / 100
 }
 
 // in is how many messages are usual in an hour; 0 where that is not known yet.
 func (u *usual) in(at int64) float64 {
-	k := slot(at)
+	return u.at(slot(at, u.zone()))
+}
+
+// at is how many are usual in an hour of the week.
+func (u *usual) at(k int) float64 {
 	if k >= len(u.Rate) || k >= len(u.Seen) || u.Seen[k] < weeksEnough {
 		return 0
 	}
@@ -61,8 +104,30 @@ func (u *usual) in(at int64) float64 {
 
 // expect is how many messages are usual from one hour to another.
 func (u *usual) expect(from, to int64) (n float64) {
+	zone := u.zone()
 	for at := from; at < to; at += hour {
-		n += u.in(at)
+		n += u.at(slot(at, zone))
+	}
+	return n
+}
+
+// sumsByZone is what is usual for many mailboxes, by their zones.
+type sumsByZone map[*time.Location]*[hoursOfWeek]float64
+
+func (w sumsByZone) add(u *usual) {
+	zone := u.zone()
+	if w[zone] == nil {
+		w[zone] = &[hoursOfWeek]float64{}
+	}
+	for k := range hoursOfWeek {
+		w[zone][k] += u.at(k)
+	}
+}
+
+// in is how many messages are usual for all of them in an hour.
+func (w sumsByZone) in(at int64) (n float64) {
+	for zone, sum := range w {
+		n += sum[slot(at, zone)]
 	}
 	return n
 }
@@ -79,12 +144,13 @@ type hush struct {
 // no holiday is.
 func quiet(list map[tocsin.PersonID]*usual, heard map[tocsin.PersonID]int64, all map[int64]int, now int64, below float64) (out []hush) {
 	end := now / hour * hour
-	whole := &usual{Rate: make([]float64, hoursOfWeek), Seen: make([]int, hoursOfWeek)}
-	for k := range hoursOfWeek {
-		whole.Seen[k] = learnedWeeks
-		for _, u := range list {
-			whole.Rate[k] += u.in(int64(k) * hour)
-		}
+	sums := sumsByZone{}
+	for _, u := range list {
+		sums.add(u)
+	}
+	whole := map[int64]float64{}
+	for at := end - silentMost; at < end; at += hour {
+		whole[at] = sums.in(at)
 	}
 	last := int64(0)
 	for at, n := range all {
@@ -93,7 +159,11 @@ func quiet(list map[tocsin.PersonID]*usual, heard map[tocsin.PersonID]int64, all
 		}
 	}
 	from := func(heard int64) int64 { return max(heard, end-silentMost) }
-	if n := whole.expect(from(last), end); math.Exp(-n) < below {
+	n := 0.0
+	for at := from(last); at < end; at += hour {
+		n += whole[at]
+	}
+	if math.Exp(-n) < below {
 		return []hush{{began: from(last), expected: n}} // then it says nothing of one of them
 	}
 	for _, person := range sortedKeys(list) {
@@ -105,7 +175,7 @@ func quiet(list map[tocsin.PersonID]*usual, heard map[tocsin.PersonID]int64, all
 		came, others := 0.0, -own
 		for at := began; at < end; at += hour {
 			came += float64(all[at])
-			others += whole.in(at)
+			others += whole[at]
 		}
 		if others >= 10 { // of fewer nobody can say whether they are less than usual
 			own *= min(1, came/others)
@@ -184,10 +254,14 @@ func (c *Collector) withGaps(ctx context.Context) (map[tocsin.PersonID]bool, err
 // message.
 func (c *Collector) learnUsual(ctx context.Context, now int64) (map[tocsin.PersonID]*usual, map[tocsin.PersonID]int64, error) {
 	list, heard := map[tocsin.PersonID]*usual{}, map[tocsin.PersonID]int64{}
+	zone, err := c.tenantZone(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	for after := tocsin.PersonID(""); ; {
 		var some []learning
 		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) (err error) {
-			if some, err = toLearn(ctx, t, after); err != nil || len(some) == 0 {
+			if some, err = toLearn(ctx, t, after, zone, now); err != nil || len(some) == 0 {
 				return err
 			}
 			return learnSome(ctx, t, some, now)
@@ -202,35 +276,57 @@ func (c *Collector) learnUsual(ctx context.Context, now int64) (map[tocsin.Perso
 	}
 }
 
+// tenantZone is the time zone in which most mailboxes are: that of those which have none that is known.
+func (c *Collector) tenantZone(ctx context.Context) (zone string, err error) {
+	return zone, c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		zone = ""
+		return each(ctx, t, func(scan func(...any) error) error {
+			var name string
+			var n int
+			err := scan(&name, &n)
+			if zone == "" && tocsin.Zone(name) != nil {
+				zone = name
+			}
+			return err
+		}, `select timezone, count(*) from mailbox where tenant = $1 and timezone <> '' group by timezone order by 2 desc, 1`)
+	})
+}
+
 // learning is a mailbox of which is learned.
 type learning struct {
 	person                tocsin.PersonID
 	since, learned, heard int64
 	open                  int // gaps and silences: what came then is not what is usual
 	usual                 usual
+	moved                 bool // into another time zone
 	came                  map[int64]int
 }
 
-func toLearn(ctx context.Context, t *store.Tenant, after tocsin.PersonID) ([]learning, error) {
+// toLearn are the next mailboxes of which is learned. zone is that of those whose own is not known.
+func toLearn(ctx context.Context, t *store.Tenant, after tocsin.PersonID, zone string, now int64) ([]learning, error) {
 	var some []learning
 	at := map[tocsin.PersonID]int{}
 	err := each(ctx, t, func(scan func(...any) error) error {
 		l := learning{came: map[int64]int{}}
-		var weeks string
-		if err := scan(&l.person, &l.since, &weeks, &l.learned, &l.heard, &l.open); err != nil {
+		var weeks, own string
+		if err := scan(&l.person, &l.since, &weeks, &l.learned, &l.heard, &l.open, &own); err != nil {
 			return err
 		}
 		if err := json.Unmarshal([]byte(weeks), &l.usual); err != nil {
 			return fmt.Errorf("what is usual for %s: %w", l.person, err)
 		}
+		if tocsin.Zone(own) == nil {
+			own = zone
+		}
+		l.moved = l.usual.into(own, now)
 		at[l.person] = len(some)
 		some = append(some, l)
 		return nil
 	}, `select l.person, l.since, coalesce(u.weeks, '{}'), coalesce(u.learned, 0), coalesce(u.heard, 0),
 			(select count(*) from mail_gap g where g.tenant = l.tenant and g.person = l.person and g.closed = 0)
-			+ (select count(*) from silence s where s.tenant = l.tenant and s.ended = 0 and s.person in (l.person, ''))
+			+ (select count(*) from silence s where s.tenant = l.tenant and s.ended = 0 and s.person in (l.person, '')), coalesce(b.timezone, '')
 		from mail_ledger l join subscription s on s.tenant = l.tenant and s.person = l.person and s.state = 'on'
-		left join mail_usual u on u.tenant = l.tenant and u.person = l.person
+		left join mail_usual u on u.tenant = l.tenant and u.person = l.person left join mailbox b on b.tenant = l.tenant and b.person = l.person
 		where l.tenant = $1 and l.since > 0 and l.person > $2 order by l.person limit 400`, string(after))
 	if err != nil || len(some) == 0 {
 		return nil, err
@@ -257,24 +353,24 @@ func learnSome(ctx context.Context, t *store.Tenant, some []learning, now int64)
 	for i := range some {
 		l := &some[i]
 		from := max(l.learned, (l.since+hour-1)/hour*hour)
-		if until-from < 24*hour {
-			continue
-		}
+		to := until
 		switch {
-		case until-from > 9*24*hour:
-			from = until // so long a time was not watched as it should have been
-		case l.open > 0:
-			continue
-		}
-		for at := from; at < until; at += hour {
-			l.usual.learn(at, l.came[at])
+		case until-from < 24*hour, l.open > 0 && until-from <= 9*24*hour: // nothing yet
+			if to = l.learned; !l.moved || len(l.usual.Rate) == 0 {
+				continue
+			}
+		case until-from > 9*24*hour: // so long a time was not watched as it should have been
+		default:
+			for at := from; at < until; at += hour {
+				l.usual.learn(at, l.came[at])
+			}
 		}
 		weeks, err := encode(&l.usual)
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []any{string(l.person), string(weeks), until, l.heard})
-		if _, err := t.Exec(ctx, `delete from mail_hour where tenant = $1 and person = $2 and hour < $3`, string(l.person), until); err != nil {
+		rows = append(rows, []any{string(l.person), string(weeks), to, l.heard})
+		if _, err := t.Exec(ctx, `delete from mail_hour where tenant = $1 and person = $2 and hour < $3`, string(l.person), to); err != nil {
 			return err
 		}
 	}

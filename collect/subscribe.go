@@ -125,7 +125,7 @@ func (c *Collector) askSubscriptions(ctx context.Context) error {
 	}
 }
 
-// dueSubscriptions are some that are to be seen to now, and how many there are in all.
+// dueSubscriptions are some that are to be seen to now, and, where there are any, how many there are in all.
 func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscription, total int, err error) {
 	now := tocsin.Millis(c.Store.Clock().Now())
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
@@ -139,7 +139,7 @@ func (c *Collector) dueSubscriptions(ctx context.Context) (out []mailSubscriptio
 		}, `select s.person, p.object_id, s.id, s.address, s.state, s.changes, coalesce(l.unwatched, 0) > 0, s.created, s.expires, s.tries, s.signal, coalesce(case when l.checked > l.since then l.checked else l.since end, 0), s.form, s.made, s.certificate, s.former
 			from subscription s join person p on p.tenant = s.tenant and p.person = s.person left join mail_ledger l on l.tenant = s.tenant and l.person = s.person
 			where s.tenant = $1 and s.due <= $2 and s.state <> 'off' order by s.due, s.person limit 500`, now)
-		if err != nil {
+		if err != nil || len(out) == 0 {
 			return err
 		}
 		return t.QueryRow(ctx, `select count(*) from subscription where tenant = $1 and state not in ('ending', 'off')`).Scan(&total)

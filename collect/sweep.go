@@ -17,13 +17,21 @@ import (
 // Sweep is a step over facts: where rules, groups, people or what is trusted has changed, it judges what only shows
 // across a tenant's mailboxes. It is given to stream.Fold, which runs it once for each fact.
 func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
-	tenants, connections := map[string]bool{}, map[string]bool{}
+	tenants, connections, exports := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range facts {
 		if moves(f.Kind) {
 			tenants[string(f.Tenant)] = true
 		}
 		if f.Kind == "consent.changed" || f.Kind == "exception.changed" || f.Kind == "finding.lapsed" || f.Kind == "silence.changed" || f.Kind == "canary.changed" {
 			connections[string(f.Tenant)] = true
+		}
+		if f.Kind == "export.changed" || f.Kind == "exception.changed" || f.Kind == "finding.lapsed" {
+			exports[string(f.Tenant)] = true
+		}
+	}
+	for _, id := range sortedKeys(exports) {
+		if err := sweepExports(ctx, tx.Tenant(tocsin.TenantID(id))); err != nil {
+			return err
 		}
 	}
 	for _, id := range sortedKeys(connections) {

@@ -90,7 +90,7 @@ func streamed(ctx context.Context, t *store.Tenant, list []detect.Connection, ti
 		return err
 	}
 	var at int64
-	err = t.QueryRow(ctx, `select id, at, because, mend from canary_try where tenant = $1 and (heard > 0 or because <> '') order by at desc, id desc limit 1`).Scan(&c.Canary.ID, &at, &c.Canary.Because, &c.Canary.Fix)
+	err = t.QueryRow(ctx, `select id, at, because, mend from canary_try where tenant = $1 and (heard > 0 or because <> '' and lag >= 0) order by at desc, id desc limit 1`).Scan(&c.Canary.ID, &at, &c.Canary.Because, &c.Canary.Fix)
 	if errors.Is(err, store.ErrNone) {
 		return nil
 	}

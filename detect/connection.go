@@ -48,3 +48,18 @@ type ConnectionCheck struct {
 	Meta
 	Judge func(now time.Time, c *Connection) []tocsin.Finding
 }
+
+// Export is a way on which events are sent on, as its checks see it.
+type Export struct {
+	ID, Name string
+	Trouble  string    // paused (by what its receiver answered), failing, behind; empty: none
+	Since    time.Time // when that began; of behind, when the oldest that waits came
+	Because  string    // a phrase
+	Behind   int64     // things that wait
+}
+
+// ExportCheck judges how an export does.
+type ExportCheck struct {
+	Meta
+	Judge func(now time.Time, e *Export) []tocsin.Finding
+}

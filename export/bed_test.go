@@ -72,7 +72,7 @@ func (b *bed) makes(kind, address, credential string, set func(*export.Settings)
 	var e export.Export
 	var secret string
 	b.update(func(t *store.Tenant) (err error) {
-		e, secret, err = b.x.Create(context.Background(), t, "owner@tocsin.example", kind, s, credential)
+		e, secret, err = b.x.Create(context.Background(), t, "owner@tocsin.example", kind, s, export.Given{Credential: credential})
 		return err
 	})
 	return e, secret

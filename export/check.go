@@ -67,6 +67,9 @@ func (x *Exports) check(kind string, s *Settings, k *keys) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTLS(kind, s, k); err != nil {
+		return err
+	}
 	usual := Usual(kind)
 	if kind != Webhook {
 		s.Body, s.Header = "", ""

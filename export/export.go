@@ -65,6 +65,9 @@ type Settings struct {
 	To      string   `json:"to,omitempty"`      // NATS: subject, Kafka: topic, file: name; {tenant}, {type} and {action} are put in
 	User    string   `json:"user,omitempty"`    // of NATS, of Kafka's SASL
 
+	CA          string `json:"ca,omitempty"`          // what the receiver's authority of its own is called; empty: those of the server
+	Certificate string `json:"certificate,omitempty"` // whose certificate is shown to the receiver, and until when it holds
+
 	Body   string `json:"body,omitempty"`   // webhook
 	Gzip   bool   `json:"gzip,omitempty"`   // webhook, and files that are complete
 	Header string `json:"header,omitempty"` // webhook: the header that holds the credential
@@ -102,6 +105,14 @@ type Export struct {
 	CreatedBy     string
 	Version       int64
 
+	Trouble   string    // what was told that somebody has to know; see [TroublePaused]
+	BackFrom  time.Time // events of the past are sent from then …
+	BackTo    time.Time // … to then, before what comes; zero: there is no past to send, or none any more
+	BackAt    time.Time // how far that has come
+	BackSent  int64     // events of the past that were taken
+	backID    string    // the last of those at BackAt
+	backPlace int64     // up to here what comes may have been sent with the past; 0: none
+
 	Last   int64     // the place of the last thing there is
 	Behind int64     // how many things are yet to be dealt with
 	Since  time.Time // when the oldest of them came; zero for none
@@ -112,9 +123,10 @@ type Export struct {
 type Exports struct {
 	Store   *store.Store
 	Keeper  *secret.Keeper
-	Guard   *dial.Guard // before every address that people give
-	Dir     string      // where files are written, a directory for each tenant in it; none where empty
-	Version string      // of the program, for receivers
+	Guard   *dial.Guard   // before every address that people give
+	Dir     string        // where files are written, a directory for each tenant in it; none where empty
+	Version string        // of the program, for receivers
+	Late    time.Duration // from when on an export that fails or is behind is told of as a fault; 0: UsualLate
 	Log     *slog.Logger
 }
 
@@ -145,9 +157,33 @@ func Usual(kind string) Settings {
 type keys struct {
 	URL        string `json:"url,omitempty"`
 	Credential string `json:"credential,omitempty"` // the header's value, a password, a token, a credentials file
+	CA         string `json:"ca,omitempty"`         // PEM: authorities that are trusted besides, of a TLS receiver
+	Cert       string `json:"cert,omitempty"`       // PEM: the certificate that is shown to it, and its key
 	Secret     string `json:"secret,omitempty"`     // whsec_…, of a webhook
 	Old        string `json:"old,omitempty"`        // the secret before, which signs as well …
 	OldUntil   int64  `json:"old_until,omitempty"`  // … until then, in Unix milliseconds
+}
+
+// Given is what is told of an export once, and never shown again. In a change, what is empty stays as it is, and "-" takes it
+// away.
+type Given struct {
+	Credential  string    // the header's value, a password, a token, a credentials file
+	CA          string    // PEM: authorities of the receiver to trust besides those of the server
+	Certificate string    // PEM: the certificate to show to the receiver, with its key
+	From        time.Time // of a new export: the stored events from then on are sent first
+}
+
+// into puts what is given into what is kept.
+func (g *Given) into(k *keys) {
+	for v, to := range map[*string]*string{&g.Credential: &k.Credential, &g.CA: &k.CA, &g.Certificate: &k.Cert} {
+		switch *v {
+		case "":
+		case "-":
+			*to = ""
+		default:
+			*to = *v
+		}
+	}
 }
 
 func about(owner tocsin.TenantID, id string) string { return "export|" + string(owner) + "|" + id }

@@ -41,7 +41,7 @@ func (k *kafka) connect() error {
 		return k.x.Guard.Dialer().DialContext(ctx, network, host)
 	}
 	if scheme == "tls" {
-		dial = func(ctx context.Context, _, host string) (net.Conn, error) { return k.x.dialTLS(ctx, host) }
+		dial = func(ctx context.Context, _, host string) (net.Conn, error) { return k.x.dialTLS(ctx, host, &k.k) }
 	}
 	options := []kgo.Opt{kgo.SeedBrokers(strings.Split(hosts, ",")...), kgo.ClientID("tocsin"), kgo.Dialer(dial), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(0), kgo.RetryTimeout(within), kgo.MaxBufferedRecords(10_000)}

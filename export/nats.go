@@ -54,7 +54,10 @@ func (n *natsOut) connect() error {
 	}
 	options := []nats.Option{nats.Name("Tocsin export"), nats.NoReconnect(), nats.IgnoreDiscoveredServers(), nats.SetCustomDialer(guarded{n.x}), nats.Timeout(10 * time.Second)}
 	if scheme == "tls" {
-		config := n.x.tls("")
+		config, err := n.x.tls("", &n.k)
+		if err != nil {
+			return err
+		}
 		config.ServerName = "" // the client puts in the name of the server it reached
 		options = append(options, nats.Secure(config))
 	}

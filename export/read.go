@@ -127,6 +127,15 @@ func (b *batch) load(ctx context.Context, t *store.Tenant, e *Export, things []t
 				b.to, b.toAt, b.full = max(last.place, th.place-1), th.came, true
 				return nil
 			}
+			if e.backPlace >= th.place && !strings.Contains(th.what, " ") {
+				before, err := sentBefore(ctx, t, e, &p, th.place)
+				if err != nil {
+					return err
+				}
+				if before {
+					continue
+				}
+			}
 			p.place, p.came = th.place, th.came
 			if e.Form == OCSF {
 				if p.body, p.severity, err = toOCSF(p.body); err != nil {

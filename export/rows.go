@@ -16,11 +16,12 @@ import (
 var errNoExport = tocsin.Problemf(tocsin.NotFound, "Look at tocsin exports list.", "There is no such export.")
 
 // Create makes an export, which begins with what comes from now on. The signing secret of a webhook is given this once.
-func (x *Exports) Create(ctx context.Context, t *store.Tenant, actor, kind string, s Settings, credential string) (e Export, secret string, err error) {
+func (x *Exports) Create(ctx context.Context, t *store.Tenant, actor, kind string, s Settings, given Given) (e Export, secret string, err error) {
 	if !slices.Contains(Kinds, kind) {
 		return e, "", tocsin.Problemf(tocsin.Invalid, "Use webhook, syslog, file, nats or kafka.", "There is no kind of export %q.", kind)
 	}
-	k := keys{URL: s.Address, Credential: credential}
+	k := keys{URL: s.Address}
+	given.into(&k)
 	if err := x.check(kind, &s, &k); err != nil {
 		return e, "", err
 	}
@@ -37,12 +38,18 @@ func (x *Exports) Create(ctx context.Context, t *store.Tenant, actor, kind strin
 		return e, "", err
 	}
 	e.Last = e.Done
+	if !given.From.IsZero() {
+		if given.From.After(now) {
+			return e, "", invalid("Give a time that is past, or none to begin with what comes.", "The past cannot begin at a time that is to come.")
+		}
+		e.BackFrom, e.BackTo, e.BackAt = given.From, now.Add(skew), given.From
+	}
 	text, err := json.Marshal(e.Settings)
 	if err != nil {
 		return e, "", err
 	}
-	_, err = t.Exec(ctx, `insert into export (tenant, id, kind, name, settings, sealed, state, done, done_at, created, created_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)`,
-		e.ID, e.Kind, e.Name, string(text), e.sealed, e.State, e.Done, now, actor)
+	_, err = t.Exec(ctx, `insert into export (tenant, id, kind, name, settings, sealed, state, done, done_at, created, created_by, back_from, back_to, back_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13)`,
+		e.ID, e.Kind, e.Name, string(text), e.sealed, e.State, e.Done, now, actor, e.BackFrom, e.BackTo, e.BackAt)
 	if err != nil {
 		return e, "", err
 	}
@@ -53,9 +60,9 @@ func tell(ctx context.Context, t *store.Tenant, id, actor string) error {
 	return t.Append(ctx, store.Fact{Kind: "export.changed", Subject: id, Actor: actor})
 }
 
-// Edit changes the version of an export that was looked at. An empty address or credential keeps the one there is; a
-// credential of "-" takes it away. What failed is tried again at once.
-func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, version int64, s Settings, credential string) (Export, error) {
+// Edit changes the version of an export that was looked at. An empty address keeps the one there is. What failed is tried
+// again at once.
+func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, version int64, s Settings, given Given) (Export, error) {
 	e, err := lock(ctx, t, id, version)
 	if err != nil {
 		return e, err
@@ -71,13 +78,7 @@ func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, v
 		checker.Guard = &dial.Guard{Allow: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
 	}
 	s.Address = k.URL
-	switch credential {
-	case "":
-	case "-":
-		k.Credential = ""
-	default:
-		k.Credential = credential
-	}
+	given.into(&k)
 	if err := checker.check(e.Kind, &s, &k); err != nil {
 		return e, err
 	}
@@ -162,8 +163,10 @@ func (x *Exports) Delete(ctx context.Context, t *store.Tenant, actor, id string)
 	if n == 0 {
 		return errNoExport
 	}
-	if _, err := t.Exec(ctx, `delete from export_refused where tenant = $1 and export = $2`, id); err != nil {
-		return err
+	for _, table := range []string{"export_refused", "export_back"} {
+		if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1 and export = $2`, id); err != nil {
+			return err
+		}
 	}
 	var left int
 	if err := t.QueryRow(ctx, `select count(*) from export where tenant = $1`).Scan(&left); err != nil {
@@ -178,7 +181,7 @@ func (x *Exports) Delete(ctx context.Context, t *store.Tenant, actor, id string)
 }
 
 const columns = `e.id, e.kind, e.name, e.settings, e.sealed, e.state, e.because, e.mend, e.done, e.done_at, e.sent, e.sent_at, e.failures, e.failed, e.next, e.buried, e.lost, e.lost_from, e.lost_to,
-	e.created, e.created_by, e.version, coalesce(p.last, 0), coalesce((select r.at from export_run r where r.tenant = e.tenant and r.last > e.done order by r.last limit 1), 0)
+	e.created, e.created_by, e.version, e.trouble, e.back_from, e.back_to, e.back_at, e.back_id, e.back_place, e.back_sent, coalesce(p.last, 0), coalesce((select r.at from export_run r where r.tenant = e.tenant and r.last > e.done order by r.last limit 1), 0)
 	from export e left join export_place p on p.tenant = e.tenant where e.tenant = $1`
 
 // Get is an export of the tenant.
@@ -208,9 +211,9 @@ func exports(ctx context.Context, t *store.Tenant, q string, args ...any) ([]Exp
 	for rows.Next() {
 		e := Export{Tenant: t.ID()}
 		var settings string
-		var doneAt, sentAt, failed, next, lostFrom, lostTo, created, since int64
+		var doneAt, sentAt, failed, next, lostFrom, lostTo, created, since, backFrom, backTo, backAt int64
 		if err := rows.Scan(&e.ID, &e.Kind, &e.Name, &settings, &e.sealed, &e.State, &e.Because, &e.Mend, &e.Done, &doneAt, &e.Sent, &sentAt, &e.Failures, &failed, &next, &e.Refused,
-			&e.Lost, &lostFrom, &lostTo, &created, &e.CreatedBy, &e.Version, &e.Last, &since); err != nil {
+			&e.Lost, &lostFrom, &lostTo, &created, &e.CreatedBy, &e.Version, &e.Trouble, &backFrom, &backTo, &backAt, &e.backID, &e.backPlace, &e.BackSent, &e.Last, &since); err != nil {
 			return nil, err
 		}
 		name := e.Name
@@ -222,6 +225,7 @@ func exports(ctx context.Context, t *store.Tenant, q string, args ...any) ([]Exp
 		}
 		e.DoneAt, e.SentAt, e.Failed, e.Next = tocsin.FromMillis(doneAt), tocsin.FromMillis(sentAt), tocsin.FromMillis(failed), tocsin.FromMillis(next)
 		e.LostFrom, e.LostTo, e.Created = tocsin.FromMillis(lostFrom), tocsin.FromMillis(lostTo), tocsin.FromMillis(created)
+		e.BackFrom, e.BackTo, e.BackAt = tocsin.FromMillis(backFrom), tocsin.FromMillis(backTo), tocsin.FromMillis(backAt)
 		if e.Behind = max(0, e.Last-e.Done); e.Behind > 0 {
 			e.Since = tocsin.FromMillis(since)
 			if since == 0 {

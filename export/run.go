@@ -67,6 +67,12 @@ func (x *Exports) Serve(ctx context.Context, tenant tocsin.TenantID, id string) 
 		return err
 	}
 	for ctx.Err() == nil && e.State == Running {
+		if !e.BackTo.IsZero() {
+			if err := x.sendPast(ctx, s, &e); err != nil {
+				return err
+			}
+			continue
+		}
 		news := x.Store.Appended()
 		b, err := x.read(ctx, &e)
 		if err != nil {
@@ -188,53 +194,34 @@ func (x *Exports) record(ctx, alive context.Context, e *Export, b batch, n int, 
 			buried = append(buried, []any{e.ID, p.id, now, because, string(p.body)})
 		}
 	}
-	sent := n - len(buried)
-	next := *e
+	next, told := e.after(now, o, n, len(b.parcels), len(buried))
 	next.Done, next.DoneAt = to, tocsin.FromMillis(toAt)
-	told := false
 	if b.lost > 0 && to > e.Done {
-		told = e.Lost == 0
+		told = told || e.Lost == 0
 		if next.Lost == 0 {
 			next.LostFrom = tocsin.FromMillis(b.lostFrom)
 		}
 		next.Lost += b.lost
 		next.LostTo = tocsin.FromMillis(b.lostTo)
 	}
-	next.Refused += int64(len(buried))
-	next.Sent += int64(sent)
-	if sent > 0 {
-		next.SentAt = now
-	}
-	if o.ok {
-		told = told || e.Failures > 0
-		next.Failures, next.Failed, next.Next, next.Because, next.Mend = 0, time.Time{}, time.Time{}, "", ""
-	} else {
-		told = told || e.Failures == 0
-		next.Failures++
-		if n > 0 {
-			next.Failures = 1
-		}
-		if next.Failures == 1 {
-			next.Failed = now
-		}
-		next.Next = now.Add(backoff(next.Failures, o.after))
-		next.Because, next.Mend = o.because, o.mend
-		if (o.forever || o.content && len(b.parcels) > 1) && next.Failures >= patience {
-			next.State, told = Paused, true
-			next.Because = o.because + ", " + fmt.Sprintf("%d times in a row; the export is paused", next.Failures)
-			next.Next = time.Time{}
-		}
+	if next.backPlace > 0 && next.Done >= next.backPlace {
+		next.backPlace = 0 // nothing that comes now was sent with the past
 	}
 	err := x.Store.UpdateTenant(ctx, e.Tenant, func(t *store.Tenant) error {
 		moved, err := t.Exec(ctx, `update export set done = $3, done_at = $4, sent = $5, sent_at = $6, failures = $7, failed = $8, next = $9, because = $10, mend = $11, state = $12, buried = $13,
-			lost = $14, lost_from = $15, lost_to = $16 where tenant = $1 and id = $2 and done = $17 and version = $18 and state = 'running'`,
+			lost = $14, lost_from = $15, lost_to = $16, back_place = $17 where tenant = $1 and id = $2 and done = $18 and version = $19 and state = 'running'`,
 			e.ID, next.Done, next.DoneAt, next.Sent, next.SentAt, next.Failures, next.Failed, next.Next, next.Because, next.Mend, next.State, next.Refused,
-			next.Lost, next.LostFrom, next.LostTo, e.Done, e.Version)
+			next.Lost, next.LostFrom, next.LostTo, next.backPlace, e.Done, e.Version)
 		if err != nil {
 			return err
 		}
 		if moved == 0 {
 			return store.ErrLost
+		}
+		if next.backPlace != e.backPlace {
+			if err := forgetPast(ctx, t, e.ID); err != nil {
+				return err
+			}
 		}
 		if err := t.Insert(ctx, store.Into{Table: "export_refused", Key: []string{"export", "event"}, Columns: []string{"export", "event", "at", "because", "body"}}, buried); err != nil {
 			return err
@@ -254,6 +241,42 @@ func (x *Exports) record(ctx, alive context.Context, e *Export, b batch, n int, 
 		x.log().Error("events were deleted before they could be exported", "tenant", e.Tenant, "export", e.ID, "lost", b.lost)
 	}
 	*e = next
+	return x.again(alive, e, o)
+}
+
+// after is the export after a try that ended so, with n of its parcels dealt with, some of them refused; told says that it is
+// news.
+func (e *Export) after(now time.Time, o outcome, n, of, refused int) (next Export, told bool) {
+	next = *e
+	next.Refused += int64(refused)
+	if sent := n - refused; sent > 0 {
+		next.Sent += int64(sent)
+		next.SentAt = now
+	}
+	if o.ok {
+		next.Failures, next.Failed, next.Next, next.Because, next.Mend = 0, time.Time{}, time.Time{}, "", ""
+		return next, e.Failures > 0
+	}
+	told = e.Failures == 0
+	next.Failures++
+	if n > 0 {
+		next.Failures = 1
+	}
+	if next.Failures == 1 {
+		next.Failed = now
+	}
+	next.Next = now.Add(backoff(next.Failures, o.after))
+	next.Because, next.Mend = o.because, o.mend
+	if (o.forever || o.content && of > 1) && next.Failures >= patience {
+		next.State, told = Paused, true
+		next.Because = o.because + ", " + fmt.Sprintf("%d times in a row; the export is paused", next.Failures)
+		next.Next = time.Time{}
+	}
+	return next, told
+}
+
+// again waits until what failed is to be tried again.
+func (x *Exports) again(alive context.Context, e *Export, o outcome) error {
 	if o.ok || e.State != Running {
 		return nil
 	}
@@ -279,7 +302,7 @@ func (x *Exports) changedMeanwhile(ctx context.Context, e *Export, next Export, 
 // stop pauses an export that cannot be served.
 func (x *Exports) stop(ctx context.Context, e *Export, because, mend string) error {
 	return x.Store.UpdateTenant(ctx, e.Tenant, func(t *store.Tenant) error {
-		if _, err := t.Exec(ctx, `update export set state = 'paused', because = $3, mend = $4 where tenant = $1 and id = $2`, e.ID, because, mend); err != nil {
+		if _, err := t.Exec(ctx, `update export set state = 'paused', because = $3, mend = $4, failures = failures + 1, failed = $5 where tenant = $1 and id = $2`, e.ID, because, mend, x.Store.Clock().Now()); err != nil {
 			return err
 		}
 		return tell(ctx, t, e.ID, "")

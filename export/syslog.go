@@ -27,12 +27,13 @@ type syslog struct {
 	e      *Export
 	scheme string
 	host   string // host:port
+	k      keys
 	conn   net.Conn
 }
 
 func newSyslog(x *Exports, e *Export, k keys) *syslog {
 	scheme, host, _ := strings.Cut(k.URL, "://")
-	return &syslog{x: x, e: e, scheme: scheme, host: host}
+	return &syslog{x: x, e: e, k: k, scheme: scheme, host: host}
 }
 
 func (s *syslog) close() {
@@ -111,29 +112,25 @@ func (s *syslog) dial(ctx context.Context) (net.Conn, error) {
 	case "tcp":
 		return s.x.Guard.Dialer().DialContext(ctx, "tcp", s.host)
 	}
-	return s.x.dialTLS(ctx, s.host)
+	return s.x.dialTLS(ctx, s.host, &s.k)
 }
 
 // dialTLS dials what may be reached, and has it show a certificate of its name.
-func (x *Exports) dialTLS(ctx context.Context, host string) (net.Conn, error) {
+func (x *Exports) dialTLS(ctx context.Context, host string, k *keys) (net.Conn, error) {
+	config, err := x.tls(host, k)
+	if err != nil {
+		return nil, err
+	}
 	plain, err := x.Guard.Dialer().DialContext(ctx, "tcp", host)
 	if err != nil {
 		return nil, err
 	}
-	conn := tls.Client(plain, x.tls(host))
+	conn := tls.Client(plain, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		plain.Close()
 		return nil, err
 	}
 	return conn, nil
-}
-
-func (x *Exports) tls(host string) *tls.Config {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	return &tls.Config{ServerName: name, RootCAs: x.Guard.Roots, MinVersion: tls.VersionTLS12}
 }
 
 func (s *syslog) datagrams(parcels []parcel) outcome {

@@ -84,7 +84,8 @@ type Config struct {
 		CA    string `koanf:"ca"`    // PEM file with authorities of receivers to trust besides the system's
 	} `koanf:"alerts"`
 	Exports struct {
-		Directory string `koanf:"directory"` // where exports to files write, a directory for each tenant in it. Empty: none, and no export writes files
+		Directory string        `koanf:"directory"` // where exports to files write, a directory for each tenant in it. Empty: none, and no export writes files
+		Late      time.Duration `koanf:"late"`      // an export that fails, or sends what came so long ago, is told of as a fault
 	} `koanf:"exports"`
 	Cloud struct {
 		Allow string `koanf:"allow"` // networks in which a cloud of one's own may stand: 10.1.0.0/16, 127.0.0.0/8. Empty: loopback, if the pages are reached by it alone

@@ -115,7 +115,7 @@ func (s *Server) ServeHooks(ctx context.Context, l net.Listener) error {
 		return nil
 	}
 	mux := http.NewServeMux()
-	mux.Handle(hookPath, s.Hook)
+	mux.Handle(hookPath, s.metrics.acks(s.Hook))
 	mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	hs := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}

@@ -305,7 +305,7 @@ func (l *landlord) seesOwnOnly(token string, red map[string][]string, foreign []
 		if !ok {
 			l.Fatalf("%s: there is nothing to ask for", o.Name)
 		}
-		if strings.HasSuffix(o.Name, " list") && o.Name != "retention list" { // of classes, a few and always all
+		if strings.HasSuffix(o.Name, " list") && o.Name != "retention list" && o.Name != "certificates list" { // a few, and always all
 			path += "?limit=200"
 		}
 		status, text := l.call(token, "GET", path, "")

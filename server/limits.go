@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin.dev"
+	"tocsin.dev/collect"
 	"tocsin.dev/graph"
 	"tocsin.dev/store"
 )
@@ -29,6 +30,16 @@ func (s *Server) size(ctx context.Context, tenant tocsin.TenantID, client *graph
 		}
 		if s.Clock.Sleep(ctx, every) != nil {
 			return
+		}
+	}
+}
+
+// count keeps the count of a large tenant's mailboxes.
+func (s *Server) count(ctx context.Context, tenant tocsin.TenantID) {
+	for ctx.Err() == nil {
+		if err := collect.KeepCount(ctx, s.Store, tenant); err != nil && ctx.Err() == nil {
+			s.log.Warn("the mailboxes were not counted; it is tried again", "tenant", tenant, "error", err)
+			pause(ctx, 10*time.Second)
 		}
 	}
 }

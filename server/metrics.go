@@ -27,6 +27,8 @@ type metrics struct {
 	limits   limitMetrics
 	alerts   alertMetrics
 	exports  exportMetrics
+	posts    *prometheus.HistogramVec
+	lags     *lagHistogram
 	hook     *prometheus.Desc
 	told     *prometheus.Desc
 	gaps     *prometheus.Desc
@@ -67,7 +69,9 @@ func newMetrics(s *Server) *metrics {
 	m.limits = newLimitMetrics()
 	m.alerts = newAlertMetrics()
 	m.exports = newExportMetrics()
-	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m)
+	m.posts = newPosts()
+	m.lags = newLagHistogram()
+	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m, m.posts, m.lags)
 	return m
 }
 

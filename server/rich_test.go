@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev"
+	"tocsin.dev/api"
 	"tocsin.dev/collect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
@@ -106,8 +108,18 @@ func TestRich(t *testing.T) {
 	do(w.Fault(sim.Fault{Kind: sim.NoticeRepeated, Every: 10}))
 	do(w.Fault(sim.Fault{Kind: sim.NoticeOvertaken, Every: 10}))
 	traffic(150)
-	newest, err := b.s.Certificates.Replace(t.Context())
+	all, err := b.s.API.ListCertificates(as(t.Context(), api.Admin), api.CertificatesIn{})
 	do(err)
+	again := api.ReplaceCertificateIn{Body: api.CertificateReplaced{ID: all.Items[0].ID}}
+	all, err = b.s.API.ReplaceCertificate(as(t.Context(), api.Owner), again)
+	do(err)
+	newest := all.Items[0]
+	if newest.ID == again.Body.ID || all.Items[1].ID != again.Body.ID || all.Items[1].Replaced.IsZero() {
+		t.Errorf("after it was replaced: %+v", all.Items)
+	}
+	if _, err := b.s.API.ReplaceCertificate(as(t.Context(), api.Owner), again); tocsin.AsProblem(err).Code != tocsin.Conflict {
+		t.Errorf("replaced twice: %v", err)
+	}
 	traffic(100)
 	eventually(t, "the new certificate", func() string {
 		if old := b.count(`select count(*) from subscription where tenant = $1 and certificate <> $2`, newest.ID); old > 0 {

@@ -126,12 +126,12 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 		return s, err
 	}
 	s.Alerts.Store, s.Alerts.Keeper, s.Alerts.Log = s.Store, keeper, s.log
-	s.Exports = &export.Exports{Store: s.Store, Keeper: keeper, Guard: s.Alerts.Guard, Dir: c.Exports.Directory, Version: o.Version, Log: s.log}
+	s.Exports = &export.Exports{Store: s.Store, Keeper: keeper, Guard: s.Alerts.Guard, Dir: c.Exports.Directory, Late: c.Exports.Late, Version: o.Version, Log: s.log}
 	provider, err := c.oidc()
 	if err != nil {
 		return s, err
 	}
-	s.API = api.New(s.Store, api.Options{Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
+	s.API = api.New(s.Store, api.Options{Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
@@ -162,7 +162,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("POST /test/clock", s.API.Authenticate(http.HandlerFunc(s.testClock)))
 	}
 	if c.Hooks.Listen == "" {
-		mux.Handle(hookPath, s.Hook)
+		mux.Handle(hookPath, s.metrics.acks(s.Hook))
 		mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	}
 	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))

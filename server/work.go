@@ -179,7 +179,13 @@ func (s *Server) streamOptions() api.StreamOptions {
 
 // tally counts what is told of mail.
 func (s *Server) tally(ctx context.Context, lane int) error {
-	return stream.Fold(ctx, s.Store, "tally", lane, collect.Tally)
+	t := s.metrics.lags.begin()
+	defer t.end()
+	return stream.Fold(ctx, s.Store, "tally", lane, func(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
+		err := collect.Tally(ctx, tx, facts)
+		t.step(facts, err)
+		return err
+	})
 }
 
 func (s *Server) judge(ctx context.Context, lane int) error {
@@ -193,7 +199,7 @@ func (s *Server) alert(ctx context.Context, lane int) error {
 // chores are done now and then, by one replica: what ends by itself is told, what is old is dropped.
 func (s *Server) chores(ctx context.Context) error {
 	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
-		failed := errors.Join(collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx))
+		failed := errors.Join(collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx), s.Exports.TellTroubles(ctx))
 		if hour == 0 {
 			failed = errors.Join(failed, s.Store.Trim(ctx), s.forgetCertificates(ctx))
 		}
@@ -328,6 +334,7 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	var sizing sync.WaitGroup
 	sizing.Go(func() { s.size(ctx, c.Tenant, client) })
 	sizing.Go(func() { s.wake(ctx, c.Tenant) })
+	sizing.Go(func() { s.count(ctx, c.Tenant) })
 	defer sizing.Wait()
 	defer stop()
 	collector := &collect.Collector{Without: without, Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"tocsin.dev"
@@ -22,6 +24,7 @@ type Class struct {
 type oldRows struct {
 	table, which string
 	column       string // when they are from, where an index by tenant begins with it; which holds besides it
+	when         string // where the column alone does not say that they may go: what has to hold as well, of $2, the time
 }
 
 // Classes are all kinds of data for which it can be set how long they are kept.
@@ -29,12 +32,12 @@ var Classes = []Class{
 	{Name: "mail_events", Default: 400, Least: 7, Most: 3650, sets: []oldRows{{table: "event", which: "type = 'EMAIL'", column: "at"}}},
 	{Name: "other_events", Default: 400, Least: 30, Most: 3650, sets: []oldRows{{table: "event", which: "type in ('RULE', 'FOLDER', 'SIGN_IN', 'AUDIT', 'DEVICE', 'FINDING', 'ACTION')", column: "at"},
 		{table: "rule_change", which: "at < $1"}, {table: "rights_change", which: "at < $1"}, {table: "rights_waiting", which: "at < $1"}}},
-	{Name: "message_states", Default: 90, Least: 30, Most: 730, sets: []oldRows{{table: "mail", which: "changed < $1"}}},
+	{Name: "message_states", Default: 90, Least: 30, Most: 730, sets: []oldRows{{table: "mail", which: "1 = 1", column: "received", when: "changed < $2"}}},
 	{Name: "mail_counts", Default: 400, Least: 7, Most: 3650, sets: []oldRows{{table: "mail_tally", which: "grain > 60000 and at < $1"}}},
 	{Name: "gaps", Default: 400, Least: 30, Most: 3650, sets: []oldRows{{table: "mail_gap", which: "closed <> 0 and closed < $1"}}},
 	{Name: "given_up", Default: 400, Least: 7, Most: 730, sets: []oldRows{{table: "dead_letter", which: "at < $1"}}},
 	{Name: "finding_history", Default: 400, Least: 90, Most: 3650, sets: []oldRows{{table: "finding_change", which: "at < $1"}}},
-	{Name: "audit_records", Default: 180, Least: 30, Most: 3650, sets: []oldRows{{table: "audit_record", which: "at < $1 and seen < $1 and judged"}}},
+	{Name: "audit_records", Default: 180, Least: 30, Most: 3650, sets: []oldRows{{table: "audit_record", which: "1 = 1", column: "at", when: "seen < $2 and judged"}}},
 	{Name: "alerts", Default: 30, Least: 7, Most: 730, sets: []oldRows{{table: "alert_try", which: "at < $1"}, {table: "alert", which: "ended <> 0 and ended < $1"}, {table: "alert_message", which: "ended <> 0 and ended < $1"}}},
 	{Name: "facts", Default: 30, Least: 7, Most: 400},
 	{Name: "trail", Default: 400, Least: 180, Most: 3650, sets: []oldRows{{table: "trail", which: "at < $1"}}},
@@ -102,7 +105,7 @@ func (tx *Tx) Held(ctx context.Context, c Class, most int) (n int, oldest time.T
 	}
 	for _, set := range c.sets {
 		for _, id := range tenants {
-			if set.column == "" || n == 0 {
+			if set.column == "" || set.when != "" || n == 0 {
 				continue
 			}
 			var ms int64
@@ -157,20 +160,26 @@ func (s *Store) trimClasses(ctx context.Context, days map[string]int) error {
 	return err
 }
 
-// trimOldest deletes a tenant's rows, the oldest first, a few in a transaction.
+// trimOldest deletes a tenant's rows, the oldest first, a few in a transaction. What is as old and stays (a message that came
+// long ago and changed since, say) is passed once.
 func (s *Store) trimOldest(ctx context.Context, set oldRows, tenant string, before int64) error {
-	row := s.kind.row()
+	row, when := s.kind.row(), cmp.Or(set.when, "1 = 1")
+	last := int64(math.MinInt64)
 	for {
 		var found []any
-		err := s.View(ctx, func(tx *Tx) (err error) {
-			found, err = tx.rows(ctx, fmt.Sprintf(`select %s from %s where tenant = $1 and %s and %s < $2 order by %s limit %d`, row, set.table, set.which, set.column, set.column, trimBatch), tenant, before)
-			return err
+		err := s.View(ctx, func(tx *Tx) error {
+			var err error
+			found, err = tx.rows(ctx, fmt.Sprintf(`select %[1]s from %[2]s where tenant = $1 and %[3]s and %[4]s and %[5]s >= $3 and %[5]s < $2 order by %[5]s limit %[6]d`, row, set.table, set.which, when, set.column, trimBatch), tenant, before, last)
+			if err != nil || len(found) < trimBatch {
+				return err
+			}
+			return tx.QueryRow(ctx, fmt.Sprintf(`select %s from %s where tenant = $1 and %s = %s`, set.column, set.table, row, s.kind.asRow(2)), tenant, found[len(found)-1]).Scan(&last)
 		})
 		if err != nil || len(found) == 0 {
 			return wrapTrim(err, set.table)
 		}
 		err = s.Update(ctx, func(tx *Tx) error {
-			_, err := tx.Exec(ctx, fmt.Sprintf(`delete from %s where tenant = $1 and %s < $2 and %s in (%s)`, set.table, set.column, row, s.kind.asRows(len(found), 3)), append([]any{tenant, before}, found...)...)
+			_, err := tx.Exec(ctx, fmt.Sprintf(`delete from %s where tenant = $1 and %s < $2 and %s and %s in (%s)`, set.table, set.column, when, row, s.kind.asRows(len(found), 3)), append([]any{tenant, before}, found...)...)
 			return err
 		})
 		if err != nil || len(found) < trimBatch {

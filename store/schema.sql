@@ -1064,6 +1064,7 @@ create table mail_gap (
 	primary key (tenant, person, began)
 );
 create index mail_gap_open on mail_gap (tenant, closed);
+create index mail_gap_since on mail_gap (tenant, person) where closed = 0;
 
 -- Each message as it was seen last: what differs at the next look is an event. key is a hash of Graph's id.
 create table mail (
@@ -1312,6 +1313,14 @@ create table export (
 	created bigint not null,
 	created_by text not null,
 	version bigint not null default 1,
+	trouble text not null default '',
+	troubled bigint not null default 0,
+	back_from bigint not null default 0,
+	back_to bigint not null default 0,
+	back_at bigint not null default 0,
+	back_id text not null default '',
+	back_place bigint not null default 0,
+	back_sent bigint not null default 0,
 	primary key (tenant, id)
 );
 
@@ -1343,4 +1352,30 @@ create index mail_tally_at on mail_tally (grain, at);
 create table retention (
 	class text primary key,
 	days bigint not null
+);
+
+-- Up to which event (at, id) a look into the past has come, and which place was the last when it looked: an event behind that
+-- place is not among what was seen, though it may be older.
+create table export_back (
+	tenant text not null,
+	export text not null,
+	at bigint not null,
+	id text not null,
+	place bigint not null,
+	primary key (tenant, export, at, id)
+);
+
+-- Who may have to be watched, or no longer, since what is known of them has changed.
+create table watch_due (
+	tenant text not null,
+	person text not null,
+	primary key (tenant, person)
+);
+
+-- How a large tenant's mailboxes stand, counted beside what changes them, so that no page counts them.
+create table stream_count (
+	tenant text not null,
+	at bigint not null,
+	body text not null,
+	primary key (tenant)
 );

@@ -63,7 +63,7 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"echo", "until < $1", ago(keepAnswers)},
 		{"mail_folder", "deleted <> 0 and deleted < $1", ago(keepHistory)},
 		{"silence", "ended <> 0 and ended < $1", ago(keepHistory)},
-		{"canary_try", "at < $1 and cleared", ago(keepParcels)},
+		{"canary_try", "at < $1 and (cleared or object = '')", ago(keepParcels)},
 		{"audit_parcel", "created < $1", ago(keepParcels)},
 		{"audit_import", "at < $1", ago(keepHistory)},
 		{"audit_query", "ended <> 0 and ended < $1", ago(keepHistory)},

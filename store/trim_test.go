@@ -90,6 +90,7 @@ func TestTrimTables(t *testing.T) {
 			{"rule_change", `insert into rule_change (tenant, person, rule, at, id, change, before, after) values ('t', 'p', 'r', $2, $1, '', '', '')`, before(401 * day), before(399 * day)},
 			{"event", `insert into event (tenant, id, at, type, action, person, body) values ('t', $1, $2, 'EMAIL', '', '', '')`, before(401 * day), before(399 * day)},
 			{"mail", `insert into mail (tenant, person, key, native, folder, is_read, is_draft, flag, verb, rest, received, modified, body, changed) values ('t', 'p', $1, '', '', true, false, '', '', '', 1, 1, '', $2)`, before(91 * day), before(89 * day)},
+			{"audit_record", `insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body) values ('t', $1, 1, $2, '', '', '', '', '', true, true, '')`, before(181 * day), before(179 * day)},
 			{"mail_gap", `insert into mail_gap (tenant, person, began, ended, because, closed) values ('t', $1, 1, 2, '', $2)`, before(401 * day), before(399 * day)},
 			{"finding_change", `insert into finding_change (tenant, finding, id, at, who, change) values ('t', 'f', $1, $2, '', '')`, before(401 * day), before(399 * day)},
 			{"alert", `insert into alert (tenant, id, channel, about, finding, rule, severity, severity_rank, change, body, at, early, state, ended) values ('t', $1, '', 't', '', '', '', 0, '', '', 1, false, 'sent', $2)`, before(31 * day), before(29 * day)},
@@ -152,5 +153,47 @@ func TestTrimManyRows(t *testing.T) {
 			}
 			return err
 		}))
+	})
+}
+
+// TestTrimPassesWhatStays: messages that came long ago and changed since stay, however many lie before those that go; and so
+// do audit records that no rule has judged.
+func TestTrimPassesWhatStays(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		ctx, now := t.Context(), st.Clock().Now()
+		day := func(n int) int64 { return tocsin.Millis(now.AddDate(0, 0, -n)) }
+		var mails, records [][]any
+		for i := range 3000 {
+			changed, judged := day(100), true
+			if i%3 != 0 && i < 2400 {
+				changed, judged = day(10), false
+			}
+			mails = append(mails, []any{"p", fmt.Sprint(i), "", "", true, false, "", "", "", day(400) + int64(i/600), 1, "", changed})
+			records = append(records, []any{fmt.Sprint(i), day(300) + int64(i/600), day(300), "", "", "", "", "", true, judged, ""})
+		}
+		do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error {
+			if _, err := tn.Exec(ctx, `insert into tenant (tenant, name, created) values ($1, 'Contoso', 1)`); err != nil {
+				return err
+			}
+			err := tn.Insert(ctx, store.Into{Table: "mail", Columns: []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed"}}, mails)
+			if err != nil {
+				return err
+			}
+			return tn.Insert(ctx, store.Into{Table: "audit_record", Columns: []string{"id", "at", "seen", "source", "operation", "workload", "actor", "actor_kind", "judge", "judged", "body"}}, records)
+		}))
+		for range 2 {
+			do(t, st.Trim(ctx))
+			do(t, st.View(ctx, func(tx *store.Tx) error {
+				var mails, old, records, judged int
+				if err := tx.QueryRow(ctx, `select count(*), count(*) filter (where changed < $1) from mail`, day(90)).Scan(&mails, &old); err != nil {
+					return err
+				}
+				err := tx.QueryRow(ctx, `select count(*), count(*) filter (where judged) from audit_record`).Scan(&records, &judged)
+				if mails != 1600 || old != 0 || records != 1600 || judged != 0 {
+					t.Errorf("left are %d messages (%d old) and %d records (%d judged); want 1600, none old, none judged", mails, old, records, judged)
+				}
+				return err
+			}))
+		}
 	})
 }

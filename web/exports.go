@@ -63,6 +63,7 @@ func typedExport(r *http.Request) api.ExportSettings {
 	s := api.ExportSettings{Name: trim(f("name")), Address: trim(f("address")), Credential: trim(f("credential")), Form: f("form"), Types: slices.Concat([]string{""}, r.PostForm["type"]),
 		Actions: list(f("actions")), People: list(f("people")), To: trim(f("to")), User: &user, Body: f("body"), Gzip: &gzip, Header: trim(f("header")), Unconfirmed: &unconfirmed, SASL: f("sasl"),
 		MaxMB: number("max_mb"), MaxHours: number("max_hours"), Batch: number("batch"), Wait: &wait}
+	s.CA, s.Certificate = trim(f("ca")), trim(f("certificate"))
 	if f("kind") == exports.File {
 		s.Keep = &keep
 	}
@@ -76,7 +77,11 @@ func (w *web) exportAdd(rw http.ResponseWriter, r *http.Request, p *page) (templ
 	}
 	s := typedExport(r)
 	kind := r.PostFormValue("kind")
-	made, err := w.svc.CreateExport(r.Context(), api.CreateExportIn{In: api.In{Tenant: p.Tenant.ID}, Body: api.ExportNew{Kind: kind, ExportSettings: s}})
+	from, err := pastAsked(r)
+	var made api.Export
+	if err == nil {
+		made, err = w.svc.CreateExport(r.Context(), api.CreateExportIn{In: api.In{Tenant: p.Tenant.ID}, Body: api.ExportNew{Kind: kind, From: from, ExportSettings: s}})
+	}
 	if err != nil {
 		w.note(r, err)
 		problem := tocsin.AsProblem(err)
@@ -91,10 +96,27 @@ func (w *web) exportAdd(rw http.ResponseWriter, r *http.Request, p *page) (templ
 				*to = v
 			}
 		}
+		e.PastFrom = from
 		return exportNewPage(p, e), nil
 	}
 	p.Notice = &notice{Kind: "good", What: "The export “" + made.Name + "” was made.", Do: "It sends what comes from now on. Send a sample to see whether it arrives."}
+	if !made.PastFrom.IsZero() {
+		p.Notice.Do = "It sends what is stored first, then what comes. Send a sample to see whether it arrives."
+	}
 	return w.exportShown(r, p, made)
+}
+
+// pastAsked is since which day the stored events are asked for; zero: they are not.
+func pastAsked(r *http.Request) (time.Time, error) {
+	text := trim(r.PostFormValue("from"))
+	if text == "" {
+		return time.Time{}, nil
+	}
+	from, err := time.ParseInLocation(time.DateOnly, text, lookOf(r.Context()).zone)
+	if err != nil {
+		return from, tocsin.Problemf(tocsin.Invalid, "Give it as 2026-03-15, or leave it empty.", "%q is no day.", text)
+	}
+	return from, nil
 }
 
 func exportIn(r *http.Request) api.ByID {
@@ -167,6 +189,9 @@ const late = 5 * time.Minute
 
 // exportNow is an export's state, and that it is far behind where it is.
 func exportNow(e api.Export, now time.Time) [2]string {
+	if !e.PastUntil.IsZero() && (e.State == "works" || e.State == "new") {
+		return [2]string{"part", "Sends the past"}
+	}
 	if e.State == "works" && e.Behind > 0 && now.Sub(e.Since) > late {
 		return [2]string{"part", "Behind"}
 	}

@@ -39,7 +39,10 @@ func (w *web) letterReplay(r *http.Request) (string, *notice, error) {
 }
 
 // subscriptionWords are the states of subscriptions as people say them.
-var subscriptionWords = map[string]string{"on": "On", "wanted": "Being made", "refused": "Refused", "ending": "Being ended"}
+var subscriptionWords = map[string]string{"on": "On", "wanted": "Being made", "refused": "Refused", "ending": "Being ended", "off": "Left out"}
+
+// subscriptionWay is the way in which the mailboxes of a state are seen, as their list is filtered by.
+var subscriptionWay = map[string]string{"on": api.WayTold, "wanted": api.WayWaits, "refused": api.WayRefused, "ending": api.WayLeftOut, "off": api.WayLeftOut}
 
 func subscriptionWord(s string) string { return nameOr(subscriptionWords[s], sentence(s)) }
 

@@ -26,6 +26,9 @@ var ways = []struct{ State, Kind, Word string }{
 	{api.WayTold, "ok", "Told of"}, {api.WayWaits, "part", "Waits"}, {api.WayRefused, "bad", "Refused"}, {api.WayLeftOut, "off", "Left out"}, {api.WayUnreadable, "unknown", "Not readable"},
 }
 
+// lacks are what a mailbox can lack, however it is seen.
+var lacks = []struct{ State, Word string }{{api.LackGaps, "with a gap"}, {api.LackParked, "with mail that waits"}, {api.LackSilent, "silent"}}
+
 func seenWord(state string) (kind, word string) {
 	for _, w := range ways {
 		if w.State == state {
@@ -149,6 +152,19 @@ func (w *web) streamSettingsDo(rw http.ResponseWriter, r *http.Request, p *page)
 	w.leaveNotice(rw, &notice{Kind: "good", What: "Kept. It is in force within seconds, on every server."})
 	http.Redirect(rw, r, local(p.at("connections", v.C.ID, "stream")), http.StatusSeeOther)
 	return nil, nil
+}
+
+// canarySet names the mailbox in which the canary makes its drafts, or takes it away.
+func (w *web) canarySet(r *http.Request) (string, *notice, error) {
+	tenant := tocsin.TenantID(r.PathValue("tenant"))
+	version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	in := api.SetCanaryIn{In: api.In{Tenant: tenant}, Body: api.CanaryNew{Mailbox: trim(r.PostFormValue("mailbox")), Version: version}}
+	set, err := w.svc.SetCanary(r.Context(), in)
+	said := &notice{Kind: "good", What: "The canary makes a draft in " + set.Mailbox + " every few minutes, from now on.", Do: "What it finds stands here and on Mail activity."}
+	if set.Mailbox == "" {
+		said = &notice{Kind: "good", What: "The canary makes no drafts. It looks at what comes to busy mailboxes."}
+	}
+	return tenantAt(tenant, "connections", r.PathValue("id"), "stream") + "#canary", said, err
 }
 
 // foldersLeft are the folders that can be left out, as Outlook calls them.

@@ -113,6 +113,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /t/{tenant}/connections/{id}/{do}", w.act(w.connectionDo))
 	m.HandleFunc("GET /t/{tenant}/connections/{id}/stream", t("connections", "How mail is watched", w.streamSettings))
 	m.HandleFunc("POST /t/{tenant}/connections/{id}/stream", t("connections", "How mail is watched", w.streamSettingsDo))
+	m.HandleFunc("POST /t/{tenant}/connections/{id}/canary", w.act(w.canarySet))
 	m.HandleFunc("GET /connect", w.inside("connections", "Connect a tenant", w.connect))
 	m.HandleFunc("POST /connect", w.inside("connections", "Connect a tenant", w.connectDo))
 	m.HandleFunc("POST /connect/consent", w.inside("connections", "To Microsoft", w.consentDo))
@@ -124,6 +125,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /settings/registrations", w.inside("settings", "App registrations", w.registrations))
 	m.HandleFunc("POST /settings/registrations", w.inside("settings", "App registrations", w.registrationDo))
 
+	m.HandleFunc("GET /settings/certificates", w.inside("settings", "Certificates", w.certificates))
+	m.HandleFunc("POST /settings/certificates", w.act(w.certificateReplace))
 	m.HandleFunc("GET /settings/retention", w.inside("settings", "Retention", w.retention))
 	m.HandleFunc("POST /settings/retention", w.act(w.retentionSet))
 	m.HandleFunc("GET /settings", w.inside("settings", "Settings", w.settings))

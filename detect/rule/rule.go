@@ -84,7 +84,7 @@ func Record(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Findin
 
 // All is the catalogue: what every rule says of itself, in the order of the lists.
 func All() []detect.Meta {
-	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections))
+	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections)+len(Exports))
 	for i := range Checks {
 		out = append(out, Checks[i].Meta)
 	}
@@ -101,6 +101,9 @@ func All() []detect.Meta {
 	}
 	for i := range Connections {
 		out = append(out, Connections[i].Meta)
+	}
+	for i := range Exports {
+		out = append(out, Exports[i].Meta)
 	}
 	return out
 }
