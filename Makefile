@@ -33,10 +33,19 @@ bench: ## the measured promises, as ratios within one run
 	go test ./server -run TestStreamLoad -load.rate 5000 -load.for 60s -load.users 2000 -v -timeout 60m
 
 KILLS := 100
+RATE := 5000
+PROVE := go test ./server -prove.kills $(KILLS) -prove.rate $(RATE) -v -timeout 300m
 
-prove: setup ## the long proofs: KILLS kills of servers, log nodes and databases, power cuts, fuzzing
+prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills of each kind, power cuts, fuzzing; some four hours
 	$(RACE) ./server -run 'TestKill|TestActKill' -kills 50 -v
-	go test ./server -run TestProve -prove.kills $(KILLS) -v -timeout 120m
-	.ci/fuzz 60s
 
-.PHONY: help demo build test lint setup generate bench prove
+prove-kills: ## KILLS kills of the server, of a log node, of the database, of all at once, at up to RATE changes a second
+	$(PROVE) -run 'TestProveKills'
+
+prove-cuts: ## KILLS power cuts of each kind: the server, the log, the database
+	$(PROVE) -run 'TestProvePower'
+
+prove-fuzz: ## fuzzing: the webhook and the opener 10 minutes each, every other parser 15 seconds
+	.ci/fuzz 15s 10m
+
+.PHONY: help demo build test lint setup generate bench prove prove-kills prove-cuts prove-fuzz

@@ -33,6 +33,7 @@ type Opener struct {
 
 	mu    sync.Mutex
 	aside map[tocsin.TenantID]map[tocsin.PersonID]putAside // mailboxes of which the last look had something to wait
+	paces paces
 }
 
 // putAside is until when what was put aside last of a mailbox waits (Unix milliseconds), and when it was put aside.
@@ -175,6 +176,7 @@ type opening struct {
 	now    time.Time
 	batch  int      // looks in a request
 	places []string // folders that are to be known
+	apart  bool     // it is no part of a run
 
 	brought []brought
 }
@@ -256,7 +258,9 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 			b.out.Parked[i].Dead = b.out.Parked[i].Tries >= mostTries && len(b.out.Looks) > 0
 		}
 	}
-	t.remember()
+	if !t.apart {
+		t.remember()
+	}
 	for _, b := range t.order {
 		body := b.out
 		for _, i := range b.items {
@@ -369,7 +373,7 @@ func (t *opening) look(ctx context.Context) error {
 	}
 	var results []graph.Result
 	if err == nil {
-		results, err = client.BatchOf(ctx, t.batch, parts)
+		results, err = t.ask(ctx, client, parts)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -444,23 +448,33 @@ func (b *openBox) parkOne(l mailLook, because string, now time.Time, after time.
 }
 
 // Wake puts an item into the journal for each mailbox of which something is parked and due, so that it is opened in its
-// place among all others. It gives how many there were.
+// place among all others; what no run waits for it looks at itself. It gives how many mailboxes there were.
 func (o *Opener) Wake(ctx context.Context, j *journal.Journal, tenant tocsin.TenantID) (int, error) {
 	now := tocsin.Millis(o.Store.Clock().Now())
-	var items []journal.Item
+	var items, apart []journal.Item
 	err := o.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
-		items = items[:0]
+		items, apart = items[:0], apart[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			it := journal.Item{Tenant: tenant, Kind: kindNotified, At: now, Body: json.RawMessage("{}")}
-			err := scan(&it.Person)
-			items = append(items, it)
+			var slow int
+			err := scan(&it.Person, &slow)
+			if slow > 0 {
+				apart = append(apart, it)
+			} else {
+				items = append(items, it)
+			}
 			return err
-		}, `select person from parked where tenant = $1 and kind = '`+kindNotified+`' group by person having max(retry) <= $2 order by max(retry) limit 2000`, now)
+		}, `select person, max(case when because = $3 then 1 else 0 end) from parked where tenant = $1 and kind = '`+kindNotified+`' group by person having max(retry) <= $2 order by max(retry) limit 2000`, now, slowly)
 	})
-	if err != nil || len(items) == 0 {
-		return 0, err
+	if err == nil && len(items) > 0 {
+		err = j.Append(ctx, items...)
 	}
-	return len(items), j.Append(ctx, items...)
+	for some := range slices.Chunk(apart, 100) {
+		if err == nil {
+			err = o.lookApart(ctx, j, tenant, some)
+		}
+	}
+	return len(items) + len(apart), err
 }
 
 // ownAddresses says of an address whether it is one of these.

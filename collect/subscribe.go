@@ -357,10 +357,8 @@ type mailGap struct {
 	began, ended int64
 	because      string
 	oldest       int64 // received, of the messages that are held and not gone
+	since        int64 // the mailbox is told of
 }
-
-// mostRemoved is how far back it is looked whether messages are still there.
-const mostRemoved = 30 * 24 * time.Hour
 
 // askGaps closes the open gaps, the oldest first: what was changed since a gap began is read, and of what is held it is
 // seen whether it is still there. What came and went within the gap nobody can tell any more.
@@ -371,6 +369,10 @@ func (c *Collector) askGaps(ctx context.Context) error {
 	}
 	return c.caughtUp(ctx, gaps)
 }
+
+// nothingToRead stands where a mailbox ended before a gap was closed. Should it come back, there is another gap, from when
+// all of it was last known on.
+const nothingToRead = "Everything of it that was not read yet: the mailbox is no more."
 
 // caughtUp catches up on all of these, and closes them. A mailbox that is no more has nothing to catch up on.
 func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
@@ -385,17 +387,19 @@ func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
 			if p := worstOf.Load(); p != nil && stops(*p) {
 				return nil
 			}
-			failed := c.catchUp(inner, gap)
+			lost, failed := c.catchUp(inner, gap)
 			if inner.Err() != nil {
 				return inner.Err()
 			}
-			if failed != nil {
-				if _, none := errors.AsType[*graph.NoMailbox](failed); !none {
-					worstOf.Store(&failed)
-					return nil
-				}
+			_, none := errors.AsType[*graph.NoMailbox](failed)
+			switch {
+			case none:
+				lost = nothingToRead
+			case failed != nil:
+				worstOf.Store(&failed)
+				return nil
 			}
-			return c.closeGap(inner, gap)
+			return c.closeGap(inner, gap, lost, !none)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -412,11 +416,11 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 		out = out[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			var g mailGap
-			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.oldest)
+			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.since, &g.oldest)
 			out = append(out, g)
 			return err
-		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
-			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`)
+		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce(l.since, 0), coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
+			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person left join mail_ledger l on l.tenant = g.tenant and l.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`)
 	})
 	return out, err
 }
@@ -424,60 +428,95 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 // margin is taken before a gap's beginning: clocks differ by up to five minutes, and notifications take up to three.
 const margin = 10 * time.Minute
 
-// catchUp reads what changed in a mailbox since a gap began, and what is gone.
-func (c *Collector) catchUp(ctx context.Context, g mailGap) error {
-	now := tocsin.Millis(c.Store.Clock().Now())
-	from := tocsin.FromMillis(g.began).Add(-margin).UTC().Format(time.RFC3339)
+// catchUp reads what changed in a mailbox since a gap began, and what is gone. lost is what it cannot find out.
+func (c *Collector) catchUp(ctx context.Context, g mailGap) (lost string, err error) {
+	now := c.Store.Clock().Now()
 	some := mailLooks{Gap: &mailSpan{Began: g.began, Ended: g.ended, Because: g.because}}
-	flush := func() error {
-		if len(some.Looks) == 0 {
+	take := func(l mailLook) error {
+		l.At = tocsin.Millis(now)
+		if some.Looks = append(some.Looks, l); len(some.Looks) < 200 {
 			return nil
 		}
-		it, err := c.item(kindMail, g.person, some)
-		if err != nil {
-			return err
-		}
-		some.Looks = nil
-		return c.appendSome(ctx, journalItems(it))
+		return c.flushLooks(ctx, g.person, &some)
 	}
-	_, list := mailCalls(ctx, c.Graph)
-	p := graph.P{"user": g.object, "$filter": "lastModifiedDateTime ge " + from, "$orderby": "lastModifiedDateTime"}
-	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, list, p) {
-		if err != nil {
-			return err
+	err = c.changed(ctx, g.object, tocsin.FromMillis(g.began).Add(-margin), func(m *graph.Message) error {
+		seen := mailOf(m)
+		return take(mailLook{ID: m.ID, Change: "updated", Message: &seen})
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := c.flushLooks(ctx, g.person, &some); err != nil {
+		return "", err
+	}
+	lost = lostForGood
+	for i, w := range g.windows(now, c.Every.OrDefault().Reconcile) {
+		if i > 0 {
+			some.Gap, lost = w.span(g, now), lost+" "+w.says()
 		}
-		seen := mailOf(&m)
-		some.Looks = append(some.Looks, mailLook{ID: m.ID, Change: "updated", At: now, Message: &seen})
-		if len(some.Looks) == 200 {
-			if err := flush(); err != nil {
-				return err
+		gone, err := c.removed(ctx, g, w)
+		if err != nil {
+			return "", err
+		}
+		for _, id := range gone {
+			if err := take(mailLook{ID: id, Change: "deleted"}); err != nil {
+				return "", err
 			}
 		}
+		if err := c.flushLooks(ctx, g.person, &some); err != nil {
+			return "", err
+		}
 	}
-	if err := flush(); err != nil {
-		return err
+	return lost, nil
+}
+
+// flushLooks puts looks into the journal, and leaves none of them.
+func (c *Collector) flushLooks(ctx context.Context, person tocsin.PersonID, some *mailLooks) error {
+	if len(some.Looks) == 0 {
+		return nil
 	}
-	gone, err := c.removed(ctx, g)
+	it, err := c.item(kindMail, person, *some)
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(gone, 200) {
-		for _, id := range part {
-			some.Looks = append(some.Looks, mailLook{ID: id, Change: "deleted", At: now})
-		}
-		if err := flush(); err != nil {
-			return err
-		}
-	}
-	return nil
+	some.Looks = nil
+	return c.appendSome(ctx, journalItems(it))
 }
 
-// removed are the ids of messages that are held and are not in the mailbox any more.
-func (c *Collector) removed(ctx context.Context, g mailGap) ([]string, error) {
-	if g.oldest == 0 {
-		return nil, nil
+// changed gives the messages that were changed since, oldest change first. It does not go by Graph's links, which count
+// how many to leave out: a message that is changed while the list is read goes to its end, the others move up, and one is
+// left out unseen. It goes on at the time of the last one given; some are given twice.
+func (c *Collector) changed(ctx context.Context, object string, since time.Time, take func(*graph.Message) error) error {
+	_, list := mailCalls(ctx, c.Graph)
+	page := graph.Find(list).Top
+	for {
+		p := graph.P{"user": object, "$filter": "lastModifiedDateTime ge " + since.UTC().Format(time.RFC3339), "$orderby": "lastModifiedDateTime"}
+		n, further := 0, since
+		for m, err := range graph.Pages[graph.Message](ctx, c.Graph, list, p) {
+			if err != nil {
+				return err
+			}
+			if n >= page && further.After(since) {
+				break
+			}
+			if err := take(&m); err != nil {
+				return err
+			}
+			if at := m.LastModifiedDateTime.Truncate(time.Second); at.After(further) {
+				further = at
+			}
+			n++
+		}
+		if n < page || !further.After(since) {
+			return nil
+		}
+		since = further
 	}
-	from := max(g.oldest, tocsin.Millis(c.Store.Clock().Now().Add(-mostRemoved)))
+}
+
+// removed are the ids of messages received in a window that are held and are not in the mailbox any more. However much mail
+// the mailbox has besides, no more of it is listed than is worth the while: what is held can be asked for by itself.
+func (c *Collector) removed(ctx context.Context, g mailGap, w window) ([]string, error) {
 	held := map[string]bool{}
 	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		clear(held)
@@ -486,17 +525,21 @@ func (c *Collector) removed(ctx context.Context, g mailGap) ([]string, error) {
 			err := scan(&id)
 			held[id] = true
 			return err
-		}, `select native from mail where tenant = $1 and person = $2 and deleted = 0 and received >= $3`, string(g.person), from)
+		}, `select native from mail where tenant = $1 and person = $2 and deleted = 0 and received >= $3 and received < $4`, string(g.person), w.from, w.to)
 	})
 	if err != nil || len(held) == 0 {
 		return nil, err
 	}
-	p := graph.P{"user": g.object, "$filter": "receivedDateTime ge " + tocsin.FromMillis(from).Add(-time.Second).UTC().Format(time.RFC3339)}
-	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.ids", p) {
+	pages := 1 + len(held)/20 // as many requests as it takes to ask for each
+	n, most := 0, pages*graph.Find("messages.ids").Top
+	for m, err := range graph.Pages[graph.Message](ctx, c.Graph, "messages.ids", graph.P{"user": g.object, "$filter": w.filter()}) {
 		if err != nil {
 			return nil, err
 		}
 		delete(held, m.ID)
+		if n++; n == most {
+			break
+		}
 	}
 	return c.gone(ctx, g.object, sortedKeys(held))
 }
@@ -521,16 +564,20 @@ func (c *Collector) gone(ctx context.Context, object string, ids []string) (out 
 	return out, nil
 }
 
-// closeGap notes that a gap was caught up on, unless it has grown meanwhile.
-func (c *Collector) closeGap(ctx context.Context, g mailGap) error {
+// closeGap notes that a gap was caught up on, unless it has grown meanwhile; whole says that now all is known of the mailbox
+// that can be.
+func (c *Collector) closeGap(ctx context.Context, g mailGap, lost string, whole bool) error {
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		now := tocsin.Millis(c.Store.Clock().Now())
 		n, err := t.Exec(ctx, `update mail_gap set closed = $5, lost = $6 where tenant = $1 and person = $2 and began = $3 and ended = $4`,
-			string(g.person), g.began, g.ended, now, lostForGood)
+			string(g.person), g.began, g.ended, now, lost)
 		if err != nil {
 			return err
 		}
-		if _, err = t.Exec(ctx, `update mail_ledger set checked = $3 where tenant = $1 and person = $2 and checked < $3`, string(g.person), now); err != nil || n == 0 {
+		if whole {
+			_, err = t.Exec(ctx, `update mail_ledger set checked = $3 where tenant = $1 and person = $2 and checked < $3`, string(g.person), now)
+		}
+		if err != nil || n == 0 {
 			return err
 		}
 		return t.Append(ctx, store.Fact{Kind: "gap.closed", Subject: string(g.person), Person: string(g.person)})
@@ -549,12 +596,12 @@ func (c *Collector) askReconcile(ctx context.Context) error {
 		list = list[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			g := mailGap{ended: tocsin.Millis(now), because: "Microsoft Graph left something out, and did not say so."}
-			err := scan(&g.person, &g.object, &g.began, &g.oldest)
+			err := scan(&g.person, &g.object, &g.began, &g.since, &g.oldest)
 			list = append(list, g)
 			return err
-		}, `select l.person, p.object_id, case when l.checked > l.since then l.checked else l.since end,
+		}, `select l.person, p.object_id, case when l.checked > l.since then l.checked else l.since end, l.since,
 				coalesce((select min(received) from mail m where m.tenant = l.tenant and m.person = l.person and m.deleted = 0), 0)
-			from mail_ledger l join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0
+			from mail_ledger l join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0 and p.mailbox in ('read', 'unknown')
 			where l.tenant = $1 and l.since > 0 and l.since < $2 and l.checked < $2 order by l.checked, l.person limit `+fmt.Sprint(reconciledAtOnce),
 			tocsin.Millis(now.Add(-c.Every.OrDefault().Reconcile)))
 	})

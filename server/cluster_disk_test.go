@@ -44,6 +44,8 @@ type platter struct {
 type entry struct {
 	id       uint64
 	mode     uint32
+	uid, gid uint32
+	links    uint32            // names that it has
 	children map[string]*entry // nil: a file
 	data     []byte
 	dirty    map[int64]bool // pages written since its last fsync
@@ -55,7 +57,7 @@ const pageSize = 4096
 
 func (p *platter) entry(mode uint32) *entry {
 	p.ids++
-	e := &entry{id: p.ids, mode: mode, shrunk: -1}
+	e := &entry{id: p.ids, mode: mode, shrunk: -1, links: 1}
 	if mode&syscall.S_IFMT == syscall.S_IFDIR {
 		e.children = map[string]*entry{}
 	} else {
@@ -69,7 +71,7 @@ func names(e *entry) *entry {
 	if e.children == nil {
 		return e
 	}
-	out := &entry{id: e.id, mode: e.mode, shrunk: -1, children: make(map[string]*entry, len(e.children))}
+	out := &entry{id: e.id, mode: e.mode, uid: e.uid, gid: e.gid, links: 1, shrunk: -1, children: make(map[string]*entry, len(e.children))}
 	for name, c := range e.children {
 		if c.children == nil && c.shrunk >= 0 {
 			c.kept = c.kept[:min(int64(len(c.kept)), c.shrunk)]
@@ -107,6 +109,7 @@ func (p *platter) cut(random *rand.Rand, luck float64) {
 	var lose func(e *entry) *entry
 	lose = func(e *entry) *entry {
 		out := p.entry(e.mode)
+		out.uid, out.gid = e.uid, e.gid
 		if e.children != nil {
 			for name, c := range e.children {
 				out.children[name] = lose(c)
@@ -151,6 +154,7 @@ var _ interface {
 	fs.NodeFsyncer
 	fs.NodeMkdirer
 	fs.NodeUnlinker
+	fs.NodeLinker
 	fs.NodeRmdirer
 	fs.NodeRenamer
 	fs.NodeReaddirer
@@ -169,7 +173,8 @@ func (a *atEntry) begin() syscall.Errno {
 }
 
 func (a *atEntry) attr(e *entry, out *fuse.Attr) {
-	out.Ino, out.Mode, out.Size, out.Nlink, out.Blksize = e.id, e.mode, uint64(len(e.data)), 1, pageSize
+	out.Ino, out.Mode, out.Size, out.Nlink, out.Blksize = e.id, e.mode, uint64(len(e.data)), e.links, pageSize
+	out.Owner = fuse.Owner{Uid: e.uid, Gid: e.gid}
 	out.Blocks = (out.Size + 511) / 512
 }
 
@@ -216,6 +221,15 @@ func (a *atEntry) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn
 	return 0
 }
 
+// made is a new entry, of whoever asks for it.
+func (a *atEntry) made(ctx context.Context, mode uint32) *entry {
+	e := a.p.entry(mode)
+	if who, ok := fuse.FromContext(ctx); ok {
+		e.uid, e.gid = who.Uid, who.Gid
+	}
+	return e
+}
+
 // resize makes a file shorter, or longer by zeros.
 func (a *atEntry) resize(size int64) syscall.Errno {
 	e, p := a.e, a.p
@@ -246,7 +260,7 @@ func (a *atEntry) Create(ctx context.Context, name string, _, mode uint32, out *
 	if a.p.used >= a.p.room {
 		return nil, nil, 0, syscall.ENOSPC
 	}
-	e := a.p.entry(syscall.S_IFREG | mode&0o7777)
+	e := a.made(ctx, syscall.S_IFREG|mode&0o7777)
 	a.e.children[name] = e
 	return a.child(ctx, e, out), nil, 0, 0
 }
@@ -311,7 +325,7 @@ func (a *atEntry) Mkdir(ctx context.Context, name string, mode uint32, out *fuse
 		return nil, no
 	}
 	defer a.p.mu.Unlock()
-	e := a.p.entry(syscall.S_IFDIR | mode&0o7777)
+	e := a.made(ctx, syscall.S_IFDIR|mode&0o7777)
 	a.e.children[name] = e
 	return a.child(ctx, e, out), 0
 }
@@ -325,9 +339,26 @@ func (a *atEntry) Unlink(_ context.Context, name string) syscall.Errno {
 	if e == nil {
 		return syscall.ENOENT
 	}
-	a.p.used -= int64(len(e.data)) // whoever has it open still may write a little more than there is room for
+	if e.links--; e.links == 0 {
+		a.p.used -= int64(len(e.data)) // whoever has it open still may write a little more than there is room for
+	}
 	delete(a.e.children, name)
 	return 0
+}
+
+func (a *atEntry) Link(_ context.Context, target fs.InodeEmbedder, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	if no := a.begin(); no != 0 {
+		return nil, no
+	}
+	defer a.p.mu.Unlock()
+	to, ok := target.(*atEntry)
+	if !ok || to.e.children != nil || a.e.children[name] != nil {
+		return nil, syscall.EINVAL
+	}
+	to.e.links++
+	a.e.children[name] = to.e
+	a.attr(to.e, &out.Attr)
+	return target.EmbeddedInode(), 0
 }
 
 func (a *atEntry) Rmdir(_ context.Context, name string) syscall.Errno {
@@ -354,8 +385,10 @@ func (a *atEntry) Rename(_ context.Context, name string, to fs.InodeEmbedder, ne
 	if !ok || e == nil || flags != 0 {
 		return syscall.EINVAL
 	}
-	if old := dir.e.children[newName]; old != nil {
-		a.p.used -= int64(len(old.data))
+	if old := dir.e.children[newName]; old != nil && old != e {
+		if old.links--; old.links == 0 {
+			a.p.used -= int64(len(old.data))
+		}
 	}
 	delete(a.e.children, name)
 	dir.e.children[newName] = e
@@ -451,7 +484,7 @@ func spin(path string) error {
 func (p *platter) mount(dir string) error {
 	long := time.Hour // the kernel is the only one who changes anything
 	_, err := fs.Mount(dir, &atEntry{p: p, e: p.root}, &fs.Options{EntryTimeout: &long, AttrTimeout: &long,
-		MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "platter", Name: "platter", MaxWrite: 1 << 20, DirectMountFlags: syscall.MS_NOSUID | syscall.MS_NODEV}})
+		MountOptions: fuse.MountOptions{AllowOther: true, DirectMountStrict: true, FsName: "platter", Name: "platter", MaxWrite: 1 << 20, DirectMountFlags: syscall.MS_NOSUID | syscall.MS_NODEV}})
 	return err
 }
 
@@ -461,15 +494,32 @@ type disk struct {
 	dir, url string
 }
 
+// canMount says why no disk can be mounted here.
+func canMount() error {
+	if os.Geteuid() != 0 {
+		return errors.New("the user is not root")
+	}
+	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 // newDisk mounts one. Where the kernel or the user's rights do not allow it, the test is skipped and says so.
 func newDisk(t *testing.T) *disk {
 	t.Helper()
-	dir := t.TempDir()
-	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil || os.Geteuid() != 0 {
+	if err := canMount(); err != nil {
 		t.Skipf("NOT TESTED ON A DISK THAT FAILS: it takes /dev/fuse and root (%v)", err)
-	} else {
-		f.Close()
 	}
+	dir, err := os.MkdirTemp("", "tocsin-disk-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // PostgreSQL is another user
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(dir) }) // what could not be unmounted stays
 	port := ports(t, 1)[0]
 	d := &disk{dir: dir, url: fmt.Sprint("http://127.0.0.1:", port), machine: &machine{t: t, name: "disk", env: "TOCSIN_TEST_DISK", orders: platterOrders{Dir: dir, Port: port}}}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }) // once its process has gone

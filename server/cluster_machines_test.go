@@ -187,7 +187,7 @@ func natsCluster(t testing.TB, disks []*disk) (nodes []*machine, address string)
 	var urls []string
 	for n := range 3 {
 		dir := ""
-		if disks == nil {
+		if len(disks) == 0 {
 			dir = t.TempDir()
 		} else {
 			dir = filepath.Join(disks[n].dir, "nats")

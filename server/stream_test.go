@@ -84,8 +84,11 @@ func (b *subject) heardAll() {
 // matches says where the tables differ from the truth since line n; short is how many messages came and went unseen.
 func (b *subject) matches(n int) (lacks []string, short int) {
 	a := b.accounts(n)
-	return a.lacks, a.Unseen + a.Ends + a.Unknown
+	return a.lacks, a.short()
 }
+
+// short is how many messages came and were gone before anybody could look.
+func (a account) short() int { return a.Unseen + a.Ends + a.Unknown }
 
 // TestStream: what people do with their mail is in the events, once each, whatever becomes of the notifications; and what
 // nobody can tell any more is counted.

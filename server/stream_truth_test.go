@@ -53,12 +53,33 @@ func livesOn(t *testing.T, c Config, w *sim.Sim, sources ...string) *life {
 	l.conf.Hooks.URL = hooks.URL
 	l.wake()
 	l.since = l.subscribedOf(sources...)
-	for box := range l.watching() {
-		who, _, _ := strings.Cut(box, "@")
-		l.people = append(l.people, who)
-	}
-	slices.Sort(l.people)
+	l.meet()
 	return l
+}
+
+// meet learns who the people of the watched mailboxes are.
+func (l *life) meet() {
+	l.Helper()
+	l.people = nil
+	err := l.s.Store.ViewTenant(l.Context(), l.tenant(), func(t *store.Tenant) error {
+		rows, err := t.Query(l.Context(), `select p.mail from person p join mail_ledger l on l.tenant = p.tenant and l.person = p.person where p.tenant = $1 and p.deleted = 0 order by p.mail`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var mail string
+			if err := rows.Scan(&mail); err != nil {
+				return err
+			}
+			who, _, _ := strings.Cut(mail, "@")
+			l.people = append(l.people, who)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		l.Fatal(err)
+	}
 }
 
 // wake starts the server, as after a restart.
@@ -171,6 +192,9 @@ type account struct {
 	Ends    int // of them, those of which only the end was told
 	Unknown int // of them, those of which Graph told nothing, and can tell nothing any more
 	Gone    int // messages that were deleted, of which an event says so
+	Acked   int // changes of which a notification was acknowledged
+	Stored  int // of them, those of messages of which the tables know
+	Twice   int // messages whose coming or end was told more than once
 	lacks   []string
 }
 
@@ -188,29 +212,29 @@ type heldMessage struct {
 // span is a gap.
 type span struct{ began, ended time.Time }
 
-// watching are the mailboxes that are told of, and their gaps, by address.
+// watching are the mailboxes that are told of, and their gaps, by Entra's id of the person, who may be renamed.
 func (b *subject) watching() map[string][]span {
 	b.Helper()
 	out := map[string][]span{}
 	err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 		clear(out)
-		rows, err := t.Query(b.Context(), `select p.mail, coalesce(g.began, 0), coalesce(g.ended, 0) from person p join mail_ledger l on l.tenant = p.tenant and l.person = p.person
+		rows, err := t.Query(b.Context(), `select p.object_id, coalesce(g.began, 0), coalesce(g.ended, 0) from person p join mail_ledger l on l.tenant = p.tenant and l.person = p.person
 			left join mail_gap g on g.tenant = p.tenant and g.person = p.person and g.closed > 0 and g.lost <> '' where p.tenant = $1 and p.deleted = 0`)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var mail string
+			var object string
 			var began, ended int64
-			if err := rows.Scan(&mail, &began, &ended); err != nil {
+			if err := rows.Scan(&object, &began, &ended); err != nil {
 				return err
 			}
 			if began == 0 {
-				out[mail] = append(out[mail], []span{}...)
+				out[object] = append(out[object], []span{}...)
 				continue
 			}
-			out[mail] = append(out[mail], span{tocsin.FromMillis(began), tocsin.FromMillis(ended)})
+			out[object] = append(out[object], span{tocsin.FromMillis(began), tocsin.FromMillis(ended)})
 		}
 		return rows.Err()
 	})
@@ -287,6 +311,7 @@ type fate struct {
 	toldSomething bool // that of any change was
 	toldMoved     bool // that of a move was, which may say created
 	lost          bool // one was thrown away by a fault, and nobody says so
+	taken         int  // notifications that were
 	did           []string
 }
 
@@ -307,16 +332,19 @@ func (b *subject) fates(n int, watched map[string][]span) map[string]*fate {
 	}
 	out := map[string]*fate{}
 	for _, line := range lines {
-		if _, ok := watched[line.Mailbox]; !ok || !strings.HasPrefix(line.Change, "message.") {
+		if _, ok := watched[line.Person]; !ok || !strings.HasPrefix(line.Change, "message.") {
 			continue
 		}
 		f := out[line.ID]
 		if f == nil {
-			f = &fate{box: line.Mailbox}
+			f = &fate{box: line.Person}
 			out[line.ID] = f
 		}
 		f.did = append(f.did, fmt.Sprintf("%s %s at %s (told %v)", line.Change, line.Action, line.Time.Format(time.TimeOnly), taken[line.N]))
-		f.toldSomething = f.toldSomething || taken[line.N]
+		if taken[line.N] {
+			f.toldSomething = true
+			f.taken++
+		}
 		f.toldMoved = f.toldMoved || taken[line.N] && line.Change == "message.moved"
 		f.lost = f.lost || lost[line.N]
 		switch line.Change {
@@ -340,6 +368,13 @@ func (b *subject) accounts(n int) account {
 	for id, f := range fates {
 		boxes[f.box] = true
 		m := kept[id]
+		a.Acked += f.taken
+		if m.state != "" || len(m.actions) > 0 {
+			a.Stored += f.taken
+		}
+		if m.came > 1 || m.gone > 1 {
+			a.Twice++
+		}
 		if !f.came.IsZero() {
 			a.Came++
 			switch {

@@ -104,7 +104,7 @@ func (l list) ordered(q *asked) func(int) (item, bool) {
 	}
 	var all []item
 	for i := range l.total {
-		if it, ok := l.at(i); ok {
+		if it, ok := l.at(i); ok && (q.keep == nil || q.keep(it.get)) { // what is left out anyway need not be sorted
 			all = append(all, it)
 		}
 	}

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"os"
@@ -19,15 +20,17 @@ import (
 type Own struct {
 	Address string // of its only database
 	tb      testing.TB
-	dir     string
+	dir     string // of its socket and its log
+	data    string
 	bin     string
 	as      *syscall.Credential
 	cmd     *exec.Cmd
 }
 
 // PostgresToKill starts a PostgreSQL of the test's own, as it is installed: it syncs what it commits. It is gone after the
-// test. Where none is installed the test is skipped, or fails where the environment says CI.
-func PostgresToKill(tb testing.TB) *Own {
+// test. Where none is installed the test is skipped, or fails where the environment says CI. Its data lie below the
+// directory given, which everybody can reach, or, where that is empty, in one of its own.
+func PostgresToKill(tb testing.TB, below string) *Own {
 	tb.Helper()
 	o := &Own{tb: tb, bin: installed()}
 	if o.bin == "" {
@@ -47,7 +50,11 @@ func PostgresToKill(tb testing.TB) *Own {
 	if o.as, err = whom(o.dir); err != nil {
 		tb.Fatal(err)
 	}
-	initdb := exec.Command(o.bin+"/initdb", "--no-sync", "-A", "trust", "-U", "tocsin", "-E", "UTF8", "--locale=C", "-D", o.dir+"/data")
+	o.data = filepath.Join(cmp.Or(below, o.dir), "data")
+	initdb := exec.Command(o.bin+"/initdb", "-A", "trust", "-U", "tocsin", "-E", "UTF8", "--locale=C", "-D", o.data)
+	if below == "" { // what is never without power need not be synced
+		initdb.Args = append(initdb.Args, "--no-sync")
+	}
 	initdb.Dir, initdb.SysProcAttr = o.dir, &syscall.SysProcAttr{Credential: o.as}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		tb.Fatalf("initdb: %v: %s", err, out)
@@ -77,7 +84,7 @@ func (o *Own) launch() error {
 		return err
 	}
 	defer log.Close()
-	o.cmd = exec.Command(o.bin+"/postgres", "-D", o.dir+"/data", "-k", o.dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=32MB")
+	o.cmd = exec.Command(o.bin+"/postgres", "-D", o.data, "-k", o.dir, "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "max_wal_size=256MB")
 	o.cmd.Dir, o.cmd.Stdout, o.cmd.Stderr = o.dir, log, log
 	o.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: o.as, Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := o.cmd.Start(); err != nil {
