@@ -38,8 +38,8 @@ type pace struct {
 	until time.Time // no run asks it before
 }
 
-// may is how long a run waits for a tenant: zero for as long as it takes. It is not ok where the tenant is not to be asked.
-func (p *paces) may(tenant tocsin.TenantID, now time.Time) (limit time.Duration, ok bool) {
+// may is how long a run waits for a tenant: zero for as long as it takes. rests says that it is not asked now.
+func (p *paces) may(tenant tocsin.TenantID, now time.Time) (limit time.Duration, rests bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.of == nil {
@@ -57,13 +57,11 @@ func (p *paces) may(tenant tocsin.TenantID, now time.Time) (limit time.Duration,
 	}
 	switch {
 	case !others:
-		return 0, true
-	case is.slow && now.Before(is.until):
 		return 0, false
 	case is.slow:
-		return lessPatience, true
+		return lessPatience, now.Before(is.until)
 	}
-	return patience, true
+	return patience, false
 }
 
 // note takes in how a tenant was answered.
@@ -77,17 +75,10 @@ func (p *paces) note(tenant tocsin.TenantID, now time.Time, slow bool) {
 
 // ask asks Graph, in a run for no longer than others may be held up. Results are as [graph.Client.BatchOf] gives them.
 func (t *opening) ask(ctx context.Context, client *graph.Client, parts []graph.Part) ([]graph.Result, error) {
-	limit, ok := t.o.paces.may(t.tenant, t.now)
-	if t.apart {
-		limit, ok = 0, true
-	}
-	if !ok {
-		return nil, errSlow
-	}
 	began, within := time.Now(), ctx
-	if limit > 0 {
+	if t.limit > 0 {
 		var cancel context.CancelFunc
-		within, cancel = context.WithTimeoutCause(ctx, limit, errSlow)
+		within, cancel = context.WithTimeoutCause(ctx, t.limit, errSlow)
 		defer cancel()
 	}
 	results, err := client.BatchOf(within, t.batch, parts)

@@ -295,6 +295,9 @@ func retryAfter(err error, every time.Duration) time.Duration {
 	if t, ok := errors.AsType[*graph.Throttled](err); ok {
 		return max(t.After, time.Second)
 	}
+	if errors.Is(err, errSlow) {
+		return time.Second
+	}
 	if _, ok := errors.AsType[*graph.Denied](err); ok {
 		return every // a permission is not granted in half a minute; testing the connection makes it due
 	}

@@ -177,6 +177,8 @@ type opening struct {
 	batch  int      // looks in a request
 	places []string // folders that are to be known
 	apart  bool     // it is no part of a run
+	limit  time.Duration
+	rests  bool // it is not asked now; see paces
 
 	brought []brought
 }
@@ -243,8 +245,11 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 	if err := t.held(ctx); err != nil {
 		return nil, err
 	}
+	if !t.apart {
+		t.limit, t.rests = t.o.paces.may(t.tenant, t.now)
+	}
 	for _, b := range t.order {
-		b.waits = b.waits || t.behind(b)
+		b.waits = b.waits || t.behind(b) || t.rests && len(b.tries) > 0
 	}
 	if err := t.unseal(ctx); err != nil {
 		return nil, err
@@ -357,6 +362,10 @@ func (t *opening) look(ctx context.Context) error {
 			continue
 		}
 		b.out.Looks = append(b.out.Looks, b.told...)
+		if t.rests {
+			b.park(slowly, t.now, time.Second)
+			continue
+		}
 		if !b.places && len(b.looks)+len(b.told) > 0 {
 			for _, name := range t.places {
 				questions = append(questions, question{box: b, place: name})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -358,6 +357,7 @@ type mailGap struct {
 	because      string
 	oldest       int64 // received, of the messages that are held and not gone
 	since        int64 // the mailbox is told of
+	unread       int64 // since when it was not read in a gap before; 0: there is none such
 }
 
 // askGaps closes the open gaps, the oldest first: what was changed since a gap began is read, and of what is held it is
@@ -370,8 +370,8 @@ func (c *Collector) askGaps(ctx context.Context) error {
 	return c.caughtUp(ctx, gaps)
 }
 
-// nothingToRead stands where a mailbox ended before a gap was closed. Should it come back, there is another gap, from when
-// all of it was last known on.
+// nothingToRead stands where a mailbox ended before a gap was closed. Should it come back, it is read from when all of it was
+// last known on, whatever gap is closed first.
 const nothingToRead = "Everything of it that was not read yet: the mailbox is no more."
 
 // caughtUp catches up on all of these, and closes them. A mailbox that is no more has nothing to catch up on.
@@ -416,11 +416,13 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 		out = out[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			var g mailGap
-			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.since, &g.oldest)
+			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.since, &g.unread, &g.oldest)
 			out = append(out, g)
 			return err
-		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce(l.since, 0), coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
-			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person left join mail_ledger l on l.tenant = g.tenant and l.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`)
+		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce(l.since, 0),
+				case when exists (select 1 from mail_gap u where u.tenant = g.tenant and u.person = g.person and u.closed > 0 and u.lost = $2 and u.ended > l.checked)
+					then case when l.checked > l.since then l.checked else l.since end else 0 end, coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
+			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person left join mail_ledger l on l.tenant = g.tenant and l.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`, nothingToRead)
 	})
 	return out, err
 }
@@ -439,7 +441,11 @@ func (c *Collector) catchUp(ctx context.Context, g mailGap) (lost string, err er
 		}
 		return c.flushLooks(ctx, g.person, &some)
 	}
-	err = c.changed(ctx, g.object, tocsin.FromMillis(g.began).Add(-margin), func(m *graph.Message) error {
+	from := g.began
+	if g.unread > 0 {
+		from = min(from, g.unread)
+	}
+	err = c.changed(ctx, g.object, tocsin.FromMillis(from).Add(-margin), func(m *graph.Message) error {
 		seen := mailOf(m)
 		return take(mailLook{ID: m.ID, Change: "updated", Message: &seen})
 	})

@@ -105,8 +105,8 @@ type proof struct {
 	kind                        string
 	strikes                     int
 	sending                     time.Duration
-	acked, stored, twice, short int // changes, changes, messages, messages
-	failed                      int // POSTs that were not taken
+	acked, stored, twice, short int   // changes, changes, messages, messages
+	failed                      int64 // POSTs that were not taken
 }
 
 func (p proof) String() string {
