@@ -32,8 +32,8 @@ type mailFold struct {
 	boxes   map[tocsin.PersonID]*mailBox
 	held    map[tocsin.PersonID]map[string]*mailHeld
 	senders map[string]tocsin.PersonID
-	mail    [][]any
-	again   [][]any // of messages that the table has, and under the same time
+	mail    [][]any // of messages that the table does not have
+	again   [][]any // of those that it has
 	events  [][]any
 	means   meanings
 	found   [][]any // what nobody had told of
@@ -105,13 +105,14 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 // load reads what is held of the mailboxes, the messages and those who wrote them.
 func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 	f.boxes, f.held, f.senders = map[tocsin.PersonID]*mailBox{}, map[tocsin.PersonID]map[string]*mailHeld{}, map[string]tocsin.PersonID{}
-	people, keys := map[tocsin.PersonID]bool{}, map[string]bool{}
+	people := map[tocsin.PersonID]bool{}
+	var keys []any // pairs
 	for i := range batch {
 		people[batch[i].person] = true
 		for k := range batch[i].body.Looks {
 			l := &batch[i].body.Looks[k]
 			l.key = mailKey(l.ID)
-			keys[l.key] = true
+			keys = append(keys, string(batch[i].person), l.key)
 			if l.Message != nil && l.Message.From.Address != "" {
 				f.senders[l.Message.From.Canonical()] = ""
 			}
@@ -126,7 +127,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 			return err
 		}
 		var list []string
-		if err := json.Unmarshal([]byte(addresses), &list); err != nil {
+		if err := readTexts(addresses, &list); err != nil {
 			return fmt.Errorf("addresses of %s: %w", person, err)
 		}
 		b := &mailBox{user: mail, mine: ownAddresses(list, mail, upn), folders: folderNames{}}
@@ -135,7 +136,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		}
 		if folders != nil {
 			b.ledger, b.since, b.heard, b.unseen, b.left = true, *since, *heard, *unseen, *left > 0
-			if err := json.Unmarshal([]byte(*folders), &b.folders); err != nil {
+			if err := readNames(*folders, b.folders); err != nil {
 				return fmt.Errorf("folders of %s: %w", person, err)
 			}
 		}
@@ -148,24 +149,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 	if err != nil {
 		return err
 	}
-	err = f.some(ctx, slices.Collect(maps.Keys(keys)), func(scan func(...any) error) error {
-		var person tocsin.PersonID
-		var key string
-		var h mailHeld
-		if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.verb, &h.rest, &h.modified, &h.deleted, &h.body, &h.received); err != nil {
-			return err
-		}
-		h.stored = true
-		if f.held[person] == nil {
-			f.held[person] = map[string]*mailHeld{}
-		}
-		f.held[person][key] = &h
-		return nil
-	}, func(in string) string {
-		return `select person, key, folder, is_read, is_draft, flag, verb, rest, modified, deleted, body, received from mail
-			where tenant = $1 and key in (` + in + `)`
-	})
-	if err != nil {
+	if err := f.loadHeld(ctx, keys); err != nil {
 		return err
 	}
 	if f.means, err = f.understand(ctx, batch); err != nil {
@@ -180,6 +164,34 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 	}, func(in string) string {
 		return `select address, person from person_address where tenant = $1 and address in (` + in + `) order by person desc`
 	})
+}
+
+// loadHeld reads what is held of messages, which are named by pairs of person and key.
+func (f *mailFold) loadHeld(ctx context.Context, pairs []any) error {
+	const most = 2 * 100
+	for part := range slices.Chunk(pairs, most) {
+		for len(pairs) > most && len(part) < most {
+			part = append(slices.Clip(part), part[0], part[1]) // the same statement as the others, which is then known
+		}
+		err := each(ctx, f.t, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			var key string
+			var h mailHeld
+			if err := scan(&person, &key, &h.folder, &h.read, &h.draft, &h.flag, &h.verb, &h.rest, &h.modified, &h.deleted, &h.body); err != nil {
+				return err
+			}
+			if f.held[person] == nil {
+				f.held[person] = map[string]*mailHeld{}
+			}
+			f.held[person][key] = &h
+			return nil
+		}, `select person, key, folder, is_read, is_draft, flag, verb, rest, modified, deleted, body from mail
+			where tenant = $1 and (person, key) in (values `+store.Pairs(len(part)/2, 2)+`)`, part...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // some runs a query over values in as many statements as it takes.
@@ -306,28 +318,31 @@ func (f *mailFold) keep(person tocsin.PersonID, key string, h *mailHeld, m *mail
 	}
 	had := f.held[person][key]
 	f.held[person][key] = h
-	h.received = cmp.Or(m.Received, at)
-	h.stored = had != nil && had.stored && had.received == h.received
-	row := []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, h.verb, h.rest, h.received, h.modified, h.body, at, h.deleted}
-	if h.stored {
-		f.again = append(f.again, row)
-	} else {
+	row := []any{string(person), key, m.ID, h.folder, h.read, h.draft, h.flag, h.verb, h.rest, cmp.Or(m.Received, at), h.modified, h.body, at, h.deleted}
+	switch {
+	case had == nil:
 		f.mail = append(f.mail, row)
+		h.row = len(f.mail)
+	case had.row > 0:
+		f.mail[had.row-1], h.row = row, had.row
+	default:
+		h.row = 0
+		f.again = append(f.again, row)
 	}
 }
 
 // write writes what was gathered, and what is parked; a fact for all of it tells those who follow.
 func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error {
 	into := store.Into{Table: "mail", Key: []string{"person", "key"}, Columns: []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed", "deleted"}}
-	kept := into
-	kept.Keep = []string{"native", "received"} // SQLite writes an index anew for a column that is set, though to the same
-	if err := f.t.Insert(ctx, kept, f.again); err != nil {
+	if err := f.t.Insert(ctx, into, f.again); err != nil {
 		return err
 	}
+	into.Key = nil
 	if err := f.t.Insert(ctx, into, f.mail); err != nil {
 		return err
 	}
-	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: []string{"known", "run"}, Columns: []string{"id", "at", "type", "action", "person", "body", "known", "run"}}, f.events); err != nil {
+	columns := []string{"id", "at", "type", "action", "person", "body", "known", "run"}
+	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: columns, Columns: columns}, f.events); err != nil { // what was told stays as it was told
 		return err
 	}
 	if len(f.events) > 0 {

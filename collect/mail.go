@@ -121,8 +121,7 @@ type mailHeld struct {
 	modified, deleted  int64
 	body               string
 
-	received int64
-	stored   bool // the table has it under that time
+	row int // of those that this run writes anew, from 1; 0: the table has it
 }
 
 // folderNames are what a mailbox's folders are, by id: sentitems, drafts, deleteditems, junkemail.

@@ -416,12 +416,12 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 		out = out[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			var g mailGap
-			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.since, &g.unread, &g.oldest)
+			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.since, &g.unread)
 			out = append(out, g)
 			return err
 		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce(l.since, 0),
 				case when exists (select 1 from mail_gap u where u.tenant = g.tenant and u.person = g.person and u.closed > 0 and u.lost = $2 and u.ended > l.checked)
-					then case when l.checked > l.since then l.checked else l.since end else 0 end, coalesce((select min(received) from mail m where m.tenant = g.tenant and m.person = g.person and m.deleted = 0), 0)
+					then case when l.checked > l.since then l.checked else l.since end else 0 end
 			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person left join mail_ledger l on l.tenant = g.tenant and l.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`, nothingToRead)
 	})
 	return out, err
@@ -456,6 +456,12 @@ func (c *Collector) catchUp(ctx context.Context, g mailGap) (lost string, err er
 		return "", err
 	}
 	lost = lostForGood
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select coalesce(min(received), 0) from mail where tenant = $1 and person = $2 and deleted = 0`, string(g.person)).Scan(&g.oldest)
+	})
+	if err != nil {
+		return "", err
+	}
 	for i, w := range g.windows(now, c.Every.OrDefault().Reconcile) {
 		if i > 0 {
 			some.Gap, lost = w.span(g, now), lost+" "+w.says()
@@ -602,11 +608,10 @@ func (c *Collector) askReconcile(ctx context.Context) error {
 		list = list[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			g := mailGap{ended: tocsin.Millis(now), because: "Microsoft Graph left something out, and did not say so."}
-			err := scan(&g.person, &g.object, &g.began, &g.since, &g.oldest)
+			err := scan(&g.person, &g.object, &g.began, &g.since)
 			list = append(list, g)
 			return err
-		}, `select l.person, p.object_id, case when l.checked > l.since then l.checked else l.since end, l.since,
-				coalesce((select min(received) from mail m where m.tenant = l.tenant and m.person = l.person and m.deleted = 0), 0)
+		}, `select l.person, p.object_id, case when l.checked > l.since then l.checked else l.since end, l.since
 			from mail_ledger l join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0 and p.mailbox in ('read', 'unknown')
 			where l.tenant = $1 and l.since > 0 and l.since < $2 and l.checked < $2 order by l.checked, l.person limit `+fmt.Sprint(reconciledAtOnce),
 			tocsin.Millis(now.Add(-c.Every.OrDefault().Reconcile)))

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -221,8 +222,11 @@ func (b *batch) judge(ctx context.Context, it *item, rep *reply) (wait time.Dura
 func (b *batch) good(it *item, rep *reply) {
 	res := &b.results[it.i]
 	res.Status, res.Body = rep.status, rep.body
+	if !it.pages || !bytes.Contains(rep.body, []byte(`"value"`)) {
+		return
+	}
 	pg := parsePage(rep.body)
-	if !it.pages || pg.Value == nil || pg.Next == "" && it.list == nil {
+	if pg.Value == nil || pg.Next == "" && it.list == nil {
 		return
 	}
 	it.list = append(it.list, *pg.Value...)

@@ -17,6 +17,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -177,11 +178,22 @@ func processor(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// resident is the most memory that this process took so far, in megabytes.
+func resident(t *testing.T) int64 {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return u.Maxrss >> 10
+}
+
 // TestStreamLoad has a simulator in a process of its own send at a rate, and then as fast as both carry, and says how long it
 // took until what was posted was acknowledged and until it could be queried, and what it took of the processor in this
 // process, which is all of Tocsin's and nothing of the simulator's. Afterwards everything is in the tables as the truth
 // has it. It asserts only that; time is for `make bench`.
 func TestStreamLoad(t *testing.T) {
+	Tune()
 	w := simulated(t, sim.Config{Users: *loadUsers, Seed: 7, Quiet: true, Latency: *loadLatency, TruthPath: filepath.Join(t.TempDir(), "truth"), Delivery: sim.Delivery{Connections: 64}})
 	c := settings(t)
 	c.Database = storetest.SQLiteAddress(t)
@@ -252,6 +264,7 @@ type load struct {
 	tenant tocsin.TenantID
 	acks   durations // from the request's head to its answer
 	folded durations // from when a notification came to when what it told of could be queried
+	runs   atomic.Int64
 }
 
 // listen answers the webhook.
@@ -263,6 +276,7 @@ func (b *load) listen(l net.Listener) {
 			took[i] = time.Duration(now-items[i].At) * time.Millisecond
 		}
 		b.folded.add(took...)
+		b.runs.Add(1)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc(hookPath, func(w http.ResponseWriter, r *http.Request) {
@@ -294,7 +308,7 @@ func (b *load) count(query string, args ...any) (n int) {
 func (b *load) measure(name string, send func()) {
 	b.Helper()
 	_, _ = b.acks.String(), b.folded.String()
-	before, began, spent := b.w.deliveries(), time.Now(), processor(b.T)
+	before, began, spent, runs := b.w.deliveries(), time.Now(), processor(b.T), b.runs.Load()
 	send()
 	sent := time.Since(began)
 	var d sim.Deliveries
@@ -314,8 +328,8 @@ func (b *load) measure(name string, send func()) {
 	if n == 0 {
 		b.Fatal("nothing was sent")
 	}
-	b.Logf("%s: %d notifications in %d POSTs, %d failed; sent in %.1f s, folded in %.1f s (%.0f a second); acknowledged %v; queryable %v; %.0f µs of the processor each",
-		name, n, d.Posts-before.Posts, d.Failed-before.Failed, sent.Seconds(), took.Seconds(), float64(n)/took.Seconds(), &b.acks, &b.folded, float64(cost.Microseconds())/float64(n))
+	b.Logf("%s: %d notifications in %d POSTs, %d failed; sent in %.1f s, folded in %.1f s (%.0f a second); acknowledged %v; queryable %v; %.0f µs of the processor each, %d in a transaction; %d MB of memory at most",
+		name, n, d.Posts-before.Posts, d.Failed-before.Failed, sent.Seconds(), took.Seconds(), float64(n)/took.Seconds(), &b.acks, &b.folded, float64(cost.Microseconds())/float64(n), int64(n)/max(1, b.runs.Load()-runs), resident(b.T))
 }
 
 // whole checks that the tables say what the truth does since its line first: what came has one event of its coming, what

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -31,6 +33,14 @@ func unwrapped(err error) error {
 		return op.Err
 	}
 	return err
+}
+
+// Tune has garbage collected half as often as Go does by itself, unless GOGC says how often: a server that folds mail leaves
+// a hundred megabytes of it a second, and holds little.
+func Tune() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 }
 
 // Serve runs the server and answers on l until ctx ends; requests under way are given ten seconds to end.

@@ -60,7 +60,7 @@ func (t *Tenant) Insert(ctx context.Context, into Into, rows [][]any) error {
 
 func (into Into) statement(rows int, kind dialect) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "insert into %s (%s) values ", into.Table, strings.Join(into.Columns, ", "))
+	fmt.Fprintf(&b, "%s%s (%s) values ", kind.into(), into.Table, strings.Join(into.Columns, ", "))
 	for i := range rows {
 		if i > 0 {
 			b.WriteByte(',')

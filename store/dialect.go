@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,45 @@ func (d dialect) placeholders(n, from int) string {
 		return strings.Repeat("?,", n-1) + "?"
 	}
 	return In(n, from)
+}
+
+// brief is a long statement without the numbers of its placeholders, where they stand in order: SQLite looks each up among
+// all before it, when it reads the statement and again when it is given the values.
+func (d dialect) brief(q string) string {
+	if d != sqlite || len(q) < longStatement {
+		return q
+	}
+	b := make([]byte, 0, len(q))
+	for i, n := 0, 1; i < len(q); {
+		switch c := q[i]; c {
+		case '\'':
+			end := after(q, i+1, "'")
+			b = append(b, q[i:end]...)
+			i = end
+		case '$':
+			number := strconv.Itoa(n)
+			rest, ok := strings.CutPrefix(q[i+1:], number)
+			if !ok || rest != "" && rest[0] >= '0' && rest[0] <= '9' {
+				return q
+			}
+			b = append(b, '?')
+			i += 1 + len(number)
+			n++
+		default:
+			b = append(b, c)
+			i++
+		}
+	}
+	return string(b)
+}
+
+// into begins an insert. SQLite keeps what each page was, so that a statement of many rows can be taken back by itself, unless
+// it is told not to: here a transaction is taken back whole.
+func (d dialect) into() string {
+	if d == sqlite {
+		return "insert or fail into "
+	}
+	return "insert into "
 }
 
 // row is the place of a row in its table, which both engines have without an index: a number, or a text such as (0,1).

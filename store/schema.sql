@@ -1066,28 +1066,6 @@ create table mail_gap (
 create index mail_gap_open on mail_gap (tenant, closed);
 create index mail_gap_since on mail_gap (tenant, person) where closed = 0;
 
--- Each message as it was seen last: what differs at the next look is an event. key is a hash of Graph's id.
-create table mail (
-	tenant text not null,
-	person text not null,
-	key text not null,
-	native text not null,
-	folder text not null,
-	is_read boolean not null,
-	is_draft boolean not null,
-	flag text not null,
-	verb text not null,
-	rest text not null,
-	received bigint not null,
-	modified bigint not null,
-	body text not null,
-	changed bigint not null,
-	deleted bigint not null default 0,
-	primary key (tenant, key, person)
-);
-create index mail_person on mail (tenant, person, received);
-create index mail_received on mail (tenant, received);
-
 -- The certificates for which Microsoft Graph encrypts what changed, of the whole installation. Graph has what is public
 -- (base64 of the DER); sealed is the private key. replaced is when a newer one took its place, 0 while it is the newest: it
 -- is kept until nothing can come any more that was encrypted for it.
@@ -1352,6 +1330,26 @@ create index mail_tally_at on mail_tally (grain, at);
 create table retention (
 	class text primary key,
 	days bigint not null
+);
+
+-- Each message as it was seen last: what differs at the next look is an event. key is a hash of Graph's id.
+create table "mail" (
+	tenant text not null,
+	person text not null,
+	key text not null,
+	native text not null,
+	folder text not null,
+	is_read boolean not null,
+	is_draft boolean not null,
+	flag text not null,
+	verb text not null,
+	rest text not null,
+	received bigint not null,
+	modified bigint not null,
+	body text not null,
+	changed bigint not null,
+	deleted bigint not null default 0,
+	primary key (tenant, person, key)
 );
 
 -- Up to which event (at, id) a look into the past has come, and which place was the last when it looked: an event behind that

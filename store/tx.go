@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tocsin.dev"
 )
@@ -107,6 +108,7 @@ func (s *Store) UpdateTenant(ctx context.Context, id tocsin.TenantID, do func(*T
 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
+	q = tx.store.kind.brief(q)
 	var res sql.Result
 	var err error
 	if ready := tx.ready(q); ready != nil {
@@ -123,6 +125,7 @@ func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 
 // Query runs a statement that gives rows. Close them before the next statement: PostgreSQL has one at a time.
 func (tx *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	q = tx.store.kind.brief(q)
 	if ready := tx.ready(q); ready != nil {
 		rows, err := tx.tx.StmtContext(ctx, ready).QueryContext(ctx, clean(args)...)
 		return rows, tx.failed(err)
@@ -181,7 +184,19 @@ func cleanText(s string) string {
 	if strings.IndexByte(s, 0) >= 0 {
 		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
 	}
+	if utf8.ValidString(s) {
+		return s
+	}
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// Pairs is In for n pairs: Pairs(2, 4) is "($4,$5),($6,$7)".
+func Pairs(n, from int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = "(" + In(2, from+2*i) + ")"
+	}
+	return strings.Join(all, ",")
 }
 
 // In is n placeholders from $from on, for a list: In(3, 4) is "$4,$5,$6". For none it is "null", which is in no list.

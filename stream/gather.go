@@ -32,15 +32,21 @@ func (s *stint) pump(ctx context.Context, from journal.Position, found chan<- fi
 	}
 }
 
-// gather waits for an item and takes those that come within MaxTime of it, up to MaxRun; an error ends the run early.
+// gather waits for an item and takes those that come within MaxTime of it, up to MaxRun; an error ends the run early. Where
+// many come, it waits on: a transaction costs as much for a hundred as for one.
 func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal.Entry, last error) {
 	var late <-chan time.Time
+	var long bool
+	most := s.MaxTime
 	for size := 0; len(run) < s.MaxRun && size < maxBytes; {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-late:
-			return run, nil
+			if late = nil; long || len(run) < s.MaxRun/20 {
+				return run, nil
+			}
+			long, late = true, time.After(3*s.MaxTime)
 		case f, more := <-found:
 			if !more {
 				return run, errEnded
@@ -50,7 +56,6 @@ func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal
 			}
 			run, size = append(run, f.entry), size+len(f.entry.Body)
 			if len(run) == 1 {
-				most := s.MaxTime
 				if s.Gather != nil {
 					most = max(most, s.Gather(ctx))
 				}

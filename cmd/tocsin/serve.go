@@ -58,6 +58,7 @@ func settings(c *cobra.Command) (load func() (server.Config, error)) {
 }
 
 func run(ctx context.Context, cmd *cobra.Command, conf server.Config, testClock bool) error {
+	server.Tune()
 	log := logger(cmd.ErrOrStderr(), conf.Log.Level, conf.Log.Format)
 	s, err := server.New(ctx, conf, server.Options{Log: log, Version: version(), TestClock: testClock})
 	if err != nil {
