@@ -430,7 +430,7 @@ func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), 1000)], "
 
 // foldSignal notes what Graph said of a mailbox's subscription, for whoever keeps the subscriptions.
 func (r *run) foldSignal(ctx context.Context, person tocsin.PersonID, s signalled) error {
-	n, err := r.t.Exec(ctx, `update subscription set signal = $3, due = 0 where tenant = $1 and person = $2 and id = $4 and signal <> 'missed'`, string(person), s.Event, s.Subscription)
+	n, err := r.t.Exec(ctx, `update subscription set signal = $3, due = 0 where tenant = $1 and person = $2 and (id = $4 or $4 = '') and signal <> 'missed'`, string(person), s.Event, s.Subscription)
 	if err != nil || n == 0 {
 		return err
 	}

@@ -36,23 +36,25 @@ type Hook struct {
 
 	counts [hookCounts]atomic.Int64
 	macs   sync.Pool // of hash.Hash: HMACs by the key
+	held   atomic.Int64
 }
 
 // What becomes of what is posted.
 const (
 	HookStored = iota // notifications
 	HookForged        // notifications whose clientState is not ours, or is another tenant's
-	HookUnread        // posts that are no notifications, and notifications that do not say which message
+	HookUnread        // posts that are no notifications, and notifications that do not say which message: these count as stored, too
 	HookTooLong
 	HookCut       // posts that broke off
 	HookFailed    // posts that could not be stored, which come again
 	HookUnvouched // notifications that bring what changed and that Microsoft does not vouch for
 	HookUnsure    // posts of which nobody can say whether Microsoft vouches for them, which come again
+	HookBusy      // long posts while too much of others is held, which come again
 	hookCounts
 )
 
 // HookNames are the counts' names, in metrics.
-var HookNames = [hookCounts]string{"stored", "forged", "unreadable", "too_long", "cut_off", "not_stored", "not_vouched_for", "keys_missing"}
+var HookNames = [hookCounts]string{"stored", "forged", "unreadable", "too_long", "cut_off", "not_stored", "not_vouched_for", "keys_missing", "too_much_at_once"}
 
 // Count is how often something became of what was posted, since the process began.
 func (h *Hook) Count(what int) int64 { return h.counts[what].Load() }
@@ -61,6 +63,8 @@ func (h *Hook) Count(what int) int64 { return h.counts[what].Load() }
 const (
 	hookBody  = 4 << 20
 	hookToken = 4 << 10
+	hookShort = 64 << 10 // a post of no more is never refused for what others take
+	hookHeld  = 32 << 20 // of all posts above that which are read or stored at the same time
 )
 
 // ServeHTTP answers a post of Graph's: the handshake, or notifications.
@@ -78,20 +82,27 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	buf := hookBuffers.Get().(*bytes.Buffer)
 	defer giveBack(buf)
-	body := r.Body
-	if r.ContentLength < 0 || r.ContentLength > hookBody { // net/http holds it to a length that it has
-		body = http.MaxBytesReader(w, r.Body, hookBody)
-	}
-	_, err := buf.ReadFrom(body)
-	if _, long := errors.AsType[*http.MaxBytesError](err); long {
-		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
-		return
+	more, err := h.read(w, r, buf)
+	if more > 0 {
+		defer h.held.Add(-more)
 	}
 	if err != nil {
-		h.answer(w, HookCut, 1, http.StatusBadRequest)
+		_, long := errors.AsType[*http.MaxBytesError](err)
+		switch {
+		case long:
+			h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
+		case errors.Is(err, errBusy):
+			h.answer(w, HookBusy, 1, http.StatusServiceUnavailable)
+		default:
+			h.answer(w, HookCut, 1, http.StatusBadRequest)
+		}
 		return
 	}
 	posted, err := graph.ParseNotifications(buf.Bytes())
+	if errors.Is(err, graph.ErrMany) {
+		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
+		return
+	}
 	if err != nil {
 		h.answer(w, HookUnread, 1, http.StatusAccepted)
 		return
@@ -110,6 +121,28 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.answer(w, HookStored, len(items), http.StatusAccepted)
 }
+
+// read reads a post. A long one is held to what all long ones may take together, by what has come of it: more is how much of
+// that it took.
+func (h *Hook) read(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer) (more int64, err error) {
+	if r.ContentLength >= 0 && r.ContentLength <= hookShort { // net/http holds it to a length that it has
+		_, err = buf.ReadFrom(r.Body)
+		return 0, err
+	}
+	body := http.MaxBytesReader(w, r.Body, hookBody)
+	for {
+		n, err := buf.ReadFrom(io.LimitReader(body, hookShort))
+		if err != nil || n < hookShort {
+			return more, err
+		}
+		more += hookShort
+		if h.held.Add(hookShort) > hookHeld {
+			return more, errBusy
+		}
+	}
+}
+
+var errBusy = errors.New("too much is held of other posts")
 
 // hookBuffers hold a post while it is read: nothing of it is kept but what was copied into the journal's items.
 var hookBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
@@ -141,7 +174,7 @@ func shake(w http.ResponseWriter, token string) {
 
 // items are the journal's items of those notifications that are ours.
 func (h *Hook) items(posted []graph.Notification) []journal.Item {
-	items := make([]journal.Item, 0, len(posted))
+	var items []journal.Item // until one is ours, nothing is made for a stranger
 	at := tocsin.Millis(h.Clock.Now())
 	m, _ := h.macs.Get().(hash.Hash)
 	if m == nil {
@@ -151,26 +184,31 @@ func (h *Hook) items(posted []graph.Notification) []journal.Item {
 	for i := range posted {
 		n := &posted[i]
 		tenant, person, ok := openClientState(m, n.ClientState)
-		if !ok || !strings.EqualFold(n.TenantID, string(tenant)) {
+		if !ok || !strings.EqualFold(n.Tenant(), string(tenant)) {
 			h.counts[HookForged].Add(1)
 			continue
 		}
 		it := journal.Item{Tenant: tenant, Person: person, At: at}
 		var err error
-		if n.Lifecycle != "" {
+		id := n.Message()
+		switch {
+		case n.Lifecycle != "":
 			it.Kind = kindSignal
 			it.Body, err = encode(signalled{Event: n.Lifecycle, Subscription: n.SubscriptionID})
-		} else {
+		case id == "" || len(id) > 1024: // it is ours, and nobody can say of which message: the mailbox is compared
+			h.counts[HookUnread].Add(1)
+			it.Kind = kindSignal
+			it.Body, err = encode(signalled{Event: "missed", Subscription: n.SubscriptionID})
+		default:
 			it.Kind, it.Key = kindNotified, n.ResourceData.Etag
-			if n.ResourceData.ID == "" || len(n.ResourceData.ID) > 1024 {
-				h.counts[HookUnread].Add(1)
-				continue
-			}
-			it.Body, err = notified{ID: n.ResourceData.ID, Change: n.ChangeType, Sub: n.SubscriptionID, Rich: content(n.Encrypted)}.encode()
+			it.Body, err = notified{ID: id, Change: n.ChangeType, Sub: n.SubscriptionID, Rich: content(n.Encrypted)}.encode()
 		}
 		if err != nil {
 			h.counts[HookUnread].Add(1)
 			continue
+		}
+		if items == nil {
+			items = make([]journal.Item, 0, len(posted)-i)
 		}
 		items = append(items, it)
 	}

@@ -40,6 +40,15 @@ func notification(t testing.TB, h *Hook, tenant tocsin.TenantID, person tocsin.P
 		"resourceData": map[string]any{"@odata.type": "#Microsoft.Graph.Message", "id": id, "@odata.etag": `W/"x"`}}
 }
 
+// lifecycle is an event as Graph sends it, which is not as it is documented.
+func lifecycle(t testing.TB, h *Hook, tenant tocsin.TenantID, person tocsin.PersonID, event string) map[string]any {
+	t.Helper()
+	n := notification(t, h, tenant, person, "", "")
+	return map[string]any{"subscriptionId": n["subscriptionId"], "encryptedContent": nil, "organizationId": tenant, "lifecycleEvent": event, "clientState": n["clientState"], "sequence": nil,
+		"subscriptionExpirationDateTime": "2026-04-29T16:08:45.5745035+00:00", "resource": "Subscriptions/" + n["subscriptionId"].(string), "resourceChangeType": nil,
+		"resourceData": map[string]any{"@odata.id": "subscriptions/x", "@odata.type": "#microsoft.graph.subscription", "id": n["subscriptionId"]}}
+}
+
 func posting(t testing.TB, h http.Handler, body any) int {
 	t.Helper()
 	raw, ok := body.([]byte)
@@ -111,8 +120,32 @@ func TestHook(t *testing.T) {
 			other := &Hook{Key: bytes.Repeat([]byte{8}, 32)}
 			return list(notification(t, other, acme, amy, "created", "a"))
 		}},
-		{name: "no message named", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(h *Hook) any { return list(notification(t, h, acme, amy, "created", "")) }},
-		{name: "an id of a kilobyte and more", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(h *Hook) any {
+		{name: "lifecycle events as they come, with organizationId", status: 202, stored: 3, counts: map[int]int64{HookStored: 3}, body: func(h *Hook) any {
+			var all []map[string]any
+			for _, event := range []string{"missed", "subscriptionRemoved", "reauthorizationRequired"} {
+				all = append(all, lifecycle(t, h, acme, amy, event))
+			}
+			return list(all...)
+		}},
+		{name: "two tenants in one notification", status: 202, counts: map[int]int64{HookForged: 2}, body: func(h *Hook) any {
+			one, two := lifecycle(t, h, acme, amy, "missed"), notification(t, h, acme, amy, "created", "a")
+			one["tenantId"], two["organizationId"] = contoso, contoso
+			return list(one, two)
+		}},
+		{name: "a member of another type beside good ones", status: 202, stored: 3, counts: map[int]int64{HookStored: 3, HookUnread: 1, HookForged: 1}, body: func(h *Hook) any {
+			odd, worse := notification(t, h, acme, amy, "created", "a"), notification(t, h, acme, amy, "created", "b")
+			odd["resourceData"], odd["changeType"] = "Users/x/Messages/a", []int{1}
+			worse["resource"], worse["resourceData"], worse["subscriptionId"] = 7, 7, 7
+			return map[string]any{"value": []any{7, odd, worse, notification(t, h, contoso, amy, "created", "c")}}
+		}},
+		{name: "named by its resource only", status: 202, stored: 1, counts: map[int]int64{HookStored: 1}, body: func(h *Hook) any {
+			n := notification(t, h, acme, amy, "created", "a")
+			delete(n, "resourceData")
+			return list(n)
+		}},
+		{name: "no message named", status: 202, stored: 1, counts: map[int]int64{HookUnread: 1, HookStored: 1}, body: func(h *Hook) any { return list(notification(t, h, acme, amy, "created", "")) }},
+		{name: "more than Graph sends", status: 413, counts: map[int]int64{HookTooLong: 1}, body: func(*Hook) any { return []byte(`{"value":[{}` + strings.Repeat(",{}", 1<<20) + `]}`) }},
+		{name: "an id of a kilobyte and more", status: 202, stored: 1, counts: map[int]int64{HookUnread: 1, HookStored: 1}, body: func(h *Hook) any {
 			return list(notification(t, h, acme, amy, "created", strings.Repeat("x", 1025)))
 		}},
 		{name: "not JSON", status: 202, counts: map[int]int64{HookUnread: 1}, body: func(*Hook) any { return []byte(`{"value":[`) }},
@@ -145,6 +178,50 @@ func TestHookCannotStore(t *testing.T) {
 	}
 	if h.Count(HookFailed) != 1 || h.Count(HookStored) != 0 {
 		t.Error("it was counted as stored")
+	}
+}
+
+// TestHookHoldsLittle: what strangers post at the same time is held to a bound, what is short is taken all the same, and
+// all is given back.
+func TestHookHoldsLittle(t *testing.T) {
+	h, _ := hooked(t)
+	var posts []*io.PipeWriter
+	codes := make(chan int)
+	const many = hookHeld/hookBody + 2
+	for range many {
+		r, w := io.Pipe()
+		posts = append(posts, w)
+		go func() {
+			rec := httptest.NewRecorder()
+			h.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/hooks/graph", r))
+			r.Close()
+			codes <- rec.Code
+		}()
+	}
+	part := bytes.Repeat([]byte(" "), hookShort)
+	for range hookBody/hookShort - 1 { // all come as slowly as one another
+		for _, w := range posts {
+			_, _ = w.Write(part) // one that was refused takes no more
+		}
+	}
+	if held := h.held.Load(); held == 0 || held > hookHeld {
+		t.Errorf("%d bytes are held", held)
+	}
+	if got := posting(t, h, list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a"))); got != http.StatusAccepted {
+		t.Errorf("a short one was answered %d", got)
+	}
+	all := map[int]int{}
+	for _, w := range posts {
+		w.Close()
+	}
+	for range posts {
+		all[<-codes]++
+	}
+	if all[http.StatusServiceUnavailable] == 0 || all[http.StatusServiceUnavailable]+all[http.StatusAccepted] != many || h.Count(HookBusy) != int64(all[http.StatusServiceUnavailable]) {
+		t.Errorf("answered %v", all)
+	}
+	if held := h.held.Load(); held != 0 {
+		t.Errorf("%d bytes stay held", held)
 	}
 }
 

@@ -49,7 +49,7 @@ func (h *Hook) vouched(ctx context.Context, posted *graph.Notifications, items i
 		return HookUnsure, 1, http.StatusServiceUnavailable
 	}
 	for i := range posted.Value {
-		if n := &posted.Value[i]; n.Encrypted != nil && !tenants[strings.ToLower(n.TenantID)] {
+		if n := &posted.Value[i]; n.Encrypted != nil && !tenants[strings.ToLower(n.Tenant())] {
 			h.refused("no token is of the tenant of a notification")
 			return HookUnvouched, items, http.StatusAccepted
 		}

@@ -20,13 +20,48 @@ import (
 type Notification struct {
 	SubscriptionID string            `json:"subscriptionId"`
 	TenantID       string            `json:"tenantId"`
+	Organization   string            `json:"organizationId"` // stands in place of tenantId in lifecycle events: see Tenant
 	ClientState    string            `json:"clientState"`
 	ChangeType     string            `json:"changeType"`     // created, updated, deleted
 	Lifecycle      string            `json:"lifecycleEvent"` // reauthorizationRequired, subscriptionRemoved, missed
 	Resource       string            `json:"resource"`       // written in many ways: Users/{id}/Messages/{id}, users('…')/messages('…')
 	ResourceData   ResourceData      `json:"resourceData"`
-	Expires        Time              `json:"subscriptionExpirationDateTime"`
 	Encrypted      *EncryptedContent `json:"encryptedContent"`
+}
+
+// Tenant is the tenant that a notification names; empty where it names none, or two. What is documented as tenantId comes as
+// organizationId in lifecycle events. https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/3103
+func (n *Notification) Tenant() string {
+	switch {
+	case n.TenantID == "":
+		return n.Organization
+	case n.Organization != "" && !strings.EqualFold(n.TenantID, n.Organization):
+		return ""
+	}
+	return n.TenantID
+}
+
+// Message is the id of the message that a notification names; empty where it names none.
+func (n *Notification) Message() string {
+	if n.ResourceData.ID != "" {
+		return n.ResourceData.ID
+	}
+	at := strings.LastIndex(strings.ToLower(n.Resource), "/messages")
+	if at < 0 || at+len("/messages") > len(n.Resource) {
+		return ""
+	}
+	rest := n.Resource[at+len("/messages"):]
+	if id, ok := strings.CutPrefix(rest, "/"); ok {
+		rest = id
+	} else if id, ok := strings.CutPrefix(rest, "('"); ok && strings.HasSuffix(id, "')") {
+		rest = strings.TrimSuffix(id, "')")
+	} else {
+		return ""
+	}
+	if strings.ContainsAny(rest, "/'()?") {
+		return ""
+	}
+	return rest
 }
 
 // ResourceData tells which object changed.
@@ -50,18 +85,71 @@ type Notifications struct {
 	ValidationTokens []string       `json:"validationTokens"`
 }
 
-// ParseNotifications reads the body of a POST. What is not of Graph's form is an error; members we do not know are passed over.
-func ParseNotifications(body []byte) (n Notifications, err error) {
+// mostNotifications is how many a POST may bring. Graph does not say how many it sends at most ("may send multiple items in a
+// single request"); each takes some 500 bytes, so this is more than fits into what is read of a POST of its.
+// https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
+const mostNotifications = 5000
+
+// ErrMany says that a POST brings more notifications than are taken at once.
+var ErrMany = fmt.Errorf("no notifications: there are more than %d", mostNotifications)
+
+// ParseNotifications reads the body of a POST. What is no list of JSON is an error, and ErrMany a list that is too long. Members
+// we do not know are passed over, and so are those that are of another type than Graph's: what is good beside them stands.
+func ParseNotifications(body []byte) (Notifications, error) {
 	if n, ok := scanNotifications(body); ok {
 		return n, nil
 	}
-	if err := json.Unmarshal(body, &n); err != nil {
+	var in struct {
+		Value  notificationList `json:"value"`
+		Tokens tokenList        `json:"validationTokens"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		if errors.Is(err, ErrMany) {
+			return Notifications{}, ErrMany
+		}
 		return Notifications{}, fmt.Errorf("no notifications: %s", jsonFault(err))
 	}
-	if len(n.Value) == 0 {
+	if len(in.Value) == 0 {
 		return Notifications{}, errors.New("no notifications: the list is empty")
 	}
-	return n, nil
+	return Notifications{Value: in.Value, ValidationTokens: in.Tokens}, nil
+}
+
+// notificationList is read one by one. What is no notification is one that says nothing.
+type notificationList []Notification
+
+func (l *notificationList) UnmarshalJSON(raw []byte) error {
+	*l = nil
+	for one := range arrayElements(raw) {
+		if len(*l) == mostNotifications {
+			return ErrMany
+		}
+		var n Notification
+		if json.Unmarshal(one, &n) != nil && n.Encrypted != nil && *n.Encrypted == (EncryptedContent{}) {
+			n.Encrypted = nil
+		}
+		*l = append(*l, n)
+	}
+	return nil
+}
+
+// tokenList is nil where any of it is no text.
+type tokenList []string
+
+func (l *tokenList) UnmarshalJSON(raw []byte) error {
+	*l = nil
+	for one := range arrayElements(raw) {
+		token, ok := asString(one)
+		if !ok && json.Unmarshal(one, &token) != nil {
+			*l = nil
+			return nil
+		}
+		if len(*l) == mostNotifications {
+			return ErrMany
+		}
+		*l = append(*l, token)
+	}
+	return nil
 }
 
 // Open gives the object in a notification. The signature is checked before anything is decrypted; whatever is wrong with

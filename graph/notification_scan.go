@@ -13,6 +13,9 @@ func scanNotifications(body []byte) (n Notifications, ok bool) {
 	// The shortest that is worth reading takes more than 200 bytes, so there is room for all at once.
 	n.Value = make([]Notification, 0, min(1000, 1+len(body)/400))
 	for {
+		if len(n.Value) == mostNotifications {
+			return Notifications{}, false
+		}
 		n.Value = append(n.Value, Notification{})
 		if !s.notification(&n.Value[len(n.Value)-1]) {
 			return Notifications{}, false
@@ -131,13 +134,13 @@ func (s *scanner) notification(n *Notification) bool {
 			s.into(&n.Lifecycle)
 		case "resource":
 			s.into(&n.Resource)
-		case "subscriptionExpirationDateTime":
-			n.Expires.Time, _ = parseTime(s.word())
 		case "resourceData":
 			if !s.resource(&n.ResourceData) {
 				s.failed = true
 			}
-		case "id", "organizationId":
+		case "organizationId":
+			s.into(&n.Organization)
+		case "id", "subscriptionExpirationDateTime":
 			s.into(&ignored)
 		default:
 			s.failed = true // encoding/json may know it in another spelling

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -21,6 +22,60 @@ func TestNotificationsAreScanned(t *testing.T) {
 		if _, ok := scanNotifications([]byte(other)); ok {
 			t.Errorf("%s is read", other)
 		}
+	}
+}
+
+// TestNotificationsTenant: whichever of the two names of the tenant is there; two that differ are none.
+func TestNotificationsTenant(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"value":[{"tenantId":"a"}]}`:                                               "a",
+		`{"value":[{"organizationId":"a"}]}`:                                         "a",
+		`{"value":[{"organizationId":"a","sequence":null}]}`:                         "a", // not scanned
+		`{"value":[{"organizationId":"a","tenantId":"A"}]}`:                          "A",
+		`{"value":[{"organizationId":"a","tenantId":"b"}]}`:                          "",
+		`{"value":[{"organizationId":"a","tenantId":"b","sequence":null}]}`:          "",
+		`{"value":[{"organizationId":null,"tenantId":"b","encryptedContent":null}]}`: "b",
+		`{"value":[{}]}`: "",
+	} {
+		got, err := ParseNotifications([]byte(body))
+		if err != nil || len(got.Value) != 1 || got.Value[0].Tenant() != want {
+			t.Errorf("%s: %+v, %v; want the tenant %q", body, got, err, want)
+		}
+	}
+}
+
+// TestNotificationsOneByOne: what is of another type than Graph's costs nothing beside it.
+func TestNotificationsOneByOne(t *testing.T) {
+	const body = `{"value":[{"subscriptionId":"a"},7,null,{"subscriptionId":"b","changeType":{"x":[1]},"resourceData":"?","encryptedContent":"?","resource":"Users('x')/messages('y')"},{"tenantId":3,"subscriptionId":"c"}],"validationTokens":[3]}`
+	got, err := ParseNotifications([]byte(body))
+	if err != nil || len(got.Value) != 5 || got.ValidationTokens != nil {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if v := got.Value; v[0].SubscriptionID != "a" || v[3].SubscriptionID != "b" || v[3].Message() != "y" || v[3].Encrypted != nil || v[4].SubscriptionID != "c" {
+		t.Errorf("%+v", v)
+	}
+	for resource, want := range map[string]string{"Users/x/Messages/y=": "y=", "users/x@t/messages/y": "y", "Users('x')/mailFolders('z')/messages('y')": "y", "Users/x/Messages": "",
+		"Users/x/Messages/": "", "Users/x/Messages/y/attachments/z": "", "Users/x/Messagesy": "", "users('x')/messages('y": "", "": "", "K/messages/y": "y"} {
+		if n := (&Notification{Resource: resource}); n.Message() != want {
+			t.Errorf("%q names %q, want %q", resource, n.Message(), want)
+		}
+	}
+}
+
+// TestNotificationsAreBounded: a list without end is given up before it is held.
+func TestNotificationsAreBounded(t *testing.T) {
+	for _, one := range []string{`{}`, `{"subscriptionId":"x"}`} {
+		for n, want := range map[int]error{mostNotifications: nil, mostNotifications + 1: ErrMany, 1 << 20: ErrMany} {
+			body := []byte(`{"value":[` + strings.Repeat(one+",", n-1) + one + `]}`)
+			got, err := ParseNotifications(body)
+			if !errors.Is(err, want) || want == nil && len(got.Value) != n {
+				t.Errorf("%d of %s: %d, %v", n, one, len(got.Value), err)
+			}
+		}
+	}
+	tokens := []byte(`{"value":[{}],"validationTokens":[""` + strings.Repeat(`,""`, 1<<20) + `]}`)
+	if _, err := ParseNotifications(tokens); !errors.Is(err, ErrMany) {
+		t.Errorf("a million tokens: %v", err)
 	}
 }
 

@@ -108,6 +108,18 @@ func (c Config) OpenHooks() (net.Listener, error) {
 	return l, nil
 }
 
+// hookTime is how long Graph may take to send a post, and waits for its answer.
+// https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
+const hookTime = 10 * time.Second
+
+// readWithin cuts off whoever takes longer to send a request: at an address that others share, which has no such bound.
+func readWithin(d time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)) // a writer that cannot is no connection
+		next.ServeHTTP(w, r)
+	})
+}
+
 // ServeHooks answers what Graph posts to l until ctx ends. A server that is full keeps nobody waiting for long: Graph
 // drops what is sent to an address that is slow.
 func (s *Server) ServeHooks(ctx context.Context, l net.Listener) error {
@@ -118,7 +130,7 @@ func (s *Server) ServeHooks(ctx context.Context, l net.Listener) error {
 	mux.Handle(hookPath, s.metrics.acks(s.Hook))
 	mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	hs := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
+	hs := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: hookTime, WriteTimeout: hookTime, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		if s.Config.TLS.Certificate != "" {

@@ -52,7 +52,7 @@ func newMetrics(s *Server) *metrics {
 		fresh: prometheus.NewDesc("tocsin_source_succeeded_timestamp_seconds", "When a source was last read whole.", []string{"tenant", "source"}, nil),
 		state: prometheus.NewDesc("tocsin_connection_on", "1 while the connection is on.", []string{"tenant", "connection"}, nil),
 	}
-	m.hook = prometheus.NewDesc("tocsin_hook_notifications_total", "What became of what was posted to the webhook: stored, forged, unreadable, too_long, cut_off, not_stored, not_vouched_for, keys_missing.", []string{"outcome"}, nil)
+	m.hook = prometheus.NewDesc("tocsin_hook_notifications_total", "What became of what was posted to the webhook: stored, forged, unreadable, too_long, cut_off, not_stored, not_vouched_for, keys_missing, too_much_at_once.", []string{"outcome"}, nil)
 	m.told = prometheus.NewDesc("tocsin_subscriptions", "Subscriptions to mailboxes, by state: wanted, on, refused, ending.", []string{"tenant", "state"}, nil)
 	m.gaps = prometheus.NewDesc("tocsin_mail_gaps", "Times of which not every change of a mailbox was told: open, closed.", []string{"tenant", "state"}, nil)
 	m.rich = prometheus.NewDesc("tocsin_rich_notifications_total", "What became of what Microsoft Graph sent encrypted: opened; or looked at instead: no_key, sealed, lacking.", []string{"outcome"}, nil)

@@ -162,7 +162,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle("POST /test/clock", s.API.Authenticate(http.HandlerFunc(s.testClock)))
 	}
 	if c.Hooks.Listen == "" {
-		mux.Handle(hookPath, s.metrics.acks(s.Hook))
+		mux.Handle(hookPath, readWithin(hookTime, s.metrics.acks(s.Hook)))
 		mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	}
 	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))

@@ -166,6 +166,34 @@ func TestRemovedAndMissedAreSaid(t *testing.T) {
 	p.call("GET", "subscriptions/"+id, nil, 404)
 }
 
+// TestLifecycleForms: events name the tenant as Graph does, which is organizationId, and now and then as it is documented.
+func TestLifecycleForms(t *testing.T) {
+	p := newProbe(t, Config{Users: 30})
+	l := listen(t, nil)
+	amy := p.s.world.person(3)
+	id := p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
+	for range 8 {
+		if n, err := p.s.Lifecycle("missed", amy.mail, 0); n != 1 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	p.s.Deliver(t.Context())
+	forms := map[string]int{}
+	for _, n := range l.got(t) {
+		for _, name := range []string{"tenantId", "organizationId"} {
+			if n[name] == p.s.cfg.Tenant {
+				forms[name]++
+			}
+		}
+		if data, ok := n["resourceData"].(map[string]any); n["tenantId"] == nil && (!ok || data["id"] != id || n["resource"] != "Subscriptions/"+id) || n["changeType"] != nil {
+			t.Errorf("%v", n)
+		}
+	}
+	if forms["tenantId"] != 2 || forms["organizationId"] != 6 {
+		t.Errorf("%v", forms)
+	}
+}
+
 func TestLapseHoldsBackUntilReauthorized(t *testing.T) {
 	p := newProbe(t, Config{Users: 30})
 	l := listen(t, nil)

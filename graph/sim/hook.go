@@ -62,6 +62,7 @@ type hook struct {
 	later     notices     // what waits for its time
 	carried   int         // notices in POSTs under way
 	posts     int         // ever
+	told      int         // lifecycle events, ever
 	wake      chan struct{}
 	due       atomic.Int64 // Unix ns of the first thing in later, or of ends; 0: none
 	sums      Deliveries

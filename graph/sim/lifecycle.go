@@ -87,12 +87,27 @@ func (s *Sim) lifecycle(sub *subscription, event string, now time.Time) {
 	if sub.lifecycle == "" {
 		return
 	}
-	o := obj{{"subscriptionId", sub.id}, {"subscriptionExpirationDateTime", sub.expires.Format(fine)}, {"tenantId", s.cfg.Tenant}}
+	body := appendObject(nil, s.lifecycleForm(sub, event))
+	h := &s.hook
+	h.told++
+	s.enqueue(&notice{sub: sub, url: sub.lifecycle, lifecycle: event, head: body, first: now, due: now}, now)
+}
+
+// lifecycleForm is the body of a lifecycle event. Three of four are as they come, with organizationId and about the subscription;
+// every fourth is as it is documented. See https://github.com/microsoftgraph/msgraph-sdk-dotnet/issues/3103,
+// https://github.com/microsoftgraph/msgraph-sdk-java/issues/1551 and
+// https://learn.microsoft.com/graph/change-notifications-lifecycle-events#structure-of-a-lifecycle-notification.
+func (s *Sim) lifecycleForm(sub *subscription, event string) obj {
+	o := obj{{"subscriptionId", sub.id}, {"subscriptionExpirationDateTime", sub.expires.Format(fine)}}
 	if sub.clientState != "" {
 		o = append(o, member{"clientState", sub.clientState})
 	}
-	body := appendObject(nil, append(o, member{"lifecycleEvent", event}))
-	s.enqueue(&notice{sub: sub, url: sub.lifecycle, lifecycle: event, head: body, first: now, due: now}, now)
+	o = append(o, member{"lifecycleEvent", event})
+	if s.hook.told%4 == 3 {
+		return append(o, member{"tenantId", s.cfg.Tenant})
+	}
+	return append(o, member{"organizationId", s.cfg.Tenant}, member{"resource", "Subscriptions/" + sub.id}, member{"sequence", nil}, member{"resourceChangeType", nil}, member{"encryptedContent", nil},
+		member{"resourceData", obj{{"@odata.type", "#microsoft.graph.subscription"}, {"@odata.id", "subscriptions/" + sub.id}, {"id", sub.id}}})
 }
 
 // enqueue sends a notice on its way: at once, or when it is due. The caller holds hook.mu.
