@@ -38,6 +38,7 @@ type mailFold struct {
 	means   meanings
 	found   [][]any // what nobody had told of
 	watch   *watching
+	kept    int64 // of messages that came before, the rows may be gone; Unix milliseconds
 	w       writer
 }
 
@@ -63,6 +64,9 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 	}
 	org, err := r.organisation(ctx)
 	if err != nil {
+		return err
+	}
+	if err := f.keptSince(ctx, batch); err != nil {
 		return err
 	}
 	inside := func(domain string) bool { return org.Domains[domain] }
@@ -100,6 +104,20 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 		}
 	}
 	return f.write(ctx, batch)
+}
+
+// keptSince finds out since when the rows of messages are kept, where one of these is so old that it matters.
+func (f *mailFold) keptSince(ctx context.Context, batch []pending[mailLooks]) error {
+	class, _ := store.ClassNamed("message_states")
+	now := f.t.Tx().Clock().Now()
+	newest := tocsin.Millis(now.AddDate(0, 0, -class.Least))
+	old := func(l mailLook) bool { return l.Message != nil && l.Message.Created < newest }
+	if !slices.ContainsFunc(batch, func(p pending[mailLooks]) bool { return slices.ContainsFunc(p.body.Looks, old) }) {
+		return nil
+	}
+	days, err := f.t.Tx().Retention(ctx)
+	f.kept = tocsin.Millis(now.AddDate(0, 0, -days[class.Name]))
+	return err
 }
 
 // load reads what is held of the mailboxes, the messages and those who wrote them.
@@ -233,8 +251,12 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	if had != nil && is != nil && is.Modified < had.modified {
 		return nil // found before what is held, by another way
 	}
-	// Graph tells when a message was made in whole seconds.
-	fresh := l.Change == "created" || is != nil && b.since > 0 && is.Created >= b.since/1000*1000
+	// Graph tells when a message was made in whole seconds. One of which the row is no longer kept came when it was made.
+	since := is != nil && b.since > 0 && is.Created >= b.since/1000*1000
+	fresh := l.Change == "created" || since
+	if had == nil && since && is.Created < f.kept {
+		fresh = false
+	}
 	if f.watch.passes(b, had, is) {
 		return nil
 	}

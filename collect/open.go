@@ -86,6 +86,7 @@ type mailLooks struct {
 	Parked  []wait      `json:"parked,omitempty"`
 	Dropped bool        `json:"dropped,omitempty"` // the tenant is not read any more: what is parked of the mailbox goes too
 	Gap     *mailSpan   `json:"gap,omitempty"`     // what they were looked for, where nobody told of them
+	Again   bool        `json:"again,omitempty"`   // they were given up once, and may be old
 }
 
 // mailSpan is a time of which something may not have been told, Unix milliseconds.
@@ -397,10 +398,11 @@ func (t *opening) look(ctx context.Context) error {
 	return nil
 }
 
-// messageGone says whether Graph does not know the message any more, while it knows whose it was.
+// messageGone says whether Exchange says that it does not have the message any more. Another 404 (of a gateway, or of the
+// directory, which does not know whose it was) says nothing of the message.
 func messageGone(err error) bool {
 	e, ok := errors.AsType[*graph.NotFound](err)
-	return ok && e.Code != "Request_ResourceNotFound" && e.Code != "ResourceNotFound"
+	return ok && strings.EqualFold(e.Code, "ErrorItemNotFound")
 }
 
 // answer takes in what Graph said to a question.

@@ -17,6 +17,16 @@ func Replay(ctx context.Context, j *journal.Journal, now int64, tenant tocsin.Te
 		it = whole
 		it.At = now
 	}
+	if it.Kind == kindMail { // how the messages were then is not how they are
+		var looks mailLooks
+		if json.Unmarshal(it.Body, &looks) == nil {
+			looks.Again = true
+			var err error
+			if it.Body, err = encode(looks); err != nil {
+				return err
+			}
+		}
+	}
 	if !json.Valid(it.Body) {
 		return tocsin.Problemf(tocsin.Invalid, "Nothing can be done with it. What it was about is found when the mailbox is looked through.", "What is kept cannot be read.")
 	}
