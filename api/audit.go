@@ -16,7 +16,8 @@ type AuditRecord struct {
 	ID        string          `json:"id"`
 	At        time.Time       `json:"at" doc:"When it was done"`
 	Seen      time.Time       `json:"seen" doc:"When it was read"`
-	Source    string          `json:"source" doc:"feed, query or file"`
+	Source    string          `json:"source" doc:"feed, query, file or graph"`
+	Content   string          `json:"content" doc:"The part of the log: Audit.Exchange, DirectoryAudits … Empty where the way it came has none"`
 	Operation string          `json:"operation"`
 	Workload  string          `json:"workload"`
 	Person    tocsin.PersonID `json:"person" doc:"Who did it, where the directory knows them"`
@@ -39,10 +40,12 @@ type AuditIn struct {
 	IP        string          `query:"ip" maxLength:"64" doc:"Only from this address"`
 	Since     time.Time       `query:"since" doc:"Not before this time"`
 	Until     time.Time       `query:"until" doc:"Before this time"`
+	Content   string          `query:"content" maxLength:"60" doc:"Only of this part of the log, such as Audit.Exchange or DirectoryAudits"`
+	SignIns   bool            `query:"sign_ins" doc:"With the sign-ins of the directory's own log, which stand in a list of their own"`
 	Search    string          `query:"search" maxLength:"100" doc:"Only what this search of Microsoft's audit log looks for, by its id"`
 }
 
-const auditColumns = `id, at, seen, source, operation, workload, person, about, actor, actor_kind, ip, object, result, judge`
+const auditColumns = `id, at, seen, source, content, operation, workload, person, about, actor, actor_kind, ip, object, result, judge`
 
 type auditRow struct {
 	AuditRecord
@@ -51,7 +54,7 @@ type auditRow struct {
 }
 
 func (r *auditRow) fields() []any {
-	return []any{&r.ID, &r.at, &r.seen, &r.Source, &r.Operation, &r.Workload, &r.Person, &r.About, &r.Actor, &r.ActorKind, &r.IP, &r.Object, &r.Result, &r.Judged}
+	return []any{&r.ID, &r.at, &r.seen, &r.Source, &r.Content, &r.Operation, &r.Workload, &r.Person, &r.About, &r.Actor, &r.ActorKind, &r.IP, &r.Object, &r.Result, &r.Judged}
 }
 
 func (r *auditRow) view() AuditRecord {
@@ -69,8 +72,14 @@ func (s *Service) ListAudit(ctx context.Context, in AuditIn) (Page[AuditRecord],
 		}
 		n := in.limit()
 		q := (&query{}).add("select " + auditColumns + " from audit_record where tenant = $1")
+		if !in.SignIns && in.Search == "" {
+			q.add(" and sign_in = ?", false)
+		}
 		if in.Operation != "" {
 			q.add(" and operation = ?", in.Operation)
+		}
+		if in.Content != "" {
+			q.add(" and content = ?", in.Content)
 		}
 		if in.Person != "" {
 			q.add(" and (person = ? or about = ?)", in.Person, in.Person)
@@ -145,7 +154,7 @@ func (s *Service) GetAudit(ctx context.Context, in ByID) (AuditRecord, error) {
 
 // AuditWindow is a line of the ledger: what was read of a part of the audit log from when to when, or is lost.
 type AuditWindow struct {
-	Content string    `json:"content" doc:"Audit.Exchange, Audit.AzureActiveDirectory, Audit.General or Audit.SharePoint"`
+	Content string    `json:"content" doc:"Audit.Exchange, Audit.AzureActiveDirectory, Audit.General or Audit.SharePoint of the feed; SignIns.interactive and the like and DirectoryAudits of the directory's own logs"`
 	Since   time.Time `json:"since"`
 	Until   time.Time `json:"until"`
 	State   string    `json:"state" doc:"read, or lost: Microsoft no longer has it"`

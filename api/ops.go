@@ -37,6 +37,8 @@ func Ops(s *Service) []Op {
 		op("gaps list", "GET /api/v1/tenants/{tenant}/gaps", Viewer, "Times of which not every change of a mailbox was told, and what became of them", s.ListGaps),
 		op("audit list", "GET /api/v1/tenants/{tenant}/audit", Viewer, "Records of the audit log", s.ListAudit),
 		op("audit get", "GET /api/v1/tenants/{tenant}/audit/{id}", Viewer, "A record of the audit log as Microsoft wrote it", s.GetAudit),
+		op("signins list", "GET /api/v1/tenants/{tenant}/signins", Viewer, "Who signed in, from where, with what and how", s.ListSignIns),
+		op("signins get", "GET /api/v1/tenants/{tenant}/signins/{id}", Viewer, "A sign-in with every fact, as Microsoft wrote it", s.GetSignIn),
 		op("audit-windows list", "GET /api/v1/tenants/{tenant}/audit-windows", Viewer, "What was read of the audit log, from when to when, and what is lost", s.ListAuditWindows),
 		op("audit-queries list", "GET /api/v1/tenants/{tenant}/audit-queries", Viewer, "Searches of Microsoft's audit log", s.ListAuditQueries),
 		op("audit-queries get", "GET /api/v1/tenants/{tenant}/audit-queries/{id}", Viewer, "One search of Microsoft's audit log", s.GetAuditQuery),

@@ -29,7 +29,7 @@ var keptWords = map[string]string{
 	"gaps":            "Gaps that were closed",
 	"given_up":        "Items that were given up",
 	"finding_history": "What became of findings, by whom; the findings themselves stay",
-	"audit_records":   "Records of Microsoft's audit log",
+	"audit_records":   "Records of Microsoft's audit log, and sign-ins",
 	"alerts":          "Alerts that ended, and every try to deliver one",
 	"facts":           "What changed, for those who follow it; what somebody has not read yet stays",
 	"trail":           "What people did here",

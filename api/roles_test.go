@@ -104,6 +104,8 @@ var matrix = map[string]asked{
 	"findings get":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: findingOf(t)} }},
 	"audit list":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AuditIn{In: in(t)} }},
 	"audit get":          {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: recordOf(t)} }},
+	"signins list":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.SignInsIn{In: in(t)} }},
+	"signins get":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: recordOf(t)} }},
 	"audit-windows list": {least: api.Viewer, in: list},
 	"audit-queries list": {least: api.Viewer, in: list},
 	"audit-queries get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: queryOf(t)} }},

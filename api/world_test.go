@@ -238,6 +238,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,
 				[]any{doneOf(tenant), p, ruleOf(tenant), `{"can_undo":true,"before":{"id":"x","displayName":"..","sequence":1,"isEnabled":true,"actions":{"delete":true}}}`, now}},
 			{`insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body) values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', 'a@b.example', 'user', true, true, '{"Id":"1"}') on conflict do nothing`, []any{recordOf(tenant)}},
+			{`insert into sign_in (tenant, id, record, at, seen, kind, actor, ip, country, result) values ($1, $2, $2, 1, 1, 'interactive', 'a@b.example', '203.0.113.7', 'NL', 'success') on conflict do nothing`, []any{recordOf(tenant)}},
 			{`insert into audit_query (tenant, id, by_whom, since, until, state, created) values ($1, $2, 'c', 1, 2, 'done', 1) on conflict do nothing`, []any{queryOf(tenant)}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
 			{`delete from export where tenant = $1`, nil},

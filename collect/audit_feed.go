@@ -156,9 +156,7 @@ func (c *Collector) feedFrom(ctx context.Context, content string, at fed, now ti
 	case until.Before(oldest):
 		lost := fmt.Sprintf("Nothing was read for %d days, and Microsoft keeps parcels of audit records for seven only.", int(now.Sub(until).Hours()/24))
 		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-			_, err := t.Exec(ctx, `insert into audit_window (tenant, content, since, until, state, because) values ($1, $2, $3, $4, 'lost', $5)
-				on conflict (tenant, content, since) do update set until = excluded.until, state = excluded.state, because = excluded.because`,
-				content, at.until, tocsin.Millis(oldest), lost)
+			err := lostWindow(ctx, t, content, at.until, tocsin.Millis(oldest), lost)
 			if err == nil {
 				_, err = t.Exec(ctx, `update audit_feed set since = $3, until = $3 where tenant = $1 and content = $2`, content, tocsin.Millis(oldest))
 			}
@@ -172,6 +170,13 @@ func (c *Collector) feedFrom(ctx context.Context, content string, at fed, now ti
 		from = oldest
 	}
 	return from, false, nil
+}
+
+// lostWindow writes into the ledger that a time was not read and can be read no more.
+func lostWindow(ctx context.Context, t *store.Tenant, content string, since, until int64, because string) error {
+	_, err := t.Exec(ctx, `insert into audit_window (tenant, content, since, until, state, because) values ($1, $2, $3, $4, 'lost', $5)
+		on conflict (tenant, content, since) do update set until = excluded.until, state = excluded.state, because = excluded.because`, content, since, until, because)
+	return err
 }
 
 // spoiled is how many parcels in one window may not be readable until it is held that it is not the parcels.

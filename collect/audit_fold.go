@@ -13,7 +13,7 @@ import (
 
 // auditColumns are those of a record's row.
 var auditColumns = []string{"id", "twin", "at", "seen", "source", "content", "operation", "workload", "person", "about", "actor", "actor_kind", "ip", "object",
-	"result", "judge", "judged", "body"}
+	"result", "judge", "judged", "sign_in", "body"}
 
 // foldAudit keeps records that are not there yet. They are judged afterwards, in the order of their times, by [AuditJudge].
 func (r *run) foldAudit(ctx context.Context, all []pending[auditSeen]) error {
@@ -42,7 +42,7 @@ func (r *run) foldRecords(ctx context.Context, batch []pending[auditSeen]) error
 		who, whose := audit.Concerns(&e.Record)
 		names = append(names, who, whose)
 	}
-	there, err := r.audited(ctx, ids, twins)
+	there, lesser, err := r.audited(ctx, ids, twins)
 	if err != nil {
 		return err
 	}
@@ -53,6 +53,13 @@ func (r *run) foldRecords(ctx context.Context, batch []pending[auditSeen]) error
 	f := recordFold{run: r, look: map[tocsin.PersonID]int64{}}
 	for i := range batch {
 		e := &entries[i]
+		if id := lesser[e.Twin]; id != "" && e.Shape == audit.SignInLog {
+			delete(lesser, e.Twin)
+			if err := f.enrich(ctx, &batch[i], e, id, people); err != nil {
+				return err
+			}
+			continue
+		}
 		if there[e.ID] || e.Twin != "" && there[e.Twin] {
 			continue
 		}
@@ -67,26 +74,46 @@ func (r *run) foldRecords(ctx context.Context, batch []pending[auditSeen]) error
 	return f.write(ctx)
 }
 
-// audited says which of the ids and twins are there already.
-func (r *run) audited(ctx context.Context, ids, twins []string) (map[string]bool, error) {
-	there := map[string]bool{}
-	note := func(scan func(...any) error) error {
-		var id string
-		err := scan(&id)
-		there[id] = true
+// audited says which of the ids and twins are there already, and of which twins there is but a lesser record, by its id: what the
+// unified log tells of a sign-in, until the directory's own log tells the rest.
+func (r *run) audited(ctx context.Context, ids, twins []string) (there map[string]bool, lesser map[string]string, err error) {
+	there, lesser = map[string]bool{}, map[string]string{}
+	if len(ids) > 0 {
+		err = each(ctx, r.t, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			there[id] = true
+			return err
+		}, `select id from audit_record where tenant = $1 and id in (`+store.In(len(ids), 2)+`)`, anys(ids)...)
+	}
+	if err != nil || len(twins) == 0 {
+		return there, lesser, err
+	}
+	of := map[string]string{} // as the tables keep a twin
+	for _, twin := range twins {
+		of[strings.ReplaceAll(twin, "\x00", "\uFFFD")] = twin
+	}
+	err = each(ctx, r.t, func(scan func(...any) error) error {
+		var id, twin string
+		var whole bool
+		err := scan(&id, &twin, &whole)
+		if own, ok := of[twin]; ok {
+			twin = own
+		}
+		there[twin] = true
+		if !whole && strings.HasPrefix(twin, "sign-in\x00") {
+			lesser[twin] = id
+		}
 		return err
-	}
-	err := each(ctx, r.t, note, `select id from audit_record where tenant = $1 and id in (`+store.In(len(ids), 2)+`)`, anys(ids)...)
-	if err == nil && len(twins) > 0 {
-		err = each(ctx, r.t, note, `select twin from audit_record where tenant = $1 and twin in (`+store.In(len(twins), 2)+`)`, anys(twins)...)
-	}
-	return there, err
+	}, `select id, twin, sign_in from audit_record where tenant = $1 and twin in (`+store.In(len(twins), 2)+`)`, anys(twins)...)
+	return there, lesser, err
 }
 
 // recordFold is what new records bring.
 type recordFold struct {
 	*run
 	rows  [][]any
+	signs [][]any // sign-ins as the directory tells of them
 	judge bool
 	look  map[tocsin.PersonID]int64 // whose rules were changed, and when
 }
@@ -105,7 +132,10 @@ func (f *recordFold) take(ctx context.Context, p *pending[auditSeen], e *audit.E
 	}
 	f.judge = f.judge || judge
 	f.rows = append(f.rows, []any{e.ID, e.Twin, at, p.at, p.body.Source, p.body.Content, clipped(rec.Operation, 200), clipped(rec.Workload, 100), string(people[who]), string(people[whose]),
-		clipped(rec.Actor, 400), rec.ActorKind, rec.IP, clipped(rec.Object, 400), clipped(rec.Result, 100), judge, !judge, string(p.body.Record)})
+		clipped(rec.Actor, 400), rec.ActorKind, rec.IP, clipped(rec.Object, 400), clipped(rec.Result, 100), judge, !judge, e.Shape == audit.SignInLog, string(p.body.Record)})
+	if e.Shape == audit.SignInLog {
+		f.signs = append(f.signs, signInRow(p, e, e.ID, people[who]))
+	}
 	if changesRules(rec.Operation) && people[whose] != "" {
 		f.look[people[whose]] = max(f.look[people[whose]], at)
 	}
@@ -125,7 +155,10 @@ func clipped(s string, most int) string {
 }
 
 func (f *recordFold) write(ctx context.Context) error {
-	if len(f.rows) == 0 {
+	if err := f.signedIn(ctx); err != nil {
+		return err
+	}
+	if len(f.rows) == 0 && !f.judge {
 		return nil
 	}
 	if err := f.t.Insert(ctx, store.Into{Table: "audit_record", Columns: auditColumns}, f.rows); err != nil {

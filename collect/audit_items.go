@@ -18,8 +18,8 @@ import (
 
 // auditSeen is the body of an item of kind "audit": a record of the audit log as Microsoft wrote it, without subjects.
 type auditSeen struct {
-	Source  string          `json:"source"`            // feed, query, file
-	Content string          `json:"content,omitempty"` // of the feed: Audit.Exchange …
+	Source  string          `json:"source"`            // feed, query, file, graph
+	Content string          `json:"content,omitempty"` // of the feed: Audit.Exchange …; of graph: SignIns.interactive …, DirectoryAudits
 	Record  json.RawMessage `json:"record"`
 }
 

@@ -5,7 +5,8 @@
 //
 //	person, group, members, role, domains     the directory, by delta and by poll
 //	settings, rules                           a mailbox's settings and its inbox rules, by poll
-//	audit                                     a record of the audit log, by the activity feed, a search or a file
+//	audit                                     a record of the audit log, by the activity feed, a search or a file; a sign-in,
+//	                                          a directory audit
 //	rights, cover                             forwarding and rights over mailboxes, from every source; what a source tells of
 //	judge                                     nothing new: look at a mailbox again, since what it is judged by has changed
 //
@@ -45,6 +46,7 @@ type Intervals struct {
 	Folders   time.Duration // the folders of a mailbox whose mail is told of; 1 hour
 	Reconcile time.Duration // a mailbox whose mail is told of, looked at without being told; 24 hours
 	Canary    time.Duration // whether what comes is told of, end to end; 5 minutes
+	SignIns   time.Duration // the sign-in log, and the directory's audit log; 2 minutes
 	Exchange  time.Duration // forwarding and rights by Exchange's administration; 24 hours
 }
 
@@ -63,6 +65,7 @@ func (i Intervals) OrDefault() Intervals {
 	set(&i.Members, time.Hour)
 	set(&i.Absent, 24*time.Hour)
 	set(&i.Audit, 2*time.Minute)
+	set(&i.SignIns, 2*time.Minute)
 	set(&i.Folders, time.Hour)
 	set(&i.Reconcile, 24*time.Hour)
 	set(&i.Canary, 5*time.Minute)
@@ -147,6 +150,9 @@ func (c *Collector) sources() []source {
 		{name: "rules", every: every.Rules, ask: c.askRules, then: &members},
 		{name: "settings", every: min(every.Settings, every.Rules), ask: c.askSettings},
 		{name: "audit", every: every.Audit, ask: c.askAudit, of: graph.ActivityFeed, needs: graph.Find("activity.content.list").Permissions},
+		{name: "sign_ins", every: every.SignIns, ask: c.askSignIns, needs: graph.Find("signIns.list").Permissions},
+		{name: "token_sign_ins", every: every.SignIns, ask: c.askTokenSignIns, needs: graph.Find("signIns.list").Permissions},
+		{name: "directory_audits", every: every.SignIns, ask: c.askDirectoryAudits, needs: graph.Find("directoryAudits.list").Permissions[:1]},
 		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
 		{name: "queries", every: 24 * time.Hour, ask: c.askQueries, needs: graph.Find("auditQueries.create").Permissions},
 		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},

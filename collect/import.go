@@ -104,7 +104,7 @@ func (m *Importer) Audit(ctx context.Context, tenant tocsin.TenantID, lines []Li
 	}
 	there := map[string]bool{}
 	err := m.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
-		there, err = (&run{t: t}).audited(ctx, ids, twins)
+		there, _, err = (&run{t: t}).audited(ctx, ids, twins)
 		return err
 	})
 	if err != nil {

@@ -75,6 +75,19 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 	if err != nil {
 		return nil, err
 	}
+	err = each(ctx, t, func(scan func(...any) error) error {
+		var network, kind, name string
+		if err := scan(&network, &kind, &name); err != nil {
+			return err
+		}
+		if n, err := detect.ParseNetwork(network, kind, name); err == nil { // it was read when it was set
+			o.Networks = append(o.Networks, n)
+		}
+		return nil
+	}, `select network, kind, name from network where tenant = $1`)
+	if err != nil {
+		return nil, err
+	}
 	aliases := &run{t: t, org: o}
 	known := map[string]detect.Known{}
 	o.Lookup = func(addr string) detect.Known {

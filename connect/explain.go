@@ -53,6 +53,10 @@ func denied(e *graph.Denied) *tocsin.Problem {
 		return tocsin.Problemf(tocsin.Denied, "In Entra open Roles and administrators, give the app the role Global Reader, wait up to an hour, then test the connection.",
 			"The app has the permission, and no role in Exchange.")
 	}
+	if e.Code == graph.NoPremium {
+		return tocsin.Problemf(tocsin.Denied, "Get Entra ID P1 or P2 for the tenant, or do without: `tocsin analyze` reads the sign-ins of the last seven days, exported in Entra under Sign-in logs.",
+			"Microsoft gives sign-ins only of tenants with Entra ID P1 or P2, which this one does not have.")
+	}
 	if len(e.Permissions) == 0 { // a batch, say, which needs none
 		return tocsin.Problemf(tocsin.Denied, "Nothing to do if it passes: it is asked again by itself. If it stays, look for a proxy between Tocsin and Microsoft Graph that refuses it.",
 			"Microsoft Graph refused a request that needs no permission (%s).", strings.TrimSuffix(e.Error(), "."))

@@ -158,8 +158,6 @@ func (s Standing) lacking(calls []string) (l lack) {
 // Later are capabilities of the design that this version does not have: permissions granted for them wait, and they come on
 // with the version that has them, without another consent.
 var Later = []Capability{
-	{Name: "sign-ins", Title: "Sign-ins", Product: Entra, Tier: Read, Asks: []string{"AuditLog.Read.All"}, Licence: "Entra ID P1", Plans: entraP1},
-	{Name: "directory-audits", Title: "Directory audits", Product: Entra, Tier: Read, Asks: []string{"AuditLog.Read.All"}},
 	{Name: "applications", Title: "Enterprise applications, grants and their credentials", Product: Entra, Tier: Read, Asks: []string{"Application.Read.All", "Directory.Read.All"}},
 	{Name: "conditional-access", Title: "Conditional access and authorization policy", Product: Entra, Tier: Read, Asks: []string{"Policy.Read.All"}, Licence: "Entra ID P1", Plans: entraP1},
 	{Name: "identity-protection", Title: "Identity Protection", Product: Entra, Tier: Read, Asks: []string{"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All"}, Licence: "Entra ID P2", Plans: entraP2},

@@ -14,6 +14,7 @@ type Org struct {
 	Partners   map[string]bool // trusted partner domains, or whole addresses, in lower case
 	Lookup     func(addr string) Known
 	Exceptions []Exception
+	Networks   Networks  // that the organisation told of
 	Now        time.Time // when it is judged: an exception that has expired by then excuses nothing
 }
 

@@ -296,6 +296,26 @@ var Calls = []Call{
 	},
 
 	{
+		// Neither call selects fields: the page knows $top, $skiptoken and $filter only, and each fact of a sign-in is of use.
+		Name: "signIns.list", Method: "GET", Path: "/auditLogs/signIns", Kind: Report, Beta: true,
+		Permissions: []string{"AuditLog.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/signin-list?view=graph-rest-beta", Options: []string{"$filter"},
+		Why: "Who signed in, from where, with what and how: by people, on their behalf, by applications and by managed identities. Only the beta tells of all four, and of sessions, networks and second factors.",
+	},
+	{
+		Name: "signIns.interactive", Method: "GET", Path: "/auditLogs/signIns", Kind: Report,
+		Permissions: []string{"AuditLog.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/signin-list", Options: []string{"$filter"},
+		Why: "The sign-ins of people alone, where the beta is not offered.",
+	},
+	{
+		Name: "directoryAudits.list", Method: "GET", Path: "/auditLogs/directoryAudits", Kind: Report,
+		Permissions: []string{"AuditLog.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/directoryaudit-list", Options: []string{"$filter"},
+		Why: "What was changed in the directory, and by whom: roles, applications, consents, policies, methods, guests.",
+	},
+
+	{
 		Name: "activity.subscriptions.list", Method: "GET", Service: ActivityFeed, Path: feed + "/subscriptions/list", Kind: Activity,
 		Permissions: []string{"ActivityFeed.Read"},
 		Docs:        feedDocs + "#list-current-subscriptions", Options: []string{"PublisherIdentifier"},

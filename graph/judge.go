@@ -40,6 +40,9 @@ func (c *Client) judge(call Call, rep *reply) error {
 	return &Failed{Where: at, Code: f.Code, Message: f.Message}
 }
 
+// NoPremium is the code of a [Denied] that is for want of Entra ID P1 and not of a permission.
+const NoPremium = "Authentication_RequestFromNonPremiumTenantOrB2CTenant"
+
 // RoleMissing is the code of a [Denied] that is for want of a role in Exchange and not of a permission.
 const RoleMissing = "RoleMissing"
 

@@ -93,15 +93,16 @@ var provokes = map[string]provoked{
 
 // streamed are the calls of mail as it happens, which a server makes that has an address where Microsoft reaches it. The one
 // here has none, so its page says that mail activity is off for that: they are made by its client alone, to hold what their
-// failure says. What the page says of a failure of theirs at work is not held here.
-var streamed = []string{"subscriptions.", "messages.", "mailFolders.delta", "mailFolders.list"}
+// failure says. What the page says of a failure of theirs at work is not held here. So is the call that is made only where
+// Graph offers no beta, which the page says all the time.
+var streamed = []string{"subscriptions.", "messages.", "mailFolders.delta", "mailFolders.list", "signIns.interactive"}
 
 // servedWith are the calls that are provoked in turn with others, for they are of the same source.
 func servedWith(call graph.Call) string {
 	if p, ok := provokes[call.Name]; ok && p.with != "" {
 		return p.with
 	}
-	for prefix, with := range map[string]string{"activity.": "audit", "users.": "users", "directoryRoles.": "roles", "servicePrincipals.": "look", "applications.": "look", "subscribedSkus.": "look",
+	for prefix, with := range map[string]string{"activity.": "audit", "signIns.": "signIns", "users.": "users", "directoryRoles.": "roles", "servicePrincipals.": "look", "applications.": "look", "subscribedSkus.": "look",
 		"organization.": "domains", "domains.": "domains", "exchange.mailboxes": "folder_rights", "exchange.folder": "folder_rights"} {
 		if strings.HasPrefix(call.Name, prefix) {
 			return with
@@ -553,11 +554,11 @@ func TestCalls(t *testing.T) {
 	w := world(t, 12, callsStory)
 	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier, []string{"ActivityFeed.Read", "AuditLogsQuery-Exchange.Read.All", "Exchange.ManageAsApp", "Exchange.ManageAsAppV2"})...)
 	c := pressed(t)
-	c.Every.Audit, c.Every.Exchange = time.Second, time.Second
-	c.Limits.MaxWait, c.Limits.Administration, c.Limits.Activity = 300*time.Millisecond, 100_000, 100_000
+	c.Every.Audit, c.Every.SignIns, c.Every.Exchange = time.Second, time.Second, time.Second
+	c.Limits.MaxWait, c.Limits.Administration, c.Limits.Activity, c.Limits.Reports = 300*time.Millisecond, 100_000, 100_000, 100_000
 	base := beginBy(t, c, w, &http.Client{Transport: thin{w.Client().Transport}}, nil)
 	hurry(t, base.s.Clock)
-	base.reads(time.Time{}, append(slices.Clone(allSources), "audit", "exchange", "folder_rights")...)
+	base.reads(time.Time{}, append(slices.Clone(allSources), "audit", "sign_ins", "token_sign_ins", "directory_audits", "exchange", "folder_rights")...)
 	if err := noLimits(as(t.Context(), api.Owner), base.s, base.tenant()); err != nil {
 		t.Fatal(err)
 	}

@@ -113,6 +113,7 @@ type Every struct {
 	Folders   time.Duration `koanf:"folders"`
 	Reconcile time.Duration `koanf:"reconcile"`
 	Canary    time.Duration `koanf:"canary"`
+	SignIns   time.Duration `koanf:"signins"`
 	Exchange  time.Duration `koanf:"exchange"`
 }
 

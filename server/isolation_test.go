@@ -155,7 +155,8 @@ func (b *subject) objects() map[string][]string {
 		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
-		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
+		"signins": `select id from sign_in where tenant = $1`,
+		"audit":   `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[name] = nil
@@ -263,6 +264,9 @@ func (l *landlord) fill() {
 		if err := l.s.Store.UpdateTenant(l.Context(), b.tenant(), func(t *store.Tenant) error {
 			_, err := t.Exec(l.Context(), `insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body)
 				values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', $2, 'user', true, true, '{"Id":"1"}')`, colour+"-only-record")
+			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")
+			}
 			return err
 		}); err != nil {
 			l.Fatal(err)

@@ -25,7 +25,7 @@ import (
 // world makes a simulated tenant in which the stories have happened.
 func world(t testing.TB, users int, stories ...string) *sim.Sim {
 	t.Helper()
-	c := sim.Config{Users: users, Seed: 7, Quiet: true}
+	c := sim.Config{Users: users, Seed: 7, Quiet: true, Limits: sim.Limits{Reports: 100_000}}
 	for i, text := range stories {
 		s, err := story.Parse(fmt.Sprintf("story%d", i), strings.NewReader(text))
 		if err != nil {

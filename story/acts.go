@@ -2,6 +2,7 @@ package story
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -139,44 +140,69 @@ func (p *parser) signIn(l *line, a *Act) error {
 		return err
 	}
 	for !l.done() {
+		t := l.peek()
+		key, value, ok := strings.Cut(t.text, "=")
 		switch {
 		case l.take("failing"):
 			a.Args["result"] = "failure"
-		case l.take("app"):
-			app, err := l.word("the application's name")
+		case !t.quoted && (t.text == "app" || t.text == "agent"):
+			l.next()
+			name, err := l.word("a word or a text in quotes")
 			if err != nil {
 				return err
 			}
-			a.Args["app"] = app
+			a.Args[t.text] = name
+		case ok && !t.quoted && slices.Contains(signInKeys, key):
+			if a.Params == nil {
+				a.Params, a.Modified = map[string]string{}, map[string][2]string{}
+			}
+			if err := p.member(l, a, key, value); err != nil {
+				return err
+			}
+			if len(a.Modified) > 0 {
+				return l.refuse("a sign-in's facts as they are: KEY=VALUE without becoming")
+			}
 		default:
-			return l.refuse("app, failing")
+			return l.refuse("app, agent, failing, or one of " + strings.Join(signInKeys, "=, ") + "=")
 		}
 	}
 	return nil
 }
 
-// origin takes IP, IP/COUNTRY or COUNTRY.
+// signInKeys are what can be said of a sign-in besides.
+var signInKeys = []string{"app_id", "asn", "client", "compliant", "credential", "device", "error", "kind", "mfa", "protocol", "reason", "requirement", "resource", "risk", "risk_state", "risk_types",
+	"session", "system", "token"}
+
+// origin takes IP, IP/COUNTRY or COUNTRY; in the place of a country also a town that is known.
 func (l *line) origin(args map[string]string) error {
 	ip, country, both := strings.Cut(l.peek().text, "/")
-	if !both && len(ip) == 2 {
-		ip, country = "", ip
+	if !both {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			ip, country = "", ip
+		}
 	}
 	if ip != "" {
 		addr, err := netip.ParseAddr(ip)
 		if err != nil || addr.Zone() != "" {
-			return l.refuse("203.0.113.7, 203.0.113.7/NL or NL")
+			return l.refuse(origins)
 		}
 		args["ip"] = addr.String()
 	}
-	if country != "" || ip == "" {
+	place := PlaceOf(country)
+	switch {
+	case place != nil:
+		args["city"], args["country"] = place.City, place.Country
+	case country != "" || ip == "":
 		if len(country) != 2 || !letter(country[0]) || !letter(country[1]) {
-			return l.refuse("203.0.113.7, 203.0.113.7/NL or NL")
+			return l.refuse(origins + ", or a town that is known: " + strings.Join(placeNames(), ", "))
 		}
 		args["country"] = country
 	}
 	l.next()
 	return nil
 }
+
+const origins = "203.0.113.7, 203.0.113.7/NL or NL"
 
 func letter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
 

@@ -22,7 +22,7 @@
 //	mon 09:00 amy deletes rule "NAME"
 //	mon 09:00 amy disables rule "NAME"           (and: enables rule "NAME")
 //	mon 09:00 amy sets automatic reply "TEXT"    (and: stops automatic reply)
-//	mon 09:00 amy signs in from 203.0.113.7/NL   (or: from NL) [app "Outlook"] [failing]
+//	mon 09:00 amy signs in from 203.0.113.7/NL   (or: from NL, from Lagos) [app "Outlook"] [agent "Mozilla/5.0"] [failing] KEY=VALUE …
 //	mon 09:00 amy receives from ADDRESS [subject "TEXT"]
 //	mon 09:00 amy sends to A, B [subject "TEXT"]
 //	mon 09:00 amy drafts mail to A, B [subject "TEXT"]
@@ -48,6 +48,11 @@
 //
 // where FOLDER is a name in quotes, or a bare well-known name such as rssfeeds. A read-only rule may have no actions: it is
 // opaque then.
+//
+// A sign-in's KEYs are the facts that Microsoft's log has of it: error (a code; 50126 where it only says failing), reason, mfa
+// (asked, claim, refused, single), requirement, protocol (deviceCode, ropc …), client (Browser, IMAP4 …), session, asn, risk,
+// risk_state, risk_types, resource, app_id, device, system, compliant, token, credential, kind (interactive, non_interactive,
+// service_principal, managed_identity). The towns it can come from, with their networks, are in places.go.
 //
 // DETAILS of an audit record: from IP · as user|admin|service|system|app · on OBJECT · target WHOM · workload NAME ·
 // result TEXT · app TEXT · agent TEXT. A member that changed is written KEY="old" becoming "new".

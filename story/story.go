@@ -76,7 +76,7 @@ type Act struct {
 	Args     map[string]string
 	Folder   *tocsin.Folder       // of MovesMail
 	Rule     *tocsin.MailRule     // of MakesRule and ChangesRule, addresses filled in; it has no id
-	Params   map[string]string    // KEY=VALUE of Runs and Audits
+	Params   map[string]string    // KEY=VALUE of Runs, Audits and SignsIn
 	Modified map[string][2]string // KEY=OLD becoming NEW of Runs and Audits
 }
 
@@ -92,7 +92,7 @@ const (
 	EnablesRule    Verb = "enables rule"          // name
 	SetsAutoReply  Verb = "sets automatic reply"  // text
 	StopsAutoReply Verb = "stops automatic reply" //
-	SignsIn        Verb = "signs in"              // ip, country, app, result ("failure" where it failed)
+	SignsIn        Verb = "signs in"              // ip, country, city (of Places), app, agent, result ("failure" where it failed); Params
 	Receives       Verb = "receives"              // from, subject
 	Sends          Verb = "sends"                 // to (addresses joined by a comma), subject
 	DraftsMail     Verb = "drafts mail"           // to, subject

@@ -167,10 +167,14 @@ func subject(a *Act, out ...string) []string {
 }
 
 func origin(args map[string]string) string {
-	if args["ip"] == "" || args["country"] == "" {
-		return args["ip"] + args["country"]
+	place := args["country"]
+	if args["city"] != "" {
+		place = args["city"]
 	}
-	return args["ip"] + "/" + args["country"]
+	if args["ip"] == "" || place == "" {
+		return args["ip"] + place
+	}
+	return args["ip"] + "/" + place
 }
 
 func (a *Act) signInText() []string {
@@ -178,8 +182,14 @@ func (a *Act) signInText() []string {
 	if app, ok := a.Args["app"]; ok {
 		out = append(out, "app", strconv.Quote(app))
 	}
+	if agent, ok := a.Args["agent"]; ok {
+		out = append(out, "agent", strconv.Quote(agent))
+	}
 	if a.Args["result"] == "failure" {
 		out = append(out, "failing")
+	}
+	for _, k := range slices.Sorted(maps.Keys(a.Params)) {
+		out = append(out, k+"="+strconv.Quote(a.Params[k]))
 	}
 	return out
 }

@@ -11,7 +11,6 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
-	"tocsin.dev/connect"
 )
 
 // auditView is what the pages of the audit log show: records, searches or the ledger.
@@ -82,23 +81,8 @@ func (w *web) auditQueries(_ http.ResponseWriter, r *http.Request, p *page) (tem
 	if err != nil {
 		return nil, err
 	}
-	v.Off = searchOff(all.Items)
+	v.Off = capabilityOff(all.Items, "audit-search", "No connection is there to search it with.")
 	return auditQueriesPage(p, v), nil
-}
-
-// searchOff is why the audit log cannot be searched; nil where a connection can.
-func searchOff(all []api.Capability) *api.Capability {
-	off := &api.Capability{Because: "No connection is there to search it with.", Mend: "Connect the tenant."}
-	for _, k := range all {
-		if k.Name != "audit-search" {
-			continue
-		}
-		if k.State != string(connect.Off) {
-			return nil
-		}
-		off = &k
-	}
-	return off
 }
 
 // auditQuery shows a search and what it finds.
@@ -161,7 +145,7 @@ func (w *web) auditLedger(_ http.ResponseWriter, r *http.Request, p *page) (temp
 
 // auditSource says how a record came.
 func auditSource(s string) string {
-	if w, ok := map[string]string{"feed": "Activity feed", "query": "Search", "file": "Imported file"}[s]; ok {
+	if w, ok := map[string]string{"feed": "Activity feed", "query": "Search", "file": "Imported file", "graph": "Graph"}[s]; ok {
 		return w
 	}
 	return s
@@ -169,7 +153,9 @@ func auditSource(s string) string {
 
 // contentWord is a part of the audit log as people say it.
 func contentWord(s string) string {
-	if w, ok := map[string]string{"Audit.Exchange": "Mailboxes (Exchange)", "Audit.AzureActiveDirectory": "Directory and sign-ins (Entra)", "Audit.General": "Other services", "Audit.SharePoint": "Files (SharePoint)"}[s]; ok {
+	if w, ok := map[string]string{"Audit.Exchange": "Mailboxes (Exchange)", "Audit.AzureActiveDirectory": "Directory and sign-ins (Entra)", "Audit.General": "Other services", "Audit.SharePoint": "Files (SharePoint)",
+		"DirectoryAudits": "Directory audits", "SignIns.interactive": "Sign-ins of people", "SignIns.non_interactive": "Sign-ins on people's behalf", "SignIns.service_principal": "Sign-ins of applications",
+		"SignIns.managed_identity": "Sign-ins of managed identities"}[s]; ok {
 		return w
 	}
 	return s

@@ -356,7 +356,7 @@ func auditPage(p *page, v auditView) templ.Component {
 						}
 						return nil
 					})
-					templ_7745c5c3_Err = empty("plain", "box", "No audit record has been read", "With the permission ActivityFeed.Read the activity feed is read here; its first records come within twelve hours.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = empty("plain", "box", "No audit record has been read", "With the permission AuditLog.Read.All the directory's audits are read here within minutes, with ActivityFeed.Read the activity feed; its first records come within twelve hours.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -1661,7 +1661,7 @@ func auditLedgerPage(p *page, v auditView) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = auditHead(p, "ledger", "What was read of the activity feed, from when to when, and what is lost. Microsoft keeps it for seven days.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = auditHead(p, "ledger", "What was read, from when to when, and what is lost. Microsoft keeps the activity feed for seven days, and sign-ins and directory audits for thirty at most.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1670,7 +1670,7 @@ func auditLedgerPage(p *page, v auditView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if len(v.Windows) == 0 {
-				templ_7745c5c3_Err = empty("plain", "box", "Nothing of the feed has been read", "With the permission ActivityFeed.Read it is read here, the last seven days first.").Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = empty("plain", "box", "Nothing has been read", "With the permission ActivityFeed.Read the activity feed is read here, with AuditLog.Read.All sign-ins and directory audits.").Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

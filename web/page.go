@@ -113,6 +113,7 @@ var navItems = []navItem{
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},
 	{"Mail activity", "stream", "stream", "stream"},
 	{"Identities", "identities", "identities", "identities"},
+	{"Sign-ins", "signins", "signins", "signins"},
 	{"Audit log", "audit", "audit", "audit"},
 	{"Detections", "detections", "detections", "detections"},
 	{"Connections", "connections", "connections", "connections"},

@@ -84,7 +84,7 @@ func sourceWord(name string) string {
 		"organization": "Organisation", "domains": "Accepted domains", "users": "People", "groups": "Groups", "contacts": "Contacts",
 		"group_members": "Group members", "members": "Group members", "roles": "Directory roles", "rules": "Inbox rules", "mailbox_rules": "Inbox rules",
 		"settings": "Mailbox settings", "mailbox_settings": "Mailbox settings", "folders": "Mail folders", "mailboxes": "Mailboxes",
-		"permissions": "Permissions", "directory": "Directory", "audit": "Audit log", "looks": "Rules that an audit record tells of", "queries": "Audit searches", "subscriptions": "Subscriptions to changes", "catch_up": "Catching up on mail", "mail_folders": "Mail folders", "silence": "Who is silent", "canary": "Whether mail is told of", "reconcile": "Reconciling mail",
+		"permissions": "Permissions", "directory": "Directory", "audit": "Audit log", "sign_ins": "Sign-ins", "token_sign_ins": "Sign-ins on people's behalf", "directory_audits": "Directory audits", "looks": "Rules that an audit record tells of", "queries": "Audit searches", "subscriptions": "Subscriptions to changes", "catch_up": "Catching up on mail", "mail_folders": "Mail folders", "silence": "Who is silent", "canary": "Whether mail is told of", "reconcile": "Reconciling mail",
 		"exchange": "Forwarding and rights in Exchange", "folder_rights": "Folder permissions in Exchange",
 	}[name]; ok {
 		return w

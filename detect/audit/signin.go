@@ -38,19 +38,102 @@ func signInOf(o object) Entry {
 		"app": "appdisplayname", "app_id": "appid", "resource": "resourcedisplayname", "protocol": "authenticationprotocol",
 		"requirement": "authenticationrequirement", "risk": "risklevelduringsignin", "risk_aggregated": "risklevelaggregated",
 		"risk_state": "riskstate", "risk_detail": "riskdetail", "session": "sessionid", "asn": "autonomoussystemnumber",
-		"conditional_access": "conditionalaccessstatus",
+		"conditional_access": "conditionalaccessstatus", "correlation": "correlationid", "credential": "clientcredentialtype",
+		"credential_id": "serviceprincipalcredentialkeyid", "token": "incomingtokentype", "cross_tenant": "crosstenantaccesstype",
 	} {
 		x.put(name, o.text(from))
 	}
 	x.put("interactive", strings.ToLower(o.text("isinteractive")))
+	x.put("kind", kindOf(o, app))
+	if x["protocol"] == "none" {
+		delete(x, "protocol")
+	}
 	x.list("risk_types", o.texts("riskeventtypes", "riskeventtypesv2"))
 	place := o.object("location", "locationdetails")
 	x.put("country", place.text("countryorregion"))
 	if x["country"] == nil && len(o.text("location")) == 2 {
 		x.put("country", o.text("location"))
 	}
+	x.put("city", place.text("city"))
+	x.put("state", place.text("state"))
+	if at := place.object("geocoordinates"); !empty(at["latitude"]) && !empty(at["longitude"]) {
+		x.put("latitude", at.text("latitude"))
+		x.put("longitude", at.text("longitude"))
+	}
+	device := o.object("devicedetail")
+	for name, from := range map[string]string{"device": "displayname", "device_id": "deviceid", "system": "operatingsystem", "browser": "browser", "trust": "trusttype"} {
+		x.put(name, device.text(from))
+	}
+	x.put("compliant", strings.ToLower(device.text("iscompliant")))
+	x.put("managed", strings.ToLower(device.text("ismanaged")))
+	if !app {
+		factors(o, x)
+	}
 	r.Extra = x
 	return n
+}
+
+// kindOf is what sort of sign-in it is: by its event types, else by the log that it stands in and whether somebody was asked.
+func kindOf(o object, app bool) string {
+	types := strings.ToLower(strings.Join(textsOf(o.texts("signineventtypes")), " ") + " " + o.text("category", "type"))
+	switch {
+	case strings.Contains(types, "managedidentity"):
+		return "managed_identity"
+	case app, strings.Contains(types, "serviceprincipal"):
+		return "service_principal"
+	case strings.Contains(types, "noninteractive"), strings.EqualFold(o.text("isinteractive"), "false"):
+		return "non_interactive"
+	}
+	return "interactive"
+}
+
+func textsOf(list []any) []string {
+	out := make([]string, 0, len(list))
+	for _, e := range list {
+		out = append(out, textOf(e))
+	}
+	return out
+}
+
+// factors puts how a second factor was met where the record tells: asked for and given, by a claim in the token that was there
+// already, refused, or not wanted. Methods are those that were used, in order.
+func factors(o object, x extras) {
+	var methods []any
+	claim, refused, given := false, false, false
+	for _, e := range o.list("authenticationdetails") {
+		m, ok := e.(map[string]any)
+		if !ok {
+			continue
+		}
+		step := members(m)
+		method, detail := step.text("authenticationmethod"), strings.ToLower(step.text("authenticationstepresultdetail"))
+		if method != "" {
+			methods = append(methods, method)
+		}
+		x.put("factor_detail", step.text("authenticationstepresultdetail"))
+		second := strings.Contains(strings.ToLower(step.text("authenticationsteprequirement")), "multi") || strings.Contains(detail, "mfa")
+		switch {
+		case strings.EqualFold(method, "Previously satisfied"), strings.Contains(detail, "claim in the token"):
+			claim = true
+		case second && strings.EqualFold(step.text("succeeded"), "false"):
+			refused = true
+		case second && strings.EqualFold(step.text("succeeded"), "true"):
+			given = true
+		}
+	}
+	x.list("methods", methods)
+	multi := strings.EqualFold(o.text("authenticationrequirement"), "multiFactorAuthentication")
+	more := strings.ToLower(o.object("status").text("additionaldetails"))
+	switch {
+	case refused && !given:
+		x.put("mfa", "refused")
+	case given, multi && strings.Contains(more, "mfa completed"):
+		x.put("mfa", "asked")
+	case multi && (claim || strings.Contains(more, "claim in the token")):
+		x.put("mfa", "claim")
+	case x["error"] == "0" && strings.EqualFold(o.text("authenticationrequirement"), "singleFactorAuthentication"):
+		x.put("mfa", "single")
+	}
 }
 
 // signInTime is when it was; a table that lost its time columns still tells it among the steps of the authentication.

@@ -22,13 +22,16 @@ import (
 //	app, app_id       the application that acted or was signed in to
 //	error             a sign-in's error code; "0" is success
 //	protocol, requirement, resource, session, interactive, country, asn, risk, risk_aggregated, risk_state, risk_detail, risk_types
+//	city, latitude, longitude, system, browser, device, compliant, token, credential, methods, factor_detail of a sign-in
+//	kind              interactive, non_interactive, service_principal or managed_identity
+//	mfa               asked, claim, refused or single: how a second factor was met
 //	category, reason  of a directory record
 //	permissions, permissions_in  of a consent in Defender's tables: the scopes, and the resource they open
 //	targets           the objects of a directory record: id, name, type, upn
 //	file, recipient, recipient_type, site, item_type of a SharePoint record
 var Events = excusing(slices.Concat(
 	inboxRuleEvents, mailboxEvents, delegateEvents, transportEvents, protectionEvents, accessEvents,
-	roleEvents, applicationEvents, accountEvents, policyEvents, signInEvents, shareEvents, alertEvents,
+	roleEvents, applicationEvents, accountEvents, seriesEvents, policyEvents, signInEvents, shareEvents, alertEvents,
 ))
 
 // Judged says whether any rule of Events looks at records of an operation; a reader may leave the others aside.
@@ -55,7 +58,7 @@ var judgedOperations = func() map[string]bool {
 	all := map[string]bool{}
 	for _, list := range [][]string{
 		inboxRuleOperations, mailboxOperations, delegateOperations, transportOperations, protectionOperations,
-		accessOperations, roleOperations, applicationOperations, accountOperations, policyOperations,
+		accessOperations, roleOperations, applicationOperations, accountOperations, seriesOperations, policyOperations,
 		signInOperations, shareOperations, alertOperations, rightsOperations,
 	} {
 		for _, op := range list {

@@ -60,7 +60,7 @@ func riskOf(r *detect.Record) (level string, settled bool) {
 	return level, settled
 }
 
-func judgeRisk(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Finding {
+func judgeRisk(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Finding {
 	if !signIn(r) {
 		return nil
 	}
@@ -83,6 +83,7 @@ func judgeRisk(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Findi
 			terms.Add(5, "with one factor")
 		}
 		why := fmt.Sprintf("A sign-in of %s of risk %s%s was let through%s.", r.Actor, level, kinds, auditFrom(r))
+		suspect(mem, r, who, why)
 		return auditOne(auditFinding(o, &riskySignInLetThrough, r, r.Actor, who, auditDay(r), why, terms))
 	}
 	what := "was refused"

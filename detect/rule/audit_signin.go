@@ -25,9 +25,24 @@ var signInEvents = []detect.Event{
 	{Meta: severalRiskAlerts, Judge: judgeRiskSeries},
 	{Meta: riskDetected, Judge: judgeRiskDetection},
 	{Meta: attackToolSignIn, Judge: judgeAgent},
+	{Meta: phishingKit, Judge: judgeKit},
+	{Meta: factorGuessed, Judge: judgeGuesses},
+	{Meta: sessionAbroad, Judge: judgeSessionAbroad},
+	{Meta: deadTokens, Judge: judgeDeadTokens},
+	{Meta: impossibleTravel, Judge: judgeHabit},
+	{Meta: atypicalPlace, Judge: auditBeside},
+	{Meta: anonymousNetwork, Judge: auditBeside},
+	{Meta: singleFactorUnusual, Judge: auditBeside},
+	{Meta: deviceCodeNewNetwork, Judge: auditBeside},
+	{Meta: workloadNewNetwork, Judge: auditBeside},
+	{Meta: workloadNewCredential, Judge: auditBeside},
+	// Last, for it looks at what the others found suspicious.
+	{Meta: methodAfterSuspicion, Judge: judgeRegistered},
+	{Meta: deviceAfterSuspicion, Judge: auditBeside},
 }
 
-var signInOperations = []string{"UserLoggedIn", "UserLoginFailed", "RiskDetection"}
+var signInOperations = []string{"UserLoggedIn", "UserLoginFailed", "RiskDetection", "User registered security info", "User registered all required security info", "User changed default security info",
+	"Register device", "Add registered owner to device", "Add registered users to device"}
 
 const (
 	noteFailed   = "sign-in-failed" // address or account → accounts

@@ -48,7 +48,7 @@ var disabledAccountSignIn = detect.Meta{
 var promptBombing = detect.Meta{
 	Name: "prompt-bombing", Title: "A person was worn down with sign-in prompts", Family: "sign-ins",
 	Severity: tocsin.High, Attack: []string{"T1621"}, Stage: "access",
-	Says:           "Five or more prompts were denied or ignored within half an hour; critical where one was then accepted.",
+	Says:           "Five or more prompts were denied or ignored within half an hour and one was then accepted, or ten or more were and none.",
 	FalsePositives: "A telephone without network.",
 	Fix:            "Ask the person; reset the password, which somebody knows.",
 	Actions:        []string{"revoke_sessions", "force_password_change", "mfa_enroll"}, Source: "sign_in",
@@ -217,8 +217,13 @@ func judgePrompts(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.
 	who := strings.ToLower(r.Actor)
 	switch auditText(r, "error") {
 	case "500121", "AuthenticationFailedSasError": // refused or not answered; 50074 is the prompt itself
-		mem.Add(noteDenied, who, detect.Note{At: r.Time, ID: r.ID, Value: r.IP})
-		return nil
+		notes := auditWindow(mem, r, noteDenied, who, r.IP, 30*time.Minute)
+		if len(notes) < 2*promptTries {
+			return nil
+		}
+		terms := auditTerms(52, fmt.Sprintf("%d prompts denied or ignored within half an hour", len(notes)))
+		why := fmt.Sprintf("%s denied or ignored %d prompts within half an hour%s: somebody knows the password.", r.Actor, len(notes), auditFrom(r))
+		return auditOne(auditFinding(o, &promptBombing, r, r.Actor, who, auditDay(r), why, terms, auditTail(notes, 20)...))
 	}
 	if !succeeded(r) {
 		return nil
@@ -231,5 +236,6 @@ func judgePrompts(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.
 	terms.Add(20, "and then one accepted")
 	why := fmt.Sprintf("%s denied or ignored %d prompts within half an hour and was then signed in%s.", r.Actor, len(notes), auditFrom(r))
 	mem.Forget(noteDenied, who)
+	suspect(mem, r, who, why)
 	return auditOne(auditFinding(o, &promptBombing, r, r.Actor, who, auditDay(r), why, terms, auditTail(notes, 20)...))
 }

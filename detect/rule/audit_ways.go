@@ -111,6 +111,7 @@ func judgeDeviceCode(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocs
 	who := strings.ToLower(r.Actor)
 	if strings.EqualFold(auditText(r, "app_id"), authenticationBroker) {
 		why := fmt.Sprintf("%s signed in to the authentication broker by device code%s.", r.Actor, auditFrom(r))
+		suspect(mem, r, who, why)
 		return auditOne(auditFinding(o, &deviceCodeBroker, r, r.Actor, who, "", why, auditTerms(68, "whoever sent the code holds a token that opens everything")))
 	}
 	if _, before := mem.Last(noteCode, who); before {
@@ -171,7 +172,7 @@ func judgeAgent(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Find
 	}
 	low := strings.ToLower(r.UserAgent)
 	for _, tool := range attackTools {
-		if !strings.Contains(low, tool) {
+		if !strings.Contains(low, tool) || tool == "axios/" && kitOf(r) != "" { // that is told as a kit
 			continue
 		}
 		terms := auditTerms(45, "the user agent is that of "+tool)

@@ -152,6 +152,8 @@ func (w *world) act(a *story.Act) {
 		w.mailbox(a).SignIn = &canSignIn
 	case story.BecomesShared:
 		w.mailbox(a).Purpose = "shared"
+	case story.SignsIn:
+		w.found = append(w.found, Record(&w.org, &w.memory, w.signIn(a, at))...)
 	case story.Runs, story.Audits:
 		r := w.record(a, at)
 		w.found = append(w.found, Record(&w.org, &w.memory, r)...)
@@ -192,6 +194,41 @@ func (w *world) record(a *story.Act, at time.Time) *detect.Record {
 			}
 		}
 		r.Extra[k] = any
+	}
+	return r
+}
+
+// signIn is the record of a sign-in, as the directory's own log has it.
+func (w *world) signIn(a *story.Act, at time.Time) *detect.Record {
+	r := w.record(a, at)
+	r.Operation, r.Workload, r.Result, r.ClientApp = "UserLoggedIn", "SignIn", "success", a.Params["client"]
+	x := r.Extra
+	x["error"] = "0"
+	if a.Args["result"] == "failure" {
+		x["error"] = "50126"
+	}
+	if code := a.Params["error"]; code != "" {
+		x["error"] = code
+	}
+	if x["error"] != "0" {
+		r.Operation, r.Result = "UserLoginFailed", "failure"
+	} else if x["mfa"] == nil {
+		x["mfa"] = "asked"
+	}
+	if app := a.Args["app"]; app != "" {
+		x["app"] = app
+	}
+	if kind := a.Params["kind"]; kind == "service_principal" || kind == "managed_identity" {
+		r.ActorKind = "app"
+	}
+	if p := story.PlaceOf(a.Args["city"]); p != nil {
+		x["city"], x["country"], x["latitude"], x["longitude"] = p.City, p.Country, fmt.Sprint(p.Latitude), fmt.Sprint(p.Longitude)
+		if x["asn"] == nil {
+			x["asn"] = p.ASN
+		}
+		if r.IP == "" {
+			r.IP = p.IP
+		}
 	}
 	return r
 }

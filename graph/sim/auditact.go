@@ -44,13 +44,21 @@ func (s *Sim) written(n scheduled, p *person) {
 	r := &audited{id: id, at: n.at}
 	r.o, r.content = s.record(&a, id, op, who, n.at)
 	r.content = first(content, r.content)
+	if r.content == "Audit.AzureActiveDirectory" { // the directory's own log has it too
+		other := s.reported(n, op, who, p)
+		r.o = append(r.o, member{"InterSystemsId", other.correlation}, member{"IntraSystemId", other.id})
+	}
 	switch {
 	case a.Verb == story.Audits:
 		r.o = append(r.o, auditMembers(&a)...)
 	case a.Verb == story.SignsIn:
 		result := "Success"
 		if op == "UserLoginFailed" {
-			r.o = append(r.o, member{"ErrorNumber", "50126"}, member{"LogonError", "InvalidUserNameOrPassword"})
+			code := first(a.Params["error"], "50126")
+			r.o = append(r.o, member{"ErrorNumber", code})
+			if code == "50126" {
+				r.o = append(r.o, member{"LogonError", "InvalidUserNameOrPassword"})
+			}
 			result = "Failed"
 		} else {
 			r.o = append(r.o, member{"ErrorNumber", "0"})

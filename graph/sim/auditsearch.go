@@ -51,7 +51,7 @@ func (s *Sim) searchCreate(r *request) reply {
 		return s.refuse(r, http.StatusBadRequest, "UnknownError", "Auditing is not enabled for the organization.")
 	}
 	s.feed.ids++
-	q := &search{id: s.world.seed.guid(askAudit+1, s.feed.ids), asked: a, looks: s.feed.Unsettled}
+	q := &search{id: s.world.seed.guid(askSearch, s.feed.ids), asked: a, looks: s.feed.Unsettled}
 	s.feed.searches[q.id] = q
 	out := ok(r.entity("security/auditLog/queries/$entity", s.searchObject(q)))
 	out.status = http.StatusCreated

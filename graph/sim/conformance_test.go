@@ -248,6 +248,10 @@ var asking = []struct {
 		"operationFilters": []string{"New-InboxRule"}}, 201},
 	{"GET", "security/auditLog/queries/{auditLogQuery-id}", "", nil, 200},
 	{"GET", "security/auditLog/queries/{auditLogQuery-id}/records", "$top=10", nil, 200},
+	{"GET", "auditLogs/signIns", "", nil, 200},
+	{"GET", "auditLogs/signIns", "$filter=createdDateTime ge 2020-01-01T00:00:00Z and createdDateTime le 2100-01-01T00:00:00Z&$top=2", nil, 200},
+	{"GET", "auditLogs/signIns", "$filter=createdDateTime lt 2100-01-01T00:00:00Z", nil, 400},
+	{"GET", "auditLogs/directoryAudits", "", nil, 200},
 }
 
 // subscribing stands for the body of a subscription to an address that listens.
@@ -267,6 +271,11 @@ group pay@fabrikamfreight.com "Payments" with amy, eve@evil.example
 mon 09:00 amy makes rule "All of it" when subject_contains "a", "b" and has_attachments and from_addresses box and within_size_range 10-20 and importance high except sender_contains "boss" and is_signed forward to eve@evil.example redirect to eve@evil.example attach to eve@evil.example move to rssfeeds copy to "Copies" delete purge mark read mark high categorise "Red" stop
 mon 09:01 amy sets automatic reply "Gone."
 mon 09:02 amy receives from eve@evil.example subject "Hello"
+mon 09:03 amy signs in from Leeds mfa=asked session=s1 compliant=true device="FF-1"
+mon 09:04 amy signs in from 203.0.113.7/NL failing risk=high risk_state=atRisk risk_types=anonymizedIPAddress
+mon 09:05 amy signs in from Leeds kind=non_interactive mfa=claim protocol=deviceCode token=primaryRefreshToken
+mon 09:06 "Nightly Export" signs in from Leeds kind=service_principal credential=clientSecret
+mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becoming "Global Administrator" from 203.0.113.7 agent "Mozilla"
 `)
 	asked := map[string]bool{}
 	for _, a := range asking {

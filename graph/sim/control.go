@@ -23,6 +23,7 @@ POST   /clock     {"advance":"24h"}
 GET    /clock     what the time is
 POST   /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
 POST   /feed      how audit records are delivered: {"delay":"30m", "late":10, "late_by":"6h", "repeat":true, "off":false}
+POST   /reports   how the directory's own logs are delivered: {"delay":"5m", "late":10, "late_by":"6h", "repeat":true, "free":false, "no_beta":false}
 POST   /forget    all delta tokens are unknown from now on
 GET    /truth     what was done, and what must be found, as JSON lines; ?mailbox=amy@…&change=message. for some of it
 GET    /requests  what was asked of the service
@@ -54,6 +55,7 @@ func (s *Sim) Control() http.Handler {
 	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) { s.showClock(w) })
 	mux.HandleFunc("POST /consent", s.controlConsent)
 	mux.HandleFunc("POST /feed", s.controlFeed)
+	mux.HandleFunc("POST /reports", s.controlReports)
 	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) { s.ForgetDeltas(); w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /truth", s.controlTruth)
 	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Requests()) })

@@ -47,20 +47,23 @@ var (
 	forMailSend = strings.Fields("Mail.Send")
 	forSearch   = strings.Fields("AuditLogsQuery-Exchange.Read.All AuditLogsQuery-Entra.Read.All AuditLogsQuery-SharePoint.Read.All AuditLogsQuery.Read.All")
 	forFeed     = strings.Fields("ActivityFeed.Read")
+	forReports  = strings.Fields("AuditLog.Read.All")
+	forAudits   = strings.Fields("AuditLog.Read.All Directory.Read.All")
 	forAdmin    = strings.Fields("Exchange.ManageAsAppV2")
 	forCommand  = strings.Fields("Exchange.ManageAsApp")
 )
 
 // What may be asked of a path.
 var (
-	one       = strings.Fields("$select $expand")
-	plainList = strings.Fields("$select $filter $top $count $orderby $expand $search $skiptoken")
-	bareList  = strings.Fields("$select $filter $top $skiptoken $count")
-	deltaList = strings.Fields("$select $filter $top $expand $skiptoken $deltatoken")
-	boxList   = strings.Fields("$select $filter $top $skip $count $orderby $expand includeHiddenFolders")
-	ruleList  = strings.Fields("$select $filter $top $skip $count $orderby")
-	mailList  = strings.Fields("$select $filter $top $skip $count $orderby $expand $search")
-	mailDelta = strings.Fields("$select $filter $top $expand $orderby $skiptoken $deltatoken changeType")
+	one        = strings.Fields("$select $expand")
+	plainList  = strings.Fields("$select $filter $top $count $orderby $expand $search $skiptoken")
+	bareList   = strings.Fields("$select $filter $top $skiptoken $count")
+	reportList = strings.Fields("$filter $top $skiptoken")
+	deltaList  = strings.Fields("$select $filter $top $expand $skiptoken $deltatoken")
+	boxList    = strings.Fields("$select $filter $top $skip $count $orderby $expand includeHiddenFolders")
+	ruleList   = strings.Fields("$select $filter $top $skip $count $orderby")
+	mailList   = strings.Fields("$select $filter $top $skip $count $orderby $expand $search")
+	mailDelta  = strings.Fields("$select $filter $top $expand $orderby $skiptoken $deltatoken changeType")
 )
 
 // paths is everything that is served.
@@ -151,6 +154,9 @@ func paths() []*route {
 		{method: post, path: "security/auditLog/queries", roles: forSearch, cost: 1, serve: (*Sim).searchCreate},
 		{method: get, path: "security/auditLog/queries/{auditLogQuery-id}", roles: forSearch, cost: 1, query: one, alone: true, serve: (*Sim).searchGet},
 		{method: get, path: "security/auditLog/queries/{auditLogQuery-id}/records", roles: forSearch, cost: 1, query: bareList, serve: (*Sim).searchRecords},
+
+		{method: get, path: "auditLogs/signIns", roles: forReports, cost: 1, query: reportList, alone: true, serve: (*Sim).signInList},
+		{method: get, path: "auditLogs/directoryAudits", roles: forAudits, cost: 1, query: reportList, serve: (*Sim).directoryAuditList},
 
 		{service: api, method: get, path: feed + "/subscriptions/list", roles: forFeed, query: []string{"PublisherIdentifier"}, alone: true, serve: (*Sim).feedList},
 		{service: api, method: post, path: feed + "/subscriptions/start", roles: forFeed, query: []string{"contentType", "PublisherIdentifier"}, serve: (*Sim).feedStart},

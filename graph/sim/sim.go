@@ -32,6 +32,7 @@ type Config struct {
 	Content   bool          // the connection may read subjects and bodies; otherwise asking for them is a violation
 	Limits    Limits        // zero fields: as published
 	Feed      Feed          // how the Management Activity API delivers
+	Reports   Reports       // how the directory's own logs deliver, and who signs in every day
 	Delivery  Delivery      // how notifications go out
 	HookCA    string        // PEM of who vouches for addresses of notifications, besides the system's
 	Quiet     bool          // no log
@@ -59,9 +60,10 @@ type Sim struct {
 
 	courier *http.Client // delivers notifications
 
-	mu        sync.RWMutex // guards world, feed, queue and truth
+	mu        sync.RWMutex // guards world, feed, reports, queue and truth
 	world     *world
 	feed      feed
+	reports   reports
 	queue     []scheduled
 	chats     int             // steps of everyday mail
 	talkers   map[int]*person // who was in them
@@ -103,6 +105,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	s.world = newWorld(cfg.Seed, cfg.Users, s.cfg.Tenant, time.Now().UTC().Truncate(time.Hour))
 	s.feed = feed{Feed: cfg.Feed, byParcel: map[string]*parcel{}, started: map[string]time.Time{}, disabled: map[string]bool{}, searches: map[string]*search{}}
+	s.reports = reports{Reports: cfg.Reports, until: s.firstSignIns(time.Now().UTC())}
 	s.hook.open(cfg.Delivery)
 	s.world.touched = s.notifyDirectory
 	var err error

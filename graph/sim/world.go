@@ -66,6 +66,9 @@ const (
 	askContact = 103
 	askApp     = 104
 	askAudit   = 105
+	askSearch  = 106
+	askSignIn  = 107
+	askChange  = 108
 )
 
 func newWorld(seedNumber int64, users int, tenant string, start time.Time) *world {
