@@ -272,8 +272,14 @@ func (d *deadline) after() <-chan struct{} {
 }
 
 func (j *Journal) publish(p *partition, batch []*request, count int) error {
-	if j.engine != nil && j.engine.stopped() {
-		return unavailable(errors.New("JetStream has stopped"))
+	if e := j.engine; e != nil {
+		if !e.healing.TryRLock() {
+			return unavailable(errors.New("JetStream is started again"))
+		}
+		defer e.healing.RUnlock()
+		if e.stopped() {
+			return unavailable(errors.New("JetStream has stopped"))
+		}
 	}
 	parts := make([][]byte, len(batch))
 	for i, r := range batch {

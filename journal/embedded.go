@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -25,6 +26,8 @@ type engine struct {
 	log  *engineLog
 	// every is how often it is looked whether JetStream has stopped.
 	every time.Duration
+	// healing is held while it is started again, and read-held by who appends.
+	healing sync.RWMutex
 }
 
 // errHeld says that another process, or another Journal of this one, is on the directory.

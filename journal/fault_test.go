@@ -214,6 +214,51 @@ func TestAStoppedEngineRefusesAtOnceAndStartsAgain(t *testing.T) {
 	}
 }
 
+// TestWhatAHealedJournalHasLostIsAGap damages the end of the journal while JetStream has stopped. Whoever had read it gets
+// what comes, and whoever had not is told.
+func TestWhatAHealedJournalHasLostIsAGap(t *testing.T) {
+	dir := t.TempDir()
+	j := start(t, Config{Dir: dir})
+	const count = 5
+	for n := range count {
+		appendAll(t, j, numbered("amy", n))
+	}
+	ahead := read(t, j, 0, Position{})
+	if got := ahead.bodies(count); got != "0 1 2 3 4" {
+		t.Errorf("got %s", got)
+	}
+	blocks, _ := filepath.Glob(filepath.Join(dir, "jetstream/*/streams/*/msgs/1.blk"))
+	if len(blocks) != 1 {
+		t.Fatalf("got blocks %v, want one", blocks)
+	}
+	room := filepath.Join(dir, "room")
+	if err := os.Mkdir(room, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.engine.ns.ShutdownJetStream(); err != nil {
+		t.Fatal(err)
+	}
+	spoil(t, blocks[0], func(b []byte) []byte { return b[:len(b)*3/count+10] })
+	os.Remove(room)
+	again(t, j)
+	for n := range 3 {
+		appendAll(t, j, numbered("amy", 100+n))
+	}
+	if got := ahead.bodies(3); got != "100 101 102" {
+		t.Errorf("who had read the end got %s", got)
+	}
+	behind := read(t, j, 0, Position{})
+	if got := behind.bodies(3); got != "0 1 2" {
+		t.Errorf("got %s", got)
+	}
+	if g := behind.gap(); g.Resume.Seq != count {
+		t.Errorf("got %v, want a gap up to sequence %d", g, count)
+	}
+	if got := behind.bodies(3); got != "100 101 102" {
+		t.Errorf("who had not read the end got %s", got)
+	}
+}
+
 // again waits until the journal is ready again.
 func again(t *testing.T, j *Journal) {
 	t.Helper()

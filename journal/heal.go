@@ -27,16 +27,18 @@ func (e *engine) distrust() error {
 	return err
 }
 
-// tend starts JetStream again when it has stopped for a disk that was full or failed: by itself it never does.
-func (e *engine) tend(closed <-chan struct{}) {
+// tend starts JetStream again when it has stopped for a disk that was full or failed: by itself it never does. It goes on
+// until ctx ends.
+func (j *Journal) tend(ctx context.Context) {
+	e := j.engine
 	for {
 		select {
-		case <-closed:
+		case <-ctx.Done():
 			return
 		case <-time.After(e.every):
 		}
 		if e.stopped() && e.hasRoom() {
-			if err := e.again(); err != nil {
+			if err := j.again(ctx); err != nil && ctx.Err() == nil {
 				e.log.log.Error("the journal does not start again; it is tried again", "err", err)
 			}
 		}
@@ -60,7 +62,13 @@ func (e *engine) hasRoom() bool {
 	return errors.Join(err, f.Sync(), f.Close()) == nil
 }
 
-func (e *engine) again() error {
+// again starts JetStream again. Nothing is appended until it is marked what the disk has lost of the end: a new item would
+// get a number that was read before, and be passed as such.
+func (j *Journal) again(ctx context.Context) error {
+	e := j.engine
+	e.healing.Lock()
+	defer e.healing.Unlock()
+	e.log.critical.Store(true)
 	if err := e.ns.ShutdownJetStream(); err != nil {
 		return err
 	}
@@ -72,6 +80,9 @@ func (e *engine) again() error {
 		return err
 	}
 	if err := e.syncs(); err != nil {
+		return err
+	}
+	if err := j.markLosses(ctx); err != nil {
 		return err
 	}
 	e.log.critical.Store(false)

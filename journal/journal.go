@@ -71,7 +71,9 @@ func Open(ctx context.Context, conf Config) (*Journal, error) {
 		j.writers.Go(func() { j.write(p) })
 	}
 	if j.engine != nil {
-		j.writers.Go(func() { j.engine.tend(j.closed) })
+		tending, end := context.WithCancel(context.WithoutCancel(ctx))
+		j.writers.Go(func() { j.tend(tending) })
+		j.writers.Go(func() { <-j.closed; end() })
 	}
 	return j, nil
 }
@@ -118,6 +120,13 @@ func (j *Journal) start(ctx context.Context) (err error) {
 	j.limit = min(maxItem, int(j.conn.MaxPayload())-envelopeHead)
 	if err := j.openStreams(ctx); err != nil {
 		return err
+	}
+	if j.engine == nil {
+		return nil
+	}
+	if j.tails, err = openTails(j.conf.Dir); err != nil {
+		return &tocsin.Problem{Code: tocsin.Unavailable, What: "The journal's directory " + j.conf.Dir + " cannot be written.",
+			Do: "See that the disk is not full and that Tocsin may write there.", Err: err}
 	}
 	return j.markLosses(ctx)
 }

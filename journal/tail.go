@@ -11,8 +11,6 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
-
-	"tocsin.dev"
 )
 
 // tails is the file beside an embedded journal that holds the last acknowledged sequence of each partition: 8 bytes and
@@ -56,33 +54,37 @@ func (t *tails) get(partition int) (uint64, error) {
 const lostUntil = "Tocsin-Lost-Until"
 
 // markLosses puts envelopes without items where the end of a partition is gone, as many as were lost: the reader tells
-// them as a Gap, and no new item gets a number that a checkpoint has behind it.
-func (j *Journal) markLosses(ctx context.Context) (err error) {
-	if j.engine == nil {
-		return nil
-	}
-	if j.tails, err = openTails(j.conf.Dir); err != nil {
-		return &tocsin.Problem{Code: tocsin.Unavailable, What: "The journal's directory " + j.conf.Dir + " cannot be written.",
-			Do: "See that the disk is not full and that Tocsin may write there.", Err: err}
-	}
+// them as a Gap, and no new item gets a number that a checkpoint or a reader has behind it.
+func (j *Journal) markLosses(ctx context.Context) error {
 	for _, p := range j.parts {
+		info, err := j.findStream(ctx, p.name, false)
+		if err != nil {
+			return j.streamProblem(p.name, err)
+		}
+		has := info.State.LastSeq
 		tail, err := j.tails.get(p.number)
-		if err != nil || tail <= p.opened {
+		if err != nil {
+			tail = 0
+		}
+		// What was read, or was there when the journal was opened, counts even if nobody was told that it is stored.
+		had := max(tail, p.opened, p.delivered.Load())
+		if had <= has {
 			continue
 		}
-		j.log.Error("the end of the journal is gone: its disk or its files were damaged", "partition", p.number, "had", tail, "has", p.opened)
-		if err := j.fill(ctx, p, tail); err != nil {
-			return j.streamProblem(p.name, fmt.Errorf("sequences %d to %d are gone: %w", p.opened+1, tail, err))
+		j.log.Error("the end of the journal is gone: its disk or its files were damaged", "partition", p.number, "had", had, "has", has)
+		if err := j.fill(ctx, p, had, had-has); err != nil {
+			return j.streamProblem(p.name, fmt.Errorf("sequences %d to %d are gone: %w", has+1, had, err))
 		}
 	}
 	return nil
 }
 
-func (j *Journal) fill(ctx context.Context, p *partition, tail uint64) error {
+// fill puts n envelopes without items, up to the sequence until.
+func (j *Journal) fill(ctx context.Context, p *partition, until, n uint64) error {
 	msg := nats.NewMsg(p.name)
-	msg.Header.Set(lostUntil, strconv.FormatUint(tail, 10))
+	msg.Header.Set(lostUntil, strconv.FormatUint(until, 10))
 	msg.Data = seal(0)
-	for range tail - p.opened {
+	for range n {
 		if _, err := j.js.PublishMsg(ctx, msg); err != nil {
 			return err
 		}
