@@ -154,7 +154,7 @@ func (x *Exports) recordPast(ctx, alive context.Context, e *Export, b pastBatch,
 		if err != nil {
 			return err
 		}
-		if err := t.Insert(ctx, store.Into{Table: "export_refused", Key: []string{"export", "event"}, Columns: []string{"export", "event", "at", "because", "body"}}, buried); err != nil {
+		if err := bury(ctx, t, buried); err != nil {
 			return err
 		}
 		if told {

@@ -254,6 +254,34 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestSampleFile: a sample goes to a file of its own, for who writes the export's knows how long that is, and somebody follows
+// it line by line.
+func TestSampleFile(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t))
+	e, _ := b.makes(export.File, "", "", func(s *export.Settings) { s.To = "{type}.jsonl" })
+	dir := filepath.Join(b.x.Dir, string(acme), e.ID)
+	b.serve(e.ID)
+	for n := range 3 {
+		b.happen(1)
+		b.caughtUp(e.ID)
+		if r, err := b.x.Test(t.Context(), acme, e.ID); err != nil || !r.OK || !strings.Contains(r.What, "sample-") {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "email.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got receiver
+		got.lines(t, text)
+		if wrong, _ := got.whole(n + 1); wrong != "" {
+			t.Error(wrong)
+		}
+	}
+	if names, err := filepath.Glob(filepath.Join(dir, "sample-*.jsonl")); err != nil || len(names) != 1 {
+		t.Errorf("samples in %v, %v", names, err)
+	}
+}
+
 // natsServer is a real server with JetStream and a stream for the subjects.
 func natsServer(tb testing.TB, dir string, port int) *server.Server {
 	tb.Helper()

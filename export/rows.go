@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -60,8 +61,9 @@ func tell(ctx context.Context, t *store.Tenant, id, actor string) error {
 	return t.Append(ctx, store.Fact{Kind: "export.changed", Subject: id, Actor: actor})
 }
 
-// Edit changes the version of an export that was looked at. An empty address keeps the one there is. What failed is tried
-// again at once.
+// Edit changes the version of an export that was looked at. An empty address keeps the one there is. A credential or a key is
+// kept only for where it was entered for: whoever may change the export may not thereby have it sent to himself. What failed
+// is tried again at once.
 func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, version int64, s Settings, given Given) (Export, error) {
 	e, err := lock(ctx, t, id, version)
 	if err != nil {
@@ -71,7 +73,7 @@ func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, v
 	if err != nil {
 		return e, err
 	}
-	checker := *x
+	was, checker := k, *x
 	if s.Address != "" && s.Address != e.Address {
 		k.URL = s.Address
 	} else { // it was checked when it was entered, and is when it is dialled
@@ -81,6 +83,14 @@ func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, v
 	given.into(&k)
 	if err := checker.check(e.Kind, &s, &k); err != nil {
 		return e, err
+	}
+	if elsewhere(was.URL, k.URL) || s.SASL == "plain" && e.SASL != "plain" {
+		switch {
+		case was.Credential != "" && given.Credential == "":
+			return e, invalid("Enter it again, or - for none.", "The credential was entered for another address, or for a better protected one: it is not sent to this one.")
+		case was.Cert != "" && given.Certificate == "":
+			return e, invalid("Enter it again with its key, or - for none.", "The certificate was entered for another address, or for a better protected one: it is not shown to this one.")
+		}
 	}
 	if e.sealed, err = x.seal(e.Tenant, e.ID, k); err != nil {
 		return e, err
@@ -97,6 +107,20 @@ func (x *Exports) Edit(ctx context.Context, t *store.Tenant, actor, id string, v
 		return e, err
 	}
 	return Get(ctx, t, id)
+}
+
+// elsewhere says whether an address leads to a receiver that another does not, or leads there with less protection.
+func elsewhere(was, now string) bool {
+	split := func(address string) (scheme string, hosts []string) {
+		scheme, rest, _ := strings.Cut(strings.ToLower(address), "://")
+		if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+			rest = rest[:i]
+		}
+		return scheme, strings.Split(rest, ",")
+	}
+	scheme, hosts := split(was)
+	to, others := split(now)
+	return to != scheme && to != "tls" || slices.ContainsFunc(others, func(h string) bool { return !slices.Contains(hosts, h) })
 }
 
 // lock takes the version that was looked at, raising it; version 0 takes whichever there is.

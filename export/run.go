@@ -223,7 +223,7 @@ func (x *Exports) record(ctx, alive context.Context, e *Export, b batch, n int, 
 				return err
 			}
 		}
-		if err := t.Insert(ctx, store.Into{Table: "export_refused", Key: []string{"export", "event"}, Columns: []string{"export", "event", "at", "because", "body"}}, buried); err != nil {
+		if err := bury(ctx, t, buried); err != nil {
 			return err
 		}
 		if told {
@@ -232,7 +232,7 @@ func (x *Exports) record(ctx, alive context.Context, e *Export, b batch, n int, 
 		return nil
 	})
 	if errors.Is(err, store.ErrLost) {
-		return x.changedMeanwhile(ctx, e, next, b, n)
+		return x.changedMeanwhile(ctx, e, next, buried)
 	}
 	if err != nil {
 		return fmt.Errorf("record an export: %w", err)
@@ -242,6 +242,11 @@ func (x *Exports) record(ctx, alive context.Context, e *Export, b batch, n int, 
 	}
 	*e = next
 	return x.again(alive, e, o)
+}
+
+// bury keeps what a receiver refused.
+func bury(ctx context.Context, t *store.Tenant, refused [][]any) error {
+	return t.Insert(ctx, store.Into{Table: "export_refused", Key: []string{"export", "event"}, Columns: []string{"export", "event", "at", "because", "body"}}, refused)
 }
 
 // after is the export after a try that ended so, with n of its parcels dealt with, some of them refused; told says that it is
@@ -286,11 +291,14 @@ func (x *Exports) again(alive context.Context, e *Export, o outcome) error {
 
 // changedMeanwhile is when somebody has edited, paused or deleted the export while it was sending. What was taken counts all the
 // same, if nobody else has moved the cursor.
-func (x *Exports) changedMeanwhile(ctx context.Context, e *Export, next Export, b batch, n int) error {
+func (x *Exports) changedMeanwhile(ctx context.Context, e *Export, next Export, buried [][]any) error {
 	err := x.Store.UpdateTenant(ctx, e.Tenant, func(t *store.Tenant) error {
-		_, err := t.Exec(ctx, `update export set done = $3, done_at = $4, sent = $5, sent_at = $6, buried = $7, lost = $8, lost_from = $9, lost_to = $10 where tenant = $1 and id = $2 and done = $11`,
+		moved, err := t.Exec(ctx, `update export set done = $3, done_at = $4, sent = $5, sent_at = $6, buried = $7, lost = $8, lost_from = $9, lost_to = $10 where tenant = $1 and id = $2 and done = $11`,
 			e.ID, next.Done, next.DoneAt, next.Sent, next.SentAt, next.Refused, next.Lost, next.LostFrom, next.LostTo, e.Done)
-		return err
+		if err != nil || moved == 0 {
+			return err
+		}
+		return bury(ctx, t, buried)
 	})
 	if err != nil {
 		return fmt.Errorf("record an export: %w", err)
@@ -338,11 +346,17 @@ type Result struct {
 	Took time.Duration
 }
 
-// Test sends a sample to an export's receiver, now, and gives how that went. The cursor stays where it is.
+// Test sends a sample to an export's receiver, now, and gives how that went. The cursor stays where it is. Where files are
+// written, it goes to one of its own.
 func (x *Exports) Test(ctx context.Context, tenant tocsin.TenantID, id string) (Result, error) {
 	e, err := x.get(ctx, tenant, id)
 	if err != nil {
 		return Result{}, err
+	}
+	what := "The sample was taken by the receiver."
+	if e.Kind == File { // the file itself has one writer, which knows how long it is
+		e.To = "sample-" + e.To
+		what = "The sample was written to a file of its own, sample-… beside the export's."
 	}
 	s, err := x.sender(&e)
 	if err != nil {
@@ -360,7 +374,7 @@ func (x *Exports) Test(ctx context.Context, tenant tocsin.TenantID, id string) (
 	}
 	began := time.Now()
 	o := s.send(ctx, []parcel{p})
-	r := Result{OK: o.ok && len(o.refused) == 0, Do: o.mend, Took: time.Since(began), What: "The sample was taken by the receiver."}
+	r := Result{OK: o.ok && len(o.refused) == 0, Do: o.mend, Took: time.Since(began), What: what}
 	if !r.OK {
 		because := o.because
 		for _, why := range o.refused {

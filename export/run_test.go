@@ -15,6 +15,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/export"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 )
 
 // TestLateCommit: transactions that end in another order than they began are all exported, by an export that reads meanwhile.
@@ -253,4 +254,85 @@ func TestBodies(t *testing.T) {
 			b.Errorf("%d came: %+v", lake.count(), e)
 		}
 	})
+}
+
+// TestRefusedWhileChanged: what a receiver refuses while somebody edits the export is kept as it is otherwise.
+func TestRefusedWhileChanged(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		var e export.Export
+		h := b.hook(func(*http.Request, []byte) (int, string) {
+			b.update(func(t *store.Tenant) error {
+				_, err := b.x.Edit(context.Background(), t, "o", e.ID, 0, e.Settings, export.Given{})
+				return err
+			})
+			return 200, `{"errors":true,"items":[{"create":{"status":201}},{"create":{"status":400,"error":{"type":"t","reason":"r"}}},{"create":{"status":201}}]}`
+		})
+		e, _ = b.makes(export.Webhook, h.URL+"/_bulk", "", func(s *export.Settings) { s.Body = export.Elastic })
+		b.happen(3)
+		b.serve(e.ID)
+		b.caughtUp(e.ID)
+		if now := b.get(e.ID); now.Refused != 1 || now.Sent != 2 || now.Version < 2 {
+			b.Errorf("%+v", now)
+		}
+		if n := b.number(`select count(*) from export_refused where tenant = $1 and event = '` + number(2) + `'`); n != 1 {
+			b.Errorf("the refused event is kept %d times", n)
+		}
+	})
+}
+
+// TestKeptCredential: what was entered for one receiver goes to no other, and not in the clear, because somebody changed the
+// address; entered anew, or taken away, it may.
+func TestKeptCredential(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t))
+	cert := newAuthority(t, "Tocsin").gives("tocsin")
+	for _, c := range []struct {
+		kind, from, to string
+		kept           bool
+		given          export.Given
+		set            func(*export.Settings) // of the change
+	}{
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://siem.example/other?k=2", kept: true},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://SIEM.example", kept: true},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://evil.example/in"},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://siem.example.evil.example/in"},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://evil.example?https://siem.example/in"},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://siem.example:8443/in"},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://new.example/in", given: export.Given{Credential: "Bearer new"}, kept: true},
+		{kind: export.Webhook, from: "https://siem.example/in", to: "https://new.example/in", given: export.Given{Credential: "-"}, kept: true},
+		{kind: export.Kafka, from: "tls://a.example,b.example", to: "tls://b.example:9093", kept: true, set: func(s *export.Settings) { s.SASL = "scram-sha-512" }},
+		{kind: export.Kafka, from: "tls://a.example,b.example", to: "tls://a.example,evil.example"},
+		{kind: export.Kafka, from: "tls://a.example", to: "tcp://a.example:9093"},
+		{kind: export.Kafka, from: "tcp://a.example:9093", to: "tls://a.example:9093", kept: true},
+		{kind: export.Kafka, from: "tls://a.example", set: func(s *export.Settings) { s.SASL = "plain" }},
+		{kind: export.NATS, from: "tls://a.example", to: "tls://evil.example"},
+		{kind: export.NATS, from: "tls://a.example", to: "tls://a.example:4222", kept: true},
+		{kind: export.Syslog, from: "tls://a.example", to: "tls://evil.example"},
+		{kind: export.Syslog, from: "tls://a.example", to: "tls://evil.example", given: export.Given{Certificate: cert}, kept: true},
+	} {
+		s := export.Usual(c.kind)
+		s.Name, s.Address = "The "+c.kind, c.from
+		first := export.Given{Credential: "never shown again"}
+		switch c.kind {
+		case export.Kafka:
+			s.SASL, s.User = "scram-sha-256", "u"
+		case export.Syslog:
+			first = export.Given{Certificate: cert}
+		}
+		var err error
+		b.update(func(t *store.Tenant) error {
+			e, _, err2 := b.x.Create(context.Background(), t, "o", c.kind, s, first)
+			if err2 != nil {
+				return err2
+			}
+			if s.Address = c.to; c.set != nil {
+				c.set(&s)
+			}
+			_, err = b.x.Edit(context.Background(), t, "o", e.ID, 0, s, c.given)
+			return nil
+		})
+		p := tocsin.AsProblem(err)
+		if c.kept != (err == nil) || err != nil && (p.Code != tocsin.Invalid || !strings.Contains(p.What, "was entered for another")) {
+			t.Errorf("%s from %s to %s: %v", c.kind, c.from, c.to, err)
+		}
+	}
 }

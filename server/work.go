@@ -213,13 +213,67 @@ func (s *Server) chores(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// loops are what is kept running, one for each key. The next of a key begins when the last has ended: both would hold its
+// lease, as one owner, and the last would give it up under the next.
+type loops struct {
+	all     sync.WaitGroup
+	running map[string]*loop
+}
+
+type loop struct {
+	version string // empty when it was stopped
+	stop    context.CancelFunc
+	ended   chan struct{}
+}
+
+// wish is a loop that is to run, which ends when its ctx does.
+type wish struct {
+	version string
+	run     func(context.Context)
+}
+
+// keep stops what is not wanted, or wanted in another version, and starts what does not run.
+func (l *loops) keep(ctx context.Context, wanted map[string]wish) {
+	for key, r := range l.running {
+		if w, ok := wanted[key]; ok && w.version == r.version {
+			continue
+		}
+		r.stop()
+		r.version = ""
+		select {
+		case <-r.ended:
+			delete(l.running, key)
+		default:
+		}
+	}
+	for key, w := range wanted {
+		before := l.running[key]
+		if before != nil && before.version != "" {
+			continue
+		}
+		own, stop := context.WithCancel(ctx)
+		next := &loop{version: w.version, stop: stop, ended: make(chan struct{})}
+		if l.running == nil {
+			l.running = map[string]*loop{}
+		}
+		l.running[key] = next
+		l.all.Go(func() {
+			defer close(next.ended)
+			defer stop()
+			if before != nil {
+				<-before.ended
+			}
+			w.run(own)
+		})
+	}
+}
+
 // collect keeps a collector running for every connection that is not paused. A tenant is collected from by the first of its
 // connections, and by one replica at a time.
 func (s *Server) collect(ctx context.Context) error {
-	running := map[string]context.CancelFunc{} // by tenant, connection and version
-	var all sync.WaitGroup
-	defer all.Wait()
-	all.Go(func() { s.tenants.Run(ctx) })
+	var running loops // by tenant
+	defer running.all.Wait()
+	running.all.Go(func() { s.tenants.Run(ctx) })
 	for ctx.Err() == nil {
 		s.Connections.Limits.Among(s.tenants.Members())
 		list, err := s.Connections.List(ctx)
@@ -228,31 +282,18 @@ func (s *Server) collect(ctx context.Context) error {
 			pause(ctx, time.Second)
 			continue
 		}
-		wanted := map[string]connect.Connection{}
-		taken := map[string]bool{}
+		wanted := map[string]wish{}
 		for _, c := range list {
-			all.Go(func() { s.Connections.Heed(c) })
+			running.all.Go(func() { s.Connections.Heed(c) })
 			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
-			if c.Collects() && c.Tier != connect.Respond && !taken[string(c.Tenant)] {
-				taken[string(c.Tenant)] = true
-				wanted[fmt.Sprintf("%s/%s/%d", c.Tenant, c.ID, c.Version)] = c
+			key := string(c.Tenant)
+			if _, taken := wanted[key]; c.Collects() && c.Tier != connect.Respond && !taken {
+				wanted[key] = wish{fmt.Sprintf("%s/%d", c.ID, c.Version), func(ctx context.Context) {
+					s.holdShare(ctx, s.tenants, "tenant/"+key, func(ctx context.Context) error { return s.tenant(ctx, c) })
+				}}
 			}
 		}
-		for key, stop := range running {
-			if _, ok := wanted[key]; !ok {
-				stop()
-				delete(running, key)
-			}
-		}
-		for key, c := range wanted {
-			if running[key] == nil {
-				var own context.Context
-				own, running[key] = context.WithCancel(ctx)
-				all.Go(func() {
-					s.holdShare(own, s.tenants, "tenant/"+string(c.Tenant), func(ctx context.Context) error { return s.tenant(ctx, c) })
-				})
-			}
-		}
+		running.keep(ctx, wanted)
 		s.waitForConnections(ctx)
 	}
 	return ctx.Err()
@@ -260,9 +301,8 @@ func (s *Server) collect(ctx context.Context) error {
 
 // export serves every export that is not paused, each under a lease of its own, so that one holds up no other.
 func (s *Server) export(ctx context.Context) error {
-	running := map[string]context.CancelFunc{} // by tenant, export and version
-	var all sync.WaitGroup
-	defer all.Wait()
+	var running loops // by export
+	defer running.all.Wait()
 	for ctx.Err() == nil {
 		list, err := s.Exports.All(ctx)
 		if err != nil {
@@ -270,33 +310,22 @@ func (s *Server) export(ctx context.Context) error {
 			pause(ctx, time.Second)
 			continue
 		}
-		wanted := map[string]export.Export{}
+		wanted := map[string]wish{}
 		for _, e := range list {
-			if e.State == export.Running {
-				wanted[fmt.Sprintf("%s/%s/%d", e.Tenant, e.ID, e.Version)] = e
+			if e.State != export.Running {
+				continue
 			}
-		}
-		for key, stop := range running {
-			if _, ok := wanted[key]; !ok {
-				stop()
-				delete(running, key)
-			}
-		}
-		for key, e := range wanted {
-			if running[key] == nil {
-				var own context.Context
-				own, running[key] = context.WithCancel(ctx)
-				all.Go(func() {
-					_ = s.hold(own, "export/"+e.ID, func(ctx context.Context) error {
-						err := s.Exports.Serve(ctx, e.Tenant, e.ID)
-						if err == nil {
-							pause(ctx, time.Second) // it was paused or changed, which is seen above
-						}
-						return err
-					})
+			wanted[e.ID] = wish{fmt.Sprint(e.Version), func(ctx context.Context) {
+				_ = s.hold(ctx, "export/"+e.ID, func(ctx context.Context) error {
+					err := s.Exports.Serve(ctx, e.Tenant, e.ID)
+					if err == nil {
+						pause(ctx, time.Second) // it was paused or changed, which is seen above
+					}
+					return err
 				})
-			}
+			}}
 		}
+		running.keep(ctx, wanted)
 		s.waitForConnections(ctx)
 	}
 	return ctx.Err()

@@ -906,7 +906,7 @@ func exportFields(e api.Export, fresh bool) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 87, "Leave it empty to keep the one there is; <code>-</code> takes it away.")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 87, "Leave it empty to keep the one there is, where the host stays; <code>-</code> takes it away.")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
