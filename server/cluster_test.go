@@ -198,6 +198,9 @@ func (f *fleet) proven() (a account) {
 	f.alive()
 	defer f.open()()
 	f.settled()
+	if d := f.w.Deliveries(); d.Dropped > 0 {
+		f.Fatalf("Microsoft threw %d notifications away, since answers were slow: send fewer (prove.rate)", d.Dropped)
+	}
 	eventually(f.T, "the events", func() string {
 		if a = f.accounts(f.from); len(a.lacks) > 0 {
 			return fmt.Sprintf("%d differ, such as %s", len(a.lacks), a.lacks[0])
