@@ -32,6 +32,7 @@ type platter struct {
 	mu    sync.Mutex
 	root  *entry
 	kept  *entry // the names as of the last fsync
+	named bool   // they have changed since
 	off   atomic.Bool
 	room  int64 // bytes that files may take
 	used  int64
@@ -84,7 +85,9 @@ func names(e *entry) *entry {
 
 // sync puts a file on the platter, and all names with it. mu is held.
 func (p *platter) sync(e *entry) {
-	p.kept = names(p.root)
+	if p.named {
+		p.kept, p.named = names(p.root), false
+	}
 	if e.children != nil {
 		return
 	}
@@ -210,7 +213,7 @@ func (a *atEntry) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn
 	}
 	defer a.p.mu.Unlock()
 	if mode, ok := in.GetMode(); ok {
-		a.e.mode = a.e.mode&syscall.S_IFMT | mode&0o7777
+		a.e.mode, a.p.named = a.e.mode&syscall.S_IFMT|mode&0o7777, true
 	}
 	if size, ok := in.GetSize(); ok {
 		if no := a.resize(int64(size)); no != 0 {
@@ -223,6 +226,7 @@ func (a *atEntry) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn
 
 // made is a new entry, of whoever asks for it.
 func (a *atEntry) made(ctx context.Context, mode uint32) *entry {
+	a.p.named = true
 	e := a.p.entry(mode)
 	if who, ok := fuse.FromContext(ctx); ok {
 		e.uid, e.gid = who.Uid, who.Gid
@@ -247,7 +251,7 @@ func (a *atEntry) resize(size int64) syscall.Errno {
 	}
 	e.data = e.data[:size]
 	if e.shrunk < 0 || size < e.shrunk {
-		e.shrunk = size
+		e.shrunk, p.named = size, true
 	}
 	return 0
 }
@@ -343,6 +347,7 @@ func (a *atEntry) Unlink(_ context.Context, name string) syscall.Errno {
 		a.p.used -= int64(len(e.data)) // whoever has it open still may write a little more than there is room for
 	}
 	delete(a.e.children, name)
+	a.p.named = true
 	return 0
 }
 
@@ -356,6 +361,7 @@ func (a *atEntry) Link(_ context.Context, target fs.InodeEmbedder, name string, 
 		return nil, syscall.EINVAL
 	}
 	to.e.links++
+	a.p.named = true
 	a.e.children[name] = to.e
 	a.attr(to.e, &out.Attr)
 	return target.EmbeddedInode(), 0
@@ -372,6 +378,7 @@ func (a *atEntry) Rmdir(_ context.Context, name string) syscall.Errno {
 		return syscall.ENOTEMPTY
 	}
 	delete(a.e.children, name)
+	a.p.named = true
 	return 0
 }
 
@@ -392,6 +399,7 @@ func (a *atEntry) Rename(_ context.Context, name string, to fs.InodeEmbedder, ne
 	}
 	delete(a.e.children, name)
 	dir.e.children[newName] = e
+	a.p.named = true
 	return 0
 }
 
