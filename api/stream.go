@@ -88,7 +88,7 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 		if err := out.readCertificates(ctx, t, is.ByCert); err != nil {
 			return out, err
 		}
-		out.judge()
+		out.judge(is.Vain)
 		out.Canary, err = canaryOf(ctx, t, s.now())
 		return out, err
 	})
@@ -106,8 +106,8 @@ func (s *Stream) readCertificates(ctx context.Context, t *store.Tenant, by map[s
 	return err
 }
 
-// judge says how the stream stands.
-func (s *Stream) judge() {
+// judge says how the stream stands; vain is why a gap could not be closed yet.
+func (s *Stream) judge(vain string) {
 	switch {
 	case s.State == "off":
 	case s.Mailboxes == 0:
@@ -120,10 +120,16 @@ func (s *Stream) judge() {
 		s.State, s.Because, s.Mend = "incomplete", "Not told of: "+plural(s.Refused, "mailbox")+". "+s.Refusal, "It is tried again by itself."
 	case s.Told < s.Mailboxes-s.LeftOut:
 		s.State, s.Because, s.Mend = "starting", "Not told of yet: "+plural(s.Mailboxes-s.LeftOut-s.Told, "mailbox")+".", "Nothing to do: subscriptions are made by themselves."
+	case s.Gaps > 0 && vain != "":
+		s.State, s.Because, s.Mend = "incomplete", "Not closed yet: "+plural(s.Gaps, "gap")+". "+vain, "It is tried again by itself. A gap of a mailbox that cannot be read any more is closed as such."
 	case s.Gaps > 0:
 		s.State, s.Because, s.Mend = "incomplete", "Being closed: "+plural(s.Gaps, "gap")+".", "Nothing to do: what changed meanwhile is read."
 	case s.Parked > 0:
 		s.State, s.Because, s.Mend = "incomplete", "Not looked at yet: "+plural(s.Parked, "message")+". "+s.Parking, "Nothing to do: it is tried again by itself."
+	case s.Dead > 0:
+		s.State, s.Because, s.Mend = "incomplete", "Given up: "+plural(s.Dead, "notification")+".", "Look at what was given up, on the page of the stream's health, and have it looked at again."
+	case s.Silent > 0:
+		s.State, s.Because, s.Mend = "incomplete", "Nothing comes, though it should, to "+plural(s.Silent, "mailbox")+".", "Look at these mailboxes: mail may be led elsewhere before it reaches Microsoft 365."
 	default:
 		s.State = "whole"
 	}

@@ -99,6 +99,7 @@ type Collector struct {
 
 	noFolders folderRefusal
 	lined     linedUp
+	missing   missing
 	unstarted sync.Map // what came of starting to have a part of the audit log delivered, by part: error
 }
 

@@ -23,9 +23,10 @@ type StreamCount struct {
 	Rich   int            `json:"rich"`                     // mailboxes that are told of richly
 	ByCert map[string]int `json:"by_certificate,omitempty"` // of these, by the certificate
 
-	Open   int `json:"open"` // gaps
-	Closed int `json:"closed"`
-	Found  int `json:"found"` // events, by closing them
+	Vain   string `json:"vain"` // why one of the gaps could not be closed yet
+	Open   int    `json:"open"` // gaps
+	Closed int    `json:"closed"`
+	Found  int    `json:"found"` // events, by closing them
 
 	Silent  int    `json:"silent"`  // mailboxes; the whole tenant is one
 	Parked  int    `json:"parked"`  // items that wait
@@ -33,7 +34,7 @@ type StreamCount struct {
 	Parking string `json:"parking"` // why, of one of them
 	Waiting int64  `json:"waiting"` // since when the first of them waits
 	Dead    int    `json:"dead"`    // items that were given up
-	Lost    int    `json:"lost"`    // of these, notifications
+	Lost    int    `json:"lost"`    // of these, notifications and what came of them
 }
 
 // StateCount is how many subscriptions are in a state.
@@ -88,10 +89,10 @@ func countStream(ctx context.Context, t *store.Tenant) (out StreamCount, err err
 		{`select count(*) from person where tenant = $1 and mailbox = 'read' and deleted = 0`, []any{&out.Mailboxes}},
 		{`select count(*) from subscription s join mail_ledger l on l.tenant = s.tenant and l.person = s.person where s.tenant = $1 and s.state in ('off', 'ending') and l.unwatched > 0`, []any{&out.LeftOut}},
 		{`select coalesce(min(case when since > 0 then since end), 0), coalesce(max(heard), 0), coalesce(sum(unseen), 0) from mail_ledger where tenant = $1`, []any{&out.Since, &out.Heard, &out.Unseen}},
-		{`select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0) from mail_gap where tenant = $1`, []any{&out.Open, &out.Closed, &out.Found}},
+		{`select coalesce(sum(case when closed = 0 then 1 else 0 end), 0), coalesce(sum(case when closed > 0 then 1 else 0 end), 0), coalesce(sum(found), 0), coalesce(max(case when closed = 0 then trouble end), '') from mail_gap where tenant = $1`, []any{&out.Open, &out.Closed, &out.Found, &out.Vain}},
 		{`select count(*) from silence where tenant = $1 and ended = 0`, []any{&out.Silent}},
 		{`select count(*), coalesce(sum(case when kind = 'notified' then 1 else 0 end), 0), coalesce(min(because), ''), coalesce(min(at), 0) from parked where tenant = $1`, []any{&out.Parked, &out.Told, &out.Parking, &out.Waiting}},
-		{`select count(*), coalesce(sum(case when kind = 'notified' then 1 else 0 end), 0) from dead_letter where tenant = $1`, []any{&out.Dead, &out.Lost}},
+		{`select count(*), coalesce(sum(case when kind in ('notified', 'mail') then 1 else 0 end), 0) from dead_letter where tenant = $1`, []any{&out.Dead, &out.Lost}},
 	} {
 		if err := t.QueryRow(ctx, q.text).Scan(q.into...); err != nil {
 			return out, err

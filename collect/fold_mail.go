@@ -376,6 +376,13 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 	if err := f.named(ctx); err != nil {
 		return err
 	}
+	for i := range batch {
+		if is := batch[i].body.Close; is != nil {
+			if err := f.close(ctx, batch[i].person, is, batch[i].at); err != nil {
+				return err
+			}
+		}
+	}
 	for _, row := range f.found {
 		_, err := f.t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because, closed, found, lost) values ($1, $2, $3, $4, $5, $6, $7, $8)
 			on conflict (tenant, person, began) do update set found = mail_gap.found + excluded.found`, row...)
@@ -387,6 +394,24 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 		return err
 	}
 	return f.parked(ctx, batch)
+}
+
+// close notes that a mailbox was caught up on, and closes the gap, unless it has grown meanwhile.
+func (f *mailFold) close(ctx context.Context, person tocsin.PersonID, is *closing, at int64) error {
+	n, err := f.t.Exec(ctx, `update mail_gap set closed = $5, lost = $6, trouble = '' where tenant = $1 and person = $2 and began = $3 and ended = $4 and closed = 0`,
+		string(person), is.Began, is.Ended, at, is.Lost)
+	if err != nil {
+		return err
+	}
+	if is.Checked > 0 {
+		if _, err := f.t.Exec(ctx, `update mail_ledger set checked = $3 where tenant = $1 and person = $2 and checked < $3`, string(person), is.Checked); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return f.t.Append(ctx, store.Fact{Kind: "gap.closed", Subject: string(person), Person: string(person)})
 }
 
 func (f *mailFold) ledger(ctx context.Context) error {

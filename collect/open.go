@@ -86,6 +86,7 @@ type mailLooks struct {
 	Parked  []wait      `json:"parked,omitempty"`
 	Dropped bool        `json:"dropped,omitempty"` // the tenant is not read any more: what is parked of the mailbox goes too
 	Gap     *mailSpan   `json:"gap,omitempty"`     // what they were looked for, where nobody told of them
+	Close   *closing    `json:"close,omitempty"`   // behind all that was found: the mailbox was caught up on
 	Again   bool        `json:"again,omitempty"`   // they were given up once, and may be old
 }
 
@@ -94,6 +95,14 @@ type mailSpan struct {
 	Began   int64  `json:"began"`
 	Ended   int64  `json:"ended"`
 	Because string `json:"because"`
+}
+
+// closing is that a mailbox was caught up on. Times are Unix milliseconds.
+type closing struct {
+	Began   int64  `json:"began"` // the gap; one that has grown meanwhile stays open
+	Ended   int64  `json:"ended"`
+	Lost    string `json:"lost"`              // what cannot be found out
+	Checked int64  `json:"checked,omitempty"` // until when all is known of the mailbox that can be; 0: nothing is
 }
 
 // mailLook is a message as it was found: gone, where it is not there any more.

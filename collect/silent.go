@@ -228,15 +228,21 @@ func (c *Collector) askSilence(ctx context.Context) error {
 		return err
 	}
 	found = slices.DeleteFunc(found, func(h hush) bool { return still[h.person] || open[h.person] || h.person == "" && len(open) > 0 }) // it is known, or being seen to
+
+	var failed error // of one mailbox, which says nothing of the others
 	for i := range found[:min(len(found), asksAtMost)] {
-		if err := c.silent(ctx, &found[i], list, now); err != nil {
+		err := c.silent(ctx, &found[i], list, now)
+		if err != nil && (ctx.Err() != nil || stops(err)) {
 			return err
 		}
+		if err != nil {
+			failed = err
+		}
 	}
-	return nil
+	return failed
 }
 
-// withGaps are the mailboxes that are being caught up on.
+// withGaps are the mailboxes that are being caught up on, and not tried again and again in vain.
 func (c *Collector) withGaps(ctx context.Context) (map[tocsin.PersonID]bool, error) {
 	open := map[tocsin.PersonID]bool{}
 	return open, c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
@@ -246,7 +252,7 @@ func (c *Collector) withGaps(ctx context.Context) (map[tocsin.PersonID]bool, err
 			err := scan(&person)
 			open[person] = true
 			return err
-		}, `select distinct person from mail_gap where tenant = $1 and closed = 0`)
+		}, `select distinct person from mail_gap where tenant = $1 and closed = 0 and tries < 3`)
 	})
 }
 
@@ -432,11 +438,15 @@ func (c *Collector) silent(ctx context.Context, h *hush, list map[tocsin.PersonI
 		})
 		people = people[:min(len(people), asksOfAll)]
 	}
-	lost := false
+	lost, failed := false, error(nil)
 	for _, person := range people {
 		had, err := c.toldOfAll(ctx, person, h.began, now)
-		if err != nil {
+		if err != nil && (ctx.Err() != nil || stops(err) || len(people) == 1) {
 			return err
+		}
+		if err != nil {
+			failed = err
+			continue
 		}
 		if had {
 			continue
@@ -449,8 +459,8 @@ func (c *Collector) silent(ctx context.Context, h *hush, list map[tocsin.PersonI
 	if lost && h.person == "" { // if some are lost without a word, all may be
 		return c.lostSubscription(ctx, "", h, now)
 	}
-	if lost {
-		return nil
+	if lost || failed != nil { // where one could not be asked it is not certain that nothing came
+		return failed
 	}
 	return c.noteSilence(ctx, h, now, false)
 }

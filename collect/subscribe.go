@@ -1,11 +1,14 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -331,12 +334,17 @@ func (s *mailSubscription) why() string {
 	return "The subscription was not there any more."
 }
 
+// Gaps are opened by values (tenant, person, began, ended, because) between these.
+const (
+	openGaps = `insert into mail_gap (tenant, person, began, ended, because) values `
+	growGaps = ` on conflict (tenant, person, began) do update set closed = 0, tries = 0, due = 0,
+		ended = case when mail_gap.ended > excluded.ended then mail_gap.ended else excluded.ended end,
+		because = case when mail_gap.closed = 0 then mail_gap.because else excluded.because end`
+)
+
 // openGap notes a time of which not every change was told. One that began at the same time grows, and keeps its reason while it is open.
 func openGap(ctx context.Context, t *store.Tenant, person tocsin.PersonID, began, ended int64, because string) error {
-	_, err := t.Exec(ctx, `insert into mail_gap (tenant, person, began, ended, because) values ($1, $2, $3, $4, $5)
-		on conflict (tenant, person, began) do update set closed = 0,
-		ended = case when mail_gap.ended > excluded.ended then mail_gap.ended else excluded.ended end,
-		because = case when mail_gap.closed = 0 then mail_gap.because else excluded.because end`, string(person), began, ended, because)
+	_, err := t.Exec(ctx, openGaps+`($1, $2, $3, $4, $5)`+growGaps, string(person), began, ended, because)
 	if err != nil {
 		return err
 	}
@@ -358,27 +366,78 @@ type mailGap struct {
 	oldest       int64 // received, of the messages that are held and not gone
 	since        int64 // the mailbox is told of
 	unread       int64 // since when it was not read in a gap before; 0: there is none such
+	tries        int64 // in vain
+	until        int64 // what changed since is still being told; 0: all may be looked for
 }
 
-// askGaps closes the open gaps, the oldest first: what was changed since a gap began is read, and of what is held it is
+// askGaps closes the open gaps, what is due first: what was changed since a gap began is read, and of what is held it is
 // seen whether it is still there. What came and went within the gap nobody can tell any more.
 func (c *Collector) askGaps(ctx context.Context) error {
-	gaps, err := c.openGaps(ctx)
-	if err != nil {
+	if err := c.closeUnreadable(ctx); err != nil {
 		return err
 	}
-	return c.caughtUp(ctx, gaps)
+	var worst error
+	for asked := false; ; asked = true {
+		if err := c.settled(ctx); err != nil { // those that were caught up on are closed by the fold
+			return err
+		}
+		gaps, err := c.openGaps(ctx)
+		if err != nil {
+			return err
+		}
+		if len(gaps) == 0 && !asked {
+			return errNothing
+		}
+		if err := c.caughtUp(ctx, gaps); err != nil {
+			worst = err
+		}
+		if len(gaps) < gapsAtOnce || ctx.Err() != nil || worst != nil && stops(worst) {
+			return worst
+		}
+	}
+}
+
+// gapsAtOnce is how many gaps are taken at once; others that are due come next.
+const gapsAtOnce = 1000
+
+// notReadable stands where a mailbox cannot be read any more, as nothingToRead does.
+const notReadable = "Everything of it that was not read yet: the mailbox cannot be read."
+
+// closeUnreadable closes the gaps of mailboxes that are no more, or that cannot be read: nobody can find out what happened.
+func (c *Collector) closeUnreadable(ctx context.Context) error {
+	var open bool
+	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select count(*) > 0 from (select 1 from mail_gap where tenant = $1 and closed = 0 limit 1) first`).Scan(&open)
+	})
+	if err != nil || !open {
+		return err
+	}
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		var closed int64
+		for _, end := range []struct{ lost, which string }{
+			{nothingToRead, `not exists (select 1 from person p where p.tenant = mail_gap.tenant and p.person = mail_gap.person and p.deleted = 0)`},
+			{notReadable, `exists (select 1 from person p where p.tenant = mail_gap.tenant and p.person = mail_gap.person and p.mailbox not in ('read', 'unknown'))`},
+		} {
+			n, err := t.Exec(ctx, `update mail_gap set closed = $2, lost = $3, trouble = '' where tenant = $1 and closed = 0 and `+end.which, t.Tx().Clock().Now(), end.lost)
+			if err != nil {
+				return err
+			}
+			closed += n
+		}
+		if closed == 0 {
+			return nil
+		}
+		return t.Append(ctx, store.Fact{Kind: "gap.closed"})
+	})
 }
 
 // nothingToRead stands where a mailbox ended before a gap was closed. Should it come back, it is read from when all of it was
 // last known on, whatever gap is closed first.
 const nothingToRead = "Everything of it that was not read yet: the mailbox is no more."
 
-// caughtUp catches up on all of these, and closes them. A mailbox that is no more has nothing to catch up on.
+// caughtUp catches up on all of these, and closes them. A mailbox that is no more has nothing to catch up on. One that cannot
+// be read now is tried again later, and keeps none of the others waiting.
 func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
-	if len(gaps) == 0 {
-		return errNothing
-	}
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(catchUpAtOnce)
 	var worstOf atomic.Pointer[error]
@@ -387,19 +446,23 @@ func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
 			if p := worstOf.Load(); p != nil && stops(*p) {
 				return nil
 			}
-			lost, failed := c.catchUp(inner, gap)
+			failed := c.catchUp(inner, gap)
 			if inner.Err() != nil {
 				return inner.Err()
 			}
-			_, none := errors.AsType[*graph.NoMailbox](failed)
-			switch {
-			case none:
-				lost = nothingToRead
-			case failed != nil:
-				worstOf.Store(&failed)
+			if _, none := errors.AsType[*graph.NoMailbox](failed); none {
+				return c.closes(inner, gap, closing{Lost: nothingToRead})
+			}
+			if failed == nil {
 				return nil
 			}
-			return c.closeGap(inner, gap, lost, !none)
+			if p := worstOf.Load(); p == nil || !stops(*p) {
+				worstOf.Store(&failed)
+			}
+			if stops(failed) {
+				return nil
+			}
+			return c.later(inner, gap, failed)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -411,18 +474,33 @@ func (c *Collector) caughtUp(ctx context.Context, gaps []mailGap) error {
 	return nil
 }
 
+// later notes that a gap could not be closed, and when that is tried again: twice as late with every try, an hour at most.
+func (c *Collector) later(ctx context.Context, g mailGap, failed error) error {
+	if g.until > 0 { // it is no gap
+		return nil
+	}
+	after := min(time.Hour, max(retryAfter(failed, time.Hour), 30*time.Second<<min(g.tries, 7)))
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `update mail_gap set tries = tries + 1, due = $4, trouble = $5 where tenant = $1 and person = $2 and began = $3 and closed = 0`,
+			string(g.person), g.began, tocsin.Millis(t.Tx().Clock().Now().Add(after)), clip(Explain(failed).What))
+		return err
+	})
+}
+
+// openGaps are gaps that are due.
 func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
+	now := tocsin.Millis(c.Store.Clock().Now())
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		out = out[:0]
 		return each(ctx, t, func(scan func(...any) error) error {
 			var g mailGap
-			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.since, &g.unread)
+			err := scan(&g.person, &g.object, &g.began, &g.ended, &g.because, &g.tries, &g.since, &g.unread)
 			out = append(out, g)
 			return err
-		}, `select g.person, p.object_id, g.began, g.ended, g.because, coalesce(l.since, 0),
-				case when exists (select 1 from mail_gap u where u.tenant = g.tenant and u.person = g.person and u.closed > 0 and u.lost = $2 and u.ended > l.checked)
+		}, `select g.person, p.object_id, g.began, g.ended, g.because, g.tries, coalesce(l.since, 0),
+				case when exists (select 1 from mail_gap u where u.tenant = g.tenant and u.person = g.person and u.closed > 0 and u.lost in ($2, $3) and u.ended > l.checked)
 					then case when l.checked > l.since then l.checked else l.since end else 0 end
-			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person left join mail_ledger l on l.tenant = g.tenant and l.person = g.person where g.tenant = $1 and g.closed = 0 order by g.began limit 1000`, nothingToRead)
+			from mail_gap g join person p on p.tenant = g.tenant and p.person = g.person left join mail_ledger l on l.tenant = g.tenant and l.person = g.person where g.tenant = $1 and g.closed = 0 and g.due <= $4 order by g.due, g.began, g.person limit `+fmt.Sprint(gapsAtOnce), nothingToRead, notReadable, now)
 	})
 	return out, err
 }
@@ -430,9 +508,14 @@ func (c *Collector) openGaps(ctx context.Context) (out []mailGap, err error) {
 // margin is taken before a gap's beginning: clocks differ by up to five minutes, and notifications take up to three.
 const margin = 10 * time.Minute
 
-// catchUp reads what changed in a mailbox since a gap began, and what is gone. lost is what it cannot find out.
-func (c *Collector) catchUp(ctx context.Context, g mailGap) (lost string, err error) {
-	now := c.Store.Clock().Now()
+// catchUp reads what changed in a mailbox since a gap began, and what is gone. Behind what it found it puts that the gap is
+// closed, so that whoever loses the one loses the other.
+func (c *Collector) catchUp(ctx context.Context, g mailGap) error {
+	now := c.Store.Clock().Now() // before the first page: what changes from now on may be on none
+	checked := tocsin.Millis(now)
+	if g.until > 0 {
+		checked = g.until
+	}
 	some := mailLooks{Gap: &mailSpan{Began: g.began, Ended: g.ended, Because: g.because}}
 	take := func(l mailLook) error {
 		l.At = tocsin.Millis(now)
@@ -445,41 +528,97 @@ func (c *Collector) catchUp(ctx context.Context, g mailGap) (lost string, err er
 	if g.unread > 0 {
 		from = min(from, g.unread)
 	}
-	err = c.changed(ctx, g.object, tocsin.FromMillis(from).Add(-margin), func(m *graph.Message) error {
+	err := c.changed(ctx, g.object, tocsin.FromMillis(from).Add(-margin), func(m *graph.Message) error {
 		seen := mailOf(m)
+		if g.until > 0 && seen.Modified >= g.until {
+			return nil
+		}
 		return take(mailLook{ID: m.ID, Change: "updated", Message: &seen})
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := c.flushLooks(ctx, g.person, &some); err != nil {
-		return "", err
+		return err
 	}
-	lost = lostForGood
+	lost := lostForGood
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		return t.QueryRow(ctx, `select coalesce(min(received), 0) from mail where tenant = $1 and person = $2 and deleted = 0`, string(g.person)).Scan(&g.oldest)
 	})
 	if err != nil {
-		return "", err
+		return err
 	}
+	var missing []string
 	for i, w := range g.windows(now, c.Every.OrDefault().Reconcile) {
 		if i > 0 {
 			some.Gap, lost = w.span(g, now), lost+" "+w.says()
 		}
 		gone, err := c.removed(ctx, g, w)
 		if err != nil {
-			return "", err
+			return err
 		}
 		for _, id := range gone {
+			if i == 0 && g.until > 0 && !c.missing.long(g.person, id, g.until) { // its end may still be told
+				missing = append(missing, id)
+				continue
+			}
 			if err := take(mailLook{ID: id, Change: "deleted"}); err != nil {
-				return "", err
+				return err
 			}
 		}
 		if err := c.flushLooks(ctx, g.person, &some); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return lost, nil
+	if g.until > 0 {
+		c.missing.note(g.person, missing, tocsin.Millis(now))
+		if len(missing) > 0 {
+			return nil // it is looked at again in the next round
+		}
+	}
+	return c.closes(ctx, g, closing{Lost: lost, Checked: checked})
+}
+
+// closes puts it behind what was found in a mailbox that it was caught up on.
+func (c *Collector) closes(ctx context.Context, g mailGap, is closing) error {
+	is.Began, is.Ended = g.began, g.ended
+	it, err := c.item(kindMail, g.person, mailLooks{Gap: &mailSpan{Began: g.began, Ended: g.ended, Because: g.because}, Close: &is})
+	if err != nil {
+		return err
+	}
+	return c.appendSome(ctx, journalItems(it))
+}
+
+// missing are the messages that were not in their mailboxes any more though nobody had told, and since when that is known,
+// Unix milliseconds: it may be under way.
+type missing struct {
+	mu    sync.Mutex
+	since map[tocsin.PersonID]map[string]int64
+}
+
+// long says whether a message was missed before that.
+func (m *missing) long(person tocsin.PersonID, id string, before int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	at, ok := m.since[person][id]
+	return ok && at <= before
+}
+
+// note notes all messages of a mailbox that are missing now, and are not said to be gone.
+func (m *missing) note(person tocsin.PersonID, ids []string, now int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	had := m.since[person]
+	delete(m.since, person)
+	for _, id := range ids {
+		if m.since == nil {
+			m.since = map[tocsin.PersonID]map[string]int64{}
+		}
+		if m.since[person] == nil {
+			m.since[person] = map[string]int64{}
+		}
+		m.since[person][id] = cmp.Or(had[id], now)
+	}
 }
 
 // flushLooks puts looks into the journal, and leaves none of them.
@@ -576,95 +715,110 @@ func (c *Collector) gone(ctx context.Context, object string, ids []string) (out 
 	return out, nil
 }
 
-// closeGap notes that a gap was caught up on, unless it has grown meanwhile; whole says that now all is known of the mailbox
-// that can be.
-func (c *Collector) closeGap(ctx context.Context, g mailGap, lost string, whole bool) error {
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		now := tocsin.Millis(c.Store.Clock().Now())
-		n, err := t.Exec(ctx, `update mail_gap set closed = $5, lost = $6 where tenant = $1 and person = $2 and began = $3 and ended = $4`,
-			string(g.person), g.began, g.ended, now, lost)
-		if err != nil {
-			return err
-		}
-		if whole {
-			_, err = t.Exec(ctx, `update mail_ledger set checked = $3 where tenant = $1 and person = $2 and checked < $3`, string(g.person), now)
-		}
-		if err != nil || n == 0 {
-			return err
-		}
-		return t.Append(ctx, store.Fact{Kind: "gap.closed", Subject: string(g.person), Person: string(g.person)})
-	})
-}
-
-// reconciledAtOnce is how many mailboxes are looked at in a round.
+// reconciledAtOnce is how many mailboxes are taken at once; others that are due come next.
 const reconciledAtOnce = 2000
 
 // askReconcile looks, without having been told, whether something changed in the mailboxes that were not looked at for
-// long. What it finds was left out of what Graph told, and becomes a gap that is closed already.
+// long. What it finds was left out of what Graph told, and becomes a gap that is closed already. What changed in the last
+// minutes may still be told.
 func (c *Collector) askReconcile(ctx context.Context) error {
-	now := c.Store.Clock().Now()
-	var list []mailGap
-	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		list = list[:0]
-		return each(ctx, t, func(scan func(...any) error) error {
-			g := mailGap{ended: tocsin.Millis(now), because: "Microsoft Graph left something out, and did not say so."}
-			err := scan(&g.person, &g.object, &g.began, &g.since)
-			list = append(list, g)
-			return err
-		}, `select l.person, p.object_id, case when l.checked > l.since then l.checked else l.since end, l.since
-			from mail_ledger l join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0 and p.mailbox in ('read', 'unknown')
-			where l.tenant = $1 and l.since > 0 and l.since < $2 and l.checked < $2 order by l.checked, l.person limit `+fmt.Sprint(reconciledAtOnce),
-			tocsin.Millis(now.Add(-c.Every.OrDefault().Reconcile)))
-	})
-	if err != nil {
+	if err := c.settled(ctx); err != nil { // what is under way here is not left out either
 		return err
 	}
-	return c.caughtUp(ctx, list)
+	now, every := c.Store.Clock().Now(), c.Every.OrDefault().Reconcile
+	until := tocsin.Millis(now.Add(-min(underWay, every/2)))
+	var worst error
+	for last := (mailGap{}); ; {
+		list, checked, err := c.unchecked(ctx, last, tocsin.Millis(now.Add(-every)), until)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 && last.person == "" {
+			return errNothing
+		}
+		if err := c.caughtUp(ctx, list); err != nil {
+			worst = err
+		}
+		if len(list) < reconciledAtOnce || ctx.Err() != nil || worst != nil && stops(worst) {
+			return worst
+		}
+		last = list[len(list)-1]
+		last.ended = checked
+	}
+}
+
+// unchecked are mailboxes that were checked before due, the longest ago first, behind one that was checked last at last.ended;
+// checked is when the last of them was.
+func (c *Collector) unchecked(ctx context.Context, last mailGap, due, until int64) (list []mailGap, checked int64, err error) {
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		list = list[:0]
+		return each(ctx, t, func(scan func(...any) error) error {
+			g := mailGap{ended: until, until: until, because: "Microsoft Graph left something out, and did not say so."}
+			err := scan(&g.person, &g.object, &checked, &g.began, &g.since)
+			list = append(list, g)
+			return err
+		}, `select l.person, p.object_id, l.checked, case when l.checked > l.since then l.checked else l.since end, l.since
+			from mail_ledger l join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0 and p.mailbox in ('read', 'unknown')
+			where l.tenant = $1 and l.since > 0 and l.since < $2 and l.checked < $2 and (l.checked, l.person) > ($3, $4) order by l.checked, l.person limit `+fmt.Sprint(reconciledAtOnce),
+			due, last.ended, string(last.person))
+	})
+	return list, checked, err
 }
 
 // tried is for how long Graph posts a notification again that was not taken, and so how old one may be that comes now.
 // https://learn.microsoft.com/graph/change-notifications-delivery-webhooks
 const tried = 4 * time.Hour
 
-// Outage opens a gap for every mailbox that is told of, until to: what was told since from (since the mailbox was heard of
-// last, where that is zero) may be lost, and so may what happened before, for as long as Graph tries to tell. Every
-// subscription is renewed, since Graph may have asked for it meanwhile.
-func Outage(ctx context.Context, tx *store.Tx, from, to time.Time, because string) error {
+// Outage opens a gap for every mailbox that is told of and can be read, until to: what was told since from (since the mailbox
+// was heard of last, where that is zero) may be lost, and so may what happened before, for as long as Graph tries to tell. Their
+// subscriptions are renewed, since Graph may have asked for it meanwhile. Only mailboxes of which which is true are meant; nil: all.
+func Outage(ctx context.Context, tx *store.Tx, from, to time.Time, because string, which func(tocsin.TenantID, tocsin.PersonID) bool) error {
 	all, err := tenants(ctx, tx)
 	if err != nil {
 		return err
 	}
 	for _, id := range all {
-		t := tx.Tenant(id)
-		type row struct {
-			person       tocsin.PersonID
-			heard, whole int64
-		}
-		var rows []row
-		err := each(ctx, t, func(scan func(...any) error) error {
-			var r row
-			err := scan(&r.person, &r.heard, &r.whole)
-			rows = append(rows, r)
-			return err
-		}, `select person, heard, case when checked > since then checked else since end from mail_ledger where tenant = $1 and since > 0`)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			began := tocsin.Millis(from)
-			if began == 0 {
-				began = r.heard
-			}
-			if err := openGap(ctx, t, r.person, max(began-tried.Milliseconds(), r.whole), tocsin.Millis(to), because); err != nil {
-				return err
-			}
-		}
-		if _, err := t.Exec(ctx, `update subscription set due = 0 where tenant = $1`); err != nil {
-			return err
-		}
-		if _, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = 'subscriptions'`); err != nil {
+		if err := outage(ctx, tx.Tenant(id), tocsin.Millis(from), tocsin.Millis(to), because, which); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outageAtOnce is how many gaps are opened in a statement.
+const outageAtOnce = 200
+
+func outage(ctx context.Context, t *store.Tenant, from, to int64, because string, which func(tocsin.TenantID, tocsin.PersonID) bool) error {
+	var rows [][]any // person, began
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var heard, whole int64
+		if err := scan(&person, &heard, &whole); err != nil || which != nil && !which(t.ID(), person) {
+			return err
+		}
+		rows = append(rows, []any{string(person), max(cmp.Or(from, heard)-tried.Milliseconds(), whole)})
+		return nil
+	}, `select l.person, l.heard, case when l.checked > l.since then l.checked else l.since end from mail_ledger l
+		join person p on p.tenant = l.tenant and p.person = l.person and p.deleted = 0 and p.mailbox in ('read', 'unknown') where l.tenant = $1 and l.since > 0`)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	for some := range slices.Chunk(rows, outageAtOnce) {
+		var values []string
+		gaps, people := []any{to, because}, make([]any, 0, len(some))
+		for i, row := range some {
+			values = append(values, fmt.Sprintf("($1, $%d, cast($%d as bigint), cast($2 as bigint), $3)", 2*i+4, 2*i+5))
+			gaps, people = append(gaps, row...), append(people, row[0])
+		}
+		if _, err := t.Exec(ctx, openGaps+strings.Join(values, ", ")+growGaps, gaps...); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `update subscription set due = 0 where tenant = $1 and person in (`+store.In(len(people), 2)+`)`, people...); err != nil {
+			return err
+		}
+	}
+	if _, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name in ('subscriptions', 'catch_up')`); err != nil {
+		return err
+	}
+	return t.Append(ctx, store.Fact{Kind: "gap.opened"})
 }

@@ -185,7 +185,7 @@ func (s *Server) heartbeat(ctx context.Context) error {
 			}
 			before, err := time.Parse(time.RFC3339, last)
 			if err == nil && now.Sub(before) > unreached {
-				err := collect.Outage(ctx, tx, before, now, "Tocsin could not be reached for so long that Microsoft Graph may have given up.")
+				err := collect.Outage(ctx, tx, before, now, "Tocsin could not be reached for so long that Microsoft Graph may have given up.", nil)
 				if err != nil {
 					return err
 				}

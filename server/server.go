@@ -209,11 +209,16 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// reborn is called when the journal is another than the one the checkpoint is in: what was in it is lost. State is
-// asked for again by the next polls; only that it happened must be said.
-func (s *Server) reborn(ctx context.Context, tx *store.Tx, old, now journal.Position) error {
-	s.log.Error("the journal is a new one: what the old one held and was not folded is gone; every source is read again", "old", old.Stream, "new", now.Stream)
-	err := collect.Outage(ctx, tx, time.Time{}, s.Clock.Now(), "The journal was lost, and what it held of the mailbox with it.")
+// reborn is called when the journal is another than the one the checkpoint is in, or a part of a partition cannot be read: what
+// was in it is lost. State is asked for again by the next polls; only that it happened must be said. Of a journal that was made
+// anew nobody knows which mailboxes were in which partition.
+func (s *Server) reborn(ctx context.Context, tx *store.Tx, partition int, old, now journal.Position) error {
+	s.log.Error("what the journal held and was not folded is gone; every source is read again", "partition", partition, "old", old.Stream, "new", now.Stream)
+	var which func(tocsin.TenantID, tocsin.PersonID) bool
+	if old.Stream == now.Stream {
+		which = func(t tocsin.TenantID, p tocsin.PersonID) bool { return s.Journal.Partition(t, p) == partition }
+	}
+	err := collect.Outage(ctx, tx, time.Time{}, s.Clock.Now(), "The journal was lost, and what it held of the mailbox with it.", which)
 	if err != nil {
 		return err
 	}

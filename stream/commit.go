@@ -189,7 +189,7 @@ func (s *stint) pass(ctx context.Context, gap *journal.Gap) error {
 			if s.Reborn == nil {
 				return nil
 			}
-			return s.Reborn(ctx, tx, gap.From, gap.Resume)
+			return s.Reborn(ctx, tx, s.partition, gap.From, gap.Resume)
 		})
 		if err != nil && !errors.Is(err, store.ErrLost) {
 			return &again{err} // there is no going on without having told it

@@ -43,8 +43,8 @@ type Reader struct {
 	Step    Step
 	Open    Open // nil: items are folded as they are
 	// Reborn is told, in the transaction that moves the checkpoint from old to new, that the items between could not be
-	// read: the stream was made anew (then the creation ids differ), or parts of it are lost. It opens gaps.
-	Reborn func(ctx context.Context, tx *store.Tx, old, new journal.Position) error
+	// read: the stream of the partition was made anew (then the creation ids differ), or parts of it are lost. It opens gaps.
+	Reborn func(ctx context.Context, tx *store.Tx, partition int, old, new journal.Position) error
 	// Done is told of a run that was folded, once it is committed: for those who measure.
 	Done    func(items []journal.Item)
 	Log     *slog.Logger

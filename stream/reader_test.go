@@ -578,7 +578,7 @@ func TestAJournalMadeAnewIsToldAndReadFromItsBeginning(t *testing.T) {
 		var told []string
 		reader := func() *Reader {
 			r := b.reader(tally)
-			r.Reborn = func(ctx context.Context, tx *store.Tx, old, new journal.Position) error {
+			r.Reborn = func(ctx context.Context, tx *store.Tx, _ int, old, new journal.Position) error {
 				mu.Lock()
 				defer mu.Unlock()
 				told = append(told, fmt.Sprint(old.Stream == new.Stream, old.Seq, new.Seq))
