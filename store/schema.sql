@@ -405,8 +405,8 @@ create table parked (
 	tries bigint not null default 0,
 	primary key (tenant, id)
 );
-create index parked_person on parked (tenant, person);
 create index parked_retry on parked (tenant, retry);
+create index parked_until on parked (tenant, person, retry);
 
 create table dead_letter (
 	tenant text not null,
@@ -1063,8 +1063,12 @@ create table mail_gap (
 	closed bigint not null default 0,
 	found bigint not null default 0,
 	lost text not null default '',
+	tries bigint not null default 0,
+	due bigint not null default 0,
+	trouble text not null default '',
 	primary key (tenant, person, began)
 );
+create index mail_gap_due on mail_gap (tenant, due, began) where closed = 0;
 create index mail_gap_open on mail_gap (tenant, closed);
 create index mail_gap_since on mail_gap (tenant, person) where closed = 0;
 
