@@ -90,6 +90,14 @@ func (d dialect) into() string {
 	return "insert into "
 }
 
+// now is the time in Unix milliseconds, of $n, which is Store.now: on PostgreSQL its own, which all replicas share.
+func (d dialect) now(n int) string {
+	if d == postgres {
+		return fmt.Sprintf("((extract(epoch from clock_timestamp()) * 1000)::bigint + $%d::bigint)", n)
+	}
+	return fmt.Sprintf("$%d", n)
+}
+
 // row is the place of a row in its table, which both engines have without an index: a number, or a text such as (0,1).
 func (d dialect) row() string {
 	if d == postgres {

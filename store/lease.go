@@ -15,15 +15,16 @@ import (
 var ErrLost = errors.New("the lease has been taken by another")
 
 // Lease takes the lease of that name for owner, or renews it, until d from now. ok is false while another holds it. The
-// epoch grows each time the lease changes hands; an owner who renews in time keeps his.
+// epoch grows each time the lease changes hands; an owner who renews in time keeps his. The time is the database's where
+// replicas share one: their own clocks may differ by more than a lease lasts, and they would take it from each other in turn.
 func (s *Store) Lease(ctx context.Context, name, owner string, d time.Duration) (epoch int64, ok bool, err error) {
 	err = s.Update(ctx, func(tx *Tx) error {
-		now := s.clock.Now()
-		row := tx.QueryRow(ctx, `insert into lease (name, owner, epoch, expires) values ($1, $2, 1, $3)
+		now := s.kind.now(3)
+		row := tx.QueryRow(ctx, `insert into lease (name, owner, epoch, expires) values ($1, $2, 1, `+now+` + $4)
 			on conflict (name) do update set owner = excluded.owner, expires = excluded.expires,
 				epoch = case when lease.owner = excluded.owner then lease.epoch else lease.epoch + 1 end
-			where lease.owner = excluded.owner or lease.expires <= $4
-			returning epoch`, name, owner, now.Add(d), now)
+			where lease.owner = excluded.owner or lease.expires <= `+now+`
+			returning epoch`, name, owner, s.now(), d.Milliseconds())
 		return row.Scan(&epoch)
 	})
 	if errors.Is(err, ErrNone) {
@@ -33,6 +34,15 @@ func (s *Store) Lease(ctx context.Context, name, owner string, d time.Duration) 
 		return 0, false, err
 	}
 	return epoch, true, nil
+}
+
+// now is what dialect.now makes the time of: the time, or how far a test has put the clock ahead.
+func (s *Store) now() int64 {
+	now := s.clock.Now()
+	if s.kind == postgres {
+		return now.Sub(time.Now()).Round(time.Millisecond).Milliseconds()
+	}
+	return tocsin.Millis(now)
 }
 
 // Release gives the lease up, so that another can have it at once. It is no error when it is not owner's.
@@ -48,8 +58,8 @@ func (s *Store) Release(ctx context.Context, name, owner string) error {
 func (s *Store) Withdraw(ctx context.Context, name, owner string) error {
 	group, _, _ := strings.Cut(name, "@")
 	return s.Update(ctx, func(tx *Tx) error {
-		_, err := tx.Exec(ctx, `delete from lease where name = $1 and owner = $2 or name like $3 and expires < $4`,
-			name, owner, group+"@%", s.clock.Now().Add(-time.Hour))
+		_, err := tx.Exec(ctx, `delete from lease where name = $1 and owner = $2 or name like $3 and expires < `+s.kind.now(4)+` - 3600000`,
+			name, owner, group+"@%", s.now())
 		return err
 	})
 }
@@ -76,7 +86,7 @@ type Held struct {
 func (s *Store) Leases(ctx context.Context) ([]Held, error) {
 	var out []Held
 	err := s.View(ctx, func(tx *Tx) error {
-		rows, err := tx.Query(ctx, `select name, owner, epoch, expires from lease where expires > $1 order by name`, s.clock.Now())
+		rows, err := tx.Query(ctx, `select name, owner, epoch, expires from lease where expires > `+s.kind.now(1)+` order by name`, s.now())
 		if err != nil {
 			return err
 		}

@@ -1,11 +1,14 @@
 package store_test
 
 import (
+	"database/sql"
 	"errors"
+	"net/url"
 	"sync"
 	"testing"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
@@ -183,4 +186,32 @@ func TestCursor(t *testing.T) {
 			return err
 		}))
 	})
+}
+
+// TestLeaseByTheDatabasesClock: where replicas share a database, its clock says until when a lease lasts, not their own. This
+// one is an hour before ours.
+func TestLeaseByTheDatabasesClock(t *testing.T) {
+	addr := storetest.PostgresAddress(t)
+	db, err := sql.Open("pgx", addr)
+	do(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(t.Context(), `create schema early;
+		create function early.clock_timestamp() returns timestamptz language sql volatile as 'select pg_catalog.clock_timestamp() + interval ''1 hour'''`)
+	do(t, err)
+	u, err := url.Parse(addr)
+	do(t, err)
+	q := u.Query()
+	q.Set("search_path", "public,early,pg_catalog")
+	u.RawQuery = q.Encode()
+	st, err := store.Open(t.Context(), u.String(), &tocsin.Clock{})
+	do(t, err)
+	defer st.Close()
+	takes(t, st, "a", 1)
+	takes(t, st, "b", 0)
+	held, err := st.Leases(t.Context())
+	if err != nil || len(held) != 1 || time.Until(held[0].Expires) < 30*time.Minute {
+		t.Fatalf("held: %+v, %v", held, err)
+	}
+	st.Clock().Advance(2 * time.Minute) // a test's clock counts besides
+	takes(t, st, "b", 2)
 }

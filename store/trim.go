@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"tocsin.dev"
@@ -44,7 +45,7 @@ func (s *Store) Trim(ctx context.Context) error {
 	for lane := range Lanes {
 		failed = errors.Join(failed, s.trimFacts(ctx, lane, tocsin.Millis(now.AddDate(0, 0, -days["facts"])), ago(keepSourceFacts)))
 	}
-	failed = errors.Join(failed, s.trimClasses(ctx, days))
+	failed = errors.Join(failed, s.trimRuns(ctx), s.trimClasses(ctx, days))
 	for _, old := range []struct {
 		table, which string
 		before       int64
@@ -91,7 +92,52 @@ func (s *Store) trimFacts(ctx context.Context, lane int, before, sourcesBefore i
 	if err != nil || slowest == 0 {
 		return err
 	}
-	return s.trim(ctx, "fact", "lane = $1 and n <= $2 and (at < $3 or at < $4 and kind in ('source.changed', 'mail.changed'))", lane, slowest, before, sourcesBefore)
+	return s.trimAlong(ctx, "fact", "lane", "n", lane, slowest, "(at < $4 or at < $5 and kind in ('source.changed', 'mail.changed'))", before, sourcesBefore)
+}
+
+// trimRuns deletes what every export of a tenant is done with. One that is paused, or that sends the past first, stays where it
+// is, and so does what it has before it.
+func (s *Store) trimRuns(ctx context.Context) error {
+	var tenants []string
+	err := s.View(ctx, func(tx *Tx) (err error) {
+		tenants, err = tx.texts(ctx, `select tenant from export_place`)
+		return err
+	})
+	for _, id := range tenants {
+		var done int64 // of the slowest; where there is no export, of the last there was
+		err2 := s.View(ctx, func(tx *Tx) error {
+			return tx.QueryRow(ctx, `select coalesce((select min(done) from export where tenant = $1), last) from export_place where tenant = $1`, id).Scan(&done)
+		})
+		if err2 == nil {
+			err2 = s.trimAlong(ctx, "export_run", "tenant", "last", id, done, "1 = 1")
+		}
+		err = errors.Join(err, err2)
+	}
+	return err
+}
+
+// trimAlong deletes rows of a table in the order of its key, up to a place: those that begin with first, and for which which
+// holds of $4 and so on.
+func (s *Store) trimAlong(ctx context.Context, table, key, along string, first any, upto int64, which string, args ...any) error {
+	where := fmt.Sprintf(`from %[1]s where %[2]s = $1 and %[3]s > $2 and %[3]s <= $3 and %[4]s`, table, key, along, which)
+	for last := int64(math.MinInt64); ; {
+		next, n := last, 0
+		err := s.View(ctx, func(tx *Tx) error {
+			next, n = last, 0
+			return tx.QueryRow(ctx, fmt.Sprintf(`select coalesce(max(few.at), $2), count(*) from (select %[1]s as at %[2]s order by %[1]s limit %[3]d) few`, along, where, trimBatch),
+				append([]any{first, last, upto}, args...)...).Scan(&next, &n)
+		})
+		if err == nil && n > 0 {
+			err = s.Update(ctx, func(tx *Tx) error {
+				_, err := tx.Exec(ctx, `delete `+where, append([]any{first, last, next}, args...)...)
+				return err
+			})
+		}
+		if err != nil || n < trimBatch {
+			return wrapTrim(err, table)
+		}
+		last = next
+	}
 }
 
 // trim deletes the rows of a table for which which holds. They are looked for while others may write, and looked at again

@@ -197,3 +197,46 @@ func TestTrimPassesWhatStays(t *testing.T) {
 		}
 	})
 }
+
+// TestTrimRuns: what every export of a tenant is done with goes, and nothing that one has yet before it.
+func TestTrimRuns(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		ctx := t.Context()
+		at := tocsin.Millis(st.Clock().Now())
+		do(t, st.Update(ctx, func(tx *store.Tx) error {
+			for _, tenant := range []tocsin.TenantID{"two", "one", "none"} {
+				tt := tx.Tenant(tenant)
+				if _, err := tt.Want(ctx, true); err != nil {
+					return err
+				}
+				var rows [][]any
+				for n := range 1200 { // more than are deleted at once
+					rows = append(rows, []any{10 * (n + 1), at, "x"})
+				}
+				if err := tt.Insert(ctx, store.Into{Table: "export_run", Key: []string{"last"}, Columns: []string{"last", "at", "things"}}, rows); err != nil {
+					return err
+				}
+				if _, err := tt.Exec(ctx, `update export_place set last = 12000 where tenant = $1`); err != nil {
+					return err
+				}
+				for i, done := range map[tocsin.TenantID][]int{"two": {11985, 40}, "one": {11985}}[tenant] {
+					if _, err := tt.Exec(ctx, `insert into export (tenant, id, kind, name, settings, sealed, state, done, done_at, created, created_by) values ($1, $2, 'file', 'n', '{}', '', 'paused', $3, 1, 1, 'o')`, string(rune('a'+i)), done); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}))
+		do(t, st.Trim(ctx))
+		for tenant, want := range map[tocsin.TenantID]int{"two": 1196, "one": 2, "none": 0} {
+			do(t, st.ViewTenant(ctx, tenant, func(tt *store.Tenant) error {
+				var n int
+				err := tt.QueryRow(ctx, `select count(*) from export_run where tenant = $1`).Scan(&n)
+				if n != want {
+					t.Errorf("%s: %d runs are left, want %d", tenant, n, want)
+				}
+				return err
+			}))
+		}
+	})
+}
