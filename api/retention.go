@@ -78,17 +78,24 @@ func keptOf(ctx context.Context, tx *store.Tx, c store.Class, days int) (Kept, e
 
 // SetRetention sets how long a kind of data is kept. What is older goes within an hour.
 func (s *Service) SetRetention(ctx context.Context, in SetRetentionIn) (Kept, error) {
-	return install(ctx, s, "retention set", in, s.st.Update, func(ctx context.Context, tx *store.Tx, _ Caller) (Kept, error) {
-		c, ok := store.ClassNamed(in.Class)
+	var c store.Class
+	k, err := install(ctx, s, "retention set", in, s.st.Update, func(ctx context.Context, tx *store.Tx, _ Caller) (Kept, error) {
+		var ok bool
+		c, ok = store.ClassNamed(in.Class)
 		if !ok {
 			return Kept{}, notFound("kind of data")
 		}
 		if in.Body.Days < c.Least || in.Body.Days > c.Most {
 			return Kept{}, invalid("Give a number of days within that.", "%s are kept for %d to %d days.", in.Class, c.Least, c.Most)
 		}
-		if err := tx.SetRetention(ctx, c.Name, in.Body.Days); err != nil {
-			return Kept{}, err
-		}
-		return keptOf(ctx, tx, c, in.Body.Days)
+		return Kept{}, tx.SetRetention(ctx, c.Name, in.Body.Days)
 	})
+	if err != nil {
+		return k, err
+	}
+	err = s.st.View(ctx, func(tx *store.Tx) (err error) { // counted while others may write
+		k, err = keptOf(ctx, tx, c, in.Body.Days)
+		return err
+	})
+	return k, err
 }

@@ -266,13 +266,14 @@ func (c *Collector) learnUsual(ctx context.Context, now int64) (map[tocsin.Perso
 	}
 	for after := tocsin.PersonID(""); ; {
 		var some []learning
-		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) (err error) {
-			if some, err = toLearn(ctx, t, after, zone, now); err != nil || len(some) == 0 {
-				return err
-			}
-			return learnSome(ctx, t, some, now)
+		err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) (err error) {
+			some, err = toLearn(ctx, t, after, zone, now)
+			return err
 		})
 		if err != nil || len(some) == 0 {
+			return list, heard, err
+		}
+		if err := c.learnSome(ctx, some, now); err != nil {
 			return list, heard, err
 		}
 		for i := range some {
@@ -352,8 +353,9 @@ func toLearn(ctx context.Context, t *store.Tenant, after tocsin.PersonID, zone s
 	}, `select person, hour, n from mail_hour where tenant = $1 and person in (`+store.In(len(some), 2)+`)`, args...)
 }
 
-// learnSome learns a day or more at once of each mailbox, so that its row is seldom written.
-func learnSome(ctx context.Context, t *store.Tenant, some []learning, now int64) error {
+// learnSome learns a day or more at once of each mailbox, so that its row is seldom written; most rounds write nothing. What
+// came late between the look and the writing is not learned.
+func (c *Collector) learnSome(ctx context.Context, some []learning, now int64) error {
 	var rows [][]any
 	until := (now - learnAfter) / hour * hour
 	for i := range some {
@@ -376,11 +378,18 @@ func learnSome(ctx context.Context, t *store.Tenant, some []learning, now int64)
 			return err
 		}
 		rows = append(rows, []any{string(l.person), string(weeks), to, l.heard})
-		if _, err := t.Exec(ctx, `delete from mail_hour where tenant = $1 and person = $2 and hour < $3`, string(l.person), to); err != nil {
-			return err
-		}
 	}
-	return t.Insert(ctx, store.Into{Table: "mail_usual", Key: []string{"person"}, Columns: []string{"person", "weeks", "learned", "heard"}}, rows)
+	if len(rows) == 0 {
+		return nil
+	}
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		for _, r := range rows {
+			if _, err := t.Exec(ctx, `delete from mail_hour where tenant = $1 and person = $2 and hour < $3`, r[0], r[2]); err != nil {
+				return err
+			}
+		}
+		return t.Insert(ctx, store.Into{Table: "mail_usual", Key: []string{"person"}, Columns: []string{"person", "weeks", "learned", "heard"}}, rows)
+	})
 }
 
 // silencesEnded ends the silences that are over, and gives whose are known and last.

@@ -82,13 +82,10 @@ func TestLearnUsual(t *testing.T) {
 		b.exec(`insert into mail_gap (tenant, person, began, ended, because) values ($1, $2, 1, 2, 'x')`, string(people[1]))
 		b.want("counted", `select n, count(*) from mail_hour where tenant = $1 group by n`, "2 6")
 		learn := func() {
-			b.inTenant(func(ctx context.Context, t *store.Tenant) error {
-				some, err := toLearn(ctx, t, "", "", now)
-				if err != nil {
-					return err
-				}
-				return learnSome(ctx, t, some, now)
-			})
+			c := &Collector{Store: b.st, Tenant: b.tenant}
+			if _, _, err := c.learnUsual(t.Context(), now); err != nil {
+				t.Fatal(err)
+			}
 		}
 		learn()
 		learn()

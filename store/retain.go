@@ -30,8 +30,8 @@ type oldRows struct {
 // Classes are all kinds of data for which it can be set how long they are kept.
 var Classes = []Class{
 	{Name: "mail_events", Default: 400, Least: 7, Most: 3650, sets: []oldRows{{table: "event", which: "type = 'EMAIL'", column: "at"}}},
-	{Name: "other_events", Default: 400, Least: 30, Most: 3650, sets: []oldRows{{table: "event", which: "type in ('RULE', 'FOLDER', 'SIGN_IN', 'AUDIT', 'DEVICE', 'FINDING', 'ACTION')", column: "at"},
-		{table: "rule_change", which: "at < $1"}, {table: "rights_change", which: "at < $1"}, {table: "rights_waiting", which: "at < $1"}}},
+	{Name: "other_events", Default: 400, Least: 30, Most: 3650, sets: append(eventsOf("RULE", "FOLDER", "SIGN_IN", "AUDIT", "DEVICE", "FINDING", "ACTION"),
+		oldRows{table: "rule_change", which: "at < $1"}, oldRows{table: "rights_change", which: "at < $1"}, oldRows{table: "rights_waiting", which: "at < $1"})},
 	{Name: "message_states", Default: 90, Least: 30, Most: 730, sets: []oldRows{{table: "mail", which: "1 = 1", column: "received", when: "changed < $2"}}},
 	{Name: "mail_counts", Default: 400, Least: 7, Most: 3650, sets: []oldRows{{table: "mail_tally", which: "grain > 60000 and at < $1"}}},
 	{Name: "gaps", Default: 400, Least: 30, Most: 3650, sets: []oldRows{{table: "mail_gap", which: "closed <> 0 and closed < $1"}}},
@@ -41,6 +41,14 @@ var Classes = []Class{
 	{Name: "alerts", Default: 30, Least: 7, Most: 730, sets: []oldRows{{table: "alert_try", which: "at < $1"}, {table: "alert", which: "ended <> 0 and ended < $1"}, {table: "alert_message", which: "ended <> 0 and ended < $1"}}},
 	{Name: "facts", Default: 30, Least: 7, Most: 400},
 	{Name: "trail", Default: 400, Least: 180, Most: 3650, sets: []oldRows{{table: "trail", which: "at < $1"}}},
+}
+
+// eventsOf are the events of each of some types by themselves, as the index has them.
+func eventsOf(types ...string) (sets []oldRows) {
+	for _, name := range types {
+		sets = append(sets, oldRows{table: "event", which: "type = '" + name + "'", column: "at"})
+	}
+	return sets
 }
 
 // ClassNamed is the class of a name.
