@@ -13,6 +13,7 @@ import (
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 	"tocsin.dev/store"
+	"tocsin.dev/stream"
 )
 
 // TestMailChanges: what happened follows from what was held and what is, in every case, and nothing is guessed.
@@ -155,25 +156,20 @@ func TestOpenerWithoutATenant(t *testing.T) {
 	})
 }
 
-// BenchmarkFoldMail is a run of 2,000 looks at new messages of 200 mailboxes, folded in a transaction.
+// BenchmarkFoldMail is a run of 2,000 looks at messages of 2,000 mailboxes, folded in a transaction: at new ones, and then at
+// the same, which were read. Beside it is what it costs to follow the facts of such runs.
 func BenchmarkFoldMail(b *testing.B) {
 	st, err := store.Open(b.Context(), "sqlite:"+b.TempDir()+"/t.db", &tocsin.Clock{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer st.Close()
+	const size, mailboxes = 2000, 2000
 	f := &Fold{Log: slog.New(slog.DiscardHandler)}
 	step := func(items []journal.Item) {
 		if err := st.Update(b.Context(), func(tx *store.Tx) error { return f.Step(b.Context(), tx, items) }); err != nil {
 			b.Fatal(err)
 		}
-	}
-	item := func(kind string, person tocsin.PersonID, body any) journal.Item {
-		raw, err := json.Marshal(body)
-		if err != nil {
-			b.Fatal(err)
-		}
-		return journal.Item{Tenant: acme, Person: person, Kind: kind, At: 1, Body: raw}
 	}
 	if err := st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error {
 		_, err := t.Exec(b.Context(), `insert into tenant (tenant, name, created) values ($1, 'Acme', 1)`)
@@ -182,26 +178,68 @@ func BenchmarkFoldMail(b *testing.B) {
 		b.Fatal(err)
 	}
 	var people []journal.Item
-	for i := range 200 {
+	for i := range mailboxes {
 		name := fmt.Sprintf("p%d@x.example", i)
-		people = append(people, item(kindPerson, tocsin.NewPersonID(acme, name), personSeen{Object: name, Name: name, UPN: name, Mail: name, Kind: "member", Addresses: []string{"SMTP:" + name}}))
+		raw, err := json.Marshal(personSeen{Object: name, Name: name, UPN: name, Mail: name, Kind: "member", Addresses: []string{"SMTP:" + name}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		people = append(people, journal.Item{Tenant: acme, Person: tocsin.NewPersonID(acme, name), Kind: kindPerson, At: 1, Body: raw})
 	}
 	step(people)
-	n, cost := 0, time.Duration(0)
-	for b.Loop() {
-		b.StopTimer()
-		items := make([]journal.Item, 2000)
+	n := 0
+	run := func(change string, read bool) []journal.Item {
+		items := make([]journal.Item, size)
 		for i := range items {
-			n++
-			to := fmt.Sprintf("p%d@x.example", i%200)
-			items[i] = item(kindMail, tocsin.NewPersonID(acme, to), mailLooks{Looks: []mailLook{{ID: fmt.Sprintf("AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAAAAADUuTJK%020d", n), Change: "created", At: int64(n),
-				Message: &mailSeen{ID: fmt.Sprint(n), Folder: "I", From: tocsin.Address{Address: fmt.Sprintf("p%d@x.example", n%200)}, To: []tocsin.Address{{Address: to}}, Counts: [3]int{1, 0, 0}, Modified: int64(n), Received: int64(n)}}}})
+			to, at := fmt.Sprintf("p%d@x.example", i%mailboxes), int64(1_767_000_000_000+n*1000+i)
+			id := fmt.Sprintf("AAMkAGVmMDEzMTM4LTZmYWUtNDdkNC1hMDZiLTU1OGY5OTZhYmY4OABGAAAAAADUuTJK1K9aTpCdqXop_4NaBwCd9nJ-tVysQos2hTfspaWRAAAAAAEJAACd%012d", n*size+i)
+			m := &mailSeen{ID: id, Internet: "<" + id[100:] + "@mail.evil.example>", Conversation: id[40:], Folder: id[:100], From: tocsin.Address{Name: "Somebody", Address: fmt.Sprintf("p%d@x.example", (i+n)%mailboxes)},
+				To: []tocsin.Address{{Address: to}}, Counts: [3]int{1, 0, 0}, Importance: "normal", Flag: "notFlagged", Created: at, Modified: at, Received: at, Sent: at}
+			if read {
+				m.Read, m.Modified = true, at+1
+			}
+			items[i] = journal.Item{Tenant: acme, Person: tocsin.NewPersonID(acme, to), Kind: kindMail, At: at, Made: mailLooks{Looks: []mailLook{{ID: id, Change: change, At: at, Named: 1, Message: m}}}}
 		}
-		before := spent(b)
-		b.StartTimer()
-		step(items)
-		cost += spent(b) - before
+		return items
 	}
-	b.ReportMetric(float64(cost.Microseconds())/float64(b.N)/2000, "cpu-µs/event")
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/2000, "µs/event")
+	var fresh, again, follow time.Duration
+	for b.Loop() {
+		for _, part := range []struct {
+			cost *time.Duration
+			do   func()
+			run  []journal.Item
+		}{{&fresh, nil, run("created", false)}, {&again, nil, run("updated", true)}, {&follow, func() {
+			if err := stream.Fold(b.Context(), st, "tally", store.Lane(acme), Tally); err != nil {
+				b.Fatal(err)
+			}
+		}, nil}} {
+			before := spent(b)
+			if part.do != nil {
+				part.do()
+			} else {
+				step(part.run)
+			}
+			*part.cost += spent(b) - before
+		}
+		n++
+	}
+	for _, m := range []struct {
+		name string
+		cost time.Duration
+		of   int
+	}{{"cpu-µs/new", fresh, size}, {"cpu-µs/read", again, size}, {"tally-cpu-µs/event", follow, 2 * size}} {
+		b.ReportMetric(float64(m.cost.Microseconds())/float64(b.N)/float64(m.of), m.name)
+	}
+	if got := count(b, st, `select count(*) from event where tenant = $1`); got != 2*size*n {
+		b.Errorf("%d events of %d", got, 2*size*n)
+	}
+}
+
+func count(tb testing.TB, st *store.Store, query string) (n int) {
+	tb.Helper()
+	err := st.ViewTenant(tb.Context(), acme, func(t *store.Tenant) error { return t.QueryRow(tb.Context(), query).Scan(&n) })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -102,7 +103,8 @@ func parseBatch(body []byte) (map[string]*reply, error) {
 }
 
 func parseAnswer(raw json.RawMessage) (id string, rep *reply) {
-	rep = &reply{header: http.Header{}}
+	rep = &reply{}
+	var heads json.RawMessage
 	for k, v := range objectMembers(raw) {
 		switch k {
 		case "id":
@@ -110,16 +112,28 @@ func parseAnswer(raw json.RawMessage) (id string, rep *reply) {
 		case "status":
 			rep.status, _ = strconv.Atoi(scalar(v)) // what is no number is no answer
 		case "headers":
-			for name, value := range objectMembers(v) {
-				rep.header.Set(name, scalar(value))
-			}
+			heads = v
 		case "body":
 			if !isNull(v) {
 				rep.body = v
 			}
 		}
 	}
+	for name, value := range objectMembers(heads) {
+		if rep.status < 300 && !telling(name) {
+			continue // nobody asks for it
+		}
+		if rep.header == nil {
+			rep.header = http.Header{}
+		}
+		rep.header.Set(name, scalar(value))
+	}
 	return id, rep
+}
+
+// telling says whether a header may say something of a good answer: what Microsoft calls its own, and the request's id.
+func telling(name string) bool {
+	return len(name) > 5 && (strings.EqualFold(name[:5], "x-ms-") || strings.EqualFold(name, "request-id"))
 }
 
 // scalar is a JSON string's text, or a number as it is written.

@@ -178,7 +178,7 @@ func (c *Client) send(ctx context.Context, r request, token string) (*reply, err
 	}
 	defer res.Body.Close()
 	rep := &reply{status: res.StatusCode, header: res.Header, id: id}
-	rep.body, err = io.ReadAll(io.LimitReader(res.Body, c.cfg.MaxBody+1))
+	rep.body, err = readAll(io.LimitReader(res.Body, c.cfg.MaxBody+1), res.ContentLength)
 	if err != nil {
 		return nil, &passes{Unavailable: &Unavailable{Where: rep.where(r.call), What: "the answer broke off: " + c.reason(err)}}
 	}
@@ -186,6 +186,13 @@ func (c *Client) send(ctx context.Context, r request, token string) (*reply, err
 		return nil, &Unavailable{Where: rep.where(r.call), What: fmt.Sprintf("the answer is longer than %d bytes", c.cfg.MaxBody)}
 	}
 	return rep, nil
+}
+
+// readAll is io.ReadAll of a body that says how long it is, where it does: it is told by strangers, so not much is made of it.
+func readAll(r io.Reader, long int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, min(max(long, 0), 256<<10)+bytes.MinRead))
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 // dress sets the headers. They go with every page too: Graph does not remember them.

@@ -17,7 +17,10 @@ func objectMembers(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 		i, ok := open(raw, '{')
 		for ok && i < len(raw) && raw[i] == '"' {
 			end := valueEnd(raw, i)
-			key, _ := asString(raw[i:end])
+			key, usual := usualNames[string(raw[i:end])]
+			if !usual {
+				key, _ = asString(raw[i:end])
+			}
 			at := space(raw, space(raw, end)+1) // over the colon
 			end = valueEnd(raw, at)
 			if end <= at || !yield(key, raw[at:end]) {
@@ -27,6 +30,16 @@ func objectMembers(raw json.RawMessage) iter.Seq2[string, json.RawMessage] {
 		}
 	}
 }
+
+// usualNames are the names of members that come with every message, as they stand in JSON: a text less for each.
+var usualNames = func() map[string]string {
+	all := map[string]string{}
+	for _, n := range strings.Fields(`id status headers body value @odata.etag @odata.context changeKey conversationId internetMessageId parentFolderId from sender toRecipients ccRecipients bccRecipients
+		replyTo hasAttachments importance isRead isDraft flag flagStatus categories createdDateTime lastModifiedDateTime receivedDateTime sentDateTime emailAddress name address Content-Type Cache-Control`) {
+		all[`"`+n+`"`] = n
+	}
+	return all
+}()
 
 // arrayElements gives an array's elements; nothing when raw is no array.
 func arrayElements(raw json.RawMessage) iter.Seq[json.RawMessage] {

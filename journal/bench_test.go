@@ -1,8 +1,12 @@
 package journal
 
 import (
+	"context"
 	"encoding/json"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -37,6 +41,44 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(plain, "plain/s")
 	b.ReportMetric(items/plain, "ratio")
 	b.ReportMetric(float64(j.parts[0].items.Load())/float64(j.parts[0].envelopes.Load()), "items/envelope")
+}
+
+// BenchmarkAppendCalmly has posts of ten items come one after the other, 500 a second, as at 5,000 notifications a second.
+func BenchmarkAppendCalmly(b *testing.B) {
+	for _, by := range []struct {
+		name string
+		do   func(*Journal, context.Context, ...Item) error
+	}{{"calmly", (*Journal).AppendCalmly}, {"at once", (*Journal).Append}} {
+		b.Run(by.name, func(b *testing.B) {
+			j := start(b, Config{Dir: b.TempDir()})
+			items := slices.Repeat([]Item{payload()}, 10)
+			began, before := time.Now(), spent(b)
+			var all sync.WaitGroup
+			n := 0
+			for b.Loop() {
+				time.Sleep(time.Until(began.Add(time.Duration(n) * 2 * time.Millisecond)))
+				n++
+				all.Go(func() {
+					if err := by.do(j, b.Context(), items...); err != nil {
+						b.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			b.ReportMetric(float64((spent(b)-before).Nanoseconds())/1000/float64(n*len(items)), "cpu-µs/item")
+			b.ReportMetric(float64(j.parts[0].items.Load())/float64(j.parts[0].envelopes.Load()), "items/envelope")
+		})
+	}
+}
+
+// spent is how much processor time this process took so far.
+func spent(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // rate is how often a second 64 goroutines do something, n times in all.
