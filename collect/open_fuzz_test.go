@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,9 +100,10 @@ func FuzzOpener(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	says, now := &answering{}, time.Now()
+	says := &answering{}
+	var ahead atomic.Int64
 	client, err := graph.New(graph.Config{Cloud: graph.Own("https://graph.invalid", "https://graph.invalid"), Tenant: string(acme), Client: "app", Secret: "secret",
-		HTTP: &http.Client{Transport: says}, Now: func() time.Time { return now }, Tries: 1, Backoff: time.Microsecond, Log: slog.New(slog.DiscardHandler), Limits: graph.Limits{MaxWait: time.Millisecond}})
+		HTTP: &http.Client{Transport: says}, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, Tries: 1, Backoff: time.Microsecond, Log: slog.New(slog.DiscardHandler), Limits: graph.Limits{MaxWait: time.Millisecond}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -112,7 +114,7 @@ func FuzzOpener(f *testing.F) {
 		if !json.Valid(body) {
 			body = []byte(`{"id":"m1"}`) // the journal takes nothing else
 		}
-		now = now.Add(time.Hour) // what was refused before is long past
+		ahead.Add(int64(time.Hour)) // what was refused before is long past
 		*says = answering{status: 100 + (status%500+500)%500, body: answer, whole: whole}
 		in := []journal.Item{{Tenant: acme, Person: amy, Kind: kindNotified, At: 9_000, Body: body}, {Tenant: acme, Person: "nobody", Kind: kindNotified, At: 9_000, Body: body}}
 		out, err := o.Open(ctx, in)
