@@ -10,7 +10,7 @@ import (
 	"tocsin.dev/store"
 )
 
-// catalogue is every detection there is: checks of a mailbox's state, sweeps across mailboxes, events of the audit log.
+// catalogue is every detection there is: checks of the state of mailboxes, the organisation, connections and exports, sweeps across mailboxes, events of the audit log.
 var catalogue = sync.OnceValue(func() []Detection {
 	var out []Detection
 	for _, c := range rule.Checks {
@@ -21,6 +21,11 @@ var catalogue = sync.OnceValue(func() []Detection {
 	}
 	for _, c := range rule.Events {
 		out = append(out, Detection{Meta: c.Meta, Kind: "event"})
+	}
+	for _, m := range rule.All() { // of organisations, connections and exports
+		if !slices.ContainsFunc(out, func(had Detection) bool { return had.Name == m.Name }) {
+			out = append(out, Detection{Meta: m, Kind: "check"})
+		}
 	}
 	for i := range out {
 		out[i].Attack, out[i].Actions = orNone(out[i].Attack), orNone(out[i].Actions)

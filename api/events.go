@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
@@ -17,8 +18,8 @@ import (
 func (s *Service) ListEvents(ctx context.Context, in EventsIn) (Page[Event], error) {
 	return view(ctx, s, "events list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Event], error) {
 		p, err := listEvents(ctx, t, in)
-		if err != nil || mailFilterOf(in).any() {
-			return p, err
+		if err != nil || mailFilterOf(in).any() || in.Person != "" && in.Type == "EMAIL" {
+			return p, err // nobody knows how many there are without looking at each
 		}
 		return total(in.Paging, p, func() (int, bool, error) {
 			from := (&query{}).add("event where tenant = $1")
@@ -39,7 +40,7 @@ func eventFilters(q *query, in EventsIn) {
 	default:
 		q.add(" and type = ?", in.Type)
 	}
-	if in.Action != "" {
+	if in.Action != "" && !lookedFor(in) {
 		q.add(" and action = ?", in.Action)
 	}
 	if !in.Since.IsZero() {
@@ -48,6 +49,11 @@ func eventFilters(q *query, in EventsIn) {
 	if !in.Until.IsZero() {
 		q.add(" and at < ?", in.Until)
 	}
+}
+
+// lookedFor says whether an action is looked for among others: of mail by far the most events are, and some actions are rare.
+func lookedFor(in EventsIn) bool {
+	return in.Action != "" && (in.Type == "EMAIL" || in.Type == "") && in.Person == ""
 }
 
 // eventRow is a row of the table.
@@ -63,13 +69,22 @@ func (r *eventRow) fields() []any {
 	return []any{&r.ID, &r.at, &r.Type, &r.Action, &r.Person, &r.body}
 }
 
-// lookedThrough is how many events are looked through at once for what no index knows.
-const lookedThrough = 20_000
+// lookedThrough is how many events are looked through at once for what no index knows; lookFor how long that may take, and
+// lookOn how long where somebody has asked to look further back. The first lookedAtLeast are looked through however long it takes.
+const (
+	lookedThrough = 20_000
+	lookedAtLeast = 500
+	lookFor       = 30 * time.Millisecond
+	lookOn        = 400 * time.Millisecond
+)
 
 func listEvents(ctx context.Context, t *store.Tenant, in EventsIn) (Page[Event], error) {
 	var p Page[Event]
 	after, err := parseCursor(in.After, "events", 2)
 	if err != nil {
+		return p, err
+	}
+	if err := mailboxAsked(ctx, t, &in); err != nil {
 		return p, err
 	}
 	n, filter := in.limit(), mailFilterOf(in)
@@ -90,15 +105,38 @@ func listEvents(ctx context.Context, t *store.Tenant, in EventsIn) (Page[Event],
 		}
 		pieces := paged(rows, n, place)
 		rows, p.Next = pieces.Items, pieces.Next
-	} else if rows, p.Next, err = eventsThrough(ctx, t, filter, n, from(after.number(0), after.text(1), after.begins(), lookedThrough), place); err != nil {
-		return p, err
+	} else {
+		within := lookFor
+		if !after.begins() {
+			within = lookOn
+		}
+		if rows, p.Next, err = eventsThrough(ctx, t, filter, n, from(after.number(0), after.text(1), after.begins(), lookedThrough), place, time.Now().Add(within)); err != nil {
+			return p, err
+		}
 	}
 	p.Items, err = eventViews(ctx, t, rows)
 	return p, err
 }
 
-// eventsThrough looks through what q gives for events that fit the filter, until there are n of them; next is where it ended.
-func eventsThrough(ctx context.Context, t *store.Tenant, filter mailFilter, n int, q *query, place func(eventRow) string) (rows []eventRow, next string, err error) {
+// mailboxAsked puts the person in the place of a mailbox that is named whole: of a person there is an index.
+func mailboxAsked(ctx context.Context, t *store.Tenant, in *EventsIn) error {
+	address := strings.TrimSpace(in.Mailbox)
+	if !strings.Contains(address, "@") || in.Person != "" {
+		return nil
+	}
+	person, err := personNamed(ctx, t, tocsin.PersonID(address))
+	if p := tocsin.AsProblem(err); err != nil && p.Code == tocsin.NotFound {
+		return nil
+	}
+	if err == nil {
+		in.Person, in.Mailbox = person, ""
+	}
+	return err
+}
+
+// eventsThrough looks through what q gives for events that fit the filter, until there are n of them or it takes too long; next
+// is where it ended.
+func eventsThrough(ctx context.Context, t *store.Tenant, filter mailFilter, n int, q *query, place func(eventRow) string, until time.Time) (rows []eventRow, next string, err error) {
 	found, err := t.Query(ctx, q.text.String(), q.args...)
 	if err != nil {
 		return nil, "", err
@@ -111,10 +149,10 @@ func eventsThrough(ctx context.Context, t *store.Tenant, filter mailFilter, n in
 			return nil, "", err
 		}
 		looked++
-		if filter.fits([]byte(r.body)) {
+		if (filter.action == "" || r.Action == filter.action) && filter.fits([]byte(r.body)) {
 			rows = append(rows, r)
 		}
-		if len(rows) == n || looked == lookedThrough {
+		if len(rows) == n || looked == lookedThrough || looked >= lookedAtLeast && looked%100 == 0 && time.Now().After(until) {
 			return rows, place(r), found.Err()
 		}
 	}

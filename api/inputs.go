@@ -161,7 +161,7 @@ type EventsIn struct {
 	Action string          `query:"action" maxLength:"50" doc:"Only this: email_received, rule_created …"`
 	Since  time.Time       `query:"since" doc:"Not before this time"`
 	Until  time.Time       `query:"until" doc:"Before this time"`
-	// What follows is of mail only, and looked for in at most 20,000 events at once: a piece may be short and yet not the last.
+	// What follows is of mail only, and looked for in at most 20,000 events at once, for a moment, as actions of mail are: a piece may be short and yet not the last.
 	From    string `query:"from" enum:"inside,outside" doc:"Only mail that was written by somebody inside, or outside"`
 	Domain  string `query:"domain" maxLength:"253" doc:"Only mail from or to this domain"`
 	Mailbox string `query:"mailbox" maxLength:"320" doc:"Only in mailboxes with this in their address"`

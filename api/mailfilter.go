@@ -12,11 +12,16 @@ type mailFilter struct {
 	outside, inside bool
 	domain          string
 	mailbox, text   string
+	action          string
 }
 
 func mailFilterOf(in EventsIn) mailFilter {
 	low := func(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-	return mailFilter{outside: in.From == "outside", inside: in.From == "inside", domain: strings.TrimPrefix(low(in.Domain), "@"), mailbox: low(in.Mailbox), text: low(in.Q)}
+	f := mailFilter{outside: in.From == "outside", inside: in.From == "inside", domain: strings.TrimPrefix(low(in.Domain), "@"), mailbox: low(in.Mailbox), text: low(in.Q)}
+	if lookedFor(in) {
+		f.action = in.Action
+	}
+	return f
 }
 
 // any says whether it leaves anything out.

@@ -103,6 +103,7 @@ func (s *Service) Tail(ctx context.Context, in TailIn) (iter.Seq2[Moment, error]
 		after = min(after, last)
 	}
 	f := tailFilter{person: in.Person, action: in.Action, mail: mailFilterOf(in.EventsIn)}
+	f.mail.action = "" // it is counted by the fold already
 	return func(yield func(Moment, error) bool) {
 		l, after := s.watch(tenantOf(in.EventsIn), f, after, last)
 		defer s.unwatch(l, f)

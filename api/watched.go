@@ -193,6 +193,8 @@ func watchedFilters(q *query, in WatchedIn, rare bool) {
 		q.add(" and p.person in (select x.person from " + lacking[in.State] + ")")
 	case lacking[in.State] != "":
 		q.add(" and exists (select 1 from " + lacking[in.State] + " and x.person = p.person)")
+	case rare && in.State != WayWaits:
+		q.add(" and p.mailbox || '' = 'read' and s.state in (" + q.in(states...) + ") and p.person in (select x.person from subscription x where x.tenant = $1 and x.state in (" + q.in(states...) + "))")
 	case in.State == "":
 		q.add(" and p.mailbox <> 'none'")
 	case in.State == WayWaits:

@@ -93,23 +93,30 @@ func (tx *Tx) SetRetention(ctx context.Context, class string, days int) error {
 
 // Held is how much is held of a class, counted no further than most, and the time of the oldest; zero where that is not known.
 func (tx *Tx) Held(ctx context.Context, c Class, most int) (n int, oldest time.Time, err error) {
-	for _, set := range c.sets {
-		if n >= most {
-			break
-		}
-		which := "1 = 1"
-		if set.column != "" {
-			which = set.which
-		}
-		var some int
-		if err := tx.QueryRow(ctx, fmt.Sprintf(`select count(*) from (select 1 as one from %s where %s limit %d) few`, set.table, which, most-n)).Scan(&some); err != nil {
-			return 0, oldest, err
-		}
-		n += some
-	}
 	tenants, err := tx.texts(ctx, `select tenant from tenant`)
 	if err != nil {
 		return n, oldest, err
+	}
+	count := func(text string, args ...any) error {
+		var some int
+		err := tx.QueryRow(ctx, fmt.Sprintf(`select count(*) from (%s limit %d) few`, text, most-n), args...).Scan(&some)
+		n += some
+		return err
+	}
+	for _, set := range c.sets {
+		if set.column == "" && n < most {
+			if err := count(fmt.Sprintf(`select 1 as one from %s`, set.table)); err != nil {
+				return n, oldest, err
+			}
+		}
+		for _, id := range tenants { // by the index that begins with it
+			if set.column == "" || n >= most {
+				continue
+			}
+			if err := count(fmt.Sprintf(`select 1 as one from %s where tenant = $1 and %s`, set.table, set.which), id); err != nil {
+				return n, oldest, err
+			}
+		}
 	}
 	for _, set := range c.sets {
 		for _, id := range tenants {

@@ -1070,7 +1070,7 @@ create table mail_gap (
 );
 create index mail_gap_due on mail_gap (tenant, due, began) where closed = 0;
 create index mail_gap_open on mail_gap (tenant, closed);
-create index mail_gap_since on mail_gap (tenant, person) where closed = 0;
+create index mail_gap_order on mail_gap (tenant, (case when closed = 0 then 1 else 0 end), began, person);
 
 -- The certificates for which Microsoft Graph encrypts what changed, of the whole installation. Graph has what is public
 -- (base64 of the DER); sealed is the private key. replaced is when a newer one took its place, 0 while it is the newest: it

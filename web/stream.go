@@ -95,6 +95,9 @@ func streamWord(s api.Stream) string {
 
 // seconds is a time measured, in seconds or minutes.
 func seconds(s float64) string {
+	if s < 0.1 {
+		return "0.1 s" // nobody measures it more exactly
+	}
 	if s < 90 {
 		return fmt.Sprintf("%.1f s", s)
 	}

@@ -37,15 +37,19 @@ func judgeExportLate(_ time.Time, e *detect.Export) []tocsin.Finding {
 	}
 	f := exportLate.Finding("", e.Name, e.ID, e.Since)
 	f.Cause = "late"
-	f.Evidence = []tocsin.Evidence{{ID: e.ID, Source: "export", What: "the export " + e.Trouble + " since " + e.Since.UTC().Format("2006-01-02 15:04") + " UTC", Raw: fmt.Sprintf("%d events wait", e.Behind)}}
 	terms := detect.Terms{{Points: 40, Why: "who watches by what it sends sees it late"}}
 	waits := fmt.Sprintf("%d events wait.", e.Behind)
-	if e.Behind == 1 {
+	switch e.Behind {
+	case 0:
+		waits = "Nothing waits yet."
+	case 1:
 		waits = "One event waits."
 	}
+	state := map[string]string{"paused": "is paused", "failing": "fails", "behind": "is behind"}[e.Trouble]
 	if e.Behind > 0 {
 		terms.Add(5, "events wait")
 	}
+	f.Evidence = []tocsin.Evidence{{ID: e.ID, Source: "export", What: "the export " + state + " since " + e.Since.UTC().Format("2006-01-02 15:04") + " UTC", Raw: fmt.Sprintf("%d events wait", e.Behind)}}
 	name := detect.Quote(e.Name)
 	because := strings.TrimSuffix(strings.TrimSuffix(e.Because, "; the export is paused"), ".")
 	switch e.Trouble {

@@ -41,7 +41,7 @@ create table stream_count (
 	primary key (tenant)
 );
 
--- Mailboxes that lack something are listed by what they lack.
-create index mail_gap_since on mail_gap (tenant, person) where closed = 0;
+-- Gaps are listed the open ones first, then the last that were closed.
+create index mail_gap_order on mail_gap (tenant, (case when closed = 0 then 1 else 0 end), began, person);
 
 -- +goose Down
