@@ -62,6 +62,7 @@ type StreamEdit struct {
 	Batch       *int     `json:"batch,omitempty" doc:"How many messages are looked at in one request, 1 to 20"`
 	Gather      *int     `json:"gather,omitempty" doc:"For how many milliseconds a run of notifications is gathered, 0 to 5000"`
 	Hashing     *bool    `json:"hashing,omitempty" doc:"Whether names and addresses are kept as hashes, from now on"`
+	NewHashKey  bool     `json:"new_hash_key,omitempty" doc:"Hash with a new key from now on, where the one there is does not open any more: what was hashed before has other hashes"`
 	Clear       []string `json:"clear,omitempty" doc:"Lists that are emptied: people, departments, domains, groups, folders, basic, rich"`
 }
 
@@ -131,6 +132,7 @@ func (e *StreamEdit) into(ctx context.Context, t *store.Tenant, is *collect.Stre
 	if e.Hashing != nil {
 		is.Hashing = *e.Hashing
 	}
+	is.NewKey = e.NewHashKey
 	for _, c := range e.Changes {
 		if !slices.Contains(collect.Changes, c) {
 			return invalid("Use created, updated or deleted.", "There is no type of change %q.", c)

@@ -58,6 +58,11 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 	if err != nil {
 		return err
 	}
+	for i := range batch {
+		if watch.shut {
+			batch[i].body.putOff(errShut.Error(), r.t.Tx().Clock().Now())
+		}
+	}
 	f := &mailFold{run: r, watch: watch}
 	if err := f.load(ctx, batch); err != nil {
 		return err

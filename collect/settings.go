@@ -68,6 +68,7 @@ type StreamSettings struct {
 	Batch      int           // looks in one request, 1 to MostBatch
 	Gather     time.Duration // for how long a run is gathered, to MostGather
 	Hashing    bool          // names and addresses are kept as hashes
+	NewKey     bool          // for SetStream: names are hashed with a new key from now on
 	Version    int64         // 0: they were never changed
 	Changed    time.Time
 	ChangedBy  string
@@ -162,7 +163,7 @@ func (s *StreamSettings) check() error {
 }
 
 // SetStream puts settings in force. s.Version is the one that was looked at: another one is a conflict. key is the tenant's
-// key, sealed, for where it has none yet.
+// key, sealed, for where it has none yet, or is to have a new one.
 func SetStream(ctx context.Context, t *store.Tenant, s StreamSettings, actor string, key []byte) (StreamSettings, error) {
 	s.Changes = slices.DeleteFunc(slices.Clone(Changes), func(c string) bool { return !slices.Contains(s.Changes, c) })
 	if err := s.check(); err != nil {
@@ -192,6 +193,14 @@ func SetStream(ctx context.Context, t *store.Tenant, s StreamSettings, actor str
 	if s.Hashing {
 		if _, err := t.Exec(ctx, `insert into tenant_key (tenant, name, sealed, created) values ($1, $2, $3, $4) on conflict (tenant, name) do nothing`, hashKeyName, key, now); err != nil {
 			return s, err
+		}
+		if s.NewKey {
+			if _, err := t.Exec(ctx, `update tenant_key set sealed = $3, created = $4 where tenant = $1 and name = $2`, hashKeyName, key, now); err != nil {
+				return s, err
+			}
+			if _, err := t.Exec(ctx, `update parked set retry = $2 where tenant = $1 and retry > $2 and kind = '`+kindNotified+`'`, now); err != nil {
+				return s, err
+			}
 		}
 	}
 	// What Graph refused is tried again at once.
@@ -266,21 +275,24 @@ func Sealed() []reseal.Place {
 // hasher hashes names with a tenant's key; nil hashes nothing.
 type hasher struct{ key []byte }
 
-// hasherOf is the tenant's hasher, where its settings ask for hashing.
+// errShut says that a tenant's names cannot be hashed, now or until somebody does something.
+var errShut = errors.New("The key by which names are hashed does not open. Give Tocsin the key from then (key.file, key.command or TOCSIN_KEY_VALUE), or let it make a new one: tocsin connections set-stream --new-hash-key.") //nolint:staticcheck // people read it
+
+// hasherOf is the tenant's hasher, where its settings ask for hashing; errShut where its key does not open.
 func hasherOf(ctx context.Context, t *store.Tenant, s *StreamSettings, unseal func([]byte, string) ([]byte, error)) (*hasher, error) {
 	if !s.Hashing {
 		return nil, nil
 	}
 	var shut []byte
-	if err := t.QueryRow(ctx, `select sealed from tenant_key where tenant = $1 and name = $2`, hashKeyName).Scan(&shut); err != nil {
+	if err := t.QueryRow(ctx, `select sealed from tenant_key where tenant = $1 and name = $2`, hashKeyName).Scan(&shut); err != nil && !errors.Is(err, store.ErrNone) {
 		return nil, fmt.Errorf("the key by which names are hashed: %w", err)
 	}
-	if unseal == nil {
-		return nil, errors.New("the key by which names are hashed cannot be opened here")
+	if unseal == nil || shut == nil {
+		return nil, errShut
 	}
 	key, err := unseal(shut, aboutTenantKey(t.ID(), hashKeyName))
 	if err != nil {
-		return nil, fmt.Errorf("the key by which names are hashed: %w", err)
+		return nil, errShut
 	}
 	return &hasher{key}, nil
 }
@@ -337,8 +349,21 @@ func kindOfChange(action string) string {
 	return "updated"
 }
 
+// shutFor is how long looks wait that cannot be folded, since their names cannot be hashed.
+const shutFor = 5 * time.Minute
+
+// putOff has what was looked at looked at again later: nothing of it is kept but the messages' ids. Other tenants go on.
+func (l *mailLooks) putOff(because string, now time.Time) {
+	l.Parked = slices.Clone(l.Parked)
+	for _, one := range l.Looks {
+		l.Parked = append(l.Parked, wait{ID: one.ID, Change: one.Change, At: one.At, Because: because, Retry: tocsin.Millis(now.Add(shutFor))})
+	}
+	l.Looks = nil
+}
+
 // watching is what the settings ask of the fold.
 type watching struct {
+	shut    bool            // names are to be hashed and cannot be
 	left    map[string]bool // folders
 	changes map[string]bool
 	hash    *hasher
@@ -358,6 +383,9 @@ func (r *run) watching(ctx context.Context) (*watching, error) {
 		w.changes[c] = true
 	}
 	w.hash, err = hasherOf(ctx, r.t, &s, r.unseal)
+	if errors.Is(err, errShut) {
+		w.shut, err = true, nil
+	}
 	return w, err
 }
 

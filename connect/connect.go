@@ -113,6 +113,9 @@ type Connections struct {
 
 	mu      sync.Mutex
 	clients map[string]*client // by tenant/connection
+
+	knowing sync.Mutex
+	known   map[string]known // by tenant/app
 }
 
 // client is a Graph client in use, and the switch that stops it.

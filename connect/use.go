@@ -93,6 +93,11 @@ func (s *Connections) Get(ctx context.Context, tenant tocsin.TenantID, id string
 func (s *Connections) Client(ctx context.Context, c Connection) (*graph.Client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.clientOf(ctx, c)
+}
+
+// clientOf is Client while mu is held.
+func (s *Connections) clientOf(ctx context.Context, c Connection) (*graph.Client, error) {
 	k, err := s.kept(ctx, c)
 	if err != nil {
 		return nil, err
@@ -203,6 +208,7 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 }
 
 func (s *Connections) forget(c Connection) {
+	s.unknow()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, string(c.Tenant)+"/"+c.ID)
@@ -272,6 +278,7 @@ func (s *Connections) turn(ctx context.Context, actor string, tenant tocsin.Tena
 
 // throw turns the client in use off or on. When it returns from turning it off, nothing is under way and nothing goes out.
 func (s *Connections) throw(c Connection, off bool) {
+	s.unknow()
 	s.mu.Lock()
 	had := s.clients[string(c.Tenant)+"/"+c.ID]
 	s.mu.Unlock()

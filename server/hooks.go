@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -172,28 +174,80 @@ const unreached = 2 * time.Hour
 
 const heartbeatName = "hook.alive"
 
-// heartbeat notes every minute that this server can be told something. Where it could not be for long,
-// notifications may be lost, and every mailbox has a gap.
+// ear is what this process knows of when notifications could be stored, whether or not the tables answered meanwhile.
+type ear struct {
+	mu             sync.Mutex
+	good           []stretch // oldest first; what lies between two is longer than unreached
+	deaf           time.Time // when they could not, last
+	stored, failed int64     // the webhook's counts as of then
+}
+
+type stretch struct{ from, to time.Time }
+
+// heard notes that notifications can be stored now.
+func (e *ear) heard(now time.Time) {
+	if n := len(e.good); n > 0 && now.Sub(e.good[n-1].to) <= unreached {
+		e.good[n-1].to = now
+		return
+	}
+	e.good = append(e.good, stretch{now, now})
+}
+
+// lacks are the times between from and to, longer than unreached, in which notifications could not be stored as far as is known.
+func (e *ear) lacks(from, to time.Time) (out []stretch) {
+	for _, g := range append(slices.Clone(e.good), stretch{to, to}) {
+		if g.from.After(to) {
+			g = stretch{to, to}
+		}
+		if g.from.Sub(from) > unreached {
+			out = append(out, stretch{from, g.from})
+		}
+		if g.to.After(from) {
+			from = g.to
+		}
+	}
+	return out
+}
+
+// listens looks whether notifications can be stored: the journal is ready, and did not refuse all that was posted since the
+// last look.
+func (s *Server) listens(ctx context.Context) (time.Time, bool) {
+	now := s.Clock.Now()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err := s.Journal.Ready(ctx)
+	stored, failed := s.Hook.Count(collect.HookStored), s.Hook.Count(collect.HookFailed)
+	s.ear.mu.Lock()
+	defer s.ear.mu.Unlock()
+	if err == nil && failed > s.ear.failed && stored == s.ear.stored {
+		err = errors.New("the journal refused all that was posted")
+	}
+	s.ear.stored, s.ear.failed = stored, failed
+	if err != nil {
+		s.ear.deaf = now
+		s.log.Warn("notifications cannot be stored", "error", err)
+		return now, false
+	}
+	s.ear.heard(now)
+	return now, true
+}
+
+// listen looks every minute, on every replica, whether notifications can be stored.
+func (s *Server) listen(ctx context.Context) error {
+	for ctx.Err() == nil {
+		s.listens(ctx)
+		if err := s.Clock.Sleep(ctx, time.Minute); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// heartbeat notes every minute that this server can be told something and store it. Where it could not for long, notifications
+// may be lost, and every mailbox has a gap. While the tables do not answer, nothing is lost that the journal takes.
 func (s *Server) heartbeat(ctx context.Context) error {
 	for ctx.Err() == nil {
-		now := s.Clock.Now()
-		err := s.Store.Update(ctx, func(tx *store.Tx) error {
-			var last string
-			err := tx.QueryRow(ctx, `select value from installation where key = $1`, heartbeatName).Scan(&last)
-			if err != nil && !errors.Is(err, store.ErrNone) {
-				return err
-			}
-			before, err := time.Parse(time.RFC3339, last)
-			if err == nil && now.Sub(before) > unreached {
-				err := collect.Outage(ctx, tx, before, now, "Tocsin could not be reached for so long that Microsoft Graph may have given up.", nil)
-				if err != nil {
-					return err
-				}
-			}
-			_, err = tx.Exec(ctx, `insert into installation (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value`, heartbeatName, now.UTC().Format(time.RFC3339))
-			return err
-		})
-		if err != nil && ctx.Err() == nil {
+		if err := s.beat(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the heartbeat was not written", "error", err)
 		}
 		if err := s.Clock.Sleep(ctx, time.Minute); err != nil {
@@ -201,4 +255,41 @@ func (s *Server) heartbeat(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+func (s *Server) beat(ctx context.Context) error {
+	now, ok := s.listens(ctx)
+	if !ok {
+		return nil // what was noted last stays the beginning of what is lacking
+	}
+	err := s.Store.Update(ctx, func(tx *store.Tx) error {
+		var last string
+		err := tx.QueryRow(ctx, `select value from installation where key = $1`, heartbeatName).Scan(&last)
+		if err != nil && !errors.Is(err, store.ErrNone) {
+			return err
+		}
+		if before, err := time.Parse(time.RFC3339, last); err == nil {
+			s.ear.mu.Lock()
+			lacks, deaf := s.ear.lacks(before, now), s.ear.deaf
+			s.ear.mu.Unlock()
+			for _, l := range lacks {
+				because := "Tocsin could not be reached for so long that Microsoft Graph may have given up."
+				if deaf.After(l.from) && deaf.Before(l.to) {
+					because = "Notifications could not be stored for so long that Microsoft Graph may have given up: the journal was full or away."
+				}
+				if err := collect.Outage(ctx, tx, l.from, l.to, because, nil); err != nil {
+					return err
+				}
+			}
+		}
+		_, err = tx.Exec(ctx, `insert into installation (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value`, heartbeatName, now.UTC().Format(time.RFC3339))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.ear.mu.Lock()
+	defer s.ear.mu.Unlock()
+	s.ear.good = slices.DeleteFunc(s.ear.good, func(g stretch) bool { return now.Sub(g.to) > unreached })
+	return nil
 }

@@ -59,6 +59,7 @@ type Server struct {
 	reader       *stream.Reader
 	tenants      *stream.Share         // whose collectors run here
 	unleased     atomic.Pointer[error] // why the last lease could not be written; nil: it could
+	ear          ear                   // when notifications could be stored
 	auditor      *collect.AuditJudge
 	owner        string // of leases: this process
 	log          *slog.Logger
@@ -200,6 +201,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.collect(ctx) })
 	g.Go(func() error { return s.hold(ctx, "chores", s.chores) })
 	g.Go(func() error { return s.hold(ctx, "closing", s.closing) })
+	g.Go(func() error { return s.listen(ctx) })
 	g.Go(func() error { return s.hold(ctx, "heartbeat", s.heartbeat) })
 	g.Go(func() error { return s.hold(ctx, "consents", s.looks) })
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })

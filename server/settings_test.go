@@ -9,6 +9,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/graph/sim"
+	"tocsin.dev/store"
 )
 
 // sets changes how the connection's mail is watched, as its owner does.
@@ -111,7 +112,7 @@ func TestStreamSettings(t *testing.T) {
 		traffic()
 		bodies := b.texts(`select body from event where tenant = $1 and type = 'EMAIL' and at > $2`, from)
 		if len(bodies) == 0 {
-			t.Fatal("nothing was told")
+			t.Fatalf("nothing was told; %q waits", b.texts(`select because from parked where tenant = $1`))
 		}
 		for _, body := range bodies {
 			raw := body[strings.Index(body, `"raw_metadata"`):]
@@ -129,6 +130,41 @@ func TestStreamSettings(t *testing.T) {
 		}
 		if n := b.count(`select count(*) from tenant_key where tenant = $1`); n != 1 {
 			t.Errorf("%d keys", n)
+		}
+
+		// The key does not open any more: what comes waits, with the reason, and nothing is at a stand; with a new key it goes on.
+		err := b.s.Store.UpdateTenant(b.Context(), b.tenant(), func(tx *store.Tenant) error {
+			_, err := tx.Exec(b.Context(), `update tenant_key set sealed = $2 where tenant = $1`, []byte("\x01\xff\xff\xff\xff of another key"))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waits := `select count(*) from parked where tenant = $1 and because like 'The key by which names are hashed does not open.%'`
+		was := b.count(`select count(*) from event where tenant = $1 and type = 'EMAIL'`)
+		traffic()
+		if n := b.count(waits); n == 0 {
+			t.Error("nothing waits for the key")
+		}
+		if n := b.count(`select count(*) from event where tenant = $1 and type = 'EMAIL'`); n != was {
+			t.Errorf("%d events were made without the key", n-was)
+		}
+		b.sets(api.StreamEdit{})
+		if n := b.count(waits); n == 0 {
+			t.Error("settings that ask for no new key made one")
+		}
+		b.sets(api.StreamEdit{NewHashKey: true})
+		eventually(t, "what waited for the key", func() string {
+			if n := b.count(`select count(*) from parked where tenant = $1`); n > 0 {
+				return fmt.Sprint(n, " wait")
+			}
+			return ""
+		})
+		if n := b.count(`select count(*) from event where tenant = $1 and type = 'EMAIL'`); n == was {
+			t.Error("nothing of what waited was told")
+		}
+		if n := b.count(`select count(*) from dead_letter where tenant = $1`); n > 0 {
+			t.Errorf("%d dead letters", n)
 		}
 		if v := w.Violations(); len(v) > 0 {
 			t.Errorf("it asked for content: %v", v)
