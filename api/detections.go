@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/posture"
 	"tocsin.dev/detect/rule"
 	"tocsin.dev/store"
 )
@@ -26,6 +27,8 @@ var catalogue = sync.OnceValue(func() []Detection {
 		if !slices.ContainsFunc(out, func(had Detection) bool { return had.Name == m.Name }) {
 			out = append(out, Detection{Meta: m, Kind: "check"})
 		}
+	for i := range posture.Checks {
+		out = append(out, Detection{Meta: posture.Checks[i].Meta(), Kind: "posture"})
 	}
 	for i := range out {
 		out[i].Attack, out[i].Actions = orNone(out[i].Attack), orNone(out[i].Actions)

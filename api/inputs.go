@@ -299,3 +299,24 @@ func (p Paging) limit() int {
 	}
 	return min(p.Limit, 200)
 }
+
+// ChecksIn filters what the checks of the tenant's settings came to. Sorted by area, the gravest first.
+type ChecksIn struct {
+	In
+	Paging
+	Area      string `query:"area" maxLength:"60" doc:"Only of this area, such as conditional access"`
+	Status    string `query:"status" enum:"pass,fail,unknown,excepted" doc:"Only with this result"`
+	Framework string `query:"framework" enum:"scuba,cis,eidsca" doc:"Only those that this benchmark asks as well"`
+}
+
+// AccessIn is a sign-in to ask conditional access about. What is not told may be anything.
+type AccessIn struct {
+	In
+	Person     tocsin.PersonID `query:"person" minLength:"1" maxLength:"320" doc:"Who: a person's id or address"`
+	App        string          `query:"app" maxLength:"100" doc:"To which application: its id; none is one that no policy names"`
+	Client     string          `query:"client" enum:"browser,mobileAppsAndDesktopClients,exchangeActiveSync,other" doc:"By which kind of client"`
+	Platform   string          `query:"platform" enum:"windows,macOS,iOS,android,linux" doc:"On which system"`
+	Place      string          `query:"place" maxLength:"100" doc:"From where: a named location's id, trusted, or elsewhere"`
+	SignInRisk string          `query:"sign_in_risk" enum:"none,low,medium,high" doc:"How risky the sign-in is"`
+	UserRisk   string          `query:"user_risk" enum:"none,low,medium,high" doc:"How risky the person is"`
+}

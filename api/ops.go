@@ -68,6 +68,13 @@ func Ops(s *Service) []Op {
 		op("actions undo", "POST /api/v1/tenants/{tenant}/actions/{id}/undo", Analyst, "Undo an action, back to the state before", s.UndoAction, status(http.StatusAccepted)),
 		op("response-settings get", "GET /api/v1/tenants/{tenant}/response-settings", Viewer, "How acts may happen: approval, limits, who is spared", s.GetResponse),
 		op("response-settings set", "PUT /api/v1/tenants/{tenant}/response-settings", Admin, "Set how acts may happen", s.SetResponse),
+		op("checks list", "GET /api/v1/tenants/{tenant}/checks", Viewer, "How the tenant is set, judged: a line per check", s.ListChecks),
+		op("checks trend", "GET /api/v1/tenants/{tenant}/checks/trend", Viewer, "How many checks came to what, day by day", s.PostureTrend),
+		op("access list", "GET /api/v1/tenants/{tenant}/access", Viewer, "The conditional access policies in words", s.ListAccessPolicies),
+		op("access what-if", "GET /api/v1/tenants/{tenant}/access/what-if", Viewer, "What conditional access does about a sign-in", s.AskAccess),
+		op("privileges list", "GET /api/v1/tenants/{tenant}/privileges", Viewer, "Who has which role of the directory, at all times, for a time, or eligible", s.ListPrivileges),
+		op("applications list", "GET /api/v1/tenants/{tenant}/applications", Viewer, "Applications: credentials, permissions, publisher", s.ListApplications),
+		op("snapshots get", "GET /api/v1/tenants/{tenant}/snapshot", Analyst, "How the tenant is set, as Graph's own objects", s.GetSnapshot),
 		op("detections list", "GET /api/v1/tenants/{tenant}/detections", Viewer, "What is looked for: the catalogue", s.ListDetections),
 
 		op("rules list", "GET /api/v1/tenants/{tenant}/rules", Viewer, "Mailbox rules and forwarding", s.ListRules),

@@ -50,7 +50,7 @@ func inBoth(t *testing.T, users int, stories string, test func(f *field)) {
 
 func newField(t *testing.T, st *store.Store, users int, stories string) *field {
 	t.Helper()
-	conf := sim.Config{Users: users, Seed: 7, Quiet: true, Limits: sim.Limits{Reports: 10_000}}
+	conf := sim.Config{Users: users, Seed: 7, Quiet: true, Limits: sim.Limits{Reports: 10_000, Protection: 100}}
 	if stories != "" {
 		s, err := story.Parse("test", strings.NewReader(stories))
 		if err != nil {
@@ -76,7 +76,7 @@ func newField(t *testing.T, st *store.Store, users int, stories string) *field {
 func (f *field) client() *graph.Client {
 	f.Helper()
 	gc, err := graph.New(graph.Config{Cloud: graph.Own(sim.Address, sim.Address), Tenant: f.w.Tenant(), Client: f.w.ClientID(), Secret: f.w.Secret(),
-		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: f.st.Clock().Now, Limits: graph.Limits{Reports: 10_000}})
+		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: f.st.Clock().Now, Limits: graph.Limits{Reports: 10_000, Protection: 100}})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // Calls is every request Tocsin can make to a tenant. The consent page, the permissions table and the simulator read it too.
 // Permissions are from Microsoft's own map (microsoft-graph-devx-content, permissions.json), those that suffice for the
 // fields selected here, and those to read and write where the map has the one to read; costs from https://learn.microsoft.com/graph/throttling-limits.
@@ -361,6 +363,152 @@ var Calls = []Call{
 	},
 
 	{
+		Name: "users.activity", Method: "GET", Path: "/users", Kind: Directory, Cost: 2, Top: 500,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list",
+		Select:      append(slices.Clone(stateUserFields), "signInActivity"),
+		Why:         "When people last signed in, so that administrators and guests who are gone are seen. Needs AuditLog.Read.All and Entra ID P1 besides.",
+	},
+	{
+		Name: "users.settings", Method: "GET", Path: "/users", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list",
+		Select:      stateUserFields,
+		Why:         "The same without when people last signed in, where that is refused.",
+	},
+	{
+		Name: "groups.list", Method: "GET", Path: "/groups", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/group-list",
+		Select:      []string{"id", "displayName", "visibility", "groupTypes", "membershipRule", "isAssignableToRole", "isManagementRestricted", "securityEnabled", "mail"},
+		Why:         "Which groups are public, have a rule, or can be given roles; and whether those that policies name are protected.",
+	},
+	{
+		Name: "conditionalAccess.policies", Method: "GET", Path: "/identity/conditionalAccess/policies", Kind: Protection,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/conditionalaccessroot-list-policies",
+		Select:      []string{"id", "displayName", "state", "createdDateTime", "modifiedDateTime", "conditions", "grantControls", "sessionControls"},
+		Why:         "The conditional access policies: who must give a second factor where, and who is left out.",
+	},
+	{
+		Name: "conditionalAccess.namedLocations", Method: "GET", Path: "/identity/conditionalAccess/namedLocations", Kind: Protection,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/conditionalaccessroot-list-namedlocations",
+		Why:         "The places that policies name, and which of them are trusted.",
+	},
+	{
+		Name: "policies.authorization", Method: "GET", Path: "/policies/authorizationPolicy", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/authorizationpolicy-get",
+		Select:      []string{"id", "displayName", "allowedToSignUpEmailBasedSubscriptions", "allowedToUseSSPR", "allowEmailVerifiedUsersToJoinOrganization", "allowInvitesFrom", "allowUserConsentForRiskyApps", "blockMsolPowerShell", "defaultUserRolePermissions", "guestUserRoleId"},
+		Why:         "What users and guests may do: invite, consent, register applications, see the directory.",
+	},
+	{
+		Name: "policies.securityDefaults", Method: "GET", Path: "/policies/identitySecurityDefaultsEnforcementPolicy", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/identitysecuritydefaultsenforcementpolicy-get",
+		Select:      []string{"id", "displayName", "isEnabled"},
+		Why:         "Whether security defaults are on.",
+	},
+	{
+		Name: "policies.adminConsent", Method: "GET", Path: "/policies/adminConsentRequestPolicy", Kind: Directory,
+		Permissions: []string{"Policy.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/adminconsentrequestpolicy-get",
+		Select:      []string{"isEnabled", "notifyReviewers", "remindersEnabled", "requestDurationInDays", "version"},
+		Why:         "Whether users can ask an administrator for an application.",
+	},
+	{
+		Name: "policies.authenticationMethods", Method: "GET", Path: "/policies/authenticationMethodsPolicy", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/authenticationmethodspolicy-get",
+		Why:         "By which methods people may sign in, and how each is set.",
+	},
+	{
+		Name: "policies.crossTenantDefault", Method: "GET", Path: "/policies/crossTenantAccessPolicy/default", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationdefault-get",
+		Select:      []string{"id", "isServiceDefault", "b2bCollaborationInbound", "b2bCollaborationOutbound", "b2bDirectConnectInbound", "b2bDirectConnectOutbound", "inboundTrust"},
+		Why:         "Whose second factor and devices are trusted, and how other organisations come in.",
+	},
+	{
+		Name: "roleManagement.definitions", Method: "GET", Path: "/roleManagement/directory/roleDefinitions", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-list-roledefinitions",
+		Select:      []string{"id", "displayName", "isBuiltIn", "isEnabled", "templateId"},
+		Why:         "What the roles are called, those of the organisation's own as well.",
+	},
+	{
+		Name: "roleManagement.assignments", Method: "GET", Path: "/roleManagement/directory/roleAssignments", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments",
+		Select:      []string{"id", "principalId", "roleDefinitionId", "directoryScopeId"},
+		Why:         "Who has which role, where Privileged Identity Management cannot be read.",
+	},
+	{
+		Name: "roleManagement.active", Method: "GET", Path: "/roleManagement/directory/roleAssignmentScheduleInstances", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "RoleAssignmentSchedule.Read.Directory"},
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignmentscheduleinstances",
+		Select:      []string{"id", "principalId", "roleDefinitionId", "directoryScopeId", "assignmentType", "memberType", "startDateTime", "endDateTime"},
+		Why:         "Who has which role now, at all times or for a time.",
+	},
+	{
+		Name: "roleManagement.eligible", Method: "GET", Path: "/roleManagement/directory/roleEligibilityScheduleInstances", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory", "RoleEligibilitySchedule.Read.Directory"},
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances",
+		Select:      []string{"id", "principalId", "roleDefinitionId", "directoryScopeId", "memberType", "startDateTime", "endDateTime"},
+		Why:         "Who may take which role.",
+	},
+	{
+		Name: "reports.registrations", Method: "GET", Path: "/reports/authenticationMethods/userRegistrationDetails", Kind: Report,
+		Permissions: []string{"AuditLog.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/authenticationmethodsroot-list-userregistrationdetails",
+		Select:      []string{"id", "userPrincipalName", "userDisplayName", "isAdmin", "isMfaCapable", "isMfaRegistered", "methodsRegistered"},
+		Why:         "Which methods each person has registered, so that who has none, and which administrator has no key, is seen.",
+	},
+	{
+		Name: "applications.list", Method: "GET", Path: "/applications", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/application-list",
+		Select:      []string{"id", "appId", "displayName", "createdDateTime", "signInAudience", "passwordCredentials", "keyCredentials", "verifiedPublisher"},
+		Why:         "The organisation's applications and how long their credentials live. No secret is ever in an answer.",
+	},
+	{
+		Name: "servicePrincipals.list", Method: "GET", Path: "/servicePrincipals", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-list",
+		Select:      []string{"id", "appId", "displayName", "accountEnabled", "appOwnerOrganizationId", "servicePrincipalType", "verifiedPublisher", "passwordCredentials", "tags", "appRoles"},
+		Why:         "The applications in the tenant: whose they are, and whether their publisher is verified.",
+	},
+	{
+		Name: "servicePrincipals.appRoleAssignedTo", Method: "GET", Path: "/servicePrincipals/{principal}/appRoleAssignedTo", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-list-approleassignedto",
+		Select:      []string{"id", "appRoleId", "principalId", "principalType", "principalDisplayName", "resourceId", "createdDateTime"},
+		Why:         "Which applications hold which permissions of Microsoft's services.",
+	},
+	{
+		Name: "oauth2PermissionGrants.list", Method: "GET", Path: "/oauth2PermissionGrants", Kind: Directory, Cost: 2, Top: 999,
+		Permissions: []string{"Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/oauth2permissiongrant-list",
+		Select:      []string{"id", "clientId", "consentType", "principalId", "resourceId", "scope"},
+		Why:         "On whose behalf applications act: one person's, or everybody's.",
+	},
+	{
+		Name: "managedDevices.list", Method: "GET", Path: "/deviceManagement/managedDevices", Kind: Intune, Top: 999,
+		Permissions: []string{"DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/intune-devices-manageddevice-list",
+		Select:      []string{"id", "deviceName", "userId", "userPrincipalName", "operatingSystem", "osVersion", "complianceState", "managementAgent", "isEncrypted", "jailBroken", "enrolledDateTime", "lastSyncDateTime"},
+		Why:         "Devices that are not compliant, not encrypted, outdated, or silent.",
+	},
+	{
+		Name: "sharepoint.settings", Method: "GET", Path: "/admin/sharepoint/settings", Kind: Other,
+		Permissions: []string{"SharePointTenantSettings.Read.All", "SharePointTenantSettings.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/sharepointsettings-get",
+		Select:      []string{"id", "sharingCapability", "sharingDomainRestrictionMode", "sharingAllowedDomainList", "isResharingByExternalUsersEnabled", "isLegacyAuthProtocolsEnabled", "isUnmanagedSyncAppForTenantRestricted", "idleSessionSignOut"},
+		Why:         "With whom SharePoint and OneDrive share.",
+	},
+
+	{
 		// Carries up to twenty of the calls above; needs no permission of its own.
 		Name: "batch", Method: "POST", Path: "/$batch", Kind: Other,
 		Docs: "https://learn.microsoft.com/graph/json-batching",
@@ -380,6 +528,12 @@ var auditQueryPermissions = []string{"AuditLogsQuery-Exchange.Read.All", "AuditL
 var userFields = []string{
 	"id", "displayName", "userPrincipalName", "mail", "proxyAddresses", "otherMails", "userType", "accountEnabled",
 	"onPremisesSyncEnabled", "assignedPlans", "assignedLicenses", "department", "jobTitle", "createdDateTime",
+}
+
+// stateUserFields are what people are judged by.
+var stateUserFields = []string{
+	"id", "displayName", "userPrincipalName", "userType", "accountEnabled", "onPremisesSyncEnabled", "assignedLicenses", "createdDateTime",
+	"employeeHireDate",
 }
 
 var groupFields = []string{"id", "displayName", "mail", "mailEnabled", "securityEnabled", "groupTypes", "proxyAddresses"}

@@ -27,7 +27,7 @@ func TestCallsAreWellFormed(t *testing.T) {
 		if c.Name != "batch" && len(c.Permissions) == 0 {
 			t.Errorf("%s has no permission", c.Name)
 		}
-		if c.Method == "GET" && !strings.HasPrefix(c.Name, "messageRules.") && c.Kind != Report && c.Service == "" && len(c.Select) == 0 {
+		if c.Method == "GET" && !strings.HasPrefix(c.Name, "messageRules.") && c.Kind != Report && c.Service == "" && len(c.Select) == 0 && !ofKinds[c.Name] {
 			t.Errorf("%s asks for all fields", c.Name)
 		}
 		if (c.Kind == Mailbox) != (strings.HasPrefix(c.Path, "/users/{user}/m")) {
@@ -41,6 +41,9 @@ func TestCallsAreWellFormed(t *testing.T) {
 		t.Errorf("transitiveMembers costs %d, want 5 less one for $select", got)
 	}
 }
+
+// ofKinds are calls whose answer is made of several kinds of object, the fields of which $select cannot name together.
+var ofKinds = map[string]bool{"conditionalAccess.namedLocations": true, "policies.authenticationMethods": true}
 
 // What the activity stream and the posture never ask for.
 func TestMetadataOnly(t *testing.T) {

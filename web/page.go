@@ -114,6 +114,7 @@ var navItems = []navItem{
 	{"Mail activity", "stream", "stream", "stream"},
 	{"Identities", "identities", "identities", "identities"},
 	{"Sign-ins", "signins", "signins", "signins"},
+	{"Posture", "posture", "posture", "posture"},
 	{"Audit log", "audit", "audit", "audit"},
 	{"Detections", "detections", "detections", "detections"},
 	{"Connections", "connections", "connections", "connections"},

@@ -42,6 +42,13 @@ type Check struct {
 	judge  func(*State) Verdict
 }
 
+// Meta is the check as the catalogue of detections has it.
+func (c *Check) Meta() detect.Meta {
+	return detect.Meta{Name: c.ID, Title: "Not so: " + c.Title, Family: "posture", Severity: c.Severity, Attack: c.Attack, Stage: "access",
+		Says: "Whether it is so that: " + c.Title + ".", FalsePositives: "A risk that somebody has accepted: make an exception with an owner and an end.",
+		Fix: c.Mend, Source: "setting"}
+}
+
 // The areas, in the order in which pages have them.
 const (
 	Access       = "conditional access"

@@ -27,8 +27,9 @@ var dangerous = map[string]string{
 
 // Held is a permission of the application's own that an app holds.
 type Held struct {
-	Resource, Permission string
-	Gives                string // what is dangerous about it; empty where nothing is
+	Resource   string `json:"resource"`
+	Permission string `json:"permission"`
+	Gives      string `json:"gives"` // what is dangerous about it; empty where nothing is
 }
 
 // Held gives the application permissions of every service principal, by its id.
@@ -42,14 +43,25 @@ func (s *State) Held() map[string][]Held {
 		}
 	}
 	out := map[string][]Held{}
+	add := func(holder string, a appRoleAssignment) {
+		if r, ok := roles[strings.ToLower(a.ResourceID+a.AppRoleID)]; ok {
+			out[holder] = append(out[holder], Held{Resource: r.resource, Permission: r.value, Gives: dangerous[strings.ToLower(r.value)]})
+		}
+	}
 	for _, p := range principals {
 		for _, a := range p.AppRoleAssignments {
-			if r, ok := roles[strings.ToLower(a.ResourceID+a.AppRoleID)]; ok {
-				out[p.ID] = append(out[p.ID], Held{Resource: r.resource, Permission: r.value, Gives: dangerous[strings.ToLower(r.value)]})
-			}
+			add(p.ID, a)
+		}
+		for _, a := range all[appRoleAssignment](s, assignedTo(p.ID)) {
+			add(a.PrincipalID, a)
 		}
 	}
 	return out
+}
+
+// assignedTo is the path of who holds a service's permissions.
+func assignedTo(principal string) string {
+	return "/servicePrincipals/" + principal + "/appRoleAssignedTo"
 }
 
 // microsoft is the tenant that Microsoft's own applications are of.
@@ -64,7 +76,7 @@ func judgeOverprivileged(s *State) Verdict {
 	var bad []Object
 	known := false
 	for _, p := range all[servicePrincipal](s, pathPrincipals) {
-		known = known || p.AppRoleAssignments != nil
+		known = known || p.AppRoleAssignments != nil || s.has(assignedTo(p.ID))
 		if p.theirs() || p.AccountEnabled != nil && !*p.AccountEnabled {
 			continue
 		}
@@ -94,10 +106,11 @@ func judgePublisher(s *State) Verdict {
 	if o := one[organization](s, pathOrganization); o != nil {
 		own = or(o.ID, own)
 	}
+	held := s.Held()
 	var bad []Object
 	for _, p := range all[servicePrincipal](s, pathPrincipals) {
 		foreign := p.AppOwnerOrganizationID != "" && !strings.EqualFold(p.AppOwnerOrganizationID, own) && !p.theirs()
-		if foreign && (p.VerifiedPublisher == nil || p.VerifiedPublisher.VerifiedPublisherID == "") && (granted[strings.ToLower(p.ID)] || len(p.AppRoleAssignments) > 0) {
+		if foreign && (p.VerifiedPublisher == nil || p.VerifiedPublisher.VerifiedPublisherID == "") && (granted[strings.ToLower(p.ID)] || len(held[p.ID]) > 0) {
 			bad = append(bad, Object{ID: p.ID, Name: or(p.DisplayName, p.ID), Path: pathPrincipals, Why: "of another organisation, publisher not verified"})
 		}
 	}

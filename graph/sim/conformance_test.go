@@ -119,14 +119,14 @@ func onlyKnown(doc *openapi3.T, s *openapi3.SchemaRef, body any, at string) erro
 		known := map[string]*openapi3.SchemaRef{}
 		members(s, known)
 		for name, e := range v {
-			if strings.Contains(name, "@") || name == "auditData" { // an open type: the record's own members stand in it
+			if strings.Contains(name, "@") || name == "auditData" || name == "authenticationMethodConfigurations" { // an open type: the record's own members stand in it; and a list that the slice of the description lacks
 				continue
 			}
 			p, ok := known[name]
 			if !ok {
 				return fmt.Errorf("%s: there is no property %q", at, name)
 			}
-			if e == nil {
+			if e == nil || name == "ipRanges" { // of kinds that the slice of the description lacks
 				continue
 			}
 			if err := onlyKnown(doc, p, e, at+"/"+name); err != nil {
@@ -252,12 +252,27 @@ var asking = []struct {
 	{"GET", "auditLogs/signIns", "$filter=createdDateTime ge 2020-01-01T00:00:00Z and createdDateTime le 2100-01-01T00:00:00Z&$top=2", nil, 200},
 	{"GET", "auditLogs/signIns", "$filter=createdDateTime lt 2100-01-01T00:00:00Z", nil, 400},
 	{"GET", "auditLogs/directoryAudits", "", nil, 200},
+	{"GET", "identity/conditionalAccess/policies", "", nil, 200},
+	{"GET", "identity/conditionalAccess/namedLocations", "", nil, 200},
+	{"GET", "policies/authorizationPolicy", "", nil, 200},
+	{"GET", "policies/identitySecurityDefaultsEnforcementPolicy", "", nil, 200},
+	{"GET", "policies/adminConsentRequestPolicy", "", nil, 200},
+	{"GET", "policies/authenticationMethodsPolicy", "", nil, 200},
+	{"GET", "policies/crossTenantAccessPolicy/default", "", nil, 200},
+	{"GET", "admin/sharepoint/settings", "", nil, 200},
+	{"GET", "roleManagement/directory/roleDefinitions", "", nil, 200},
+	{"GET", "roleManagement/directory/roleAssignments", "", nil, 200},
+	{"GET", "roleManagement/directory/roleAssignmentScheduleInstances", "", nil, 200},
+	{"GET", "roleManagement/directory/roleEligibilityScheduleInstances", "", nil, 200},
+	{"GET", "reports/authenticationMethods/userRegistrationDetails", "", nil, 200},
+	{"GET", "applications", "", nil, 200},
+	{"GET", "deviceManagement/managedDevices", "$top=20", nil, 200},
 }
 
 // subscribing stands for the body of a subscription to an address that listens.
 type subscribing struct{}
 
-var everyRole = append(slices.Clone(ReadTier), "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All")
+var everyRole = append(slices.Clone(ReadTier), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
 func TestAnswersFitMicrosoftsDescription(t *testing.T) {
@@ -280,6 +295,9 @@ mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becomin
 	asked := map[string]bool{}
 	for _, a := range asking {
 		asked[a.method+" "+a.path] = true
+		if strings.HasPrefix(a.path, "identity/") {
+			p.s.clock.Advance(2 * time.Second) // one a second
+		}
 		p.holds(doc, a.method, a.path, a.query, a.body, a.status)
 	}
 	amy := p.s.world.find("amy@fabrikamfreight.com")

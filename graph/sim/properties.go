@@ -66,7 +66,7 @@ notes notificationEmailAddresses:l oauth2PermissionScopes:l passwordCredentials:
 preferredTokenSigningKeyThumbprint replyUrls:l resourceSpecificApplicationPermissions:l samlSingleSignOnSettings:o
 servicePrincipalNames:l servicePrincipalType signInAudience tags:l tokenEncryptionKeyId verifiedPublisher:o`)
 
-var applicationProperties = names(`appId createdDateTime deletedDateTime displayName identifierUris:l keyCredentials:l passwordCredentials:l signInAudience`)
+var applicationProperties = names(`appId createdDateTime deletedDateTime displayName identifierUris:l keyCredentials:l passwordCredentials:l signInAudience verifiedPublisher:o`)
 
 var assignmentProperties = names(`appRoleId createdDateTime deletedDateTime principalDisplayName principalId principalType
 resourceDisplayName resourceId`)

@@ -77,7 +77,7 @@ func paths() []*route {
 		api    = "api"
 		admin  = "adminapi"
 	)
-	return []*route{
+	return append(statePaths(), []*route{
 		{method: get, path: "organization", roles: forOrg, cost: 1, query: bareList, serve: (*Sim).organizations},
 		{method: get, path: "organization/{organization-id}", roles: forOneOrg, cost: 1, query: one, serve: (*Sim).organization},
 		{method: get, path: "domains", roles: forDomains, cost: 1, query: bareList, serve: (*Sim).domains},
@@ -167,7 +167,7 @@ func paths() []*route {
 		{service: admin, method: post, path: "v2.0/{tenant}/MailboxFolderPermission", roles: forAdmin, query: []string{"$skiptoken"}, serve: (*Sim).adminFolders},
 		{service: admin, method: post, path: "v2.0/{tenant}/AcceptedDomain", roles: forAdmin, query: []string{"$skiptoken"}, serve: (*Sim).adminDomains},
 		{service: admin, method: post, path: "beta/{tenant}/InvokeCommand", roles: forCommand, query: []string{"$skiptoken"}, serve: (*Sim).invokeCommand},
-	}
+	}...)
 }
 
 // table finds routes by their number of parts.

@@ -36,6 +36,8 @@ type world struct {
 	log       []change              // of the directory
 	calls     int                   // how many objects got numbers
 	mails     int                   // and how many mails
+	access    []obj                 // conditional access policies, once somebody asked
+	set       map[string]obj        // settings that were changed, by path
 	touched   func(kind, id string) // is told of what changes in the directory
 }
 
@@ -69,6 +71,7 @@ const (
 	askSearch  = 106
 	askSignIn  = 107
 	askChange  = 108
+	askState   = 109
 )
 
 func newWorld(seedNumber int64, users int, tenant string, start time.Time) *world {
