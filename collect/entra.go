@@ -24,6 +24,7 @@ type read struct {
 	path   string // under which it is kept
 	params graph.P
 	single bool // one object, not a list
+	other  bool // another source makes the call as well, and tells what it is refused
 }
 
 // reading are the paths of a source that ask nothing of what was read before.
@@ -52,9 +53,9 @@ var reading = map[string][]read{
 		{call: "oauth2PermissionGrants.list", path: "/oauth2PermissionGrants"},
 	},
 	"settings_of_people": {
-		{call: "organization.list", path: "/organization"},
-		{call: "domains.list", path: "/domains"},
-		{call: "subscribedSkus.list", path: "/subscribedSkus"},
+		{call: "organization.list", other: true, path: "/organization"},
+		{call: "domains.list", other: true, path: "/domains"},
+		{call: "subscribedSkus.list", other: true, path: "/subscribedSkus"},
 		{call: "groups.list", path: "/groups"},
 	},
 }
@@ -124,7 +125,7 @@ func (c *Collector) askPeopleState(ctx context.Context, refused *[]error) error 
 		return err
 	}
 	for _, id := range sortedKeys(named) {
-		if err := c.readPath(ctx, read{call: "groups.transitiveMembers", path: "/groups/" + id + "/transitiveMembers", params: graph.P{"group": id}}, refused); err != nil {
+		if err := c.readPath(ctx, read{call: "groups.transitiveMembers", other: true, path: "/groups/" + id + "/transitiveMembers", params: graph.P{"group": id}}, refused); err != nil {
 			return err
 		}
 	}
@@ -209,7 +210,9 @@ func (c *Collector) readPath(ctx context.Context, r read, refused *[]error) erro
 		if isDenied && (strings.Contains(denied.Code, "NonPremium") || strings.Contains(strings.ToLower(denied.Message), "license")) {
 			reason = posture.Licence
 		}
-		*refused = append(*refused, failed)
+		if !r.other {
+			*refused = append(*refused, failed)
+		}
 		return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 			_, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, $2, 0, $3, $4, $5)
 				on conflict (tenant, path) do update set changed = case when state_path.reason = excluded.reason then state_path.changed else excluded.changed end, reason = excluded.reason, because = excluded.because`,

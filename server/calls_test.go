@@ -97,6 +97,11 @@ var provokes = map[string]provoked{
 // Graph offers no beta, which the page says all the time.
 var streamed = []string{"subscriptions.", "messages.", "mailFolders.delta", "mailFolders.list", "signIns.interactive"}
 
+// settled are the calls for how the tenant is set, which are made every ten minutes or every hour. They are made here by the client
+// alone as well; that the collector goes on without what is refused, and says so, is held in package collect.
+var settled = []string{"users.activity", "users.settings", "groups.list", "conditionalAccess.", "policies.", "roleManagement.", "reports.", "applications.list", "servicePrincipals.list",
+	"servicePrincipals.appRoleAssignedTo", "oauth2PermissionGrants.", "managedDevices.", "sharepoint."}
+
 // servedWith are the calls that are provoked in turn with others, for they are of the same source.
 func servedWith(call graph.Call) string {
 	if p, ok := provokes[call.Name]; ok && p.with != "" {
@@ -495,6 +500,9 @@ func (b *asker) ahead(call graph.Call) {
 	if strings.Contains(call.Path, "{subscription}") {
 		in["subscription"] = tocsin.NewID()
 	}
+	if strings.Contains(call.Path, "{principal}") {
+		in["principal"] = tocsin.NewID()
+	}
 	for _, f := range lasting {
 		if f.Kind == sim.Garbage && (call.Method != http.MethodGet || in["subscription"] != "") {
 			continue // Microsoft says no to it, in whatever words
@@ -570,7 +578,7 @@ func TestCalls(t *testing.T) {
 		if _, ok := provokes[call.Name]; !ok && !made[call.Name] && !strings.HasPrefix(call.Name, "activity.") {
 			with = "ahead"
 		}
-		if slices.ContainsFunc(streamed, func(prefix string) bool { return strings.HasPrefix(call.Name, prefix) }) {
+		if slices.ContainsFunc(slices.Concat(streamed, settled), func(prefix string) bool { return strings.HasPrefix(call.Name, prefix) }) {
 			with = "ahead"
 		}
 		if turns[with] == nil {

@@ -115,6 +115,7 @@ type Every struct {
 	Canary    time.Duration `koanf:"canary"`
 	SignIns   time.Duration `koanf:"signins"`
 	Exchange  time.Duration `koanf:"exchange"`
+	Posture   time.Duration `koanf:"posture"`
 }
 
 // Limits are Microsoft Graph's, each to be set where Microsoft changes one; see graph.Limits.
