@@ -149,7 +149,7 @@ var matrix = map[string]asked{
 	"access what-if":     {least: api.Viewer, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any { return api.AccessIn{In: in(t), Person: "nobody"} }},
 	"privileges list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
 	"applications list":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
-	"snapshots get":      {least: api.Analyst, in: func(t tocsin.TenantID) any { return in(t) }},
+	"snapshots get":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"delegations list":   {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.DelegationsIn{In: in(t)} }},
 	"delegations matrix": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.DelegationsIn{In: in(t)} }},
 	"rights list":        {least: api.Viewer, in: list},

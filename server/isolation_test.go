@@ -312,6 +312,9 @@ func (l *landlord) seesOwnOnly(token string, red map[string][]string, foreign []
 		if strings.HasSuffix(o.Name, " list") && o.Name != "retention list" && o.Name != "certificates list" { // a few, and always all
 			path += "?limit=200"
 		}
+		if o.Name == "access what-if" {
+			path += "?person=" + red["rule's person"][0]
+		}
 		status, text := l.call(token, "GET", path, "")
 		if strings.HasPrefix(o.Path, "/api/v1/accounts") || strings.HasPrefix(o.Path, "/api/v1/registrations") || strings.HasPrefix(o.Path, "/api/v1/trail") {
 			if status != http.StatusForbidden {
