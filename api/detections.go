@@ -27,6 +27,7 @@ var catalogue = sync.OnceValue(func() []Detection {
 		if !slices.ContainsFunc(out, func(had Detection) bool { return had.Name == m.Name }) {
 			out = append(out, Detection{Meta: m, Kind: "check"})
 		}
+	}
 	for i := range posture.Checks {
 		out = append(out, Detection{Meta: posture.Checks[i].Meta(), Kind: "posture"})
 	}
