@@ -99,6 +99,9 @@ func Ops(s *Service) []Op {
 		op("partners create", "POST /api/v1/tenants/{tenant}/partners", Admin, "Trust a domain outside, until a date", s.CreatePartner, status(http.StatusCreated)),
 		op("partners delete", "DELETE /api/v1/tenants/{tenant}/partners/{domain}", Admin, "Trust a domain no longer", s.DeletePartner),
 
+		op("networks list", "GET /api/v1/tenants/{tenant}/networks", Viewer, "Networks from which people sign in, as the organisation told of them", s.ListNetworks),
+		op("networks set", "PUT /api/v1/tenants/{tenant}/networks", Admin, "Tell of networks: offices, relays, VPNs, rented servers; in the place of those there were", s.SetNetworks),
+
 		op("channels list", "GET /api/v1/tenants/{tenant}/channels", Viewer, "Who is told of findings, by which way (tenant *: of every tenant)", s.ListChannels),
 		op("channels get", "GET /api/v1/tenants/{tenant}/channels/{id}", Viewer, "One channel", s.GetChannel),
 		op("channels create", "POST /api/v1/tenants/{tenant}/channels", Admin, "Tell somebody of findings: by e-mail, Slack, Teams, webhook or syslog", s.CreateChannel, status(http.StatusCreated)),

@@ -165,7 +165,11 @@ var matrix = map[string]asked{
 		return api.CreateExceptionIn{In: in(t), Body: api.ExceptionNew{Rule: "*", Scope: "address", Value: "a@b.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
 	}},
 	"exceptions delete": {least: api.Analyst, in: act(exceptionOf), acts: true},
-	"partners list":     {least: api.Viewer, in: list},
+	"networks list":     {least: api.Viewer, in: list},
+	"networks set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetNetworksIn{In: in(t), Body: api.NetworksNew{Text: "AS9009 vpn"}}
+	}},
+	"partners list": {least: api.Viewer, in: list},
 	"partners create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.CreatePartnerIn{In: in(t), Body: api.PartnerNew{Domain: "new.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
 	}},

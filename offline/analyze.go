@@ -29,6 +29,7 @@ type Options struct {
 	Progress   io.Writer          // a terminal for the progress bar; nil for none
 	Domains    []string           // accepted domains; empty: found in the records
 	Partners   []string           // trusted partner domains or addresses
+	Networks   detect.Networks    // that the organisation told of
 	Exceptions []detect.Exception // what is excused
 	Broken     func(Broken)       // told of each broken piece as it is met; may be nil
 	TempDir    string             // for sorting what does not fit in memory; empty is the system's
@@ -271,7 +272,7 @@ func (a *analysis) judge(ctx context.Context, emit func(tocsin.Finding)) error {
 	a.sum.Runs = len(a.sorter.runs)
 	a.sum.Domains, a.sum.Inferred = a.domains.list(), len(a.domains.told) == 0
 	boxes := newMailboxes()
-	org := &detect.Org{Domains: a.domains.accepted(), Partners: a.partners(), Lookup: boxes.lookup, Exceptions: a.opt.Exceptions}
+	org := &detect.Org{Domains: a.domains.accepted(), Partners: a.partners(), Lookup: boxes.lookup, Exceptions: a.opt.Exceptions, Networks: a.opt.Networks}
 	found := &growing{byID: map[string]*tocsin.Finding{}, emit: func(f tocsin.Finding) {
 		a.sum.Findings[f.Severity]++
 		emit(f)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"tocsin.dev"
+	"tocsin.dev/detect"
 )
 
 const help = `Analyze reads exported logs of Microsoft 365 and prints what is dangerous in them; it needs no server and sends nothing.
@@ -33,6 +34,7 @@ func Command() *cobra.Command {
 	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object a line")
 	c.Flags().StringSliceVar(&f.domains, "domain", nil, "an accepted domain of the organisation (repeat, or join with commas); otherwise found in the records")
 	c.Flags().StringSliceVar(&f.partners, "partner", nil, "a trusted partner's domain or address")
+	c.Flags().StringVar(&f.networks, "networks", "", "a file of networks that are known, a line each: AS9009 vpn M247, or 203.0.113.0/24 office Leeds")
 	c.Flags().StringVar(&f.least, "min-severity", "info", "leave out findings below: info, low, medium, high, critical")
 	c.RunE = func(c *cobra.Command, args []string) error { return f.run(c, args) }
 	return c
@@ -41,7 +43,7 @@ func Command() *cobra.Command {
 type flags struct {
 	json              bool
 	domains, partners []string
-	least             string
+	least, networks   string
 }
 
 func (f *flags) run(c *cobra.Command, files []string) error {
@@ -67,6 +69,16 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 		}
 	}
 	opt := Options{Files: files, Stdin: c.InOrStdin(), Domains: f.domains, Partners: f.partners}
+	if f.networks != "" {
+		file, err := os.Open(f.networks)
+		if err != nil {
+			return tocsin.Problemf(tocsin.Invalid, "Name a file that can be read.", "The file of networks cannot be opened: %v.", err)
+		}
+		defer file.Close()
+		if opt.Networks, err = detect.ParseNetworks(file); err != nil {
+			return tocsin.Problemf(tocsin.Invalid, "Write a line for each network: AS9009 vpn M247, or 203.0.113.0/24 office Leeds.", "%s cannot be read: %v.", f.networks, err)
+		}
+	}
 	shown := 0
 	opt.Broken = func(b Broken) {
 		if shown++; shown <= maxShown {

@@ -377,6 +377,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"exports create": `{"kind":"webhook","name":"x","address":"https://siem.example.com/x"}`, "exports edit": `{"version":1,"name":"x"}`,
 		"snoozes create":       `{"scope":"rule","value":"forward-outside","until":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
 		"partners create":      `{"domain":"x.example","owner":"x","reason":"x","expires":"` + time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339) + `"}`,
+		"networks set":         `{"text":"AS9009 vpn"}`,
 		"audit-queries create": `{"since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`,
 		"actions plan":         `{"kind":"revoke_sessions","person":"x","why":"x"}`, "actions create": `{"kind":"revoke_sessions","person":"x","why":"x"}`,
 		"actions undo": `{"why":"x"}`, "actions approve": `{}`, "actions refuse": `{}`, "actions cancel": `{}`,

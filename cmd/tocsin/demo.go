@@ -88,7 +88,7 @@ func stage(users int, seed int64, over time.Duration) (*sim.Sim, error) {
 	if err != nil {
 		return nil, err
 	}
-	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true, Rate: 0.5,
+	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true, Rate: 0.5, Reports: sim.Reports{Days: 3},
 		Roles: connect.MakeGuide(connect.Read, connect.ByCredentials, nil, "", "").Names()})
 	if err != nil {
 		return nil, err

@@ -21,9 +21,10 @@ func (s *Sim) firstSignIns(start time.Time) time.Time {
 // caller holds mu.
 func (s *Sim) everyday(now time.Time) {
 	r := &s.reports
-	if r.until.IsZero() {
+	if r.until.IsZero() || now.Sub(r.until) < time.Minute {
 		return
 	}
+	had := len(r.signIns)
 	for day := r.until.Truncate(24 * time.Hour); !day.After(now); day = day.AddDate(0, 0, 1) {
 		var some []*signIn
 		for i := range s.world.users {
@@ -40,6 +41,10 @@ func (s *Sim) everyday(now time.Time) {
 			si.seen = r.seen(si.at, r.ids)
 			r.signIns = append(r.signIns, si)
 		}
+	}
+	if len(r.signIns) == had {
+		r.until = now
+		return
 	}
 	slices.SortStableFunc(r.signIns, func(a, b *signIn) int { return a.at.Compare(b.at) })
 	r.until = now
