@@ -46,6 +46,8 @@ var signInOperations = []string{"UserLoggedIn", "UserLoginFailed", "RiskDetectio
 
 const (
 	noteFailed   = "sign-in-failed" // address or account → accounts
+	noteHouse    = "signs-in-from"  // address → accounts, once a day each
+	noteSprayed  = "sprayed"        // address: passwords were tried from it on many accounts
 	noteLocked   = "locked"         // one list
 	noteDisabled = "disabled-tried" // address → accounts
 	noteSuccess  = "signed-in"      // address → accounts

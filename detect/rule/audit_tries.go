@@ -13,7 +13,7 @@ var passwordSpray = detect.Meta{
 	Name: "password-spray", Title: "Passwords were tried on many accounts", Family: "sign-ins",
 	Severity: tocsin.High, Attack: []string{"T1110.003"}, Stage: "access",
 	Says:           "One address failed with wrong passwords for ten or more accounts within an hour, few times each.",
-	FalsePositives: "An office behind one address after a password change.",
+	FalsePositives: "A new office behind one address after a password change; one that people are used to sign in from is known.",
 	Fix:            "Block the address; reset the accounts that it succeeded with.",
 	Actions:        []string{"revoke_sessions", "force_password_change"}, Source: "sign_in",
 }
@@ -71,16 +71,21 @@ func judgeSpray(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Fi
 	}
 	who := strings.ToLower(r.Actor)
 	if succeeded(r) {
-		return sprayed(o, mem, r, who)
+		found := sprayed(o, mem, r, who)
+		if len(mem.Since(noteHouse, r.IP, r.Time.UTC().Truncate(24*time.Hour))) < 10*sprayUsers { // no more is ever asked
+			daily(mem, r, noteHouse, r.IP, who)
+		}
+		return found
 	}
 	if !wrongPassword(r) {
 		return nil
 	}
 	notes := auditWindow(mem, r, noteFailed, r.IP, who, time.Hour)
 	users := detect.Distinct(notes)
-	if users < sprayUsers || len(notes) > 6*users {
+	if users < sprayUsers || len(notes) > 6*users || houseOf(mem, r, users) {
 		return nil
 	}
+	mem.Add(noteSprayed, r.IP, detect.Note{At: r.Time, ID: r.ID})
 	terms := auditTerms(65, fmt.Sprintf("%d accounts within an hour", users))
 	if users >= 50 {
 		terms.Add(10, "very many")
@@ -89,9 +94,21 @@ func judgeSpray(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Fi
 	return auditOne(auditFinding(o, &passwordSpray, r, r.IP, r.IP, auditDay(r), why, terms, auditTail(notes, 20)...))
 }
 
+// houseOf says whether as many people as an address failed with are used to signing in from it, on days before: an office behind
+// one address, where somebody mistypes each morning.
+func houseOf(mem *detect.Memory, r *detect.Record, tried int) bool {
+	notes := mem.Since(noteHouse, r.IP, r.Time.Add(-longMemory))
+	before := 0
+	for before < len(notes) && notes[before].At.Before(r.Time.Add(-24*time.Hour)) {
+		before++
+	}
+	return detect.Distinct(notes[:before]) >= tried
+}
+
+// sprayed is for the success that follows a spray.
 func sprayed(o *detect.Org, mem *detect.Memory, r *detect.Record, who string) []tocsin.Finding {
 	tried := mem.Since(noteFailed, r.IP, r.Time.Add(-24*time.Hour))
-	if detect.Distinct(tried) < sprayUsers {
+	if len(mem.Since(noteSprayed, r.IP, r.Time.Add(-24*time.Hour))) == 0 || detect.Distinct(tried) < sprayUsers {
 		return nil
 	}
 	for _, n := range tried {

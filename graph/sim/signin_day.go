@@ -56,6 +56,14 @@ func homePlace(p *person) *story.Place { return story.PlaceOf(p.place.city) }
 // officeHours are how far offices' clocks are from UTC; the seasons are left aside.
 var officeHours = map[string]time.Duration{"Chicago": -6 * time.Hour, "Leeds": 0, "Singapore": 8 * time.Hour, "Pune": 5*time.Hour + 30*time.Minute}
 
+// awayOf is the office at which somebody works in the week that begins on a day, counted from 1970; nil where it is his own.
+func (s *Sim) awayOf(p *person, monday int) *story.Place {
+	if j := s.world.seed.at(askSignIn+7000+monday, p.i); j%20 == 0 {
+		return story.PlaceOf(places[j>>8%uint64(len(places))].city)
+	}
+	return nil
+}
+
 // dayOf are a person's sign-ins of a day, which begins at midnight UTC.
 func (s *Sim) dayOf(p *person, day time.Time) []*signIn {
 	w := s.world
@@ -64,11 +72,14 @@ func (s *Sim) dayOf(p *person, day time.Time) []*signIn {
 	if weekend && h%8 != 0 || h%23 == 0 {
 		return nil // free, ill
 	}
+	monday := int(day.AddDate(0, 0, -(int(day.Weekday())+6)%7).Unix() / 86400)
+	if weekend && (s.awayOf(p, monday) != nil || s.awayOf(p, monday+7) != nil) {
+		return nil // on the way
+	}
 	home, office := homePlace(p), homePlace(p)
 	// One week in twenty somebody works at another office; the journey falls on the weekend.
-	week := int(day.AddDate(0, 0, -(int(day.Weekday())+6)%7).Unix() / 86400)
-	if j := w.seed.at(askSignIn+7000+week, p.i); j%20 == 0 && !weekend {
-		office = story.PlaceOf(places[j>>8%uint64(len(places))].city)
+	if away := s.awayOf(p, monday); away != nil && !weekend {
+		office = away
 	}
 	offset, own := officeHours[office.City]
 	if !own {
