@@ -22,6 +22,7 @@ func TestBrowserStream(t *testing.T) {
 	w.Consent(append([]string{"Mail.ReadWrite"}, slices.Concat(sim.ReadTier, sim.RespondTier)...)...)
 	conf := pressed(t)
 	conf.Every.Canary, conf.Exports.Late, conf.Alerts.Allow = time.Second, time.Millisecond, "127.0.0.0/8"
+	conf.Silence = -1 // the one that is written here stays
 	b := hears(t, conf, w)
 	hs := httptest.NewServer(b.s.Handler())
 	t.Cleanup(hs.Close)
