@@ -68,6 +68,9 @@ func TestHeartbeat(t *testing.T) {
 	tenant := join(t, s, w).Tenant
 	amy := tocsin.NewPersonID(tenant, "amy")
 	err = s.Store.UpdateTenant(t.Context(), tenant, func(tx *store.Tenant) error {
+		if _, err := tx.Exec(t.Context(), `insert into person (tenant, person, object_id, name, upn, mail, kind, seen, changed) values ($1, $2, 'amy', 'Amy', 'amy@x.example', 'amy@x.example', 'member', 1, 1)`, string(amy)); err != nil {
+			return err
+		}
 		_, err := tx.Exec(t.Context(), `insert into mail_ledger (tenant, person, since) values ($1, $2, 1)`, string(amy))
 		return err
 	})
