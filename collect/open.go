@@ -205,7 +205,8 @@ type openBox struct {
 	at      int64
 	looks   []mailLook
 	byID    map[string]int
-	waits   bool  // something of it is parked, and not due
+	parked  bool  // something of it is
+	waits   bool  // and is not due
 	retry   int64 // the latest time for which something of it waits
 	tries   map[string]int64
 	out     mailLooks
@@ -259,7 +260,7 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 		t.limit, t.rests = t.o.paces.may(t.tenant, t.now)
 	}
 	for _, b := range t.order {
-		b.waits = b.waits || t.behind(b) || t.rests && len(b.tries) > 0
+		b.waits = b.waits || t.behind(b) || t.rests && b.parked
 	}
 	if err := t.unseal(ctx); err != nil {
 		return nil, err
@@ -289,6 +290,7 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 // held reads what the tables hold of the mailboxes: whose they are, their folders, and what is parked of them.
 func (t *opening) held(ctx context.Context) error {
 	return t.o.Store.ViewTenant(ctx, t.tenant, func(tx *store.Tenant) error {
+		var parked []*openBox
 		if err := t.settings(ctx, tx); err != nil {
 			return err
 		}
@@ -302,45 +304,88 @@ func (t *opening) held(ctx context.Context) error {
 				var object string
 				var folders, form, made *string
 				var watched int
-				err := scan(&person, &object, &watched, &folders, &form, &made)
+				var retry *int64
+				err := scan(&person, &object, &watched, &folders, &form, &made, &retry)
 				b := t.boxes[person]
+				if retry != nil {
+					b.parked, b.retry, b.waits = true, *retry, *retry > tocsin.Millis(t.now)
+					parked = append(parked, b)
+				}
 				b.watched = watched > 0
 				b.object, b.places = object, t.knows(folders)
 				b.rich = form != nil && (*form == FormRich || *made == FormRich)
 				return err
-			}, `select p.person, p.object_id, case when p.deleted = 0 and p.mailbox in ('read', 'unknown') then 1 else 0 end, l.folders, s.form, s.made from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person
-				left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
+			}, `select p.person, p.object_id, case when p.deleted = 0 and p.mailbox in ('read', 'unknown') then 1 else 0 end, l.folders, s.form, s.made,
+				(select max(k.retry) from parked k where k.tenant = p.tenant and k.person = p.person)
+				from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
 			if err != nil {
 				return err
 			}
-			err = each(ctx, tx, func(scan func(...any) error) error {
-				var person tocsin.PersonID
+		}
+		if err := t.tried(ctx, tx, parked); err != nil {
+			return err
+		}
+		for _, b := range parked {
+			if b.waits {
+				continue
+			}
+			err := each(ctx, tx, func(scan func(...any) error) error {
 				var body []byte
-				var at, retry, tries int64
-				if err := scan(&person, &body, &at, &retry, &tries); err != nil {
+				var at, tries int64
+				if err := scan(&body, &at, &tries); err != nil {
 					return err
 				}
-				b := t.boxes[person]
 				var n notified
 				if err := json.Unmarshal(body, &n); err != nil {
 					return err
 				}
 				b.tries[n.ID] = tries
-				b.retry = max(b.retry, retry)
-				if retry > tocsin.Millis(t.now) {
-					b.waits = true
-				}
-				if len(b.tries) <= parkedAtOnce {
-					b.want(mailLook{ID: n.ID, Change: n.Change, At: at, Waited: true})
-				}
+				b.want(mailLook{ID: n.ID, Change: n.Change, At: at, Waited: true})
 				return nil
-			}, `select person, body, at, retry, tries from parked where tenant = $1 and kind = '`+kindNotified+`' and person in (`+store.In(len(some), 2)+`) order by at`, args...)
+			}, `select body, at, tries from parked where tenant = $1 and person = $2 order by at limit $3`, string(b.person), parkedAtOnce)
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// tried reads how often the messages that the run names were looked at, of mailboxes of which something is parked.
+func (t *opening) tried(ctx context.Context, tx *store.Tenant, parked []*openBox) error {
+	type named struct {
+		box *openBox
+		id  string
+	}
+	of := map[string]named{}
+	note := func(b *openBox, id string) {
+		if b.parked {
+			of[parkedID(string(b.person), id)] = named{b, id}
+		}
+	}
+	for _, b := range parked {
+		for _, l := range b.looks {
+			note(b, l.ID)
+		}
+	}
+	for _, r := range t.brought {
+		note(r.box, r.look.ID)
+	}
+	for some := range slices.Chunk(sortedKeys(of), 400) {
+		err := each(ctx, tx, func(scan func(...any) error) error {
+			var id string
+			var tries int64
+			err := scan(&id, &tries)
+			if n, ok := of[id]; ok {
+				n.box.tries[n.id] = tries
+			}
+			return err
+		}, `select id, tries from parked where tenant = $1 and id in (`+store.In(len(some), 2)+`)`, anys(some)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // question is a question to Graph, and for whom.
@@ -484,7 +529,7 @@ func (o *Opener) Wake(ctx context.Context, j *journal.Journal, tenant tocsin.Ten
 				items = append(items, it)
 			}
 			return err
-		}, `select person, max(case when because = $3 then 1 else 0 end) from parked where tenant = $1 and kind = '`+kindNotified+`' group by person having max(retry) <= $2 order by max(retry) limit 2000`, now, slowly)
+		}, dueParked, now, slowly)
 	})
 	if err == nil && len(items) > 0 {
 		err = j.Append(ctx, items...)
@@ -496,6 +541,14 @@ func (o *Opener) Wake(ctx context.Context, j *journal.Journal, tenant tocsin.Ten
 	}
 	return len(items) + len(apart), err
 }
+
+// dueParked goes from mailbox to mailbox, whatever is parked of each: what waits for hours may be much.
+const dueParked = `with recursive box (person) as (
+		select min(person) from parked where tenant = $1 and person > ''
+		union all select (select min(n.person) from parked n where n.tenant = $1 and n.person > box.person) from box where box.person is not null)
+	select due.person, case when exists (select 1 from parked s where s.tenant = $1 and s.person = due.person and s.because = $3) then 1 else 0 end
+	from (select person, (select max(k.retry) from parked k where k.tenant = $1 and k.person = box.person) as retry from box where person is not null) as due
+	where due.retry <= $2 order by due.retry limit 2000`
 
 // ownAddresses says of an address whether it is one of these.
 func ownAddresses(addresses []string, more ...string) func(string) bool {

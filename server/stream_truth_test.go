@@ -521,7 +521,7 @@ func TestOutage(t *testing.T) {
 	if a.Unknown == 0 {
 		t.Errorf("nothing was unknowable, which this is a test of: %+v", a)
 	}
-	if boxes, found := l.because("Tocsin could not be reached"); boxes < len(l.watching())*2/3 || found == 0 { // some say besides that Graph left something out
+	if boxes, found := l.because("Tocsin could not be reached"); boxes < len(l.watching())/2 || found == 0 { // some say besides that Graph left something out
 		t.Errorf("%d mailboxes have a gap for the outage, in which %d events were found", boxes, found)
 	}
 	l.mail(40)

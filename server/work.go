@@ -425,13 +425,19 @@ func (s *Server) looks(ctx context.Context) error {
 			mu.Lock()
 			due := c.Collects() && !next[key].After(now)
 			if due {
-				next[key] = now.Add(s.Config.Every.Roles)
+				next[key] = now.AddDate(1, 0, 0) // it is under way
 			}
 			mu.Unlock()
 			if !due {
 				continue
 			}
 			all.Go(func() {
+				again := s.Config.Every.Roles
+				defer func() {
+					mu.Lock()
+					defer mu.Unlock()
+					next[key] = s.Clock.Now().Add(again)
+				}()
 				select {
 				case slots <- struct{}{}:
 					defer func() { <-slots }()
@@ -440,9 +446,7 @@ func (s *Server) looks(ctx context.Context) error {
 				}
 				if err := s.Connections.LookAndJudge(ctx, c); err != nil && ctx.Err() == nil {
 					s.log.Warn("what is granted was not read from the tenant", "tenant", c.Tenant, "error", err)
-					mu.Lock()
-					defer mu.Unlock()
-					next[key] = s.Clock.Now().Add(min(time.Minute, s.Config.Every.Roles))
+					again = min(time.Minute, again)
 				}
 			})
 		}
