@@ -39,7 +39,7 @@ PROVE := go test ./server -prove.kills $(KILLS) -prove.rate $(RATE) -v -timeout 
 prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills of each kind, power cuts, fuzzing; some four hours
 	$(RACE) ./server -run 'TestKill|TestActKill' -kills 50 -v
 	go test ./server -run TestHugeMailbox -huge 200000 -v
-	go test ./server -run TestCanaryFaults -canary.whole -v
+	go test ./server -run 'TestCanaryFaults|TestADayWithoutA429' -canary.whole -day.users 3000 -v -timeout 30m
 
 prove-kills: ## KILLS kills of the server, of a log node, of the database, of all at once, at up to RATE changes a second
 	$(PROVE) -run 'TestProveKills'
