@@ -1,7 +1,7 @@
 # make demo runs the product; make test is everything that must pass before a change lands; make alone lists the rest.
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
-RACE := CGO_ENABLED=1 go test -race -parallel 3 -timeout 24m
+RACE := CGO_ENABLED=1 go test -race -parallel 3 -timeout 30m
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,7 +13,7 @@ build: ## the binary, ./tocsin
 	go build -trimpath -ldflags '-s -w' -o tocsin ./cmd/tocsin
 
 test: setup lint ## every test, on SQLite and PostgreSQL and in headless Chromium, with the race detector
-	$(RACE) ./server ./... # the longest first
+	$(RACE) ./...
 
 lint: ## formatting, vet, generated code
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these: $$unformatted"; exit 1; }

@@ -20,7 +20,7 @@ import (
 	"tocsin.dev/store/storetest"
 )
 
-var syncUsers = flag.Int("sync.users", 2000, "how many mailboxes TestFullSync reads")
+var syncUsers = flag.Int("sync.users", 800, "how many mailboxes TestFullSync reads")
 
 // TestFullSync reads a whole tenant from a simulator that answers after 50 ms, and says how long it took against a bare
 // reader that makes the same calls under the same limiter and drops the bodies; and how much memory it took at most.
