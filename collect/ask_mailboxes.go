@@ -179,11 +179,12 @@ type polling struct {
 	vain   int       // batches in a row of which nothing came
 	told   time.Time // when it was last said how far it has come
 
-	// Of mailboxes refused where nobody beside them was answered; see decide.
-	answered bool           // somebody was, in this round
-	lost     bool           // nobody ever was, or somebody refused now was before
-	refused  []journal.Item // each says that its mailbox is out of scope
-	denied   error          // what Graph answered
+	// Of mailboxes refused in words that may mean them alone; see decide.
+	witness *owner         // somebody who was answered in this round
+	lost    bool           // nobody ever was, or somebody refused now was before
+	refused []journal.Item // of those never read: each says that its mailbox is out of scope
+	doubted []owner        // those that were read before
+	denied  error          // what Graph answered
 }
 
 // refusal is a mailbox that was refused in words that may mean it alone, or all of them.
@@ -195,12 +196,14 @@ type refusal struct {
 // refusedEnough is how many mailboxes are refused, and nobody is answered, until asking on is held to be in vain.
 const refusedEnough = 10 * together
 
-// sort gives what can be told of a chunk, and keeps back the refusals while nobody is answered. It stops the round when
-// there are too many of these.
+// sort gives what can be told of a chunk, and keeps back the refusals while nobody is answered, and those of mailboxes
+// that were read before until the end. It stops the round when too many are refused and nobody is answered.
 func (p *polling) sort(owners []owner, bodies []any) (items []journal.Item, stop, failed error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answered = p.answered || slices.ContainsFunc(bodies, answered)
+	if i := slices.IndexFunc(bodies, answered); i >= 0 && p.witness == nil {
+		p.witness = &owners[i]
+	}
 	for i, body := range bodies {
 		r, refused := body.(refusal)
 		if refused {
@@ -209,18 +212,21 @@ func (p *polling) sort(owners []owner, bodies []any) (items []journal.Item, stop
 		if body == nil {
 			continue
 		}
+		if refused && owners[i].read {
+			p.doubted, p.denied, p.lost = append(p.doubted, owners[i]), r.err, true
+			continue
+		}
 		it, err := p.c.item(p.asked.kind, owners[i].person, body)
 		if err != nil {
 			return nil, nil, err
 		}
-		if !refused || p.answered {
+		if !refused || p.witness != nil {
 			items = append(items, it)
 			continue
 		}
 		p.refused, p.denied = append(p.refused, it), r.err
-		p.lost = p.lost || owners[i].read
 	}
-	if !p.answered && p.lost && len(p.refused) >= refusedEnough {
+	if p.witness == nil && p.lost && len(p.refused)+len(p.doubted) >= refusedEnough {
 		stop = p.denied
 	}
 	return items, stop, nil
@@ -237,16 +243,47 @@ func answered(body any) bool {
 }
 
 // decide says in the end what the refusals mean that were kept back. Under RBAC for Applications the token holds no role,
-// so that a mailbox out of scope and a permission that is not granted read the same. Where somebody was answered, or it
-// was so before and only mailboxes that were never read are refused, each refusal is its mailbox's own.
+// so that a mailbox out of scope and a permission that is not granted read the same. Where somebody was answered, or only
+// mailboxes that were never read are refused, each refusal is its mailbox's own; of those that were read before only if
+// they are refused again beside somebody who is answered, since the permission may have been withdrawn during the round.
 func (p *polling) decide(ctx context.Context) error {
-	if len(p.refused) == 0 {
+	if p.witness == nil && p.lost {
+		p.failed = worst(p.failed, p.denied)
 		return nil
 	}
-	if p.answered || !p.lost {
-		return p.c.append(ctx, p.refused)
+	if err := p.c.append(ctx, p.refused); err != nil {
+		return err
 	}
-	p.failed = worst(p.failed, p.denied)
+	for chunk := range slices.Chunk(p.doubted, together) {
+		bodies, failed := p.asked.ask(ctx, append([]owner{*p.witness}, chunk...))
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if failed != nil {
+			p.failed = worst(p.failed, failed)
+		}
+		if len(bodies) == 0 || !answered(bodies[0]) {
+			p.failed = worst(p.failed, p.denied)
+			return nil
+		}
+		var items []journal.Item
+		for i, body := range bodies[1:] {
+			if r, refused := body.(refusal); refused {
+				body = r.body
+			}
+			if body == nil {
+				continue
+			}
+			it, err := p.c.item(p.asked.kind, chunk[i].person, body)
+			if err != nil {
+				return err
+			}
+			items = append(items, it)
+		}
+		if err := p.c.append(ctx, items); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -394,12 +431,12 @@ func owned(owners []owner, results []graph.Result, take func(i int) (any, error)
 			out[i] = body
 			continue
 		}
-		if state, because := owners[i].absent(err, alone); state != "" {
-			out[i] = without(state, because)
+		if d, ok := errors.AsType[*graph.Denied](err); ok && !d.OutOfScope && (d.Code == "ErrorAccessDenied" || alone && owners[i].read) {
+			out[i] = refusal{without(owners[i].absent(err, true)), err}
 			continue
 		}
-		if d, ok := errors.AsType[*graph.Denied](err); ok && d.Code == "ErrorAccessDenied" {
-			out[i] = refusal{without(owners[i].absent(err, true)), err}
+		if state, because := owners[i].absent(err, alone); state != "" {
+			out[i] = without(state, because)
 			continue
 		}
 		failed = worst(failed, err)

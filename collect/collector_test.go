@@ -427,6 +427,26 @@ func TestRefusedMailbox(t *testing.T) {
 	}
 }
 
+// TestRefusedInPassing: a mailbox that was read before is out of scope only if it is refused again beside somebody who is
+// answered; a refusal that is gone by then says nothing of it.
+func TestRefusedInPassing(t *testing.T) {
+	f := newField(t, storetest.SQLite(t), 60, "")
+	f.ask("users")
+	f.ask("rules")
+	f.ok("rules")
+	bad := f.rows(`select object_id from person where tenant = $1 and licensed and enabled and kind = 'member' order by person`)[7]
+	for _, c := range []struct {
+		times int
+		want  string
+	}{{1, "read"}, {0, "out_of_scope"}} {
+		f.st.Clock().Advance(6 * time.Minute)
+		f.fault(sim.Fault{Path: "users/" + bad + "/**", Kind: sim.Denied, Times: c.times})
+		f.ask("rules")
+		f.ok("rules")
+		f.want(fmt.Sprintf("refused %d times", c.times), `select mailbox from person where tenant = $1 and object_id = '`+bad+`'`, c.want)
+	}
+}
+
 // TestFolders: folders that rules move mail to are known by name and by what they are; where they may not be read, or do
 // not answer, the rules are read all the same.
 func TestFolders(t *testing.T) {
