@@ -1,7 +1,8 @@
 # make demo runs the product; make test is everything that must pass before a change lands; make alone lists the rest.
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
-RACE := CGO_ENABLED=1 go test -race -parallel 3 -timeout 30m
+# The race detector sees all but SQLite itself: that is C made Go, whose races are not ours, and which it made twice as dear.
+RACE := CGO_ENABLED=1 go test -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -parallel 3 -timeout 30m
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

@@ -231,9 +231,12 @@ func undone(b *asker) {
 	if b.last == "" {
 		return
 	}
-	if err := b.undo(); err != nil {
-		b.Fatal(err)
-	}
+	eventuallyIn(b, 20*time.Second, "undone", func() string {
+		if err := b.undo(); err != nil {
+			return err.Error() // Microsoft may still ask to wait
+		}
+		return ""
+	})
 }
 
 // stands are the capabilities that rest on a call; of one that rests on none, such as a batch, those that are read by it.

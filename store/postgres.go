@@ -24,8 +24,9 @@ func (s *Store) openPostgres(ctx context.Context, addr string) error {
 	if cfg.ConnectTimeout == 0 {
 		cfg.ConnectTimeout = 5 * time.Second
 	}
-	// A replica that froze inside a transaction must not hold the others' rows for ever.
-	for name, value := range map[string]string{"application_name": "tocsin", "idle_in_transaction_session_timeout": "60000"} {
+	// A replica that froze inside a transaction must not hold the others' rows for ever. A statement is planned each time: a plan that
+	// was kept while a table was small reads the whole of it until PostgreSQL next counts its rows, a minute in which nothing else gets done.
+	for name, value := range map[string]string{"application_name": "tocsin", "idle_in_transaction_session_timeout": "60000", "plan_cache_mode": "force_custom_plan"} {
 		if _, set := cfg.RuntimeParams[name]; !set {
 			cfg.RuntimeParams[name] = value
 		}

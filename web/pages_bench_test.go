@@ -85,7 +85,10 @@ func BenchmarkPages(b *testing.B) {
 	go func() { kept <- collect.KeepCount(ctx, s.st, tenantID) }()
 	defer func() { stop(); <-kept }()
 	if *benchPeople >= 5000 {
-		for counted := 0; counted == 0; time.Sleep(20 * time.Millisecond) {
+		for counted, by := 0, time.Now().Add(5*time.Minute); counted == 0; time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(by) {
+				b.Fatal("the mailboxes were not counted in 5 minutes")
+			}
 			if err := s.st.ViewTenant(ctx, tenantID, func(t *store.Tenant) error {
 				return t.QueryRow(ctx, `select count(*) from stream_count where tenant = $1`).Scan(&counted)
 			}); err != nil {
