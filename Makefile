@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 # The race detector sees all but SQLite itself: that is C made Go, whose races are not ours, and which it made twice as dear.
-RACE := CGO_ENABLED=1 go test -race -gcflags='modernc.org/...=-race=false -d=checkptr=0' -parallel 3 -timeout 30m
+RACING := -race -gcflags='modernc.org/...=-race=false -d=checkptr=0'
+RACE := CGO_ENABLED=1 go test $(RACING) -parallel 3 -timeout 30m
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,7 +19,7 @@ test: setup lint ## every test, on SQLite and PostgreSQL and in headless Chromiu
 
 lint: ## formatting, vet, generated code
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w these: $$unformatted"; exit 1; }
-	go vet ./...
+	CGO_ENABLED=1 go vet $(RACING) ./... # built as the tests are, so that everything is compiled once
 	.ci/generated
 
 setup: ## install what the tests need and is missing (Debian packages)
