@@ -177,7 +177,15 @@ func TestBrowserTail(t *testing.T) {
 	p.do("the page", chromedp.Navigate(at), chromedp.WaitVisible(chromedp.CSS("#tail table")))
 	p.until("that it samples", `/^Showing 20 of \d[\d\u202f]* this second, picked at random\.$/.test(document.querySelector("[data-tail-words]").textContent) || /^Showing 20 of [\d\u202f]+ in the last/.test(document.querySelector("[data-tail-words]").textContent)`)
 	p.until("that rows come", `document.querySelectorAll("#tail tbody tr").length > 100`)
+	if measured {
+		p.until("that frames are counted", `(() => { if (!window.frames_) { window.frames_ = []; (function next(at) { frames_.push(at); requestAnimationFrame(next) })(performance.now()) } return true })()`)
+	}
 	measure("one watches")
+	if measured {
+		frames, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`(() => { const t = frames_, d = t.slice(1).map((x, i) => x - t[i]).sort((a, b) => a - b), of = (q) => d[Math.floor(q * (d.length - 1))].toFixed(1)
+			return (d.length / (t[t.length - 1] - t[0]) * 1000).toFixed(1) + " frames a second; between two p50 " + of(0.5) + ", p95 " + of(0.95) + ", p99 " + of(0.99) + ", most " + of(1) + " ms" })()`))
+		t.Logf("%s (%v)", frames, err)
+	}
 	p.until("that it stays bounded", `document.querySelectorAll("#tail tbody tr").length <= 200`)
 	p.shoot("tail")
 
