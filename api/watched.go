@@ -170,9 +170,9 @@ func watchedFew(ctx context.Context, t *store.Tenant, state string) (bool, error
 	q := &query{}
 	switch {
 	case lacking[state] != "":
-		q.add("select count(*) from (select 1 from "+lacking[state]+" limit ?) as some", few)
+		q.add("select count(*) from (select 1 from "+lacking[state]+" limit ?) as few", few)
 	case watchedStates[state] != nil:
-		q.add("select count(*) from (select 1 from subscription where tenant = $1 and state in ("+q.in(watchedStates[state]...)+") limit ?) as some", few)
+		q.add("select count(*) from (select 1 from subscription where tenant = $1 and state in ("+q.in(watchedStates[state]...)+") limit ?) as few", few)
 	default:
 		return false, nil
 	}

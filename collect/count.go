@@ -164,7 +164,7 @@ func keepCount(ctx context.Context, st *store.Store, tenant tocsin.TenantID) (la
 	var body []byte
 	err = st.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
 		var n int
-		if err := t.QueryRow(ctx, `select count(*) from (select 1 from person where tenant = $1 and mailbox = 'read' and deleted = 0 limit $2) as some`, countLarge).Scan(&n); err != nil {
+		if err := t.QueryRow(ctx, `select count(*) from (select 1 from person where tenant = $1 and mailbox = 'read' and deleted = 0 limit $2) as few`, countLarge).Scan(&n); err != nil {
 			return err
 		}
 		if large = n >= countLarge; !large {

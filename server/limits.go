@@ -19,7 +19,7 @@ func (s *Server) size(ctx context.Context, tenant tocsin.TenantID, client *graph
 	for {
 		var n int
 		err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
-			return t.QueryRow(ctx, `select count(*) from (select 1 from person where tenant = $1 and deleted = 0 limit $2) as some`, enough).Scan(&n)
+			return t.QueryRow(ctx, `select count(*) from (select 1 from person where tenant = $1 and deleted = 0 limit $2) as few`, enough).Scan(&n)
 		})
 		if err == nil {
 			client.Users(n)
