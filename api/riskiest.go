@@ -7,7 +7,8 @@ import (
 	"tocsin.dev/store"
 )
 
-// byRisk gives a piece of the people that among picks (a query of their ids, "person in (select …", left open): those with open
+// byRisk gives a piece of the people that among picks (a condition of risky.person: "exists (select …", so that of those at risk
+// each is looked up, and not everybody gathered): those with open
 // findings by risk, the highest first; then, unless only these are meant, those that calm picks by name. calm is a query of
 // person and upn, of people named p, to which conditions can be added.
 func byRisk(ctx context.Context, t *store.Tenant, list, after string, n int, among func(*query), calm func() *query) (ids []tocsin.PersonID, next string, err error) {
@@ -55,7 +56,7 @@ func byRisk(ctx context.Context, t *store.Tenant, list, after string, n int, amo
 func identitiesRiskiest(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
 	var p Page[Identity]
 	ids, next, err := byRisk(ctx, t, "identities/riskiest", in.After, in.limit(), func(q *query) {
-		q.add("person in (select person from person where tenant = $1")
+		q.add("exists (select 1 from person where tenant = $1 and person = risky.person")
 		personFilters(q, in)
 		q.add(")")
 	}, func() *query {
@@ -86,7 +87,7 @@ func mailboxesByRisk(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page
 		return p, err
 	}
 	among := func(q *query) {
-		q.add("person in (select p.person" + mailboxFrom)
+		q.add("exists (select 1" + mailboxFrom + " and p.person = risky.person")
 		mailboxFilters(q, in, states)
 		q.add(")")
 	}

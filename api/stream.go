@@ -88,6 +88,9 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 		if err := out.readCertificates(ctx, t, is.ByCert); err != nil {
 			return out, err
 		}
+		if s.o.Stream.Deaf != nil && out.State != "off" {
+			out.deaf(s.o.Stream.Deaf())
+		}
 		out.judge(is.Vain)
 		out.Canary, err = canaryOf(ctx, t, s.now())
 		return out, err
@@ -106,10 +109,19 @@ func (s *Stream) readCertificates(ctx context.Context, t *store.Tenant, by map[s
 	return err
 }
 
+// deaf says that notifications cannot be stored since a time, where that is so.
+func (s *Stream) deaf(since time.Time) {
+	if since.IsZero() {
+		return
+	}
+	s.State, s.Because, s.Mend = "incomplete", "Notifications cannot be stored since "+since.UTC().Format("2 January 15:04 MST")+": the journal is full or away.",
+		"See that the journal's disk or cluster is well. Microsoft Graph sends again what was not taken, for four hours; of what it gives up gaps are opened, and closed when the journal is back."
+}
+
 // judge says how the stream stands; vain is why a gap could not be closed yet.
 func (s *Stream) judge(vain string) {
 	switch {
-	case s.State == "off":
+	case s.State != "":
 	case s.Mailboxes == 0:
 		s.State, s.Because, s.Mend = "off", "No mailbox can be read.", "Look at the connections."
 	case s.LeftOut >= s.Mailboxes:

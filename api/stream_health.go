@@ -95,6 +95,7 @@ type StreamOptions struct {
 	Lag        func(ctx context.Context) (uint64, error)
 	Partitions func() []stream.Partition
 	Replay     func(ctx context.Context, tenant tocsin.TenantID, kind, subject string, body []byte) error
+	Deaf       func() time.Time // since when notifications cannot be stored here; zero: they can
 }
 
 // GetStreamHealth says how the stream of a tenant's mail runs.

@@ -19,15 +19,16 @@ type StreamSettings struct {
 	Departments []ScopeName `json:"departments"`
 	Domains     []ScopeName `json:"domains"`
 	Groups      []ScopeName `json:"groups"`
-	Folders     []string    `json:"folders"` // whose mail is not kept, by Microsoft's well-known names
-	Changes     []string    `json:"changes"` // created, updated, deleted
-	Form        string      `json:"form"`    // basic, rich
-	Basic       []ScopeName `json:"basic"`   // mailboxes told of as basic though the others are rich
-	Rich        []ScopeName `json:"rich"`    // and the other way round
-	Batch       int         `json:"batch"`   // messages looked at in one request
-	Gather      int         `json:"gather"`  // milliseconds for which a run is gathered
-	Hashing     bool        `json:"hashing"` // names and addresses are kept as hashes
-	Version     int64       `json:"version"` // 0 until they are changed
+	Folders     []string    `json:"folders"`  // whose mail is not kept, by Microsoft's well-known names
+	Changes     []string    `json:"changes"`  // created, updated, deleted
+	Form        string      `json:"form"`     // basic, rich
+	Basic       []ScopeName `json:"basic"`    // mailboxes told of as basic though the others are rich
+	Rich        []ScopeName `json:"rich"`     // and the other way round
+	Batch       int         `json:"batch"`    // messages looked at in one request
+	Gather      int         `json:"gather"`   // milliseconds for which a run is gathered
+	Hashing     bool        `json:"hashing"`  // names and addresses are kept as hashes
+	KeyShut     bool        `json:"key_shut"` // the key by which they are hashed does not open: what is told of waits for another
+	Version     int64       `json:"version"`  // 0 until they are changed
 	Changed     time.Time   `json:"changed,omitzero"`
 	ChangedBy   string      `json:"changed_by,omitempty"`
 }
@@ -79,7 +80,7 @@ func (s *Service) StreamSettingsOf(ctx context.Context, in ByID) (StreamSettings
 		if err != nil {
 			return StreamSettings{}, err
 		}
-		return streamView(ctx, t, is)
+		return s.streamView(ctx, t, is)
 	})
 }
 
@@ -108,7 +109,7 @@ func (s *Service) SetStream(ctx context.Context, in SetStreamIn) (StreamSettings
 		if is, err = collect.SetStream(ctx, t, is, c.Email, key); err != nil {
 			return StreamSettings{}, err
 		}
-		return streamView(ctx, t, is)
+		return s.streamView(ctx, t, is)
 	})
 }
 
@@ -254,7 +255,7 @@ func groupAsked(ctx context.Context, t *store.Tenant, v string) ([]string, error
 }
 
 // streamView is how settings are shown: what they name by name.
-func streamView(ctx context.Context, t *store.Tenant, is collect.StreamSettings) (StreamSettings, error) {
+func (s *Service) streamView(ctx context.Context, t *store.Tenant, is collect.StreamSettings) (StreamSettings, error) {
 	out := StreamSettings{Connection: is.Connection, Mailboxes: is.Mailboxes, Folders: is.Folders, Changes: is.Changes, Form: is.Form, Batch: is.Batch, Gather: int(is.Gather.Milliseconds()),
 		Hashing: is.Hashing, Version: is.Version, Changed: is.Changed, ChangedBy: is.ChangedBy,
 		People: []ScopeName{}, Departments: []ScopeName{}, Domains: []ScopeName{}, Groups: []ScopeName{}, Basic: []ScopeName{}, Rich: []ScopeName{}}
@@ -279,6 +280,10 @@ func streamView(ctx context.Context, t *store.Tenant, is collect.StreamSettings)
 		} else {
 			out.Basic = append(out.Basic, ScopeName{ID: string(person)})
 		}
+	}
+	var err error
+	if out.KeyShut, err = collect.HashKeyShut(ctx, t, &is, s.o.Unseal); err != nil {
+		return out, err
 	}
 	names, err := namesOf(ctx, t, people)
 	if err != nil {

@@ -36,6 +36,7 @@ type Hook struct {
 
 	counts [hookCounts]atomic.Int64
 	macs   sync.Pool // of hash.Hash: HMACs by the key
+	short  atomic.Int64
 	held   atomic.Int64
 }
 
@@ -49,7 +50,7 @@ const (
 	HookFailed    // posts that could not be stored, which come again
 	HookUnvouched // notifications that bring what changed and that Microsoft does not vouch for
 	HookUnsure    // posts of which nobody can say whether Microsoft vouches for them, which come again
-	HookBusy      // long posts while too much of others is held, which come again
+	HookBusy      // posts while too much of others is held, which come again
 	hookCounts
 )
 
@@ -61,10 +62,11 @@ func (h *Hook) Count(what int) int64 { return h.counts[what].Load() }
 
 // The most that is read of a post, and of a validation token.
 const (
-	hookBody  = 4 << 20
-	hookToken = 4 << 10
-	hookShort = 64 << 10 // a post of no more is never refused for what others take
-	hookHeld  = 32 << 20 // of all posts above that which are read or stored at the same time
+	hookBody   = 4 << 20
+	hookToken  = 4 << 10
+	hookShort  = 64 << 10 // a post of no more is not refused for what long ones take
+	hookShorts = 64 << 20 // of the first 64 KiB of all posts that are read or stored at the same time
+	hookHeld   = 32 << 20 // and of what comes behind these
 )
 
 // ServeHTTP answers a post of Graph's: the handshake, or notifications.
@@ -82,10 +84,12 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	buf := hookBuffers.Get().(*bytes.Buffer)
 	defer giveBack(buf)
-	more, err := h.read(w, r, buf)
-	if more > 0 {
-		defer h.held.Add(-more)
+	body := taking{h: h, from: r.Body}
+	defer body.end()
+	if r.ContentLength < 0 || r.ContentLength > hookShort { // net/http holds it to a length that it has
+		body.from = http.MaxBytesReader(w, r.Body, hookBody)
 	}
+	_, err := buf.ReadFrom(&body)
 	if err != nil {
 		_, long := errors.AsType[*http.MaxBytesError](err)
 		switch {
@@ -122,24 +126,29 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, HookStored, len(items), http.StatusAccepted)
 }
 
-// read reads a post. A long one is held to what all long ones may take together, by what has come of it: more is how much of
-// that it took.
-func (h *Hook) read(w http.ResponseWriter, r *http.Request, buf *bytes.Buffer) (more int64, err error) {
-	if r.ContentLength >= 0 && r.ContentLength <= hookShort { // net/http holds it to a length that it has
-		_, err = buf.ReadFrom(r.Body)
-		return 0, err
+// taking is a post while it is read and stored. What has come of it, not what it says it will be, counts among what is held of
+// all: who sends nothing takes nothing from others.
+type taking struct {
+	h           *Hook
+	from        io.Reader
+	first, more int64 // of the first 64 KiB, and of what comes behind
+}
+
+func (t *taking) Read(b []byte) (int, error) {
+	n, err := t.from.Read(b)
+	first := min(int64(n), hookShort-t.first)
+	more := int64(n) - first
+	t.first, t.more = t.first+first, t.more+more
+	short, held := t.h.short.Add(first), t.h.held.Add(more)
+	if first > 0 && short > hookShorts || more > 0 && held > hookHeld {
+		return n, errBusy
 	}
-	body := http.MaxBytesReader(w, r.Body, hookBody)
-	for {
-		n, err := buf.ReadFrom(io.LimitReader(body, hookShort))
-		if err != nil || n < hookShort {
-			return more, err
-		}
-		more += hookShort
-		if h.held.Add(hookShort) > hookHeld {
-			return more, errBusy
-		}
-	}
+	return n, err
+}
+
+func (t *taking) end() {
+	t.h.short.Add(-t.first)
+	t.h.held.Add(-t.more)
 }
 
 var errBusy = errors.New("too much is held of other posts")

@@ -225,6 +225,48 @@ func TestHookHoldsLittle(t *testing.T) {
 	}
 }
 
+// TestHookHoldsShortOnes: short posts that come and do not end are held to a bound as well, by what has come of them; whoever
+// says it sends much and sends nothing takes nothing.
+func TestHookHoldsShortOnes(t *testing.T) {
+	h, _ := hooked(t)
+	most := int64(hookShorts)
+	silent := httptest.NewRequest(http.MethodPost, "/hooks/graph", nil)
+	r, w := io.Pipe()
+	silent.Body, silent.ContentLength = r, hookShort
+	codes := make(chan int, 3)
+	serve := func(req *http.Request) {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		codes <- rec.Code
+	}
+	go serve(silent)
+	h.short.Add(most - hookShort) // of others
+
+	slow := httptest.NewRequest(http.MethodPost, "/hooks/graph", nil)
+	sr, sw := io.Pipe()
+	slow.Body, slow.ContentLength = sr, hookShort
+	go serve(slow)
+	if _, err := sw.Write(bytes.Repeat([]byte(" "), hookShort-10)); err != nil {
+		t.Fatal(err)
+	}
+	mine := list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a"))
+	if got := posting(t, h, mine); got != http.StatusServiceUnavailable || h.Count(HookBusy) != 1 {
+		t.Errorf("what is too much was answered %d, %d counted", got, h.Count(HookBusy))
+	}
+	sw.Close()
+	if got := <-codes; got != http.StatusAccepted {
+		t.Errorf("the slow one was answered %d", got)
+	}
+	if got := posting(t, h, mine); got != http.StatusAccepted {
+		t.Errorf("when there is room again it was answered %d", got)
+	}
+	w.Close()
+	<-codes
+	if held := h.short.Load(); held != most-hookShort {
+		t.Errorf("%d bytes stay held", held-(most-hookShort))
+	}
+}
+
 // TestHookCutOff: a post that breaks off is not answered as taken.
 func TestHookCutOff(t *testing.T) {
 	h, j := hooked(t)

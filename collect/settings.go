@@ -276,7 +276,7 @@ func Sealed() []reseal.Place {
 type hasher struct{ key []byte }
 
 // errShut says that a tenant's names cannot be hashed, now or until somebody does something.
-var errShut = errors.New("The key by which names are hashed does not open. Give Tocsin the key from then (key.file, key.command or TOCSIN_KEY_VALUE), or let it make a new one: tocsin connections set-stream --new-hash-key.") //nolint:staticcheck // people read it
+var errShut = errors.New("The key by which names are hashed does not open. Give Tocsin the key from then (key.file, key.command or TOCSIN_KEY_VALUE), or let it make a new one: Connections → How mail is watched, or tocsin connections set-stream --new-hash-key.") //nolint:staticcheck // people read it
 
 // hasherOf is the tenant's hasher, where its settings ask for hashing; errShut where its key does not open.
 func hasherOf(ctx context.Context, t *store.Tenant, s *StreamSettings, unseal func([]byte, string) ([]byte, error)) (*hasher, error) {
@@ -295,6 +295,15 @@ func hasherOf(ctx context.Context, t *store.Tenant, s *StreamSettings, unseal fu
 		return nil, errShut
 	}
 	return &hasher{key}, nil
+}
+
+// HashKeyShut says whether names are to be hashed and the key for it does not open, so that what is told of waits.
+func HashKeyShut(ctx context.Context, t *store.Tenant, s *StreamSettings, unseal func([]byte, string) ([]byte, error)) (bool, error) {
+	_, err := hasherOf(ctx, t, s, unseal)
+	if errors.Is(err, errShut) {
+		return true, nil
+	}
+	return false, err
 }
 
 // of is a text's HMAC under the tenant's key, 32 hex digits.

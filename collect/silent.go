@@ -139,49 +139,73 @@ type hush struct {
 	expected float64
 }
 
-// quiet judges who is silent. heard is when the hour ended in which a mailbox got its last message; all how many came to all of
-// them by hour. Where the others get less than usual, so does a mailbox: of a holiday nobody is told, unless it is as quiet as
-// no holiday is.
-func quiet(list map[tocsin.PersonID]*usual, heard map[tocsin.PersonID]int64, all map[int64]int, now int64, below float64) (out []hush) {
-	end := now / hour * hour
-	sums := sumsByZone{}
-	for _, u := range list {
-		sums.add(u)
-	}
-	whole := map[int64]float64{}
-	for at := end - silentMost; at < end; at += hour {
-		whole[at] = sums.in(at)
-	}
-	last := int64(0)
+// expected is what should have come to a mailbox.
+type expected struct {
+	heard int64   // when the hour ended in which it got its last message
+	began int64   // since when nothing came, as far back as is judged
+	own   float64 // what is usual since then
+	whole float64 // what is usual since anything came to any of them
+}
+
+// hark is what should have come to whom. Of each mailbox it keeps a few numbers, and not what is usual for it: there may be a
+// hundred thousand.
+type hark struct {
+	end, last int64         // the last hour's end, and when the hour ended in which anything came
+	all       map[int64]int // how many came to all of them, by hour
+	sums      sumsByZone
+	boxes     map[tocsin.PersonID]expected
+}
+
+func newHark(all map[int64]int, now int64) *hark {
+	k := &hark{end: now / hour * hour, all: all, sums: sumsByZone{}, boxes: map[tocsin.PersonID]expected{}}
 	for at, n := range all {
 		if n > 0 {
-			last = max(last, at+hour)
+			k.last = max(k.last, at+hour)
 		}
 	}
-	from := func(heard int64) int64 { return max(heard, end-silentMost) }
+	return k
+}
+
+// from is since when a silence is judged that began when something was heard.
+func (k *hark) from(heard int64) int64 { return max(heard, k.end-silentMost) }
+
+// take takes in what is usual for a mailbox, and when the hour ended in which it got its last message.
+func (k *hark) take(person tocsin.PersonID, u *usual, heard int64) {
+	k.sums.add(u)
+	began := k.from(heard)
+	k.boxes[person] = expected{heard: heard, began: began, own: u.expect(began, k.end), whole: u.expect(k.from(k.last), k.end)}
+}
+
+// quiet judges who is silent. Where the others get less than usual, so does a mailbox: of a holiday nobody is told, unless it is
+// as quiet as no holiday is.
+func (k *hark) quiet(below float64) (out []hush) {
+	whole := map[int64]float64{}
+	for at := k.end - silentMost; at < k.end; at += hour {
+		whole[at] = k.sums.in(at)
+	}
 	n := 0.0
-	for at := from(last); at < end; at += hour {
+	for at := k.from(k.last); at < k.end; at += hour {
 		n += whole[at]
 	}
 	if math.Exp(-n) < below {
-		return []hush{{began: from(last), expected: n}} // then it says nothing of one of them
+		return []hush{{began: k.from(k.last), expected: n}} // then it says nothing of one of them
 	}
-	for _, person := range sortedKeys(list) {
-		began := from(heard[person])
-		own := list[person].expect(began, end)
+	for _, person := range sortedKeys(k.boxes) {
+		is := k.boxes[person]
+		own := is.own
 		if math.Exp(-own) >= below {
 			continue
 		}
 		came, others := 0.0, -own
-		for at := began; at < end; at += hour {
-			came += float64(all[at])
+		for at := is.began; at < k.end; at += hour {
+			came += float64(k.all[at])
 			others += whole[at]
 		}
 		if others >= 10 { // of fewer nobody can say whether they are less than usual
 			own *= min(1, came/others)
 		}
 		if math.Exp(-own) < below {
-			out = append(out, hush{person: person, began: began, expected: own})
+			out = append(out, hush{person: person, began: is.began, expected: own})
 		}
 	}
 	return out
@@ -196,21 +220,7 @@ func (c *Collector) askSilence(ctx context.Context) error {
 		return err
 	}
 	now := tocsin.Millis(c.Store.Clock().Now())
-	list, heard, err := c.learnUsual(ctx, now)
-	if err != nil {
-		return err
-	}
-	all := map[int64]int{}
-	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		clear(all)
-		return each(ctx, t, func(scan func(...any) error) error {
-			var at int64
-			var n int
-			err := scan(&at, &n)
-			all[at] = n
-			return err
-		}, `select hour, sum(n) from mail_hour where tenant = $1 group by hour`)
-	})
+	k, err := c.listenTo(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -218,8 +228,8 @@ func (c *Collector) askSilence(ctx context.Context) error {
 	if below == 0 {
 		below = Improbable
 	}
-	found := quiet(list, heard, all, now, below)
-	still, err := c.silencesEnded(ctx, heard, all, now)
+	found := k.quiet(below)
+	still, err := c.silencesEnded(ctx, k, now)
 	if err != nil {
 		return err
 	}
@@ -231,7 +241,7 @@ func (c *Collector) askSilence(ctx context.Context) error {
 
 	var failed error // of one mailbox, which says nothing of the others
 	for i := range found[:min(len(found), asksAtMost)] {
-		err := c.silent(ctx, &found[i], list, now)
+		err := c.silent(ctx, &found[i], k, now)
 		if err != nil && (ctx.Err() != nil || stops(err)) {
 			return err
 		}
@@ -256,13 +266,32 @@ func (c *Collector) withGaps(ctx context.Context) (map[tocsin.PersonID]bool, err
 	})
 }
 
-// learnUsual learns what is old enough, and gives what is usual for each mailbox that is told of and when it got its last
-// message.
-func (c *Collector) learnUsual(ctx context.Context, now int64) (map[tocsin.PersonID]*usual, map[tocsin.PersonID]int64, error) {
-	list, heard := map[tocsin.PersonID]*usual{}, map[tocsin.PersonID]int64{}
+// listenTo learns what is old enough, and gives what should have come to whom.
+func (c *Collector) listenTo(ctx context.Context, now int64) (*hark, error) {
+	all := map[int64]int{}
+	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error { // before what is learned is dropped from it
+		clear(all)
+		return each(ctx, t, func(scan func(...any) error) error {
+			var at int64
+			var n int
+			err := scan(&at, &n)
+			all[at] = n
+			return err
+		}, `select hour, sum(n) from mail_hour where tenant = $1 group by hour`)
+	})
+	if err != nil {
+		return nil, err
+	}
+	k := newHark(all, now)
+	return k, c.learnUsual(ctx, now, k.take)
+}
+
+// learnUsual learns what is old enough, and gives take what is usual for each mailbox that is told of, and when the hour ended in
+// which it got its last message.
+func (c *Collector) learnUsual(ctx context.Context, now int64, take func(tocsin.PersonID, *usual, int64)) error {
 	zone, err := c.tenantZone(ctx)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	for after := tocsin.PersonID(""); ; {
 		var some []learning
@@ -271,14 +300,15 @@ func (c *Collector) learnUsual(ctx context.Context, now int64) (map[tocsin.Perso
 			return err
 		})
 		if err != nil || len(some) == 0 {
-			return list, heard, err
+			return err
 		}
 		if err := c.learnSome(ctx, some, now); err != nil {
-			return list, heard, err
+			return err
 		}
 		for i := range some {
 			l := &some[i]
-			list[l.person], heard[l.person], after = &l.usual, max(l.heard, (l.since+hour-1)/hour*hour), l.person
+			take(l.person, &l.usual, max(l.heard, (l.since+hour-1)/hour*hour))
+			after = l.person
 		}
 	}
 }
@@ -393,7 +423,7 @@ func (c *Collector) learnSome(ctx context.Context, some []learning, now int64) e
 }
 
 // silencesEnded ends the silences that are over, and gives whose are known and last.
-func (c *Collector) silencesEnded(ctx context.Context, heard map[tocsin.PersonID]int64, all map[int64]int, now int64) (map[tocsin.PersonID]bool, error) {
+func (c *Collector) silencesEnded(ctx context.Context, k *hark, now int64) (map[tocsin.PersonID]bool, error) {
 	still := map[tocsin.PersonID]bool{}
 	return still, c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		clear(still)
@@ -402,14 +432,10 @@ func (c *Collector) silencesEnded(ctx context.Context, heard map[tocsin.PersonID
 			var person tocsin.PersonID
 			var began int64
 			err := scan(&person, &began)
-			last, watched := heard[person]
+			box, watched := k.boxes[person]
+			last := box.heard
 			if person == "" {
-				for at, n := range all {
-					if n > 0 {
-						last = max(last, at+hour)
-					}
-				}
-				watched = true
+				last, watched = k.last, true
 			}
 			if last > began || !watched || now-began > silentLong {
 				over[person] = began
@@ -438,13 +464,11 @@ const (
 
 // silent looks whether a mailbox is silent in truth. Where something had come, the subscription is lost, and is made anew:
 // that opens the gap. Otherwise somebody has to know.
-func (c *Collector) silent(ctx context.Context, h *hush, list map[tocsin.PersonID]*usual, now int64) error {
+func (c *Collector) silent(ctx context.Context, h *hush, k *hark, now int64) error {
 	people := []tocsin.PersonID{h.person}
 	if h.person == "" { // then those are looked at to whom most would have come
-		people = sortedKeys(list)
-		slices.SortStableFunc(people, func(a, b tocsin.PersonID) int {
-			return cmp.Compare(list[b].expect(h.began, now/hour*hour), list[a].expect(h.began, now/hour*hour))
-		})
+		people = sortedKeys(k.boxes)
+		slices.SortStableFunc(people, func(a, b tocsin.PersonID) int { return cmp.Compare(k.boxes[b].whole, k.boxes[a].whole) })
 		people = people[:min(len(people), asksOfAll)]
 	}
 	lost, failed := false, error(nil)

@@ -54,7 +54,11 @@ func TestQuiet(t *testing.T) {
 		{"all of them", map[tocsin.PersonID]int64{"amy": ago(3), "bob": ago(3), "cid": ago(3)}, came(0), " 629"},
 	} {
 		var got []string
-		for _, h := range quiet(list, c.heard, c.all, now, Improbable) {
+		k := newHark(c.all, now)
+		for person, u := range list {
+			k.take(person, u, c.heard[person])
+		}
+		for _, h := range k.quiet(Improbable) {
 			got = append(got, fmt.Sprintf("%s %.0f", h.person, h.expected))
 		}
 		if strings.Join(got, ", ") != c.want {
@@ -83,7 +87,7 @@ func TestLearnUsual(t *testing.T) {
 		b.want("counted", `select n, count(*) from mail_hour where tenant = $1 group by n`, "2 6")
 		learn := func() {
 			c := &Collector{Store: b.st, Tenant: b.tenant}
-			if _, _, err := c.learnUsual(t.Context(), now); err != nil {
+			if _, err := c.listenTo(t.Context(), now); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -206,7 +210,8 @@ func TestZones(t *testing.T) {
 		if err != nil || zone != "W. Europe Standard Time" {
 			t.Fatalf("the tenant's zone is %q %v", zone, err)
 		}
-		list, _, err := c.learnUsual(b.Context(), now)
+		list := map[tocsin.PersonID]usual{}
+		err = c.learnUsual(b.Context(), now, func(person tocsin.PersonID, u *usual, _ int64) { list[person] = *u })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +221,8 @@ func TestZones(t *testing.T) {
 			}
 		}
 		for _, at := range []int64{now, now + 5*hour, now + 100*hour} {
-			if got := list[people[0]].in(at); got != before.in(at) {
+			u := list[people[0]]
+			if got := u.in(at); got != before.in(at) {
 				t.Errorf("after it was known that it is in Tokyo %.0f are usual, before %.0f", got, before.in(at))
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"tocsin.dev/api"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
 )
@@ -123,4 +124,24 @@ func TestBrowserStream(t *testing.T) {
 	p.press("replace it", `form[action="/settings/certificates"] button`)
 	p.shows("that there is another", "Another certificate is made.")
 	p.until("the old one, replaced", `document.querySelectorAll("main table tbody tr").length === 2`)
+
+	// The key by which names are hashed does not open: the page says that mail waits, and makes another.
+	yes := true
+	b.sets(api.StreamEdit{Hashing: &yes})
+	open(settings)
+	p.until("that the key opens", `!document.querySelector("#key-shut")`)
+	err = b.s.Store.UpdateTenant(t.Context(), b.tenant(), func(tn *store.Tenant) error {
+		_, err := tn.Exec(t.Context(), `update tenant_key set sealed = $2 where tenant = $1`, []byte("\x01\xff\xff\xff\xff of another key"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open(settings)
+	p.shows("that mail waits", "The key by which names are hashed does not open")
+	p.shoot("full-settings-key-shut")
+	p.script("say yes", `window.confirm = () => true`)
+	p.press("make a new key", `form[action$="/hash-key"] button`)
+	p.shows("that there is a new one", "Names are hashed with a new key from now on.")
+	p.until("that nothing waits for a key", `!document.querySelector("#key-shut")`)
 }

@@ -179,6 +179,8 @@ type ear struct {
 	mu             sync.Mutex
 	good           []stretch // oldest first; what lies between two is longer than unreached
 	deaf           time.Time // when they could not, last
+	since          time.Time // when they could not first, since they last could; zero: they can
+	told           time.Time // until when what is lacking was told of while it lasted
 	stored, failed int64     // the webhook's counts as of then
 }
 
@@ -186,6 +188,7 @@ type stretch struct{ from, to time.Time }
 
 // heard notes that notifications can be stored now.
 func (e *ear) heard(now time.Time) {
+	e.since, e.told = time.Time{}, time.Time{}
 	if n := len(e.good); n > 0 && now.Sub(e.good[n-1].to) <= unreached {
 		e.good[n-1].to = now
 		return
@@ -224,7 +227,9 @@ func (s *Server) listens(ctx context.Context) (time.Time, bool) {
 	}
 	s.ear.stored, s.ear.failed = stored, failed
 	if err != nil {
-		s.ear.deaf = now
+		if s.ear.deaf = now; s.ear.since.IsZero() {
+			s.ear.since = now
+		}
 		s.log.Warn("notifications cannot be stored", "error", err)
 		return now, false
 	}
@@ -259,7 +264,7 @@ func (s *Server) heartbeat(ctx context.Context) error {
 
 func (s *Server) beat(ctx context.Context) error {
 	now, ok := s.listens(ctx)
-	if !ok {
+	if !ok && !s.ear.tell(now) {
 		return nil // what was noted last stays the beginning of what is lacking
 	}
 	err := s.Store.Update(ctx, func(tx *store.Tx) error {
@@ -274,13 +279,16 @@ func (s *Server) beat(ctx context.Context) error {
 			s.ear.mu.Unlock()
 			for _, l := range lacks {
 				because := "Tocsin could not be reached for so long that Microsoft Graph may have given up."
-				if deaf.After(l.from) && deaf.Before(l.to) {
+				if deaf.After(l.from) && !deaf.After(l.to) {
 					because = "Notifications could not be stored for so long that Microsoft Graph may have given up: the journal was full or away."
 				}
 				if err := collect.Outage(ctx, tx, l.from, l.to, because, nil); err != nil {
 					return err
 				}
 			}
+		}
+		if !ok {
+			return nil
 		}
 		_, err = tx.Exec(ctx, `insert into installation (key, value) values ($1, $2) on conflict (key) do update set value = excluded.value`, heartbeatName, now.UTC().Format(time.RFC3339))
 		return err
@@ -290,6 +298,25 @@ func (s *Server) beat(ctx context.Context) error {
 	}
 	s.ear.mu.Lock()
 	defer s.ear.mu.Unlock()
+	if !ok {
+		s.ear.told = now
+		return nil
+	}
 	s.ear.good = slices.DeleteFunc(s.ear.good, func(g stretch) bool { return now.Sub(g.to) > unreached })
 	return nil
+}
+
+// tell says whether what is lacking is to be told of though it is not over: when it has become long, and every hour from then on, in
+// which the gaps grow.
+func (e *ear) tell(now time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.since.IsZero() && now.Sub(e.since) > unreached && now.Sub(e.told) >= time.Hour
+}
+
+// cannotHear is since when notifications cannot be stored here; zero: they can.
+func (s *Server) cannotHear() time.Time {
+	s.ear.mu.Lock()
+	defer s.ear.mu.Unlock()
+	return s.ear.since
 }

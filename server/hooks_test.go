@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/api"
 	"tocsin.dev/journal"
 	"tocsin.dev/store"
 )
@@ -114,6 +115,7 @@ func TestHeartbeat(t *testing.T) {
 		}
 		return out
 	}
+	ctx := api.WithCaller(t.Context(), api.Caller{Email: "owner@tocsin.example", By: "session", Grants: []api.Grant{{Tenant: "*", Role: api.Owner}}})
 	const tried = 4 // hours before, which Graph may have tried for
 
 	beat()
@@ -123,10 +125,32 @@ func TestHeartbeat(t *testing.T) {
 		t.Errorf("nothing was lost, and there are %q", got)
 	}
 
+	deaf := func() string {
+		t.Helper()
+		is, err := s.API.GetStream(ctx, api.In{Tenant: tenant})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(is.Because, "Notifications cannot be stored since") {
+			return ""
+		}
+		return is.State
+	}
+	if got := deaf(); got != "" {
+		t.Errorf("notifications can be stored, and the stream is %s", got)
+	}
 	s.Journal.Close()
-	hours(5, beat)
+	beat()
+	if got := deaf(); got != "incomplete" {
+		t.Errorf("notifications cannot be stored, and the stream is %q because of it", got)
+	}
+	hours(1, beat)
 	if got := gaps(); got != nil {
-		t.Errorf("it is not over, and there are %q", got)
+		t.Errorf("Graph sends again what was not taken, and there are %q", got)
+	}
+	hours(4, beat)
+	if got := gaps(); len(got) != 1 || !strings.HasPrefix(got[0], "Notifications could not be stored, ") {
+		t.Errorf("it lasts for five hours, and there are %q", got)
 	}
 	journalOf := s.Journal
 	if s.Journal, err = journal.Open(t.Context(), conf.journal(s.log)); err != nil {
@@ -134,6 +158,9 @@ func TestHeartbeat(t *testing.T) {
 		t.Fatal(err)
 	}
 	beat()
+	if got := deaf(); got != "" {
+		t.Errorf("notifications can be stored again, and the stream is %s", got)
+	}
 	stored := fmt.Sprintf("Notifications could not be stored, %d hours", 5+tried)
 	if got := gaps(); !slices.Equal(got, []string{stored}) {
 		t.Errorf("the journal was away for five hours, and there are %q", got)

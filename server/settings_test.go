@@ -149,11 +149,15 @@ func TestStreamSettings(t *testing.T) {
 		if n := b.count(`select count(*) from event where tenant = $1 and type = 'EMAIL'`); n != was {
 			t.Errorf("%d events were made without the key", n-was)
 		}
-		b.sets(api.StreamEdit{})
+		if is := b.sets(api.StreamEdit{}); !is.KeyShut {
+			t.Error("the settings do not say that the key does not open")
+		}
 		if n := b.count(waits); n == 0 {
 			t.Error("settings that ask for no new key made one")
 		}
-		b.sets(api.StreamEdit{NewHashKey: true})
+		if is := b.sets(api.StreamEdit{NewHashKey: true}); is.KeyShut {
+			t.Error("the settings say that the new key does not open")
+		}
 		eventually(t, "what waited for the key", func() string {
 			if n := b.count(`select count(*) from parked where tenant = $1`); n > 0 {
 				return fmt.Sprint(n, " wait")

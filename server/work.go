@@ -164,7 +164,7 @@ func (s *Server) audit(ctx context.Context, lane int) error {
 
 // streamOptions are this server's part in the stream, for its page.
 func (s *Server) streamOptions() api.StreamOptions {
-	return api.StreamOptions{Lag: s.reader.Lag, Partitions: s.reader.Status,
+	return api.StreamOptions{Lag: s.reader.Lag, Partitions: s.reader.Status, Deaf: s.cannotHear,
 		Posted: func() map[string]int64 {
 			out := map[string]int64{}
 			for what, name := range collect.HookNames {

@@ -154,6 +154,14 @@ func (w *web) streamSettingsDo(rw http.ResponseWriter, r *http.Request, p *page)
 	return nil, nil
 }
 
+// newHashKey makes another key by which names are hashed.
+func (w *web) newHashKey(r *http.Request) (string, *notice, error) {
+	tenant, id := tocsin.TenantID(r.PathValue("tenant")), r.PathValue("id")
+	version, _ := strconv.ParseInt(r.PostFormValue("version"), 10, 64)
+	_, err := w.svc.SetStream(r.Context(), api.SetStreamIn{ByIDAct: api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: tenant}, ID: id}}, Body: api.StreamEdit{Version: version, NewHashKey: true}})
+	return tenantAt(tenant, "connections", id, "stream"), &notice{Kind: "good", What: "Names are hashed with a new key from now on.", Do: "What waited is looked at now."}, err
+}
+
 // canarySet names the mailbox in which the canary makes its drafts, or takes it away.
 func (w *web) canarySet(r *http.Request) (string, *notice, error) {
 	tenant := tocsin.TenantID(r.PathValue("tenant"))

@@ -120,6 +120,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/connections/{id}/stream", t("connections", "How mail is watched", w.streamSettings))
 	m.HandleFunc("POST /t/{tenant}/connections/{id}/stream", t("connections", "How mail is watched", w.streamSettingsDo))
 	m.HandleFunc("POST /t/{tenant}/connections/{id}/canary", w.act(w.canarySet))
+	m.HandleFunc("POST /t/{tenant}/connections/{id}/hash-key", w.act(w.newHashKey))
 	m.HandleFunc("GET /connect", w.inside("connections", "Connect a tenant", w.connect))
 	m.HandleFunc("POST /connect", w.inside("connections", "Connect a tenant", w.connectDo))
 	m.HandleFunc("POST /connect/consent", w.inside("connections", "To Microsoft", w.consentDo))
