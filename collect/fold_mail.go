@@ -265,7 +265,11 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	if f.watch.passes(b, had, is) {
 		return nil
 	}
-	happened := f.watch.told(f.means.more(person, b, had, is, l, mailChanges(had, is, b.folders, b.mine, b.since, fresh)), b, had, is)
+	changes := mailChanges(had, is, b.folders, b.mine, b.since, fresh)
+	if gap != nil && had == nil && !fresh && is.Modified < b.since/1000*1000 {
+		changes = nil // catching up looks a little further back than it has to: this was so before the mailbox was watched
+	}
+	happened := f.watch.told(f.means.more(person, b, had, is, l, changes), b, had, is)
 	shown := is
 	if shown == nil {
 		shown = &mailSeen{}
@@ -316,7 +320,7 @@ func (f *mailFold) never(person tocsin.PersonID, b *mailBox, key string, had *ma
 
 // tell makes the events of what happened to a message.
 func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *mailSpan, happened []mailEvent, m *mailSeen, inside func(string) bool) {
-	s := scene{tenant: f.t.ID(), person: person, user: b.user, sender: m.From.Canonical(), folders: b.folders, names: f.means.names, inside: inside, change: l.Change}
+	s := scene{tenant: f.t.ID(), person: person, user: b.user, sender: m.From.Canonical(), folders: b.folders, names: f.means.names, known: f.means.known, inside: inside, change: l.Change}
 	who := f.senders[s.sender]
 	if who != "" {
 		s.sender = string(who)

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/journal"
@@ -248,6 +250,16 @@ func TestHookHoldsShortOnes(t *testing.T) {
 	go serve(slow)
 	if _, err := sw.Write(bytes.Repeat([]byte(" "), hookShort-10)); err != nil {
 		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(90 * time.Second); h.short.Load() != most-10; runtime.Gosched() { // it is counted behind the read
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are held", h.short.Load())
+		}
+	}
+	for deadline := time.Now().Add(90 * time.Second); h.short.Load() != most-10; runtime.Gosched() { // it is counted behind the read
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are held", h.short.Load())
+		}
 	}
 	mine := list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a"))
 	if got := posting(t, h, mine); got != http.StatusServiceUnavailable || h.Count(HookBusy) != 1 {

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -252,6 +253,7 @@ type scene struct {
 	sender  string // who wrote it: the person, where that is one of ours
 	folders folderNames
 	names   map[string]string // of folders, by id
+	known   map[string]string // of well-known ones, what Graph calls them in every language, by id
 	inside  func(domain string) bool
 	change  string // as notified
 }
@@ -330,7 +332,7 @@ func (w *writer) outward(s *scene, e *mailEvent, m *mailSeen, id string, at int6
 	w.orNull("conversation_id", m.Conversation)
 	w.orNull("flag_status", m.Flag)
 	w.texts("categories", categories)
-	w.orNull("folder", s.folders[m.Folder]) // sentitems, drafts, deleteditems, junkemail, where it is one of these
+	w.orNull("folder", cmp.Or(s.folders[m.Folder], s.known[m.Folder])) // inbox, sentitems, archive …, where it is one of these
 	w.orNull("folder_name", s.names[m.Folder])
 	w.some("from_folder_name", s.names[e.from]) // of one that was moved, where it is known
 	w.some("rule_id", e.rule)                   // that forwarded it

@@ -19,6 +19,7 @@ type meanings struct {
 	rules    map[tocsin.PersonID][]standingRule // in their order, of those mailboxes where one sends mail on
 	echoes   map[tocsin.PersonID]map[string][]*echo
 	names    map[string]string          // of folders, by id
+	known    map[string]string          // of well-known ones, by id
 	hours    map[hourOf]int             // what came
 	canaries map[string]*mailLook       // by id
 	unnamed  map[string]tocsin.PersonID // folders that messages are in and that are not known, and whose
@@ -45,7 +46,7 @@ type standingRule struct {
 
 // understand reads what a batch is understood by.
 func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (meanings, error) {
-	m := meanings{names: map[string]string{}, unnamed: map[string]tocsin.PersonID{}, hours: map[hourOf]int{}, canaries: map[string]*mailLook{}}
+	m := meanings{names: map[string]string{}, known: map[string]string{}, unnamed: map[string]tocsin.PersonID{}, hours: map[hourOf]int{}, canaries: map[string]*mailLook{}}
 	people, folders := map[tocsin.PersonID]bool{}, map[string]bool{}
 	for i := range batch {
 		people[batch[i].person] = true
@@ -62,13 +63,16 @@ func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (
 		}
 	}
 	err := f.some(ctx, sortedKeys(folders), func(scan func(...any) error) error {
-		var id, name string
-		err := scan(&id, &name)
+		var id, name, known string
+		err := scan(&id, &name, &known)
 		m.names[id] = name
+		if known != "" {
+			m.known[id] = known
+		}
 		delete(m.unnamed, id)
 		return err
 	}, func(in string) string {
-		return `select id, name from mail_folder where tenant = $1 and id in (` + in + `)`
+		return `select id, name, known from mail_folder where tenant = $1 and id in (` + in + `)`
 	})
 	if err != nil {
 		return m, err

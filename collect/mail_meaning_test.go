@@ -82,7 +82,7 @@ func TestMailMeaning(t *testing.T) {
 	onBoth(t, func(b *bed) {
 		amy := b.settle("amy")[0]
 		b.exec(`insert into mail_ledger (tenant, person, since) values ($1, $2, 1)`, string(amy))
-		b.exec(`insert into mail_folder (tenant, id, person, name, seen) values ($1, 'I', $2, 'Inbox', 1), ($1, 'P', $2, 'Projects', 1)`, string(amy))
+		b.exec(`insert into mail_folder (tenant, id, person, name, known, seen) values ($1, 'I', $2, 'Posteingang', 'inbox', 1), ($1, 'P', $2, 'Projects', '', 1)`, string(amy))
 		now := tocsin.Millis(b.st.Clock().Now())
 		m := mailSeen{ID: "m1", Folder: "I", From: tocsin.Address{Address: "eve@evil.example"}, To: []tocsin.Address{{Address: "amy@x.example"}}, Counts: [3]int{1, 0, 0}, Modified: now, Received: now, Created: now}
 		at := now
@@ -106,6 +106,7 @@ func TestMailMeaning(t *testing.T) {
 		told("it came", "email_received")
 		replied := look(func(m *mailSeen) { m.Verb, m.VerbAt = graph.Replied, at })
 		fold(nil, replied)
+		b.want("well-known folders in every language", `select count(*) from event where tenant = $1 and action = 'email_replied' and body like '%"folder":"inbox","folder_name":"Posteingang"%'`, "1")
 		told("a reply", "email_replied")
 		fold(nil, replied)
 		fold(&mailSpan{Began: 1, Ended: 2, Because: "x"}, replied)
@@ -132,7 +133,7 @@ func TestMailMeaning(t *testing.T) {
 		ours := `select action, body like '%"action_id":"a1"%' from event where tenant = $1 order by at, action`
 		fold(nil, look(func(m *mailSeen) { m.Folder, m.Read = "P", true }))
 		b.want("what we did and somebody else did", ours, "email_moved 1", "email_read 0")
-		b.want("folders by name", `select count(*) from event where tenant = $1 and action = 'email_moved' and body like '%"folder_name":"Projects","from_folder_name":"Inbox"%'`, "1")
+		b.want("folders by name", `select count(*) from event where tenant = $1 and action = 'email_moved' and body like '%"folder_name":"Projects","from_folder_name":"Posteingang"%'`, "1")
 		b.exec(`delete from event where tenant = $1`)
 		fold(nil, look(func(m *mailSeen) { m.Folder = "I" }))
 		b.want("an act explains a change once", ours, "email_moved 0")

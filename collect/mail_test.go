@@ -88,6 +88,24 @@ func TestMailChanges(t *testing.T) {
 	}
 }
 
+// TestCaughtUpFurtherBack: of what catching up finds that was so before the mailbox was watched, the state is kept and nothing is
+// told; what was changed since is an event.
+func TestCaughtUpFurtherBack(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		b.exec(`insert into mail_ledger (tenant, person, since) values ($1, $2, 500500)`, string(amy))
+		look := func(id string, modified int64, read bool) mailLook {
+			return mailLook{ID: id, Change: "updated", At: 900_000, Message: &mailSeen{ID: id, Folder: "I", From: tocsin.Address{Address: "eve@evil.example"}, Received: 5_000, Created: 5_000, Modified: modified, Read: read, Flag: "notFlagged"}}
+		}
+		gap := &mailSpan{Began: 500_500, Ended: 800_000, Because: "x"}
+		b.fold(b.item(kindMail, amy, mailLooks{Gap: gap, Looks: []mailLook{look("before", 499_000, false), look("since", 500_000, false)}}))
+		b.want("told", `select action, body like '%"platform_event_id":"since"%' from event where tenant = $1 and type = 'EMAIL'`, "email_updated 1")
+		b.want("held", `select count(*) from mail where tenant = $1`, "2")
+		b.fold(b.item(kindMail, amy, mailLooks{Looks: []mailLook{look("before", 850_000, true)}}))
+		b.want("what happens then", `select action from event where tenant = $1 and type = 'EMAIL' and body like '%"platform_event_id":"before"%'`, "email_read")
+	})
+}
+
 // TestFoldMail: looks make events once each, in whatever order and however often they come; what waits is parked and taken back.
 func TestFoldMail(t *testing.T) {
 	onBoth(t, func(b *bed) {

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestWritten(t *testing.T) {
 		same("what is seen", w.seen(&m), m)
 		k := Known{By: text(), Because: text(), Noticed: some(), Looked: some(), Folded: some(), Waited: flip(), Named: r.IntN(3), Change: text(), Etag: text(), Sub: text()}
 		same("how it is known", w.known(&k), k)
-		s := scene{tenant: acme, person: tocsin.PersonID(text()), user: text(), sender: text(), folders: folderNames{m.Folder: text()}, names: map[string]string{m.Folder: text(), "F": text()}, inside: func(string) bool { return flip() }, change: text()}
+		s := scene{tenant: acme, person: tocsin.PersonID(text()), user: text(), sender: text(), folders: folderNames{m.Folder: text()}, known: map[string]string{m.Folder: text()}, names: map[string]string{m.Folder: text(), "F": text()}, inside: func(string) bool { return flip() }, change: text()}
 		external := flip()
 		s.inside = func(string) bool { return !external }
 		e := mailEvent{action: text(), from: []string{"", "F"}[r.IntN(2)], rule: text(), ours: text()}
@@ -123,7 +124,7 @@ type mailRaw struct {
 	Conversation *string  `json:"conversation_id"`
 	Flag         *string  `json:"flag_status"`
 	Categories   []string `json:"categories"`
-	Folder       *string  `json:"folder"` // sentitems, drafts, deleteditems, junkemail, where it is one of these
+	Folder       *string  `json:"folder"` // inbox, sentitems, archive …, where it is one of these
 	FolderName   *string  `json:"folder_name"`
 	FromFolder   *string  `json:"from_folder_name,omitempty"` // of one that was moved, where it is known
 	RuleID       *string  `json:"rule_id,omitempty"`          // that forwarded it
@@ -176,7 +177,7 @@ func outwardForm(s *scene, e *mailEvent, m *mailSeen, id string, at int64) mailO
 	}
 	raw := mailRaw{ID: m.ID, Change: s.change, Sender: known(sender), FromAddress: known(from), FromName: known(m.From.Name), ToCount: n[1], CcCount: n[2], BccCount: n[3],
 		ToDomains: to, CcDomains: cc, FromDomain: known(domain), External: external, Attachments: m.Attachments, Importance: known(m.Importance), Read: read, Draft: draft,
-		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(in[m.Folder]), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
+		Internet: known(m.Internet), Conversation: known(m.Conversation), Flag: known(m.Flag), Categories: categories, Folder: known(cmp.Or(in[m.Folder], s.known[m.Folder])), FolderName: known(names[m.Folder]), FromFolder: known(names[e.from]), RuleID: known(e.rule), ActionID: known(e.ours),
 		Received: instant(m.Received), Sent: instant(m.Sent), Created: instant(m.Created), Platform: "microsoft_outlook"}
 	return mailOutward{Event: tocsin.Event{EventID: id, EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: s.tenant, TUID: s.person,
 		Timestamp: tocsin.FromMillis(at), PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, Payload: payload, RawMetadata: raw}

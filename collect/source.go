@@ -79,7 +79,8 @@ func (c *Collector) ended(ctx context.Context, name string, began time.Time, fai
 }
 
 // firstEnded tells, when the rules are about to have been read whole for the first time, that whoever was judged before
-// all the people and groups were known is to be judged again. The round has waited for all people to be folded.
+// all the people and groups were known is to be judged again. The round has waited for all people to be folded. Who has a
+// mailbox is known by now, so they are subscribed to at once.
 func firstEnded(ctx context.Context, t *store.Tenant, name string) error {
 	if name != "rules" {
 		return nil
@@ -87,6 +88,9 @@ func firstEnded(ctx context.Context, t *store.Tenant, name string) error {
 	var succeeded int64
 	err := t.QueryRow(ctx, `select succeeded from source where tenant = $1 and name = $2`, name).Scan(&succeeded)
 	if err != nil && !errors.Is(err, store.ErrNone) || succeeded > 0 {
+		return err
+	}
+	if _, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = 'subscriptions'`); err != nil {
 		return err
 	}
 	return t.Append(ctx, store.Fact{Kind: "person.changed"})

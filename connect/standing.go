@@ -158,16 +158,12 @@ func (s Standing) lacking(calls []string) (l lack) {
 // Later are capabilities of the design that this version does not have: permissions granted for them wait, and they come on
 // with the version that has them, without another consent.
 var Later = []Capability{
-	{Name: "applications", Title: "Enterprise applications, grants and their credentials", Product: Entra, Tier: Read, Asks: []string{"Application.Read.All", "Directory.Read.All"}},
-	{Name: "conditional-access", Title: "Conditional access and authorization policy", Product: Entra, Tier: Read, Asks: []string{"Policy.Read.All"}, Licence: "Entra ID P1", Plans: entraP1},
 	{Name: "identity-protection", Title: "Identity Protection", Product: Entra, Tier: Read, Asks: []string{"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All"}, Licence: "Entra ID P2", Plans: entraP2},
 	{Name: "role-assignments", Title: "Active and eligible role assignments (PIM)", Product: Entra, Tier: Read,
 		Asks: []string{"RoleManagement.Read.Directory", "RoleAssignmentSchedule.Read.Directory", "RoleEligibilitySchedule.Read.Directory"}, Licence: "Entra ID P2", Plans: entraP2},
 	{Name: "authentication-methods", Title: "Authentication methods of administrators", Product: Entra, Tier: Read, Asks: []string{"UserAuthenticationMethod.Read.All"}},
-	{Name: "message-stream", Title: "The stream of messages, as metadata", Product: Outlook, Tier: Read, Asks: []string{"Mail.ReadBasic.All"}, Or: []string{"Mail.Read"}},
 	{Name: "message-trace", Title: "Message trace", Product: Outlook, Tier: Read, Asks: []string{"ExchangeMessageTrace.Read.All"}},
-	{Name: "devices", Title: "Devices: compliance, encryption, system", Product: Intune, Tier: Read, Asks: []string{"DeviceManagementManagedDevices.Read.All"}, Licence: "Intune", Plans: []string{"INTUNE_A", "INTUNE_P1", "INTUNE_EDU"}},
-	{Name: "sites", Title: "Sites and sharing settings", Product: SharePoint, Tier: Read, Asks: []string{"Sites.Read.All", "SharePointTenantSettings.Read.All"}},
+	{Name: "sites", Title: "Sites", Product: SharePoint, Tier: Read, Asks: []string{"Sites.Read.All"}},
 	{Name: "teams", Title: "Teams, for the delivery of alerts", Product: Teams, Tier: Read, Asks: []string{"Team.ReadBasic.All"}},
 
 	{Name: "messages-move", Title: "Moving, deleting and warning of messages", Product: Outlook, Tier: Respond, Asks: []string{"Mail.ReadWrite"}},
