@@ -61,6 +61,7 @@ func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	w := world(t, 3)
 	conf := settings(t)
+	conf.Hooks.URL = "http://127.0.0.1:1" // told of mail there, the stream is on
 	s, err := New(t.Context(), conf, Options{HTTP: w.Client(), Clock: &tocsin.Clock{}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
