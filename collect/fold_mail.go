@@ -258,7 +258,7 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	}
 	// Graph tells when a message was made in whole seconds. One of which the row is no longer kept came when it was made.
 	since := is != nil && b.since > 0 && is.Created >= b.since/1000*1000
-	fresh := l.Change == "created" || since
+	fresh := since || l.Change == "created" && !b.older(is, l.Moved)
 	if had == nil && since && is.Created < f.kept {
 		fresh = false
 	}
@@ -268,6 +268,9 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	changes := mailChanges(had, is, b.folders, b.mine, b.since, fresh)
 	if gap != nil && had == nil && !fresh && is.Modified < b.since/1000*1000 {
 		changes = nil // catching up looks a little further back than it has to: this was so before the mailbox was watched
+	}
+	if had == nil && !fresh && l.Moved && len(changes) == 1 && changes[0].action == "email_updated" {
+		changes[0] = mailEvent{action: "email_moved", with: is.Folder + " " + changes[0].with} // where from is not known
 	}
 	happened := f.watch.told(f.means.more(person, b, had, is, l, changes), b, had, is)
 	shown := is
@@ -289,6 +292,17 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 		f.keep(person, key, &gone, shown, l.At)
 	}
 	return nil
+}
+
+// older says whether a message certainly came before its mailbox was watched, though Graph says that it was created: so it calls
+// one that is put into another folder, beside saying that it was deleted. Clocks differ, so more than that is wanted where only
+// the one is said.
+func (b *mailBox) older(is *mailSeen, moved bool) bool {
+	if is == nil || b.since == 0 || is.Created == 0 {
+		return false
+	}
+	since := b.since / 1000 * 1000
+	return is.Created < since-margin.Milliseconds() || moved && is.Created < since
 }
 
 // cameUnseen stands in the row of a message that is known to have come and that nobody saw; it is counted once.

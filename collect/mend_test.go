@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,7 +68,8 @@ func TestLateLooks(t *testing.T) {
 	})
 }
 
-// TestOldIsNotReceivedAgain: of a message whose row is no longer kept a first look says only that it changed.
+// TestOldIsNotReceivedAgain: of a message whose row is no longer kept, or that came before its mailbox was watched, a first look
+// says only that it changed; or that it was moved, where Graph said that it was deleted and created.
 func TestOldIsNotReceivedAgain(t *testing.T) {
 	onBoth(t, func(b *bed) {
 		amy := b.settle("Amy")[0]
@@ -76,20 +78,36 @@ func TestOldIsNotReceivedAgain(t *testing.T) {
 		b.exec(`insert into mail_ledger (tenant, person, since) values ($1, $2, $3)`, string(amy), ago(300))
 		look := func(id, change string, days int) {
 			m := &mailSeen{ID: id, Folder: "F", Modified: ago(1), Received: ago(days), Created: ago(days)}
-			b.fold(b.item(kindMail, amy, mailLooks{Looks: []mailLook{{ID: id, Change: change, At: ago(0), Message: m}}}))
+			b.fold(b.item(kindMail, amy, mailLooks{Looks: []mailLook{{ID: id, Change: strings.TrimPrefix(change, "deleted and "), Moved: strings.HasPrefix(change, "deleted and "), At: ago(0), Message: m}}}))
 		}
 		look("kept", "updated", 80)
 		look("trimmed", "updated", 100)
 		look("moved", "created", 100) // which Graph may call created
 		look("before", "created", 400)
+		look("put away", "deleted and created", 400)
+		look("put away, came since", "deleted and created", 80)
 		const actions = `select m.native, e.action from event e join mail m on m.tenant = e.tenant and e.body like '%"platform_event_id":"' || m.native || '"%' where e.tenant = $1 order by 1`
-		b.want("what happened", actions, "before email_received", "kept email_received", "moved email_updated", "trimmed email_updated")
+		b.want("what happened", actions, "before email_updated", "kept email_received", "moved email_updated", "put away email_moved", "put away, came since email_received", "trimmed email_updated")
 		if err := b.st.Update(b.Context(), func(tx *store.Tx) error { return tx.SetRetention(b.Context(), "message_states", 365) }); err != nil {
 			b.Fatal(err)
 		}
 		look("longer", "updated", 100)
-		b.want("where they are kept longer", actions, "before email_received", "kept email_received", "longer email_received", "moved email_updated", "trimmed email_updated")
+		b.want("where they are kept longer", actions, "before email_updated", "kept email_received", "longer email_received", "moved email_updated", "put away email_moved", "put away, came since email_received", "trimmed email_updated")
 	})
+}
+
+// TestPutAway: what Graph tells as an end and a coming, in whatever order and however often, is a move; and only that.
+func TestPutAway(t *testing.T) {
+	for told, want := range map[string]bool{"deleted created": true, "created deleted": true, "deleted updated created": true, "deleted deleted created updated": true,
+		"created": false, "created updated created": false, "deleted deleted": false, "updated deleted": false} {
+		b := openBox{byID: map[string]int{}}
+		for _, change := range strings.Fields(told) {
+			b.want(mailLook{ID: "m", Change: change, Named: 1})
+		}
+		if len(b.looks) != 1 || b.looks[0].Moved != want {
+			t.Errorf("%s: %+v", told, b.looks)
+		}
+	}
 }
 
 // TestGoneIsSaidByExchange: a 404 that is not Exchange's about the message is no end of it: it is looked at again.

@@ -111,6 +111,7 @@ type mailLook struct {
 	Change  string    `json:"change,omitempty"` // as notified; created, where any said so
 	At      int64     `json:"at"`               // noticed first
 	Message *mailSeen `json:"message,omitempty"`
+	Moved   bool      `json:"moved,omitempty"`  // one notification said that it was deleted, and another that it was created
 	Waited  bool      `json:"waited,omitempty"` // it was parked
 	Looked  int64     `json:"looked,omitempty"` // when it was asked for
 	Named   int       `json:"named,omitempty"`  // by so many notifications of the run
@@ -240,6 +241,7 @@ func (b *openBox) want(l mailLook) {
 	if k, ok := b.byID[l.ID]; ok {
 		had := &b.looks[k]
 		had.At, had.Waited, had.Named = min(had.At, l.At), had.Waited || l.Waited, had.Named+l.Named
+		had.Moved = had.Moved || l.Change == "created" && had.Change == "deleted" || l.Change == "deleted" && had.Change == "created"
 		if l.Change == "created" {
 			had.Change = l.Change
 		}
