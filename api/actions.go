@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -17,10 +19,12 @@ type Action struct {
 	ID         string          `json:"id"`
 	Kind       remediate.Kind  `json:"kind"`
 	State      remediate.State `json:"state"`
-	Person     tocsin.PersonID `json:"person"`
-	Who        string          `json:"who"` // the person's address
-	Rule       string          `json:"rule"`
-	RuleName   string          `json:"rule_name"`
+	On         remediate.On    `json:"on"`     // account, methods, rule, role, eligible_role, app, grant, permission
+	Person     tocsin.PersonID `json:"person"` // empty where it is an application's
+	App        string          `json:"app"`    // the application's service principal, where it is one's
+	Who        string          `json:"who"`    // the person's address, or the application's name
+	Target     string          `json:"target"` // the id of the rule, role, method, consent or permission
+	Name       string          `json:"name"`   // and what it is called
 	Finding    string          `json:"finding"`
 	Why        string          `json:"why"`
 	Forced     bool            `json:"forced"`
@@ -28,7 +32,7 @@ type Action struct {
 	ApprovedBy string          `json:"approved_by"` // empty where no approval was needed, or none was given yet
 	Undoes     string          `json:"undoes"`      // the action that it undoes
 	UndoneBy   string          `json:"undone_by"`   // the action that undid it, or is to
-	Made       string          `json:"made"`        // the id of the rule that was made again
+	Made       string          `json:"made"`        // the id of what was made again
 	Because    string          `json:"because"`     // why it is where it is
 	Mend       string          `json:"mend"`
 	Tries      int64           `json:"tries"` // how often it was sent
@@ -38,6 +42,8 @@ type Action struct {
 	Sent       time.Time       `json:"sent,omitzero"`
 	Ended      time.Time       `json:"ended,omitzero"`
 	Mine       bool            `json:"mine"` // you asked for it, so somebody else has to approve it
+	Hard       bool            `json:"hard"` // somebody cannot work while it holds, or it cannot be undone
+	Run        string          `json:"run"`  // the playbook's run of which it is a step
 	Version    int64           `json:"version"`
 }
 
@@ -61,20 +67,21 @@ type ActionChange struct {
 type ActionPlan struct {
 	remediate.Plan
 	Who      string `json:"who"`
-	RuleName string `json:"rule_name"`
+	Name     string `json:"name"`     // of the rule, role, consent or permission
 	Possible bool   `json:"possible"` // nothing stands against it
 	Forcible bool   `json:"forcible"` // what stands against it can be overridden by you
 }
 
 // ActionNew is what is asked for.
 type ActionNew struct {
-	Kind    remediate.Kind  `json:"kind" enum:"revoke_sessions,disable_rule,delete_rule" doc:"What to do"`
-	Person  tocsin.PersonID `json:"person" minLength:"1" maxLength:"320" doc:"The person's id, or address"`
-	Rule    string          `json:"rule,omitempty" maxLength:"500" doc:"The rule's id, for what is done to one"`
+	Kind    remediate.Kind  `json:"kind" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,disable_rule,delete_rule,remove_admin_role,remove_eligible_role,revoke_grant,remove_permission,disable_app,enable_app" doc:"What to do"`
+	Person  tocsin.PersonID `json:"person,omitempty" maxLength:"320" doc:"The person's id, or address, for what is done to an account or a mailbox"`
+	App     string          `json:"app,omitempty" maxLength:"100" doc:"The id of the application's service principal, for what is done to one"`
+	Target  string          `json:"target,omitempty" maxLength:"500" doc:"The id of the rule, role assignment, eligibility, sign-in method, consent or permission"`
 	Finding string          `json:"finding,omitempty" maxLength:"100" doc:"The finding that it is done on"`
 	Why     string          `json:"why" minLength:"1" maxLength:"2000" doc:"Why; kept in the history"`
-	Force   bool            `json:"force,omitempty" doc:"Do it although the rule has changed, or (owners) although the person is spared"`
-	Seen    string          `json:"seen,omitempty" maxLength:"500" doc:"What the plan said was seen: refused when the rule has changed since"`
+	Force   bool            `json:"force,omitempty" doc:"Do it in spite of what the plan says stands against it, where you may"`
+	Seen    string          `json:"seen,omitempty" maxLength:"500" doc:"What the plan said was seen: refused when it has changed since"`
 }
 
 // ActionNote is why something is decided.
@@ -90,8 +97,8 @@ type UndoNew struct {
 
 // ResponseNew sets how acts may happen in a tenant. What is absent stays as it is.
 type ResponseNew struct {
-	Approval string   `json:"approval" enum:"none,second_person" doc:"none, or second_person: somebody else than who asked must approve"`
-	Kinds    []string `json:"kinds,omitempty" enum:"revoke_sessions,disable_rule,delete_rule,enable_rule,restore_rule" doc:"What needs approval; all where the list is empty"`
+	Approval string   `json:"approval" enum:"none,hard,second_person" doc:"none; second_person: somebody else than who asked must approve; hard: what is felt at work, or cannot be undone, alone"`
+	Kinds    []string `json:"kinds,omitempty" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,disable_rule,delete_rule,enable_rule,restore_rule,remove_admin_role,return_admin_role,remove_eligible_role,return_eligible_role,revoke_grant,return_grant,remove_permission,return_permission,disable_app,enable_app" doc:"What needs approval; all where the list is empty"`
 	PerHour  *int     `json:"per_hour,omitempty" minimum:"0" maximum:"10000" doc:"How many acts in an hour at most, undos apart; 0 for no limit"`
 	AtOnce   *int     `json:"at_once,omitempty" minimum:"0" maximum:"10000" doc:"How many may wait or be under way at most, undos apart; 0 for no limit"`
 	Spared   []string `json:"spared,omitempty" doc:"People, by address or id, whom only an owner can have touched: break-glass accounts, say"`
@@ -100,7 +107,7 @@ type ResponseNew struct {
 
 // ResponseSettings are how acts may happen in a tenant.
 type ResponseSettings struct {
-	Approval  string    `json:"approval"` // none, second_person
+	Approval  string    `json:"approval"` // none, hard, second_person
 	Kinds     []string  `json:"kinds"`    // what needs approval; all where empty
 	PerHour   int       `json:"per_hour"` // 0 for no limit
 	AtOnce    int       `json:"at_once"`  // 0 for no limit
@@ -112,10 +119,12 @@ type ResponseSettings struct {
 
 // Act is something that can be done about a finding, a rule or a person here; off says why not and what mends it.
 type Act struct {
-	Kind remediate.Kind `json:"kind"`
-	Off  string         `json:"off,omitempty"`
-	Mend string         `json:"mend,omitempty"`
-	Now  string         `json:"now,omitempty"` // the id of the action of that kind that is under way
+	Kind   remediate.Kind `json:"kind"`
+	Target string         `json:"target,omitempty"` // the id of the rule or role
+	Name   string         `json:"name,omitempty"`   // what it is called, where it is one of several
+	Off    string         `json:"off,omitempty"`
+	Mend   string         `json:"mend,omitempty"`
+	Now    string         `json:"now,omitempty"` // the id of the action of that kind that is under way
 }
 
 // PlanActionIn asks what an action would do.
@@ -136,9 +145,11 @@ type ActionsIn struct {
 	In
 	Paging
 	State   []remediate.State `query:"state" enum:"planned,waiting_approval,approved,running,done,verified,undoing,undone,failed,refused,unknown,cancelled" doc:"Only in these states"`
-	Kind    []remediate.Kind  `query:"kind" enum:"revoke_sessions,disable_rule,delete_rule,enable_rule,restore_rule" doc:"Only of these kinds"`
+	Kind    []remediate.Kind  `query:"kind" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,disable_rule,delete_rule,enable_rule,restore_rule,remove_admin_role,return_admin_role,remove_eligible_role,return_eligible_role,revoke_grant,return_grant,remove_permission,return_permission,disable_app,enable_app" doc:"Only of these kinds"`
 	Person  tocsin.PersonID   `query:"person" maxLength:"100" doc:"Only on this person"`
+	App     string            `query:"app" maxLength:"100" doc:"Only on the application of this service principal"`
 	Finding string            `query:"finding" maxLength:"100" doc:"Only on this finding"`
+	Run     string            `query:"run" maxLength:"100" doc:"Only steps of this run of a playbook"`
 }
 
 // ActionDecideIn decides an action.
@@ -167,10 +178,18 @@ func asWho(c Caller, tenant tocsin.TenantID) remediate.Who {
 }
 
 func actionView(a *remediate.Action, c Caller) Action {
-	return Action{ID: a.ID, Kind: a.Kind, State: a.State, Person: a.Person, Who: a.Who, Rule: a.Rule, RuleName: a.Name, Finding: a.Finding, Why: a.Why, Forced: a.Forced,
+	return Action{ID: a.ID, Kind: a.Kind, State: a.State, Person: a.Person, Who: a.Who, On: a.Kind.On(), App: appOf(a), Target: a.Target, Name: a.Name, Hard: a.Kind.Hard(), Run: a.RunID, Finding: a.Finding, Why: a.Why, Forced: a.Forced,
 		AskedBy: a.AskedEmail, ApprovedBy: a.ApprovedEmail, Undoes: a.Undoes, UndoneBy: a.UndoneBy, Made: a.Made, Because: a.Because, Mend: a.Mend, Tries: a.Tries,
 		CanUndo: a.State == remediate.Verified && a.Plan.CanUndo && a.Kind.Undo() != "", Created: a.Created, Changed: a.Changed, Sent: a.Sent, Ended: a.Ended,
 		Mine: a.AskedBy == c.Account, Version: a.Version}
+}
+
+// appOf is the service principal of what an action on an application is on.
+func appOf(a *remediate.Action) string {
+	if a.Kind.On().OfApp() {
+		return a.Object
+	}
+	return ""
 }
 
 func actionViews(list []*remediate.Action, c Caller) []Action {
@@ -183,12 +202,18 @@ func actionViews(list []*remediate.Action, c Caller) []Action {
 
 // asked is what is asked for, as package remediate has it; an address is made a person's id.
 func (s *Service) asked(ctx context.Context, tenant tocsin.TenantID, n ActionNew) (ask remediate.Ask, err error) {
-	ask = remediate.Ask{Kind: n.Kind, Rule: n.Rule, Finding: n.Finding, Why: n.Why, Force: n.Force, Seen: n.Seen}
-	if n.Kind.OnRule() && n.Rule == "" {
-		return ask, invalid("Give the id of the rule.", "rule is missing.")
+	ask = remediate.Ask{Kind: n.Kind, Person: n.Person, App: n.App, Target: n.Target, Finding: n.Finding, Why: n.Why, Force: n.Force, Seen: n.Seen}
+	on := n.Kind.On()
+	if on.OfApp() {
+		ask.Person = ""
+	} else {
+		ask.App = ""
 	}
-	if !n.Kind.OnRule() {
-		ask.Rule = ""
+	if !on.Part() && on != remediate.OnMethods {
+		ask.Target = ""
+	}
+	if err := ask.Sound(); err != nil || on.OfApp() {
+		return ask, err
 	}
 	err = s.st.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
 		ask.Person, err = personNamed(ctx, t, n.Person)
@@ -220,7 +245,7 @@ func (s *Service) drafted(ctx context.Context, name string, in any, n ActionNew)
 
 // planView is a plan as the caller may see it.
 func planView(f *remediate.Draft, owner bool) ActionPlan {
-	v := ActionPlan{Plan: f.Plan, Who: f.Who(), RuleName: f.Name(), Possible: len(f.Plan.Stops) == 0 && f.Plan.Already == ""}
+	v := ActionPlan{Plan: f.Plan, Who: f.Who(), Name: f.Name(), Possible: len(f.Plan.Stops) == 0 && f.Plan.Already == ""}
 	v.Forcible = !v.Possible && f.Plan.Already == "" && !slices.ContainsFunc(f.Plan.Stops, func(s remediate.Stop) bool {
 		return s.Force == "" || s.Force == "owner" && !owner
 	})
@@ -340,7 +365,7 @@ func (s *Service) ListActions(ctx context.Context, in ActionsIn) (Page[Action], 
 			return Page[Action]{}, err
 		}
 		n := in.limit()
-		rows, err := remediate.List(ctx, t, remediate.Filter{States: in.State, Kinds: in.Kind, Person: in.Person, Finding: in.Finding, Before: after.text(0), Limit: n + 1})
+		rows, err := remediate.List(ctx, t, remediate.Filter{States: in.State, Kinds: in.Kind, Person: in.Person, Object: in.App, Run: in.Run, Finding: in.Finding, Before: after.text(0), Limit: n + 1})
 		if err != nil {
 			return Page[Action]{}, err
 		}
@@ -356,8 +381,10 @@ func (s *Service) ListActions(ctx context.Context, in ActionsIn) (Page[Action], 
 			if in.Person != "" {
 				q.add(" and person = ?", in.Person)
 			}
-			if in.Finding != "" {
-				q.add(" and finding = ?", in.Finding)
+			for _, c := range []struct{ column, value string }{{"finding", in.Finding}, {"object_id", in.App}, {"run", in.Run}} {
+				if c.value != "" {
+					q.add(" and "+c.column+" = ?", c.value)
+				}
 			}
 			return counted(ctx, t, q)
 		})
@@ -439,22 +466,33 @@ func actsOn(ctx context.Context, t *store.Tenant, person tocsin.PersonID, rule *
 	if person == "" {
 		return out, nil
 	}
-	kinds := []remediate.Kind{remediate.RevokeSessions}
-	if rule != nil && rule.Deleted.IsZero() {
-		kinds = append(kinds, remediate.DisableRule, remediate.DeleteRule)
+	var object string
+	var enabled *bool
+	err := t.QueryRow(ctx, `select object_id, enabled from person where tenant = $1 and person = $2`, person).Scan(&object, &enabled)
+	if errors.Is(err, store.ErrNone) {
+		return out, nil
 	}
-	for _, k := range kinds {
-		a := Act{Kind: k}
-		id := ""
-		if k.OnRule() {
-			id = rule.ID
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range remediate.Asked {
+		target := ""
+		switch k.On() {
+		case remediate.OnAccount:
+			if off := enabled != nil && !*enabled; k == remediate.Suspend && off || k == remediate.Reinstate && !off {
+				continue
+			}
+		case remediate.OnMethods:
+		case remediate.OnRule:
+			if rule == nil || !rule.Deleted.IsZero() {
+				continue
+			}
+			target = rule.ID
+		default:
+			continue
 		}
-		var err error
-		if a.Off, a.Mend, err = able(ctx, t, k.Needs()); err != nil {
-			return nil, err
-		}
-		err = t.QueryRow(ctx, `select id from action where tenant = $1 and person = $2 and rule = $3 and kind = $4 and state in ('planned', 'waiting_approval', 'approved', 'running', 'done') limit 1`, person, id, k).Scan(&a.Now)
-		if err != nil && !errors.Is(err, store.ErrNone) {
+		a, err := actNow(ctx, t, k, object, target)
+		if err != nil {
 			return nil, err
 		}
 		switch {
@@ -465,7 +503,51 @@ func actsOn(ctx context.Context, t *store.Tenant, person tocsin.PersonID, rule *
 		}
 		out = append(out, a)
 	}
+	if rule != nil {
+		return out, nil
+	}
+	return roleActs(ctx, t, object, out)
+}
+
+// roleActs adds the roles that somebody has or may take, as they were last read: each can be taken.
+func roleActs(ctx context.Context, t *store.Tenant, object string, out []Act) ([]Act, error) {
+	const active, eligible = "/roleManagement/directory/roleAssignments", "/roleManagement/directory/roleEligibilityScheduleInstances"
+	type row struct{ id, path, body, name string }
+	q := (&query{}).add(`select o.id, o.path, o.body, coalesce(d.name, '') from state_object o left join state_object d on d.tenant = o.tenant and d.path = '/roleManagement/directory/roleDefinitions'
+		and o.body like '%"' || d.id || '"%' where o.tenant = $1 and o.deleted = 0 and o.path in (?, ?) and o.body like ? order by o.path, o.id limit 100`, active, eligible, `%"`+object+`"%`)
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.id, &r.path, &r.body, &r.name} })
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		var o struct{ PrincipalID, MemberType string }
+		if err := json.Unmarshal([]byte(r.body), &o); err != nil {
+			return nil, err
+		}
+		if !strings.EqualFold(o.PrincipalID, object) || o.MemberType == "Group" {
+			continue // it is a group's, say
+		}
+		a, err := actNow(ctx, t, map[string]remediate.Kind{active: remediate.RemoveRole, eligible: remediate.RemoveEligibility}[r.path], object, r.id)
+		if err != nil {
+			return nil, err
+		}
+		a.Name = r.name
+		out = append(out, a)
+	}
 	return out, nil
+}
+
+// actNow is an act on a target: why it cannot be done, or the action of that kind that is under way.
+func actNow(ctx context.Context, t *store.Tenant, k remediate.Kind, object, target string) (a Act, err error) {
+	a.Kind, a.Target = k, target
+	if a.Off, a.Mend, err = able(ctx, t, k.Needs()); err != nil {
+		return a, err
+	}
+	err = t.QueryRow(ctx, `select id from action where tenant = $1 and object_id = $2 and target = $3 and kind = $4 and state in ('planned', 'waiting_approval', 'approved', 'running', 'done') limit 1`, object, target, k).Scan(&a.Now)
+	if errors.Is(err, store.ErrNone) {
+		err = nil
+	}
+	return a, err
 }
 
 // able says why a capability cannot be used, and what mends that; both are empty where it can.

@@ -308,7 +308,7 @@ type Consent struct {
 
 // Registration is an app registration of the installation, by which tenants consent: one for each tier.
 type Registration struct {
-	Tier      string    `json:"tier"` // read or respond
+	Tier      string    `json:"tier"` // read, respond or privileged
 	ClientID  string    `json:"client_id"`
 	Cloud     string    `json:"cloud"`
 	Method    string    `json:"method"` // secret or certificate
@@ -369,7 +369,7 @@ type RegistrationsIn struct {
 
 // RegistrationIn names an app registration by its tier.
 type RegistrationIn struct {
-	Tier string `path:"tier" minLength:"1" maxLength:"20" doc:"read or respond"`
+	Tier string `path:"tier" minLength:"1" maxLength:"20" doc:"read, respond or privileged"`
 }
 
 // SetRegistrationIn enters an app registration.
@@ -380,7 +380,7 @@ type SetRegistrationIn struct {
 
 // GuideIn asks for the guide to an app registration.
 type GuideIn struct {
-	Tier  string   `query:"tier" enum:"read,respond" doc:"What for; read when absent"`
+	Tier  string   `query:"tier" enum:"read,respond,privileged" doc:"What for; read when absent"`
 	For   []string `query:"for" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products; all when absent"`
 	Way   string   `query:"way" enum:"oauth,credentials" doc:"For tenants that sign in, or for one tenant's own credentials; credentials when absent"`
 	Cloud string   `query:"cloud" enum:"global,gcc,usgov,dod,china,own" doc:"Microsoft's cloud; global when absent"`
@@ -404,7 +404,7 @@ type BeginConsentIn struct {
 
 // ConsentNew is what a consent is begun with.
 type ConsentNew struct {
-	Tier     string   `json:"tier,omitempty" enum:"read,respond" doc:"What for; read when absent"`
+	Tier     string   `json:"tier,omitempty" enum:"read,respond,privileged" doc:"What for; read when absent"`
 	Products []string `json:"products,omitempty" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products; all when absent"`
 	Tenant   string   `json:"tenant,omitempty" maxLength:"253" doc:"Id or domain; the tenant of whoever signs in when absent"`
 }

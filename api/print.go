@@ -51,7 +51,9 @@ func (r *run) print(v reflect.Value) error {
 // columns are the members of a list's items that a row shows; other members are in --json.
 var columns = map[string][]string{
 	"Finding":           {"severity", "risk", "status", "title", "who", "last_seen", "id"},
-	"Action":            {"created", "kind", "state", "who", "rule_name", "asked_by", "because", "id"},
+	"Playbook":          {"name", "title", "says"},
+	"PlaybookRun":       {"created", "playbook", "who", "asked_by", "waiting", "id"},
+	"Action":            {"created", "kind", "state", "who", "name", "asked_by", "because", "id"},
 	"MailRule":          {"risk", "name", "summary", "outside", "hides", "changed", "person", "id"},
 	"Mailbox":           {"address", "state", "purpose", "rules_count", "rules_seen", "because"},
 	"Identity":          {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},

@@ -41,6 +41,14 @@ func decide(t tocsin.TenantID) any {
 	return api.ActionDecideIn{ByIDAct: act(actionOf)(t).(api.ByIDAct)}
 }
 
+func containment(t tocsin.TenantID) api.PlaybookNew {
+	return api.PlaybookNew{Playbook: "contain", Person: personOf(t), Finding: findingOf(t), Why: "w"}
+}
+
+func decideRun(t tocsin.TenantID) any {
+	return api.ActionDecideIn{ByIDAct: act(runOf)(t).(api.ByIDAct)}
+}
+
 var inHalfAYear = time.Now().AddDate(0, 6, 0).UTC().Truncate(time.Second)
 
 // matrix is every operation. One that is missing here fails the test.
@@ -134,6 +142,14 @@ var matrix = map[string]asked{
 	"actions undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.UndoIn{ByIDAct: act(doneOf)(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
 	}},
+	"playbooks list": {least: api.Viewer, in: list},
+	"playbooks plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.PlanPlaybookIn{In: in(t), Body: containment(t)} }},
+	"playbooks run": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.RunPlaybookIn{In: in(t), Body: containment(t)}
+	}},
+	"playbooks get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: runOf(t)} }},
+	"playbooks approve":     {least: api.Analyst, acts: true, in: decideRun},
+	"playbooks refuse":      {least: api.Analyst, acts: true, in: decideRun},
 	"canary set":            {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetCanaryIn{In: in(t)} }},
 	"response-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
 	"response-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {

@@ -67,7 +67,7 @@ func sourcesOf(ctx context.Context, t *store.Tenant, now time.Time) ([]Source, e
 // allPaused says whether nothing is read of a tenant since each of its connections that reads is paused or closed.
 func allPaused(ctx context.Context, t *store.Tenant) (bool, error) {
 	var all, paused int
-	err := t.QueryRow(ctx, `select count(*), coalesce(sum(case when state in ('paused', 'closing', 'closed') then 1 else 0 end), 0) from connection where tenant = $1 and tier <> 'respond'`).Scan(&all, &paused)
+	err := t.QueryRow(ctx, `select count(*), coalesce(sum(case when state in ('paused', 'closing', 'closed') then 1 else 0 end), 0) from connection where tenant = $1 and tier = 'read'`).Scan(&all, &paused)
 	return all > 0 && all == paused, err
 }
 

@@ -147,7 +147,7 @@ type Connection struct {
 	Version      int64           `json:"version"`
 	Capabilities []Capability    `json:"capabilities"`
 	Sources      []Source        `json:"sources"`
-	Tier         string          `json:"tier"`     // read or respond
+	Tier         string          `json:"tier"`     // read, respond or privileged
 	Products     []string        `json:"products"` // that are switched on
 	Consents     []Consent       `json:"consents"` // by OAuth, the newest first
 
@@ -178,7 +178,7 @@ type ConnectionNew struct {
 	CA          string `json:"ca,omitempty" maxLength:"65536" doc:"Certificate authority of a cloud of one's own, as PEM"`
 
 	Products []string `json:"products,omitempty" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products are switched on; all when absent"`
-	Tier     string   `json:"tier,omitempty" enum:"read,respond" doc:"What the app registration is for; read when absent"`
+	Tier     string   `json:"tier,omitempty" enum:"read,respond,privileged" doc:"What the app registration is for; read when absent"`
 	Expires  string   `json:"expires,omitempty" maxLength:"40" doc:"When the secret ends (2027-01-31, or a time), so that a warning comes before"`
 }
 

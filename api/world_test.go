@@ -50,6 +50,7 @@ func exportOf(t tocsin.TenantID) string     { return "export-" + string(t) }
 func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
 func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
+func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
 func actionOf(t tocsin.TenantID) string     { return "action-" + string(t) } // waits for approval
 func doneOf(t tocsin.TenantID) string       { return "done-" + string(t) }   // disabled the rule
 func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
@@ -235,7 +236,11 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`delete from canary where tenant = $1`, nil},
 			{`insert into action (tenant, id, kind, state, person, who, object_id, finding, why, plan, asked_by, asked_email, created, changed) values ($1, $2, 'disable_rule', 'waiting_approval', $3, 'jane', 'object', $4, 'w', '{}', 'somebody', 'somebody@x.example', $5, $5)`,
 				[]any{actionOf(tenant), p, findingOf(tenant), now}},
-			{`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,
+			{`insert into action (tenant, id, kind, state, person, who, object_id, why, plan, asked_by, asked_email, created, changed, run) values ($1, $2, 'suspend', 'waiting_approval', $3, 'jane', 'object', 'w', '{}', 'somebody', 'somebody@x.example', $4, $4, $5)`,
+				[]any{"step-" + string(tenant), p, now, runOf(tenant)}},
+			{`delete from playbook_run where tenant = $1`, nil},
+			{`insert into playbook_run (tenant, id, playbook, person, who, why, asked_by, asked_email, created) values ($1, $2, 'lock', $3, 'jane', 'w', 'somebody', 'somebody@x.example', $4)`, []any{runOf(tenant), p, now}},
+			{`insert into action (tenant, id, kind, state, person, who, object_id, target, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,
 				[]any{doneOf(tenant), p, ruleOf(tenant), `{"can_undo":true,"before":{"id":"x","displayName":"..","sequence":1,"isEnabled":true,"actions":{"delete":true}}}`, now}},
 			{`insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body) values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', 'a@b.example', 'user', true, true, '{"Id":"1"}') on conflict do nothing`, []any{recordOf(tenant)}},
 			{`insert into sign_in (tenant, id, record, at, seen, kind, actor, ip, country, result) values ($1, $2, $2, 1, 1, 'interactive', 'a@b.example', '203.0.113.7', 'NL', 'success') on conflict do nothing`, []any{recordOf(tenant)}},

@@ -25,7 +25,7 @@ func ourActs(ctx context.Context, t *store.Tenant, people []any, since int64) (m
 		err := scan(&person, &a.id, &a.kind, &a.state, &a.rule, &a.made, &a.name)
 		out[person] = append(out[person], a)
 		return err
-	}, `select person, id, kind, state, rule, made, name from action where tenant = $1 and sent > $2 and rule <> '' and person in (`+store.In(len(people), 3)+`) order by sent desc`,
+	}, `select person, id, kind, state, target, made, name from action where tenant = $1 and sent > $2 and target <> '' and person in (`+store.In(len(people), 3)+`) order by sent desc`,
 		append([]any{since}, people...)...)
 	return out, err
 }

@@ -124,7 +124,7 @@ func settingsRow(scan func(...any) error) (StreamSettings, error) {
 // collected last.
 func inForce(ctx context.Context, t *store.Tenant) (StreamSettings, error) {
 	s, err := settingsRow(t.QueryRow(ctx, settingsColumns+` from stream_setting s join connection c on c.tenant = s.tenant and c.id = s.connection
-		where s.tenant = $1 and c.id = (select id from connection where tenant = $1 and tier <> 'respond'
+		where s.tenant = $1 and c.id = (select id from connection where tenant = $1 and tier = 'read'
 			order by case when state in ('paused', 'closing', 'closed') then 1 else 0 end, created limit 1)`).Scan)
 	if errors.Is(err, store.ErrNone) {
 		return defaultSettings(), nil

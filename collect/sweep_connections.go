@@ -71,7 +71,7 @@ func connections(ctx context.Context, t *store.Tenant) (out []detect.Connection,
 // streamed adds to the connection by which the tenant is collected from how its mail is told of.
 func streamed(ctx context.Context, t *store.Tenant, list []detect.Connection, tiers map[string]connect.Tier) error {
 	i := slices.IndexFunc(list, func(c detect.Connection) bool {
-		return tiers[c.ID] != connect.Respond && c.State != "closed" && c.State != "closing"
+		return !tiers[c.ID].Acts() && c.State != "closed" && c.State != "closing"
 	})
 	if i < 0 {
 		return nil

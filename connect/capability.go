@@ -58,6 +58,9 @@ type Tier string
 const (
 	Read    Tier = "read"    // collect and judge
 	Respond Tier = "respond" // act: each capability off until granted
+	// Privileged is to act by permissions with which who has them could take the tenant (see [Dangerous]): passwords, sign-in
+	// methods, roles, applications. It is an app registration of its own, so nobody consents to it by the way.
+	Privileged Tier = "privileged"
 )
 
 // Capabilities is all that a connection may make possible, in the order pages show it.
@@ -124,13 +127,45 @@ var Capabilities = []Capability{
 		Cost: "Devices that are not compliant, not encrypted, outdated or silent are not seen."},
 	{Name: "sharing", Title: "Sharing settings of SharePoint and OneDrive", Product: SharePoint, Tier: Read, Optional: true, Needs: []string{"sharepoint.settings"},
 		Cost: "With whom SharePoint and OneDrive share is not judged."},
-	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.sessions", "users.revokeSignInSessions"},
+	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.account", "users.revokeSignInSessions"},
 		Cost: "Nobody's sessions can be ended from here."},
+	{Name: AccountSwitch, Title: "Disabling and enabling accounts", Product: Entra, Tier: Respond, Needs: []string{"users.account", "users.enable"},
+		Cost: "Nobody's sign-in can be blocked from here."},
 	{Name: MailCanary, Title: "The canary in a mailbox that is named for it", Product: Outlook, Tier: Respond, Optional: true, Needs: []string{"messages.draft", "messages.purge"},
 		Cost: "That what happens in a mailbox is told of is seen from busy mailboxes only, not tried."},
 	{Name: RuleChange, Title: "Disabling and deleting inbox rules", Product: Outlook, Tier: Respond,
 		Needs: []string{"messageRules.get", "messageRules.update", "messageRules.delete", "messageRules.create"},
 		Cost:  "A rule can be seen, and not be stopped from here."},
+
+	{Name: NewPassword, Title: "Forcing a new password", Product: Entra, Tier: Privileged, Needs: []string{"users.account", "users.newPassword"},
+		Cost: "A stolen password stays good until somebody changes it elsewhere."},
+	{Name: MethodRemoval, Title: "Removing sign-in methods", Product: Entra, Tier: Privileged,
+		Needs: []string{"authentication.methods", "authentication.phone.delete", "authentication.email.delete", "authentication.fido2.delete", "authentication.microsoftAuthenticator.delete", "authentication.softwareOath.delete",
+			"authentication.temporaryAccessPass.delete", "authentication.windowsHelloForBusiness.delete", "authentication.platformCredential.delete", "authentication.externalAuthentication.delete"},
+		Cost: "A telephone or a key that an attacker registered stays until it is removed in Entra."},
+	{Name: RoleRemoval, Title: "Taking administrators' roles", Product: Entra, Tier: Privileged, Needs: []string{"roleAssignments.of", "roleAssignments.delete", "roleAssignments.create"},
+		Cost: "No role can be taken from here."},
+	{Name: EligibilityRemoval, Title: "Taking the right to activate roles", Product: Entra, Tier: Privileged, Needs: []string{"roleEligibility.of", "roleEligibility.request"},
+		Cost: "Who may activate a role may do so until it is taken away in Entra."},
+	{Name: GrantRemoval, Title: "Revoking consents", Product: Entra, Tier: Privileged, Needs: []string{"servicePrincipals.grants", "oauth2PermissionGrants.delete", "oauth2PermissionGrants.create"},
+		Cost: "What people consented to cannot be revoked from here."},
+	{Name: PermissionRemoval, Title: "Taking permissions from applications", Product: Entra, Tier: Privileged, Needs: []string{"servicePrincipals.appRoleAssignments", "appRoleAssignments.delete", "appRoleAssignments.create"},
+		Cost: "No application can lose a permission from here."},
+	{Name: AppSwitch, Title: "Disabling and enabling applications", Product: Entra, Tier: Privileged, Needs: []string{"servicePrincipals.get", "servicePrincipals.enable"},
+		Cost: "No application can be switched off from here."},
+}
+
+// Tiers are all there are.
+var Tiers = []Tier{Read, Respond, Privileged}
+
+// Acts says whether a tier is one to act, not to read.
+func (t Tier) Acts() bool { return t == Respond || t == Privileged }
+
+// has says whether a connection of the tier is meant for a capability of another: one to act may read what it acts on, and one
+// with the highest rights may do what the lesser one may.
+func (t Tier) has(of Tier) bool {
+	rank := map[Tier]int{Read: 0, Respond: 1, Privileged: 2}
+	return rank[of] <= rank[t]
 }
 
 // The capabilities to act.
@@ -138,6 +173,15 @@ const (
 	RevokeSessions = "revoke-sessions"
 	RuleChange     = "rule-change"
 	MailCanary     = "mail-canary"
+	AccountSwitch  = "account-switch"
+
+	NewPassword        = "password"
+	MethodRemoval      = "methods-remove"
+	RoleRemoval        = "roles-remove"
+	EligibilityRemoval = "eligibility-remove"
+	GrantRemoval       = "grants-remove"
+	PermissionRemoval  = "permissions-remove"
+	AppSwitch          = "app-switch"
 )
 
 // Verdict is a capability as it stands.

@@ -244,9 +244,7 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 		if err := t.QueryRow(ctx, `select name from tenant where tenant = $1`).Scan(&c.Name); err != nil {
 			return err
 		}
-		if c.Tier == Respond {
-			c.Name += ", to respond"
-		}
+		c.Name += map[Tier]string{Respond: ", to respond", Privileged: ", privileged"}[c.Tier]
 	}
 	var state string
 	err := t.QueryRow(ctx, `select id, name, state, version from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&c.ID, &c.Name, &state, &c.Version)

@@ -13,7 +13,7 @@ import (
 // TestGuide: what the guide asks for is what the capabilities that were ticked need, and no more; manifest and scripts say
 // the same as the list.
 func TestGuide(t *testing.T) {
-	for _, tier := range []Tier{Read, Respond} {
+	for _, tier := range Tiers {
 		for _, way := range []Way{ByOAuth, ByCredentials} {
 			g := MakeGuide(tier, way, nil, "https://tocsin.example/connect/callback", "global")
 			if len(g.Permissions) == 0 {
@@ -68,7 +68,7 @@ func TestGuide(t *testing.T) {
 
 // TestEveryNeedIsAsked: every capability's needs are met by what the guide of its tier asks for.
 func TestEveryNeedIsAsked(t *testing.T) {
-	for _, tier := range []Tier{Read, Respond} {
+	for _, tier := range Tiers {
 		granted := MakeGuide(tier, ByOAuth, nil, "", "").Names()
 		for _, c := range Capabilities {
 			if c.Tier != tier {

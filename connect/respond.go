@@ -12,7 +12,7 @@ import (
 func Acts(name string) bool {
 	for _, c := range Capabilities {
 		if c.Name == name {
-			return c.Tier == Respond
+			return c.Tier.Acts()
 		}
 	}
 	return false
@@ -75,10 +75,10 @@ func (s *Connections) Reading(ctx context.Context, tenant tocsin.TenantID) (*gra
 	}
 	var paused error
 	for _, c := range all {
-		if c.Collects() && c.Tier != Respond {
+		if c.Collects() && !c.Tier.Acts() {
 			return s.Client(ctx, c)
 		}
-		if c.State == Paused && c.Tier != Respond {
+		if c.State == Paused && !c.Tier.Acts() {
 			paused = graph.ErrPaused
 		}
 	}

@@ -167,11 +167,6 @@ var Later = []Capability{
 	{Name: "teams", Title: "Teams, for the delivery of alerts", Product: Teams, Tier: Read, Asks: []string{"Team.ReadBasic.All"}},
 
 	{Name: "messages-move", Title: "Moving, deleting and warning of messages", Product: Outlook, Tier: Respond, Asks: []string{"Mail.ReadWrite"}},
-	{Name: "account-switch", Title: "Disabling and enabling accounts", Product: Entra, Tier: Respond, Asks: []string{"User.EnableDisableAccount.All"}},
-	{Name: "password", Title: "Forcing a new password", Product: Entra, Tier: Respond, Asks: []string{"User-PasswordProfile.ReadWrite.All"}},
-	{Name: "methods-remove", Title: "Removing authentication methods", Product: Entra, Tier: Respond, Asks: []string{"UserAuthenticationMethod.ReadWrite.All"}},
-	{Name: "roles-remove", Title: "Removing directory roles", Product: Entra, Tier: Respond, Asks: []string{"RoleManagement.ReadWrite.Directory"}},
-	{Name: "grants-remove", Title: "Removing grants and applications", Product: Entra, Tier: Respond, Asks: []string{"Application.ReadWrite.All", "DelegatedPermissionGrant.ReadWrite.All"}},
 }
 
 var (
@@ -184,7 +179,7 @@ var (
 func (s Standing) Wait(tier Tier) []Verdict {
 	var out []Verdict
 	for _, c := range Later {
-		if c.Tier == Respond && tier != Respond {
+		if !tier.has(c.Tier) {
 			continue
 		}
 		v := Verdict{Capability: c, State: Off, Because: "This version of Tocsin does not have it yet.", Mend: "Nothing to do: it comes with a later version, without another consent."}
@@ -261,7 +256,7 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 			if !slices.Contains(call.Permissions, p) {
 				continue
 			}
-			if c.Tier == Respond && tier != Respond {
+			if !tier.has(c.Tier) {
 				acts = true // it is of use only to act
 				continue
 			}
@@ -279,7 +274,7 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 		return "It allows changes, and Tocsin only reads by it: " + join(lesser) + " would do.", remove
 	case acts:
 		return "It allows changes, and this connection is one to read: acting belongs to an app registration of its own.",
-			remove + " To act from here, connect the tier respond, or keep it and take the risk."
+			remove + " To act from here, connect the tier that it is of, or keep it and take the risk."
 	case len(lesser) > 0:
 		for name := range lesser {
 			if !slices.Contains(s.Granted, name) && !slices.Contains(s.Pending, name) {
@@ -289,7 +284,7 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 		return "What it is used for goes by " + join(lesser) + ", granted too.", remove
 	}
 	for _, c := range Later {
-		if (slices.Contains(c.Asks, p) || slices.Contains(c.Or, p)) && (c.Tier == Read || tier == Respond) && !Dangerous(p) {
+		if (slices.Contains(c.Asks, p) || slices.Contains(c.Or, p)) && tier.has(c.Tier) && !Dangerous(p) {
 			return "", "" // it waits for a version that has it
 		}
 	}

@@ -319,8 +319,8 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 		is.Mends["subscriptions.create"] = "Give the server an address that the Internet reaches by https, and name it in the setting hooks.url."
 	}
 	list := is.Judge()
-	if c.Tier == Respond { // nothing is collected by it, whatever its permissions would let it read
-		list = slices.DeleteFunc(list, func(v Verdict) bool { return v.Tier != Respond })
+	if c.Tier.Acts() { // nothing is collected by it, whatever its permissions would let it read
+		list = slices.DeleteFunc(list, func(v Verdict) bool { return !v.Tier.Acts() })
 	}
 	now := tocsin.Millis(s.Store.Clock().Now())
 	excess, err := json.Marshal(is.Excess(c.Tier))

@@ -50,11 +50,11 @@ var Calls = []Call{
 		Why:         "One person as they are now.",
 	},
 	{
-		Name: "users.sessions", Method: "GET", Path: "/users/{user}", Kind: Directory, Cost: 1,
+		Name: "users.account", Method: "GET", Path: "/users/{user}", Kind: Directory, Cost: 1,
 		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-get",
-		Select:      []string{"id", "userType", "signInSessionsValidFromDateTime"},
-		Why:         "Since when a person's sessions are valid: read before sessions are revoked, and again to see that they were.",
+		Select:      []string{"id", "userType", "accountEnabled", "onPremisesSyncEnabled", "signInSessionsValidFromDateTime", "lastPasswordChangeDateTime"},
+		Why:         "Whether an account is on, whose directory it is of, since when its sessions are valid and its password is the one it is: read before one of these is changed, and again to see that it was.",
 	},
 	{
 		Name: "users.revokeSignInSessions", Method: "POST", Path: "/users/{user}/revokeSignInSessions", Kind: Directory, Cost: 1,
@@ -62,6 +62,33 @@ var Calls = []Call{
 		Docs:        "https://learn.microsoft.com/graph/api/user-revokesigninsessions",
 		Why:         "Ends a person's sessions, when an analyst asks for it: whoever took them over must sign in again.",
 	},
+	{
+		Name: "users.enable", Method: "PATCH", Path: "/users/{user}", Kind: Directory, Cost: 1,
+		Permissions: []string{"User.EnableDisableAccount.All", "User.ReadWrite.All", "Directory.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-update",
+		Why:         "Blocks an account's sign-in, when an analyst asks for it, and lets it in again.",
+	},
+	{
+		Name: "users.newPassword", Method: "PATCH", Path: "/users/{user}", Kind: Directory, Cost: 1,
+		Permissions: []string{"User-PasswordProfile.ReadWrite.All", "User.ReadWrite.All", "Directory.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-update",
+		Why:         "Replaces a password by one that nobody knows, when an analyst asks for it, so that another has to be chosen.",
+	},
+	{
+		Name: "authentication.methods", Method: "GET", Path: "/users/{user}/authentication/methods", Kind: Directory, Cost: 1,
+		Permissions: []string{"UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/authentication-list-methods",
+		Why:         "The sign-in methods of one person, before they are removed and after.",
+	},
+	methodRemoval("phone", "phoneauthenticationmethod"),
+	methodRemoval("email", "emailauthenticationmethod"),
+	methodRemoval("fido2", "fido2authenticationmethod"),
+	methodRemoval("microsoftAuthenticator", "microsoftauthenticatorauthenticationmethod"),
+	methodRemoval("softwareOath", "softwareoathauthenticationmethod"),
+	methodRemoval("temporaryAccessPass", "temporaryaccesspassauthenticationmethod"),
+	methodRemoval("windowsHelloForBusiness", "windowshelloforbusinessauthenticationmethod"),
+	methodRemoval("platformCredential", "platformcredentialauthenticationmethod"),
+	methodRemoval("externalAuthentication", "externalauthenticationmethod"),
 
 	{
 		Name: "groups.delta", Method: "GET", Path: "/groups/delta", Kind: Directory,
@@ -274,6 +301,82 @@ var Calls = []Call{
 		Docs:        "https://learn.microsoft.com/graph/api/application-get",
 		Select:      []string{"id", "appId", "displayName", "passwordCredentials", "keyCredentials"},
 		Why:         "When the secret or certificate of Tocsin's own app registration ends, so that it is replaced before. Secrets are not told, only their first letters.",
+	},
+	{
+		Name: "servicePrincipals.get", Method: "GET", Path: "/servicePrincipals/{principal}", Kind: Directory,
+		Permissions: []string{"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-get",
+		Select:      []string{"id", "appId", "displayName", "accountEnabled", "appOwnerOrganizationId", "servicePrincipalType"},
+		Why:         "An application as it stands, before it is switched off or loses a permission, and after.",
+	},
+	{
+		Name: "servicePrincipals.enable", Method: "PATCH", Path: "/servicePrincipals/{principal}", Kind: Directory,
+		Permissions: []string{"Application.ReadWrite.All", "Directory.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-update",
+		Why:         "Switches an application off in the tenant, when an analyst asks for it, and on again.",
+	},
+	{
+		Name: "servicePrincipals.grants", Method: "GET", Path: "/servicePrincipals/{principal}/oauth2PermissionGrants", Kind: Directory, Cost: 2,
+		Permissions: []string{"DelegatedPermissionGrant.ReadWrite.All", "Directory.Read.All"}, // the one that revoking needs
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-list-oauth2permissiongrants",
+		Select:      []string{"id", "clientId", "consentType", "principalId", "resourceId", "scope"},
+		Why:         "What an application was consented to, before a consent is revoked and after.",
+	},
+	{
+		Name: "oauth2PermissionGrants.delete", Method: "DELETE", Path: "/oauth2PermissionGrants/{grant}", Kind: Directory,
+		Permissions: []string{"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/oauth2permissiongrant-delete",
+		Why:         "Revokes a consent, when an analyst asks for it.",
+	},
+	{
+		Name: "oauth2PermissionGrants.create", Method: "POST", Path: "/oauth2PermissionGrants", Kind: Directory,
+		Permissions: []string{"DelegatedPermissionGrant.ReadWrite.All", "Directory.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/oauth2permissiongrant-post",
+		Why:         "Gives a consent again that was revoked, to undo that.",
+	},
+	{
+		Name: "appRoleAssignments.delete", Method: "DELETE", Path: "/servicePrincipals/{principal}/appRoleAssignments/{assignment}", Kind: Directory,
+		Permissions: []string{"AppRoleAssignment.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-delete-approleassignments",
+		Why:         "Takes a permission from an application, when an analyst asks for it.",
+	},
+	{
+		Name: "appRoleAssignments.create", Method: "POST", Path: "/servicePrincipals/{principal}/appRoleAssignments", Kind: Directory,
+		Permissions: []string{"AppRoleAssignment.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-post-approleassignments",
+		Why:         "Gives a permission again that was taken, to undo that.",
+	},
+	{
+		Name: "roleAssignments.of", Method: "GET", Path: "/roleManagement/directory/roleAssignments", Kind: Directory,
+		Permissions: []string{"RoleManagement.ReadWrite.Directory", "RoleManagement.Read.Directory", "Directory.Read.All"}, // the one that taking needs
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-list-roleassignments",
+		Select:      []string{"id", "principalId", "roleDefinitionId", "directoryScopeId"}, Options: []string{"$filter"},
+		Why: "The roles of one person, before one is taken and after.",
+	},
+	{
+		Name: "roleAssignments.delete", Method: "DELETE", Path: "/roleManagement/directory/roleAssignments/{assignment}", Kind: Directory,
+		Permissions: []string{"RoleManagement.ReadWrite.Directory"},
+		Docs:        "https://learn.microsoft.com/graph/api/unifiedroleassignment-delete",
+		Why:         "Takes an administrator's role, when an analyst asks for it.",
+	},
+	{
+		Name: "roleAssignments.create", Method: "POST", Path: "/roleManagement/directory/roleAssignments", Kind: Directory,
+		Permissions: []string{"RoleManagement.ReadWrite.Directory"},
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-post-roleassignments",
+		Why:         "Gives a role again that was taken, to undo that.",
+	},
+	{
+		Name: "roleEligibility.of", Method: "GET", Path: "/roleManagement/directory/roleEligibilityScheduleInstances", Kind: Directory,
+		Permissions: []string{"RoleManagement.ReadWrite.Directory", "RoleEligibilitySchedule.Read.Directory", "RoleManagement.Read.Directory"}, // the one that taking needs
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-list-roleeligibilityscheduleinstances",
+		Select:      []string{"id", "principalId", "roleDefinitionId", "directoryScopeId", "memberType", "startDateTime", "endDateTime"}, Options: []string{"$filter"},
+		Why: "The roles that one person may take, before one is taken away and after.",
+	},
+	{
+		Name: "roleEligibility.request", Method: "POST", Path: "/roleManagement/directory/roleEligibilityScheduleRequests", Kind: Directory,
+		Permissions: []string{"RoleManagement.ReadWrite.Directory", "RoleEligibilitySchedule.ReadWrite.Directory"},
+		Docs:        "https://learn.microsoft.com/graph/api/rbacapplication-post-roleeligibilityschedulerequests",
+		Why:         "Takes away that somebody may take a role, when an analyst asks for it, and gives it again to undo that.",
 	},
 
 	{
@@ -514,6 +617,16 @@ var Calls = []Call{
 		Docs: "https://learn.microsoft.com/graph/json-batching",
 		Why:  "Twenty of the calls above in one request.",
 	},
+}
+
+// methodRemoval is the call that removes a sign-in method of a kind; page is its resource's in the documentation.
+func methodRemoval(kind, page string) Call {
+	return Call{
+		Name: "authentication." + kind + ".delete", Method: "DELETE", Path: "/users/{user}/authentication/" + kind + "Methods/{method}", Kind: Directory, Cost: 1,
+		Permissions: []string{"UserAuthenticationMethod.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/" + page + "-delete",
+		Why:         "Removes a sign-in method, when an analyst asks for it, so that it has to be registered again.",
+	}
 }
 
 // Paths of the Management Activity API.

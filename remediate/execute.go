@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,7 +123,7 @@ func (w *workers) leave(d due) {
 // due is an action to go on with.
 type due struct {
 	tenant tocsin.TenantID
-	person tocsin.PersonID
+	object string // whose it is: one after another
 	id     string
 }
 
@@ -144,7 +145,7 @@ func (e *Executor) Round(ctx context.Context) error {
 func byPerson(list []due) (out [][]due) {
 	at := map[due]int{}
 	for _, d := range list {
-		key := due{tenant: d.tenant, person: d.person}
+		key := due{tenant: d.tenant, object: d.object}
 		i, ok := at[key]
 		if !ok {
 			i = len(out)
@@ -184,13 +185,13 @@ func (e *Executor) due(ctx context.Context) (out []due, err error) {
 			return err
 		}
 		for _, id := range tenants {
-			rows, err := tx.Tenant(id).Query(ctx, `select id, person from action where tenant = $1 and state in ('approved', 'running', 'done') and due <= $2 order by id limit 200`, tx.Clock().Now())
+			rows, err := tx.Tenant(id).Query(ctx, `select id, object_id from action where tenant = $1 and state in ('approved', 'running', 'done') and due <= $2 order by id limit 200`, tx.Clock().Now())
 			if err != nil {
 				return err
 			}
 			for rows.Next() {
 				d := due{tenant: id}
-				if err := rows.Scan(&d.id, &d.person); err != nil {
+				if err := rows.Scan(&d.id, &d.object); err != nil {
 					return errors.Join(err, rows.Close())
 				}
 				out = append(out, d)
@@ -288,14 +289,14 @@ func (s *step) next(ctx context.Context) (more bool, err error) {
 		return s.trouble(ctx, now, err, before)
 	}
 	s.gc = gc
-	is, err := look(ctx, gc, s.Kind, s.Object, s.Rule)
+	is, err := table[s.Kind].look(ctx, gc, s.target())
 	if err != nil {
 		if told := s.heard(ctx, connection, err); told != nil {
 			return false, told
 		}
 		return s.trouble(ctx, now, err, reading)
 	}
-	so, err := s.so(is)
+	so, err := table[s.Kind].so(s, is)
 	if err != nil {
 		return false, err
 	}
@@ -327,27 +328,29 @@ func (s *step) start(ctx context.Context, now time.Time) (bool, error) {
 		if err != nil {
 			return err
 		}
-		p, err := personOf(ctx, t, s.Person)
-		if err != nil {
-			return err
-		}
 		if settings.needs(s.Kind) && s.ApprovedBy == "" {
 			s.Plan.Approval = true
 			return s.move(ctx, t, Waiting, "", "The settings have changed: a second person must approve it.")
 		}
-		if settings.spares(p) && !s.ownerForced() {
-			s.Because, s.Mend = "The person is spared since.", "Only an owner may do it nevertheless."
-			if err := s.move(ctx, t, Refused, "", s.Because); err != nil {
-				return err
-			}
-			return vain(ctx, t, s.Action)
+		if err := alone(ctx, t); err != nil {
+			return err
+		}
+		w, err := whomOf(ctx, t, s.Person, s.app())
+		if err != nil {
+			return err
+		}
+		if refused, err := s.guarded(ctx, t, w, settings); err != nil || refused {
+			return err
+		}
+		if before, err := s.earlier(ctx, t); err != nil {
+			return err
+		} else if before > 0 && s.Kind.Hard() {
+			return s.hold(ctx, t, now.Add(time.Second), "held", "It waits for the steps of the playbook before it.", "It goes on by itself.")
 		}
 		if s.Undoes == "" && settings.PerHour > 0 {
-			if err := alone(ctx, t); err != nil {
-				return err
-			}
 			n := 0 // those that have begun and are about to be sent as well
-			if err := t.QueryRow(ctx, `select count(*) from action where tenant = $1 and undoes = '' and (sent > $2 or state = 'running' and sent = 0)`, now.Add(-time.Hour)).Scan(&n); err != nil {
+			if err := t.QueryRow(ctx, `select count(distinct case when run = '' then id else run end) from action where tenant = $1 and undoes = '' and (run = '' or run <> $3)
+				and (sent > $2 or state = 'running' and sent = 0)`, now.Add(-time.Hour), s.RunID).Scan(&n); err != nil {
 				return err
 			}
 			if n >= settings.PerHour {
@@ -364,9 +367,29 @@ func (s *step) start(ctx context.Context, now time.Time) (bool, error) {
 	return more, err
 }
 
-// ownerForced says whether an owner asked for it though the person is spared; what an analyst may force is not that.
-func (s *step) ownerForced() bool {
-	return s.Forced && slices.ContainsFunc(s.Plan.Stops, func(x Stop) bool { return x.Force == "owner" })
+// guarded ends an action against which something stands now that did not when it was asked for; what was read then and
+// forced is no news.
+func (s *step) guarded(ctx context.Context, t *store.Tenant, w whom, settings Settings) (bool, error) {
+	stops, err := guards(ctx, t, s.Kind, w, s.Plan.evidence(), settings)
+	for _, x := range stops {
+		if s.Forced && slices.Contains(s.Plan.Stops, x) {
+			continue
+		}
+		s.Because, s.Mend = x.What, x.Do
+		if err := s.move(ctx, t, Refused, "", s.Because); err != nil {
+			return true, err
+		}
+		return true, vain(ctx, t, s.Action)
+	}
+	return false, err
+}
+
+// earlier is how many steps of its playbook come before it and have not ended.
+func (s *step) earlier(ctx context.Context, t *store.Tenant) (n int, err error) {
+	if s.RunID != "" {
+		err = t.QueryRow(ctx, `select count(*) from action where tenant = $1 and run = $2 and step < $3 and state in ('planned', 'waiting_approval', 'approved', 'running', 'done')`, s.RunID, s.Step).Scan(&n)
+	}
+	return n, err
 }
 
 // alone keeps others from counting this tenant's actions until the transaction ends, so that two do not both come just
@@ -392,7 +415,7 @@ func (s *step) act(ctx context.Context, now time.Time, connection string, is see
 	err := s.update(ctx, func(t *store.Tenant) error {
 		s.Sent, s.Connection, s.Tries = now, connection, s.Tries+1
 		if !again { // the state before is the one before the first time
-			s.Plan.Before, s.Plan.Beside = s.before(is), is.beside(s.Rule)
+			s.Plan.Before, s.Plan.Beside = s.before(is), is.beside(s.Target)
 		}
 		if err := s.save(ctx, t); err != nil {
 			return err
@@ -405,7 +428,7 @@ func (s *step) act(ctx context.Context, now time.Time, connection string, is see
 	if err != nil {
 		return false, err
 	}
-	made, failed := s.send(ctx)
+	made, failed := table[s.Kind].send(ctx, s)
 	if err := s.point("sent"); err != nil {
 		return false, err
 	}
@@ -441,7 +464,10 @@ func (s *step) verify(ctx context.Context, now time.Time, is seen, so bool) (boo
 	if so {
 		err := s.update(ctx, func(t *store.Tenant) error {
 			s.Because, s.Mend = s.otherwise(is), ""
-			if err := s.move(ctx, t, Verified, "", s.verifiedWords()); err != nil {
+			if s.Made == "" { // the answer did not say
+				s.Made = s.madeIn(is)
+			}
+			if err := s.move(ctx, t, Verified, "", s.didWords()); err != nil {
 				return err
 			}
 			return s.told(ctx, t)
@@ -486,7 +512,7 @@ func (s *step) told(ctx context.Context, t *store.Tenant) error {
 			return err
 		}
 		original.Because, original.Mend = "", ""
-		if err := original.move(ctx, t, Undone, s.AskedEmail, s.verifiedWords()); err != nil {
+		if err := original.move(ctx, t, Undone, s.AskedEmail, s.didWords()); err != nil {
 			return err
 		}
 	}
@@ -494,14 +520,24 @@ func (s *step) told(ctx context.Context, t *store.Tenant) error {
 		return nil
 	}
 	if _, err := t.Exec(ctx, `insert into finding_change (tenant, finding, id, at, who, change, note) values ($1, $2, $3, $4, $5, $6, $7)`,
-		s.Finding, tocsin.NewID(), t.Tx().Clock().Now(), s.AskedEmail, string(s.Kind), s.verifiedWords()); err != nil {
+		s.Finding, tocsin.NewID(), t.Tx().Clock().Now(), s.AskedEmail, string(s.Kind), s.didWords()); err != nil {
 		return err
 	}
 	return t.Append(ctx, store.Fact{Kind: "finding.acted", Subject: s.Finding, Person: string(s.Person), Actor: s.AskedEmail})
 }
 
-// lookAgain has the mailbox's rules read, so that the pages show them as they are.
+// lookAgain has what was changed read again, so that the pages show it as it is and it is judged anew: a mailbox's rules at
+// once, the directory as soon as its collector comes round.
 func (s *step) lookAgain(ctx context.Context) {
+	for _, source := range table[s.Kind].stale {
+		err := s.Store.UpdateTenant(ctx, s.tenant, func(t *store.Tenant) error {
+			_, err := t.Exec(ctx, `update source set due = 0 where tenant = $1 and name = $2`, source)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
+			s.Log.Warn("what was changed is not read again at once; the next round does it", "tenant", s.tenant, "error", err)
+		}
+	}
 	if s.Look == nil || !s.Kind.OnRule() || ctx.Err() != nil {
 		return
 	}
@@ -543,10 +579,18 @@ func (s *step) trouble(ctx context.Context, now time.Time, cause error, at stage
 	if p.Code == tocsin.Internal {
 		return false, cause
 	}
-	if at == sending {
+	if kept, err := s.keptFrom(ctx, cause); err != nil {
+		return false, err
+	} else if kept && at == sending {
+		p = tocsin.Problemf(tocsin.Denied, "Give the app a directory role that may touch administrators, such as Privileged Authentication Administrator, or do it in Entra.",
+			"Microsoft refuses it: this is an administrator, whom an app with the permission alone cannot touch.")
+	} else if at == sending {
 		if err := s.heard(ctx, s.Connection, cause); err != nil {
 			return false, err
 		}
+	}
+	if some, ok := errors.AsType[*partial](cause); ok && len(some.done) > 0 {
+		p = tocsin.Problemf(p.Code, p.Do, "%s was removed; %s was not. %s", strings.Join(some.done, ", "), strings.Join(some.left, ", "), p.What)
 	}
 	old := now.Sub(s.Changed) > giveUp
 	switch t, _ := errors.AsType[*graph.Throttled](cause); {
@@ -562,6 +606,19 @@ func (s *step) trouble(ctx context.Context, now time.Time, cause error, at stage
 		return false, s.wait(ctx, now.Add(time.Minute), "no_answer", p)
 	}
 	return false, s.end(ctx, Unknown, tocsin.Problemf(tocsin.Conflict, p.Do, "It was sent, and whether it took effect cannot be seen: %s", p.What))
+}
+
+// keptFrom says whether Microsoft refuses this target alone: an administrator, over whom the app has the permission and no role.
+// https://learn.microsoft.com/graph/api/resources/users#who-can-perform-sensitive-actions
+func (s *step) keptFrom(ctx context.Context, cause error) (bool, error) {
+	if !is[*graph.Denied](cause) || !slices.Contains([]Kind{Suspend, Reinstate, ForcePassword, RemoveMethods}, s.Kind) {
+		return false, nil
+	}
+	n := 0
+	err := s.Store.ViewTenant(ctx, s.tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select count(*) from role_member where tenant = $1 and object_id = $2`, s.Object).Scan(&n)
+	})
+	return n > 0, err
 }
 
 func (s *step) wait(ctx context.Context, until time.Time, change string, p *tocsin.Problem) error {

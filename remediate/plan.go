@@ -3,12 +3,14 @@ package remediate
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
+	"tocsin.dev/graph/permission"
 	"tocsin.dev/store"
 )
 
@@ -25,41 +27,54 @@ type Draft struct {
 	Ask  Ask
 	Plan Plan
 
-	person   person
+	whom     whom
 	name     string
 	original *Action // of an undo
+	run      string  // the playbook's run of which it is a step
+	step     int64
 }
 
 // Plan says what an action would do, from the target as it is now. Nothing is recorded, and nothing changed. What stands
 // against the action is in the plan; an error is that no plan can be made.
 func (d *Desk) Plan(ctx context.Context, tenant tocsin.TenantID, ask Ask) (*Draft, error) {
 	f := &Draft{Ask: ask}
+	if err := ask.Sound(); err != nil {
+		return nil, err
+	}
 	var settings Settings
 	err := d.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
-		if f.person, err = personOf(ctx, t, ask.Person); err != nil {
+		if f.whom, err = whomOf(ctx, t, ask.Person, ask.App); err != nil {
 			return err
 		}
 		if err := known(ctx, t, f); err != nil {
 			return err
 		}
-		if settings, err = SettingsOf(ctx, t); err != nil {
-			return err
-		}
-		f.Plan.Stops, err = standing(ctx, t, f, settings)
+		settings, err = SettingsOf(ctx, t)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	f.Plan.Kind, f.Plan.Approval = ask.Kind, settings.needs(ask.Kind)
-	f.Plan.At = d.Store.Clock().Now()
-	return f, d.read(ctx, tenant, f)
+	return f, d.finish(ctx, tenant, f, settings)
+}
+
+// finish reads the target, and adds what stands against the action.
+func (d *Desk) finish(ctx context.Context, tenant tocsin.TenantID, f *Draft, settings Settings) error {
+	f.Plan.Kind, f.Plan.Approval, f.Plan.At = f.Ask.Kind, settings.needs(f.Ask.Kind), d.Store.Clock().Now()
+	if err := d.read(ctx, tenant, f); err != nil {
+		return err
+	}
+	return d.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		stops, err := standing(ctx, t, f, settings)
+		f.Plan.Stops = append(stops, f.Plan.Stops...)
+		return err
+	})
 }
 
 // known finds the rule and the finding that an action names.
 func known(ctx context.Context, t *store.Tenant, f *Draft) error {
-	if f.Ask.Kind.OnRule() && f.original == nil {
-		err := t.QueryRow(ctx, `select name from mail_rule where tenant = $1 and person = $2 and id = $3`, f.Ask.Person, f.Ask.Rule).Scan(&f.name)
+	if on := f.Ask.Kind.On(); on == OnRule && f.original == nil {
+		err := t.QueryRow(ctx, `select name from mail_rule where tenant = $1 and person = $2 and id = $3`, f.Ask.Person, f.Ask.Target).Scan(&f.name)
 		if errors.Is(err, store.ErrNone) {
 			return tocsin.Problemf(tocsin.NotFound, "Look in the list for what is there now.", "There is no such rule.")
 		}
@@ -78,20 +93,31 @@ func known(ctx context.Context, t *store.Tenant, f *Draft) error {
 	return err
 }
 
+// Sound says what is wrong with what is asked for, before anything is looked up.
+func (a Ask) Sound() error {
+	on := a.Kind.On()
+	switch {
+	case on == "":
+		return tocsin.Problemf(tocsin.Invalid, "Give one of the kinds that can be asked for.", "There is no action of the kind %q.", a.Kind)
+	case on.OfApp() && a.App == "":
+		return tocsin.Problemf(tocsin.Invalid, "Give the id of the application's service principal.", "app is missing.")
+	case !on.OfApp() && a.Person == "":
+		return tocsin.Problemf(tocsin.Invalid, "Give the person's id, or address.", "person is missing.")
+	case on.Part() && a.Target == "":
+		return tocsin.Problemf(tocsin.Invalid, "Give the id of what it is to be done to.", "target is missing.")
+	}
+	return nil
+}
+
 // standing is what our own tables say against an action.
 func standing(ctx context.Context, t *store.Tenant, f *Draft, s Settings) (out []Stop, err error) {
-	if !f.person.there {
-		out = append(out, Stop{What: "The person was deleted from the directory.", Do: "There is nothing to act on any more."})
-	}
-	if f.Ask.Kind == RevokeSessions && f.person.guest {
-		out = append(out, Stop{What: "The person is a guest, who signs in at their own organisation: their sessions cannot be revoked here.", Do: "Block the guest in Entra, and tell their organisation."})
-	}
-	if s.spares(f.person) {
-		out = append(out, Stop{What: "This person is spared: the settings keep them from being acted on.", Do: "Only an owner may do it nevertheless.", Force: "owner"})
+	out, err = guards(ctx, t, f.Ask.Kind, f.whom, f.Plan.evidence(), s)
+	if err != nil {
+		return nil, err
 	}
 	var alive string
-	err = t.QueryRow(ctx, `select id from action where tenant = $1 and person = $2 and rule = $3 and kind = $4 and state in ('planned', 'waiting_approval', 'approved', 'running', 'done') limit 1`,
-		f.Ask.Person, f.Ask.Rule, f.Ask.Kind).Scan(&alive)
+	err = t.QueryRow(ctx, `select id from action where tenant = $1 and object_id = $2 and target = $3 and kind = $4 and state in ('planned', 'waiting_approval', 'approved', 'running', 'done') limit 1`,
+		f.whom.object, f.Ask.Target, f.Ask.Kind).Scan(&alive)
 	if err == nil {
 		out = append(out, Stop{What: "The same action is under way already.", Do: "Look at it on the page Actions."})
 	} else if !errors.Is(err, store.ErrNone) {
@@ -100,12 +126,21 @@ func standing(ctx context.Context, t *store.Tenant, f *Draft, s Settings) (out [
 	if f.original != nil {
 		return out, nil // an undo is never held up by limits
 	}
-	n := 0
-	err = t.QueryRow(ctx, `select count(*) from action where tenant = $1 and undoes = '' and state in ('planned', 'waiting_approval', 'approved', 'running', 'done')`).Scan(&n)
+	n := 0 // a playbook counts as one
+	err = t.QueryRow(ctx, `select count(distinct case when run = '' then id else run end) from action where tenant = $1 and undoes = '' and (run = '' or run <> $2)
+		and state in ('planned', 'waiting_approval', 'approved', 'running', 'done')`, f.run).Scan(&n)
 	if s.AtOnce > 0 && n >= s.AtOnce {
 		out = append(out, Stop{What: fmt.Sprintf("%d actions wait or are under way, which is the limit at once.", n), Do: "Wait for some to end, or let an administrator raise the limit."})
 	}
 	return out, err
+}
+
+// evidence is the target as it was read, or what is to be brought back.
+func (p *Plan) evidence() json.RawMessage {
+	if len(p.Original) > 0 {
+		return p.Original
+	}
+	return p.Before
 }
 
 // read adds to the plan what the target's own state says.
@@ -120,7 +155,8 @@ func (d *Desk) read(ctx context.Context, tenant tocsin.TenantID, f *Draft) error
 		return err
 	}
 	f.Plan.Way = way
-	now, err := look(graph.WithPriority(ctx, graph.High), gc, f.Ask.Kind, f.person.object, f.target())
+	act := table[f.Ask.Kind]
+	now, err := act.look(graph.WithPriority(ctx, graph.High), gc, target{f.whom.object, f.Ask.Target})
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -134,74 +170,62 @@ func (d *Desk) read(ctx context.Context, tenant tocsin.TenantID, f *Draft) error
 		f.Plan.describe(f, seen{})
 		return nil
 	}
-	f.Plan.Before, f.Plan.Beside = now.raw, now.beside(f.target())
-	f.Plan.describe(f, now)
-	if now.rule == nil {
-		f.Plan.Seen = string(now.raw)
-		return nil
+	f.Plan.Before, f.Plan.Beside = now.raw, now.beside(f.Ask.Target)
+	if f.name == "" && act.on.Part() && len(now.raw) > 0 {
+		if f.name, err = d.called(ctx, tenant, act.on, now.raw); err != nil {
+			return err
+		}
 	}
-	f.Plan.Seen, err = fingerprint(now.raw)
+	f.Plan.describe(f, now)
+	f.Plan.Seen = string(now.raw)
+	if shape := shapes[act.on]; shape != nil && len(now.raw) > 0 {
+		f.Plan.Seen, err = shape.fingerprint(now.raw)
+	}
 	return err
 }
 
-// target is the id of the rule as it is at Microsoft now.
-func (f *Draft) target() string { return f.Ask.Rule }
+// called is what people call a role, a consent or a permission.
+func (d *Desk) called(ctx context.Context, tenant tocsin.TenantID, on On, raw json.RawMessage) (name string, err error) {
+	var o struct{ RoleDefinitionID, DirectoryScopeID, AppRoleID string }
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return "", err
+	}
+	switch on {
+	case OnRole, OnEligibility:
+		err = d.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
+			name, err = roleName(ctx, t, o.RoleDefinitionID)
+			return err
+		})
+		if o.DirectoryScopeID != "" && o.DirectoryScopeID != "/" {
+			name += " (within " + o.DirectoryScopeID + ")"
+		}
+	case OnGrant:
+		name = scopeIn(raw)
+	case OnPermission:
+		name = o.AppRoleID
+		for _, p := range permission.All {
+			if p.ID != "" && strings.EqualFold(p.ID, o.AppRoleID) {
+				name = p.Name
+			}
+		}
+	}
+	return name, err
+}
 
 // describe puts the plan into words.
 func (p *Plan) describe(f *Draft, now seen) {
-	who, rule := f.person.who, "the rule “"+shown(f.name)+"”"
-	switch f.Ask.Kind {
-	case RevokeSessions:
-		p.Does = "Ends the sessions of " + who + " by making every token that was given out until now invalid."
-		p.Touches = []string{"the sign-in sessions of " + who + ", on every device"}
-		p.Not = []string{
-			"An access token that is out already works until it runs out, for about an hour, except where Microsoft evaluates access continuously.",
-			"The password, the sign-in methods and the apps that were consented to stay as they are.",
-		}
-		p.Undo = "It cannot be undone: the person signs in again."
-	case DisableRule:
-		p.Does = "Switches off " + rule + " of " + who + "."
-		p.Touches = []string{rule + " in the mailbox of " + who}
-		p.Not = []string{"The rule stays in the mailbox, so its owner, or whoever took the mailbox over, can switch it on again.", "Mail that it has moved, deleted or sent on stays where it is."}
-		p.CanUndo, p.Undo = true, "It can be undone: the rule is switched on again, exactly as it was."
-		p.already(now, now.rule != nil && !now.rule.IsEnabled, "The rule is off already.")
-	case DeleteRule:
-		p.Does = "Deletes " + rule + " of " + who + ". It is kept here whole."
-		p.Touches = []string{rule + " in the mailbox of " + who}
-		p.Not = []string{"Mail that it has moved, deleted or sent on stays where it is."}
-		p.CanUndo, p.Undo = true, "It can be undone: the rule is made again from what is kept here, and compared with it."
-		if now.raw != nil {
-			p.Lost = lost(now.raw)
-		}
-		p.already(now, false, "")
-	case EnableRule:
-		p.Does = "Switches " + rule + " of " + who + " on again, as it was before."
-		p.Touches = []string{rule + " in the mailbox of " + who}
-		p.Undo = "The rule can be switched off again by a new action."
-		p.already(now, now.rule != nil && now.rule.IsEnabled, "The rule is on already.")
-		if now.gone {
-			p.Already = ""
-			p.Stops = append(p.Stops, Stop{What: "The rule is no longer there, so it cannot be switched on.", Do: "Its owner, or somebody else, has deleted it since."})
-		}
-	case RestoreRule:
-		p.Does = "Makes " + rule + " of " + who + " again, as it was before it was deleted."
-		p.Touches = []string{"the inbox rules of " + who}
-		p.Lost = lost(f.original.Plan.Before)
-		p.Undo = "The rule can be deleted again by a new action."
-	}
-	if now.rule != nil && now.rule.IsReadOnly && f.Ask.Kind != RestoreRule {
-		p.Stops = append(p.Stops, readOnly)
-	}
+	table[f.Ask.Kind].plan(p, f, now)
 	p.changed(f)
 }
-
-var readOnly = Stop{What: "The rule is read-only: Microsoft Graph lets nobody change it.", Do: "Remove it in Outlook, or with Remove-InboxRule in Exchange Online PowerShell."}
 
 // already says why there is nothing to do.
 func (p *Plan) already(now seen, so bool, why string) {
 	switch {
 	case now.gone:
-		p.Already = "The rule is no longer there."
+		p.Already = "It is no longer there."
+		if p.Kind.OnRule() {
+			p.Already = "The rule is no longer there."
+		}
 	case so:
 		p.Already = why
 	}
@@ -212,17 +236,20 @@ func (p *Plan) already(now seen, so bool, why string) {
 
 // changed says whether the target is another than the one that was looked at.
 func (p *Plan) changed(f *Draft) {
-	if f.Ask.Seen == "" || !f.Ask.Kind.OnRule() || len(p.Before) == 0 {
+	shape := shapes[f.Ask.Kind.On()]
+	if f.Ask.Seen == "" || shape == nil || len(p.Before) == 0 {
 		return
 	}
-	if is, err := fingerprint(p.Before); err == nil && is != f.Ask.Seen {
+	if is, err := shape.fingerprint(p.Before); err == nil && is != f.Ask.Seen {
 		p.Stops = append(p.Stops, hasChanged)
 	}
 }
 
 var hasChanged = Stop{What: "The rule has changed since you looked.", Do: "Look at it again. It can be done nevertheless.", Force: "analyst"}
 
-// shown is a rule's name for a sentence.
+// shown is the target's name for a sentence.
+func (f *Draft) shown() string { return shown(f.name) }
+
 func shown(name string) string {
 	if name == "" {
 		return "(no name)"
@@ -274,8 +301,8 @@ func first(list []string) string {
 	return list[0]
 }
 
-// Who is the address of whom the draft is about; Name the name of the rule.
-func (f *Draft) Who() string { return f.person.who }
+// Who is the address of whom the draft is about, or the name of the application.
+func (f *Draft) Who() string { return f.whom.who }
 
-// Name is the rule's name, where it is about one.
+// Name is the target's name, where it has one.
 func (f *Draft) Name() string { return f.name }

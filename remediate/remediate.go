@@ -18,48 +18,7 @@ import (
 	"time"
 
 	"tocsin.dev"
-	"tocsin.dev/connect"
 )
-
-// Kind is what an action does.
-type Kind string
-
-// The kinds. Enabling undoes a disabling, restoring a deletion; neither is asked for by itself.
-const (
-	RevokeSessions Kind = "revoke_sessions"
-	DisableRule    Kind = "disable_rule"
-	DeleteRule     Kind = "delete_rule"
-	EnableRule     Kind = "enable_rule"
-	RestoreRule    Kind = "restore_rule"
-)
-
-// Kinds are all there are.
-var Kinds = []Kind{RevokeSessions, DisableRule, DeleteRule, EnableRule, RestoreRule}
-
-// Asked are those that can be asked for; the others are undos.
-var Asked = []Kind{RevokeSessions, DisableRule, DeleteRule}
-
-// OnRule says whether the kind is about an inbox rule.
-func (k Kind) OnRule() bool { return k != RevokeSessions }
-
-// Undo is the kind that undoes it; empty where there is none.
-func (k Kind) Undo() Kind {
-	switch k {
-	case DisableRule:
-		return EnableRule
-	case DeleteRule:
-		return RestoreRule
-	}
-	return ""
-}
-
-// Needs is the capability of package connect without which it cannot be done.
-func (k Kind) Needs() string {
-	if k == RevokeSessions {
-		return connect.RevokeSessions
-	}
-	return connect.RuleChange
-}
 
 // State is how far an action has come.
 type State string
@@ -108,12 +67,12 @@ type Action struct {
 	ID       string
 	Kind     Kind
 	State    State
-	Person   tocsin.PersonID
-	Who      string // the person's address
-	Object   string // the person's id at Microsoft
-	Rule     string // the rule's id, where it is about one
-	Name     string // the rule's name
-	Finding  string // it was asked for on; may be empty
+	Person   tocsin.PersonID // empty where it is an application's
+	Who      string          // the person's address, or the application's name
+	Object   string          // the account's id at Microsoft, or the service principal's
+	Target   string          // the id of what of these it is on; empty for the whole
+	Name     string          // and its name
+	Finding  string          // it was asked for on; may be empty
 	Why      string
 	Plan     Plan
 	Forced   bool   // asked for in spite of what stands against it
@@ -123,12 +82,15 @@ type Action struct {
 	AskedBy, AskedEmail       string // an account's id and address
 	ApprovedBy, ApprovedEmail string
 	Connection                string // through which it was sent
-	Made                      string // the id of the rule that was made
+	Made                      string // the id of what was made again
 	Because, Mend             string // why it is where it is, and what to do about it
 	Tries                     int64  // how often it was sent
 
 	Due, Created, Changed, Sent, Ended time.Time // changed: the state, last
 	Version                            int64
+
+	RunID string // the playbook's run of which it is a step; may be empty
+	Step  int64  // those of a lower step come before
 }
 
 // Plan is what an action will do, as it was seen before: the dry run.
@@ -144,14 +106,14 @@ type Plan struct {
 	Stops    []Stop          `json:"stops,omitempty"`    // what stands against it
 	Approval bool            `json:"approval"`           // a second person must approve
 	Before   json.RawMessage `json:"before,omitempty"`   // the target as Microsoft gave it, as evidence
-	Beside   []Place         `json:"beside,omitempty"`   // the mailbox's other rules, before
+	Beside   []Place         `json:"beside,omitempty"`   // what else of its sort there was, before
 	Seen     string          `json:"seen,omitempty"`     // stands for the target's state, to tell whether it has changed
 	At       time.Time       `json:"at"`                 // when the target was read
 	Way      string          `json:"way,omitempty"`      // the connection's name
 	Original json.RawMessage `json:"original,omitempty"` // of an undo: the state that it brings back
 }
 
-// Place is a rule's id and its place in the order.
+// Place is an id and, of a rule, its place in the order.
 type Place struct {
 	ID       string `json:"id"`
 	Sequence int    `json:"sequence"`
@@ -176,7 +138,8 @@ type Who struct {
 type Ask struct {
 	Kind    Kind
 	Person  tocsin.PersonID
-	Rule    string
+	App     string // the service principal's id, where it is an application's
+	Target  string // the id of what of these it is on
 	Finding string
 	Why     string
 	Force   bool

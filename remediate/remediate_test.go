@@ -213,7 +213,7 @@ func (a *Action) connection(b *bed) string {
 func TestNotGranted(t *testing.T) {
 	each(t, func(t *testing.T, b *bed) {
 		b.exec(`update capability set state = 'off', because = 'Not granted.', mend = 'Grant it.' where tenant = $1 and name = 'rule-change'`)
-		f, err := b.desk.Plan(t.Context(), b.tenant, Ask{Kind: DisableRule, Person: b.amy, Rule: b.rule(".").ID, Why: "x", Force: true})
+		f, err := b.desk.Plan(t.Context(), b.tenant, Ask{Kind: DisableRule, Person: b.amy, Target: b.rule(".").ID, Why: "x", Force: true})
 		must(t, err)
 		if len(f.Plan.Stops) != 1 || f.Plan.Stops[0].What != "Not granted." || f.Plan.Stops[0].Do != "Grant it." || f.Plan.Does == "" {
 			t.Errorf("the plan is %+v", f.Plan)
@@ -229,7 +229,7 @@ func TestNotGranted(t *testing.T) {
 func TestChanged(t *testing.T) {
 	each(t, func(t *testing.T, b *bed) {
 		rule := b.rule(".")
-		f, err := b.desk.Plan(t.Context(), b.tenant, Ask{Kind: DeleteRule, Person: b.amy, Rule: rule.ID, Why: "x"})
+		f, err := b.desk.Plan(t.Context(), b.tenant, Ask{Kind: DeleteRule, Person: b.amy, Target: rule.ID, Why: "x"})
 		must(t, err)
 		looked := f.Plan.Seen
 		a, err := b.record(jo, f)
@@ -240,10 +240,10 @@ func TestChanged(t *testing.T) {
 		if !strings.Contains(a.Because, "its name") || !strings.Contains(a.Because, "what it does") {
 			t.Errorf("because %q", a.Because)
 		}
-		if _, err := b.tried(jo, Ask{Kind: DeleteRule, Person: b.amy, Rule: rule.ID, Why: "x", Seen: looked}); code(err) != "conflict" {
+		if _, err := b.tried(jo, Ask{Kind: DeleteRule, Person: b.amy, Target: rule.ID, Why: "x", Seen: looked}); code(err) != "conflict" {
 			t.Errorf("asking with what was seen before: %v", err)
 		}
-		a, err = b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Rule: rule.ID, Why: "x", Seen: looked, Force: true})
+		a, err = b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Target: rule.ID, Why: "x", Seen: looked, Force: true})
 		must(t, err)
 		b.alter(rule.ID, map[string]any{"displayName": "..."})
 		a = b.runs(b.executor(), a.ID)
@@ -277,7 +277,7 @@ func TestAlready(t *testing.T) {
 		if a.Plan.CanUndo || !a.Sent.IsZero() || len(b.acted()) != had {
 			t.Errorf("it can be undone: %v; sent %v; done %v", a.Plan.CanUndo, a.Sent, b.acted()[had:])
 		}
-		if _, err := b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Rule: rule.ID, Why: "x"}); code(err) != "conflict" {
+		if _, err := b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Target: rule.ID, Why: "x"}); code(err) != "conflict" {
 			t.Errorf("asking for what is so: %v", err)
 		}
 	})
@@ -355,10 +355,10 @@ func TestLimits(t *testing.T) {
 		b.set(func(s *Settings) { s.AtOnce, s.PerHour = 2, 1 })
 		first := b.ask(DisableRule, b.rule(".").ID)
 		second := b.ask(DisableRule, b.rule("Kept").ID)
-		if _, err := b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Rule: b.rule("Last").ID, Why: "x"}); code(err) != "conflict" {
+		if _, err := b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Target: b.rule("Last").ID, Why: "x"}); code(err) != "conflict" {
 			t.Errorf("a third at once: %v", err)
 		}
-		if _, err := b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Rule: first.Rule, Why: "x"}); code(err) != "conflict" {
+		if _, err := b.tried(jo, Ask{Kind: DisableRule, Person: b.amy, Target: first.Target, Why: "x"}); code(err) != "conflict" {
 			t.Errorf("the same twice: %v", err)
 		}
 		for range 5 {
@@ -413,7 +413,7 @@ func TestAskedAtOnce(t *testing.T) {
 			asks = append(asks, Ask{Kind: RevokeSessions, Person: b.amy, Why: "x"})
 		}
 		for _, r := range b.rules() {
-			asks = append(asks, Ask{Kind: DisableRule, Person: b.amy, Rule: r.ID, Why: "x"})
+			asks = append(asks, Ask{Kind: DisableRule, Person: b.amy, Target: r.ID, Why: "x"})
 		}
 		drafts := make([]*Draft, len(asks))
 		for i, ask := range asks {
@@ -450,10 +450,10 @@ func TestSparedMeanwhile(t *testing.T) {
 		b.set(func(s *Settings) { s.Approval = SecondPerson })
 		a, err := b.tried(jo, Ask{Kind: RevokeSessions, Person: b.amy, Why: "x", Force: true})
 		must(t, err)
-		byOwner, err := b.tried(own, Ask{Kind: DisableRule, Person: b.amy, Rule: b.rule(".").ID, Why: "x", Force: true})
+		byOwner, err := b.tried(own, Ask{Kind: DisableRule, Person: b.amy, Target: b.rule(".").ID, Why: "x", Force: true})
 		must(t, err)
 		b.set(func(s *Settings) { s.Spared = []string{"amy@fabrikam.com"} })
-		forced, err := b.tried(own, Ask{Kind: DisableRule, Person: b.amy, Rule: b.rule("Kept").ID, Why: "x", Force: true})
+		forced, err := b.tried(own, Ask{Kind: DisableRule, Person: b.amy, Target: b.rule("Kept").ID, Why: "x", Force: true})
 		must(t, err)
 		for _, id := range []string{a.ID, byOwner.ID, forced.ID} {
 			must(t, b.st.UpdateTenant(t.Context(), b.tenant, func(tt *store.Tenant) error { _, err := Approve(t.Context(), tt, mia, id, ""); return err }))
@@ -487,7 +487,7 @@ func TestNotQuiteAsItWas(t *testing.T) {
 
 		off := b.runs(b.executor(), b.ask(DisableRule, b.rule("Last").ID).ID)
 		undo := b.undo(off.ID)
-		must(t, b.gc.Act(t.Context(), "messageRules.update", graph.P{"user": b.object, "folder": "inbox", "rule": off.Rule}, map[string]any{"sequence": 1}, nil))
+		must(t, b.gc.Act(t.Context(), "messageRules.update", graph.P{"user": b.object, "folder": "inbox", "rule": off.Target}, map[string]any{"sequence": 1}, nil))
 		got = b.runs(b.executor(), undo.ID)
 		b.is(got, Verified)
 		if !strings.Contains(got.Because, "its place in the order") {
@@ -647,7 +647,7 @@ func TestAnotherTenant(t *testing.T) {
 			return err
 		}))
 		for name, err := range map[string]error{
-			"plan": second(b.desk.Plan(t.Context(), other, Ask{Kind: DisableRule, Person: b.amy, Rule: a.Rule})),
+			"plan": second(b.desk.Plan(t.Context(), other, Ask{Kind: DisableRule, Person: b.amy, Target: a.Target})),
 			"undo": second(b.desk.PlanUndo(t.Context(), other, a.ID, "", false)),
 			"approve": b.st.UpdateTenant(t.Context(), other, func(tt *store.Tenant) error {
 				return second(Approve(t.Context(), tt, mia, a.ID, ""))
@@ -677,7 +677,7 @@ mon 10:00 amy makes rule "Opaque" readonly forward to drop@evil.example
 			t.Fatalf("the rule is %+v", r)
 		}
 		b.keep(r)
-		f, err := b.desk.Plan(t.Context(), b.tenant, Ask{Kind: DeleteRule, Person: b.amy, Rule: r.ID, Why: "x"})
+		f, err := b.desk.Plan(t.Context(), b.tenant, Ask{Kind: DeleteRule, Person: b.amy, Target: r.ID, Why: "x"})
 		must(t, err)
 		if len(f.Plan.Stops) != 1 || f.Plan.Stops[0] != readOnly {
 			t.Errorf("it says %+v", f.Plan.Stops)

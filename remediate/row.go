@@ -11,16 +11,16 @@ import (
 	"tocsin.dev/store"
 )
 
-const columns = `id, kind, state, person, who, object_id, rule, name, finding, why, plan, forced, undoes, undone_by, asked_by, asked_email,
-	approved_by, approved_email, connection, made, because, mend, tries, due, created, changed, sent, ended, version`
+const columns = `id, kind, state, person, who, object_id, target, name, finding, why, plan, forced, undoes, undone_by, asked_by, asked_email,
+	approved_by, approved_email, connection, made, because, mend, tries, due, created, changed, sent, ended, version, run, step`
 
 // scan reads a row of the columns.
 func scan(row interface{ Scan(...any) error }) (*Action, error) {
 	a := &Action{}
 	var plan string
 	var due, created, changed, sent, ended int64
-	err := row.Scan(&a.ID, &a.Kind, &a.State, &a.Person, &a.Who, &a.Object, &a.Rule, &a.Name, &a.Finding, &a.Why, &plan, &a.Forced, &a.Undoes, &a.UndoneBy,
-		&a.AskedBy, &a.AskedEmail, &a.ApprovedBy, &a.ApprovedEmail, &a.Connection, &a.Made, &a.Because, &a.Mend, &a.Tries, &due, &created, &changed, &sent, &ended, &a.Version)
+	err := row.Scan(&a.ID, &a.Kind, &a.State, &a.Person, &a.Who, &a.Object, &a.Target, &a.Name, &a.Finding, &a.Why, &plan, &a.Forced, &a.Undoes, &a.UndoneBy,
+		&a.AskedBy, &a.AskedEmail, &a.ApprovedBy, &a.ApprovedEmail, &a.Connection, &a.Made, &a.Because, &a.Mend, &a.Tries, &due, &created, &changed, &sent, &ended, &a.Version, &a.RunID, &a.Step)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +48,8 @@ type Filter struct {
 	Kinds   []Kind
 	Person  tocsin.PersonID
 	Finding string
+	Object  string // of an application, say
+	Run     string
 	Before  string // an id: only older ones
 	Limit   int
 }
@@ -70,6 +72,12 @@ func List(ctx context.Context, t *store.Tenant, f Filter) ([]*Action, error) {
 	}
 	if f.Finding != "" {
 		add(` and finding = ?`, f.Finding)
+	}
+	if f.Object != "" {
+		add(` and object_id = ?`, f.Object)
+	}
+	if f.Run != "" {
+		add(` and run = ?`, f.Run)
 	}
 	if f.Before != "" {
 		add(` and id < ?`, f.Before)
@@ -110,9 +118,9 @@ func (a *Action) insert(ctx context.Context, t *store.Tenant) error {
 		return err
 	}
 	if _, err := t.Exec(ctx, `insert into action (tenant, `+columns+`) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-		$18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)`, a.ID, a.Kind, a.State, a.Person, a.Who, a.Object, a.Rule, a.Name, a.Finding, a.Why, string(plan),
+		$18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`, a.ID, a.Kind, a.State, a.Person, a.Who, a.Object, a.Target, a.Name, a.Finding, a.Why, string(plan),
 		a.Forced, a.Undoes, a.UndoneBy, a.AskedBy, a.AskedEmail, a.ApprovedBy, a.ApprovedEmail, a.Connection, a.Made, a.Because, a.Mend, a.Tries,
-		a.Due, a.Created, a.Changed, a.Sent, a.Ended, a.Version); err != nil {
+		a.Due, a.Created, a.Changed, a.Sent, a.Ended, a.Version, a.RunID, a.Step); err != nil {
 		return err
 	}
 	return a.note(ctx, t, a.AskedEmail, string(a.State), a.Why)

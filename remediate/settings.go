@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -15,7 +14,7 @@ import (
 
 // Settings are how a tenant lets acts happen.
 type Settings struct {
-	Approval string   `json:"approval"` // none, or second_person
+	Approval string   `json:"approval"` // none, second_person or hard
 	Kinds    []Kind   `json:"kinds"`    // those that need approval; all where empty
 	PerHour  int      `json:"per_hour"` // acts sent in an hour, undos apart
 	AtOnce   int      `json:"at_once"`  // actions that wait or are under way, undos apart
@@ -26,8 +25,11 @@ type Settings struct {
 	ChangedBy string    `json:"-"`
 }
 
-// SecondPerson is the approval by somebody else than who asked.
-const SecondPerson = "second_person"
+// The approval by somebody else than who asked: of all kinds, or of those that are named; or of the hard ones.
+const (
+	SecondPerson  = "second_person"
+	SecondForHard = "hard"
+)
 
 // defaults are a tenant's settings until somebody sets them.
 func defaults() Settings {
@@ -87,14 +89,16 @@ func Set(ctx context.Context, t *store.Tenant, who Who, s Settings, version int6
 
 // needs says whether an action of the kind needs a second person.
 func (s Settings) needs(k Kind) bool {
-	return s.Approval == SecondPerson && (len(s.Kinds) == 0 || slices.Contains(s.Kinds, k))
+	switch s.Approval {
+	case SecondPerson:
+		return len(s.Kinds) == 0 || slices.Contains(s.Kinds, k)
+	case SecondForHard:
+		return k.Hard()
+	}
+	return false
 }
 
-// spares says whether a person is one whom nobody but an owner can have touched.
-func (s Settings) spares(p person) bool {
-	return slices.ContainsFunc(s.Spared, func(a string) bool {
-		return a == string(p.id) || strings.EqualFold(a, p.object) || slices.Contains(p.addresses, a)
-	})
-}
+// spares says whether it is one whom nobody but an owner can have touched.
+func (s Settings) spares(w whom) bool { return slices.ContainsFunc(s.Spared, w.is) }
 
 var errStale = tocsin.Problemf(tocsin.Conflict, "Load it again, look at what changed, and repeat what you meant to do.", "Somebody has changed it since you looked.")

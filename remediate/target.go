@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"time"
+	"slices"
+	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/connect"
@@ -16,22 +17,38 @@ import (
 // what is lacking and how to mend it. It is [connect.Connections.For].
 type Ways func(ctx context.Context, tenant tocsin.TenantID, capability string) (id, name string, gc *graph.Client, err error)
 
-// person is whom an action is about.
-type person struct {
-	id           tocsin.PersonID
+// whom an action is about: a person, or an application.
+type whom struct {
+	id           tocsin.PersonID // empty of an application
 	object       string
 	name, who    string
 	guest, there bool
 	addresses    []string // canonical, the sign-in name among them
+
+	app   string // of an application: its id in every tenant
+	owner string // and the tenant whose it is
 }
 
-func personOf(ctx context.Context, t *store.Tenant, id tocsin.PersonID) (p person, err error) {
+var (
+	errNobody = tocsin.Problemf(tocsin.NotFound, "Look in the list for who is there now.", "There is no such person.")
+	errNoApp  = tocsin.Problemf(tocsin.NotFound, "Look in the list of applications for what is there now; they are read every hour.", "There is no such application.")
+)
+
+// whomOf is the person, or the application of that service principal.
+func whomOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, app string) (whom, error) {
+	if app != "" {
+		return appOf(ctx, t, app)
+	}
+	return personOf(ctx, t, person)
+}
+
+func personOf(ctx context.Context, t *store.Tenant, id tocsin.PersonID) (p whom, err error) {
 	var upn, mail, kind, addresses string
 	var deleted int64
 	err = t.QueryRow(ctx, `select person, object_id, name, upn, mail, kind, addresses, deleted from person where tenant = $1 and person = $2`, id).
 		Scan(&p.id, &p.object, &p.name, &upn, &mail, &kind, &addresses, &deleted)
 	if errors.Is(err, store.ErrNone) {
-		return p, tocsin.Problemf(tocsin.NotFound, "Look in the list for who is there now.", "There is no such person.")
+		return p, errNobody
 	}
 	if err != nil {
 		return p, err
@@ -50,79 +67,31 @@ func personOf(ctx context.Context, t *store.Tenant, id tocsin.PersonID) (p perso
 	return p, nil
 }
 
-// seen is a target as it is now.
-type seen struct {
-	gone     bool            // the rule is not there
-	raw      json.RawMessage // the rule, or since when sessions are valid, as Microsoft gave it
-	rule     *graph.MessageRule
-	rules    []*graph.MessageRule // all of the mailbox, for what deletes and makes
-	sessions time.Time
+// appOf is an application as it was last read.
+func appOf(ctx context.Context, t *store.Tenant, id string) (p whom, err error) {
+	var body string
+	var deleted int64
+	err = t.QueryRow(ctx, `select id, body, deleted from state_object where tenant = $1 and path = '/servicePrincipals' and id = $2`, id).Scan(&p.object, &body, &deleted)
+	if errors.Is(err, store.ErrNone) {
+		return p, errNoApp
+	}
+	if err != nil {
+		return p, err
+	}
+	var o graph.ServicePrincipal
+	if err := json.Unmarshal([]byte(body), &o); err != nil {
+		return p, err
+	}
+	p.name, p.who, p.app, p.owner, p.there = o.DisplayName, o.DisplayName, o.AppID, o.AppOwnerOrganizationID, deleted == 0
+	if p.who == "" {
+		p.who = o.AppID
+	}
+	return p, nil
 }
 
-// look reads the target of an action of the kind. A rule that is not there is no error.
-func look(ctx context.Context, gc *graph.Client, kind Kind, object, rule string) (s seen, err error) {
-	switch kind {
-	case RevokeSessions:
-		return lookSessions(ctx, gc, object)
-	case DeleteRule, RestoreRule:
-		return lookRules(ctx, gc, object, rule)
-	}
-	var r graph.MessageRule
-	err = gc.Get(ctx, "messageRules.get", graph.P{"user": object, "folder": "inbox", "rule": rule}, &r)
-	if _, ok := errors.AsType[*graph.NotFound](err); ok {
-		return seen{gone: true}, nil
-	}
-	return seen{raw: bare(r.Raw), rule: &r}, err
-}
-
-func lookRules(ctx context.Context, gc *graph.Client, object, rule string) (s seen, err error) {
-	s.gone = true
-	for r, err := range graph.Pages[graph.MessageRule](ctx, gc, "messageRules.list", graph.P{"user": object, "folder": "inbox"}) {
-		if err != nil {
-			return s, err
-		}
-		s.rules = append(s.rules, &r)
-		if r.ID == rule {
-			s.gone, s.raw, s.rule = false, bare(r.Raw), &r
-		}
-	}
-	return s, nil
-}
-
-func lookSessions(ctx context.Context, gc *graph.Client, object string) (s seen, err error) {
-	var u struct {
-		Valid *time.Time `json:"signInSessionsValidFromDateTime"`
-	}
-	if err := gc.Get(ctx, "users.sessions", graph.P{"user": object}, &u); err != nil {
-		return s, err
-	}
-	if u.Valid != nil {
-		s.sessions = *u.Valid
-	}
-	s.raw, err = json.Marshal(map[string]any{"signInSessionsValidFromDateTime": u.Valid})
-	return s, err
-}
-
-// sessionsIn is since when sessions were valid, from what was kept of it.
-func sessionsIn(raw json.RawMessage) time.Time {
-	var v struct {
-		Valid time.Time `json:"signInSessionsValidFromDateTime"`
-	}
-	if json.Unmarshal(raw, &v) != nil { // null leaves the zero time
-		return time.Time{}
-	}
-	return v.Valid
-}
-
-// beside are the other rules' places.
-func (s seen) beside(rule string) []Place {
-	var out []Place
-	for _, r := range s.rules {
-		if r.ID != rule {
-			out = append(out, Place{r.ID, r.Sequence})
-		}
-	}
-	return out
+// is says whether somebody is meant by an address or an id.
+func (w whom) is(named string) bool {
+	return named == string(w.id) && named != "" || strings.EqualFold(named, w.object) || w.app != "" && strings.EqualFold(named, w.app) || slices.Contains(w.addresses, named)
 }
 
 // Through is the ways of the connections that are kept.

@@ -92,7 +92,7 @@ func nextAct(ctx context.Context, s *Server, tenant tocsin.TenantID, last api.Ac
 	in.Tenant = tenant
 	err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
 		return t.QueryRow(ctx, `select r.person, r.id from mail_rule r join person p on p.tenant = r.tenant and p.person = r.person
-			where r.tenant = $1 and r.deleted = 0 and p.mail like 'amy@%' and r.name = '.' order by r.first_seen desc limit 1`).Scan(&in.Body.Person, &in.Body.Rule)
+			where r.tenant = $1 and r.deleted = 0 and p.mail like 'amy@%' and r.name = '.' order by r.first_seen desc limit 1`).Scan(&in.Body.Person, &in.Body.Target)
 	})
 	if errors.Is(err, store.ErrNone) {
 		return errLater

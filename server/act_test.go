@@ -46,7 +46,7 @@ func (a *actor) found(rule string) api.Finding {
 // does asks for an action and waits until it has ended.
 func (a *actor) does(kind remediate.Kind) api.Action {
 	a.Helper()
-	in := api.CreateActionIn{Body: api.ActionNew{Kind: kind, Person: a.finding.Person, Rule: a.finding.Subject, Finding: a.finding.ID, Why: "Taken over."}}
+	in := api.CreateActionIn{Body: api.ActionNew{Kind: kind, Person: a.finding.Person, Target: a.finding.Subject, Finding: a.finding.ID, Why: "Taken over."}}
 	in.Tenant = a.conn.Tenant
 	made, err := a.s.API.CreateAction(as(a.Context(), api.Analyst), in)
 	if err != nil {

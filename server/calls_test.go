@@ -72,7 +72,7 @@ var provokes = map[string]provoked{
 	"auditQueries.get":     {with: "queries", prod: search, told: true},
 	"auditQueries.records": {with: "queries", prod: search, told: true},
 
-	"users.sessions":             {with: "sessions", path: "users/{amy}", act: revoke},
+	"users.account":             {with: "sessions", path: "users/{amy}", act: revoke},
 	"users.revokeSignInSessions": {with: "sessions", act: revoke},
 	"messageRules.get":           {with: "rules", act: func(b *asker) error { return b.acts(remediate.DisableRule, "amy", ".") }, done: undone},
 	"messageRules.update":        {with: "rules", act: func(b *asker) error { return b.acts(remediate.DisableRule, "amy", ".") }, done: undone},
@@ -101,6 +101,9 @@ var streamed = []string{"subscriptions.", "messages.", "mailFolders.delta", "mai
 // alone as well; that the collector goes on without what is refused, and says so, is held in package collect.
 var settled = []string{"users.activity", "users.settings", "groups.list", "conditionalAccess.", "policies.", "roleManagement.", "reports.", "applications.list", "servicePrincipals.list",
 	"servicePrincipals.appRoleAssignedTo", "oauth2PermissionGrants.", "managedDevices.", "sharepoint."}
+
+// rarely are the acts of which each is one more call of the form of an act that is tried here; package remediate tries each.
+var rarely = []string{"users.enable", "users.newPassword", "authentication.", "roleAssignments.", "roleEligibility.", "appRoleAssignments.", "servicePrincipals.get", "servicePrincipals.enable", "servicePrincipals.grants"}
 
 // servedWith are the calls that are provoked in turn with others, for they are of the same source.
 func servedWith(call graph.Call) string {
@@ -160,7 +163,7 @@ func (b *asker) acts(kind remediate.Kind, who, rule string) error {
 				return t.QueryRow(b.Context(), `select person from person where tenant = $1 and upn like $2`, who+"@%").Scan(&in.Body.Person)
 			}
 			return t.QueryRow(b.Context(), `select r.person, r.id from mail_rule r join person p on p.tenant = r.tenant and p.person = r.person
-				where r.tenant = $1 and r.deleted = 0 and p.upn like $2 and r.name = $3 and r.enabled order by r.first_seen desc limit 1`, who+"@%", rule).Scan(&in.Body.Person, &in.Body.Rule)
+				where r.tenant = $1 and r.deleted = 0 and p.upn like $2 and r.name = $3 and r.enabled order by r.first_seen desc limit 1`, who+"@%", rule).Scan(&in.Body.Person, &in.Body.Target)
 		})
 		if err != nil {
 			return fmt.Sprint(err)
@@ -500,11 +503,10 @@ func (b *asker) ahead(call graph.Call) {
 			delete(in, name)
 		}
 	}
-	if strings.Contains(call.Path, "{subscription}") {
-		in["subscription"] = tocsin.NewID()
-	}
-	if strings.Contains(call.Path, "{principal}") {
-		in["principal"] = tocsin.NewID()
+	for _, name := range []string{"subscription", "principal", "method", "assignment", "grant"} {
+		if strings.Contains(call.Path, "{"+name+"}") {
+			in[name] = tocsin.NewID()
+		}
 	}
 	for _, f := range lasting {
 		if f.Kind == sim.Garbage && (call.Method != http.MethodGet || in["subscription"]+in["principal"] != "") {
@@ -585,7 +587,7 @@ func TestCalls(t *testing.T) {
 		if _, ok := provokes[call.Name]; !ok && !made[call.Name] && !strings.HasPrefix(call.Name, "activity.") {
 			with = "ahead"
 		}
-		if slices.ContainsFunc(slices.Concat(streamed, settled), func(prefix string) bool { return strings.HasPrefix(call.Name, prefix) }) {
+		if slices.ContainsFunc(slices.Concat(streamed, settled, rarely), func(prefix string) bool { return strings.HasPrefix(call.Name, prefix) }) {
 			with = "ahead"
 		}
 		if turns[with] == nil {

@@ -40,6 +40,10 @@ func permissions() string {
 	for _, p := range connect.Permissions(connect.Respond) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
 	}
+	b.WriteString("\nTo act by what could take the tenant, on an app registration of its own, or not at all:\n\n| permission | for |\n|---|---|\n")
+	for _, p := range connect.Permissions(connect.Privileged) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
+	}
 	b.WriteString("\n## Capabilities\n\n| capability | needs | helped by | without it |\n|---|---|---|---|\n")
 	for _, c := range connect.Capabilities {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.Title, codes(c.Needs), codes(c.Helps), strings.TrimSpace(c.Not+" "+c.Cost+" "+c.Instead))

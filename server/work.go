@@ -287,7 +287,7 @@ func (s *Server) collect(ctx context.Context) error {
 			running.all.Go(func() { s.Connections.Heed(c) })
 			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
 			key := string(c.Tenant)
-			if _, taken := wanted[key]; c.Collects() && c.Tier != connect.Respond && !taken {
+			if _, taken := wanted[key]; c.Collects() && !c.Tier.Acts() && !taken {
 				wanted[key] = wish{fmt.Sprintf("%s/%d", c.ID, c.Version), func(ctx context.Context) {
 					s.holdShare(ctx, s.tenants, "tenant/"+key, func(ctx context.Context) error { return s.tenant(ctx, c) })
 				}}

@@ -41,7 +41,7 @@ func (v actionsView) filtered() bool {
 
 func (w *web) actions(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	q := r.URL.Query()
-	v := actionsView{Query: kept(r), In: api.ActionsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")}, Person: tocsin.PersonID(q.Get("person"))}}
+	v := actionsView{Query: kept(r), In: api.ActionsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")}, Person: tocsin.PersonID(q.Get("person")), App: q.Get("app"), Run: q.Get("run")}}
 	for _, t := range actionTabs {
 		if t.Show == q.Get("show") {
 			v.In.State = t.States
@@ -88,14 +88,14 @@ type planView struct {
 // actionNew shows what an action would do, and asks for it.
 func (w *web) actionNew(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	q := r.URL.Query()
-	ask := api.ActionNew{Kind: remediate.Kind(q.Get("kind")), Person: tocsin.PersonID(q.Get("person")), Rule: q.Get("rule"), Finding: q.Get("finding"), Why: "dry run"}
+	ask := api.ActionNew{Kind: remediate.Kind(q.Get("kind")), Person: tocsin.PersonID(q.Get("person")), App: q.Get("app"), Target: q.Get("target"), Finding: q.Get("finding"), Why: "dry run"}
 	plan, err := w.svc.PlanAction(r.Context(), api.PlanActionIn{In: api.In{Tenant: p.Tenant.ID}, Body: ask})
 	if err != nil {
 		return nil, err
 	}
 	v := planView{Ask: ask, Plan: plan, Key: tocsin.NewID()}
 	if ask.Kind.OnRule() {
-		d, err := w.svc.GetRule(r.Context(), api.RuleIn{ByPerson: api.ByPerson{In: api.In{Tenant: p.Tenant.ID}, Person: ask.Person}, ID: ask.Rule})
+		d, err := w.svc.GetRule(r.Context(), api.RuleIn{ByPerson: api.ByPerson{In: api.In{Tenant: p.Tenant.ID}, Person: ask.Person}, ID: ask.Target})
 		if err != nil {
 			return nil, err
 		}
@@ -119,8 +119,8 @@ func (w *web) actionUndo(_ http.ResponseWriter, r *http.Request, p *page) (templ
 // actionCreate asks for an action, and leads to where its progress shows.
 func (w *web) actionCreate(r *http.Request) (string, *notice, error) {
 	f, tenant := r.PostFormValue, tocsin.TenantID(r.PathValue("tenant"))
-	ask := api.ActionNew{Kind: remediate.Kind(f("kind")), Person: tocsin.PersonID(f("person")), Rule: f("rule"), Finding: f("finding"), Why: trim(f("why")), Seen: f("seen"), Force: f("force") == "yes"}
-	back := with(tenantAt(tenant, "actions", "new"), "kind", f("kind"), "person", f("person"), "rule", f("rule"), "finding", f("finding"))
+	ask := api.ActionNew{Kind: remediate.Kind(f("kind")), Person: tocsin.PersonID(f("person")), App: f("app"), Target: f("target"), Finding: f("finding"), Why: trim(f("why")), Seen: f("seen"), Force: f("force") == "yes"}
+	back := with(tenantAt(tenant, "actions", "new"), "kind", f("kind"), "person", f("person"), "app", f("app"), "target", f("target"), "finding", f("finding"))
 	a, err := w.svc.CreateAction(r.Context(), api.CreateActionIn{In: api.In{Tenant: tenant}, Key: api.Key{Key: f("key")}, Body: ask})
 	if err != nil {
 		return back, nil, err
@@ -206,32 +206,69 @@ func (w *web) responseSet(r *http.Request) (string, *notice, error) {
 
 // actWord is what an action does, as a button or a heading says it.
 func actWord(k remediate.Kind) string {
-	if w, ok := map[remediate.Kind]string{remediate.RevokeSessions: "Revoke sessions", remediate.DisableRule: "Disable the rule", remediate.DeleteRule: "Delete the rule",
-		remediate.EnableRule: "Enable the rule again", remediate.RestoreRule: "Restore the rule"}[k]; ok {
-		return w
+	if w, ok := actWords[k]; ok {
+		return w[0]
 	}
 	return sentence(string(k))
 }
 
-// kindMeans says in a phrase what an action is for.
-func kindMeans(k remediate.Kind) string {
-	return map[remediate.Kind]string{
-		remediate.RevokeSessions: "Signs the person out everywhere. Cannot be undone.",
-		remediate.DisableRule:    "The rule stays, and no longer runs. Can be undone.",
-		remediate.DeleteRule:     "The rule goes, and is kept here. Can be undone.",
-	}[k]
+// actWords are the kinds as buttons and headings say them, what each is for, and its icon.
+var actWords = map[remediate.Kind][3]string{
+	remediate.RevokeSessions:    {"Revoke sessions", "Signs the person out everywhere. Cannot be undone.", "leave"},
+	remediate.Suspend:           {"Disable the account", "Nobody can sign in with it. Can be undone.", "pause"},
+	remediate.Reinstate:         {"Enable the account", "It can sign in again. Can be undone.", "undo"},
+	remediate.ForcePassword:     {"Force a new password", "The old one is good no more. Cannot be undone.", "key"},
+	remediate.RemoveMethods:     {"Remove sign-in methods", "A second factor has to be registered again. Cannot be undone.", "trash"},
+	remediate.DisableRule:       {"Disable the rule", "The rule stays, and no longer runs. Can be undone.", "pause"},
+	remediate.DeleteRule:        {"Delete the rule", "The rule goes, and is kept here. Can be undone.", "trash"},
+	remediate.EnableRule:        {"Enable the rule again", "", "undo"},
+	remediate.RestoreRule:       {"Restore the rule", "", "undo"},
+	remediate.RemoveRole:        {"Take the role", "The role goes at once. Can be undone.", "trash"},
+	remediate.ReturnRole:        {"Give the role again", "", "undo"},
+	remediate.RemoveEligibility: {"Take the right to the role", "It can be activated no more. Can be undone.", "trash"},
+	remediate.ReturnEligibility: {"Give the right to the role again", "", "undo"},
+	remediate.RevokeGrant:       {"Revoke the consent", "People can consent again, where policy lets them. Can be undone.", "trash"},
+	remediate.ReturnGrant:       {"Give the consent again", "", "undo"},
+	remediate.RemovePermission:  {"Take the permission", "The application loses it. Can be undone.", "trash"},
+	remediate.ReturnPermission:  {"Give the permission again", "", "undo"},
+	remediate.DisableApp:        {"Disable the application", "Nobody can sign in to it. Can be undone.", "pause"},
+	remediate.EnableApp:         {"Enable the application", "It can be used again. Can be undone.", "undo"},
 }
 
+// onWord is what a sort of target is called.
+func onWord(on remediate.On) string {
+	switch on {
+	case remediate.OnRole, remediate.OnEligibility:
+		return "Role"
+	case remediate.OnGrant:
+		return "Consent"
+	case remediate.OnPermission:
+		return "Permission"
+	}
+	return "Target"
+}
+
+// actTitle is what an act does, and to which of several.
+func actTitle(a api.Act) string {
+	if a.Name == "" {
+		return actWord(a.Kind)
+	}
+	return actWord(a.Kind) + ": " + a.Name
+}
+
+// kindMeans says in a phrase what an action is for.
+func kindMeans(k remediate.Kind) string { return actWords[k][1] }
+
 func kindIcon(k remediate.Kind) string {
-	switch k {
-	case remediate.RevokeSessions:
-		return "leave"
-	case remediate.DisableRule:
-		return "pause"
-	case remediate.DeleteRule:
-		return "trash"
+	if w, ok := actWords[k]; ok {
+		return w[2]
 	}
 	return "undo"
+}
+
+// kindTakes says whether the button is one of danger: something goes.
+func kindTakes(k remediate.Kind) bool {
+	return k == remediate.RevokeSessions || k.Hard() || kindIcon(k) == "trash"
 }
 
 // actionState is a state's shape and word.
@@ -315,18 +352,17 @@ func planBack(p *page, v planView) string {
 		return p.at("actions", v.Of)
 	case v.Ask.Finding != "":
 		return p.at("findings", v.Ask.Finding)
-	case v.Ask.Rule != "":
-		return p.at("rules", string(v.Ask.Person), v.Ask.Rule)
+	case v.Ask.Kind.OnRule():
+		return p.at("rules", string(v.Ask.Person), v.Ask.Target)
+	case v.Ask.App != "":
+		return p.at("applications")
 	}
 	return p.at("identities", string(v.Ask.Person))
 }
 
 // actLink leads to the dry run of an act.
-func actLink(p *page, a api.Act, person tocsin.PersonID, rule, finding string) string {
-	if !a.Kind.OnRule() {
-		rule = ""
-	}
-	return with(p.at("actions", "new"), "kind", string(a.Kind), "person", string(person), "rule", rule, "finding", finding)
+func actLink(p *page, a api.Act, person tocsin.PersonID, finding string) string {
+	return with(p.at("actions", "new"), "kind", string(a.Kind), "person", string(person), "target", a.Target, "finding", finding)
 }
 
 // ruleActs are the acts on a rule's own page: those on the rule. A rule that is gone has none.

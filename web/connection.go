@@ -52,12 +52,16 @@ func (w *web) connection(_ http.ResponseWriter, r *http.Request, p *page) (templ
 func viewOf(c api.Connection, all []api.Connection) connectionView {
 	c.Capabilities = asItStands(c)
 	v := connectionView{C: c}
-	other := connect.Tier(v.otherTier())
-	both := other == connect.Respond && slices.ContainsFunc(c.Capabilities, func(k api.Capability) bool { return k.State != string(connect.Off) && tierOf(k.Name) == other })
+	works := map[connect.Tier]bool{}
+	for _, k := range c.Capabilities {
+		if tier := tierOf(k.Name); tier.Acts() && k.State != string(connect.Off) {
+			works[tier] = true
+		}
+	}
 	for _, t := range connect.Products {
 		g := capabilityGroup{ProductTitle: t, On: slices.Contains(c.Products, string(t.Product))}
 		for _, k := range connect.Capabilities {
-			if i := indexOf(c.Capabilities, k.Name); k.Product == t.Product && (k.Tier != other || both) && i >= 0 {
+			if i := indexOf(c.Capabilities, k.Name); k.Product == t.Product && (k.Tier == connect.Tier(c.Tier) || works[k.Tier]) && i >= 0 {
 				g.Now = append(g.Now, c.Capabilities[i])
 			}
 		}
@@ -70,7 +74,8 @@ func viewOf(c api.Connection, all []api.Connection) connectionView {
 			v.Groups = append(v.Groups, g)
 		}
 	}
-	if both {
+	other := connect.Tier(v.otherTier())
+	if works[other] {
 		return v
 	}
 	v.Other = "This connection reads only. To act, to revoke sessions or to stop a rule, takes an app registration and a consent of its own."
@@ -115,8 +120,10 @@ func (v connectionView) sources() []api.Source {
 }
 
 func tierOf(capability string) connect.Tier {
-	if connect.Acts(capability) {
-		return connect.Respond
+	for _, c := range connect.Capabilities {
+		if c.Name == capability {
+			return c.Tier
+		}
 	}
 	return connect.Read
 }
@@ -126,7 +133,7 @@ func indexOf(list []api.Capability, name string) int {
 }
 
 func (v connectionView) otherTier() string {
-	if v.C.Tier == string(connect.Respond) {
+	if connect.Tier(v.C.Tier).Acts() {
 		return string(connect.Read)
 	}
 	return string(connect.Respond)

@@ -236,7 +236,7 @@ func connectionPage(p *page, v connectionView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			if v.C.Tier != string(connect.Respond) {
+			if !connect.Tier(v.C.Tier).Acts() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<section class=\"panel\" aria-labelledby=\"conn-sources\"><div class=\"panel-head\"><h2 id=\"conn-sources\">What is read, and how fresh it is</h2></div>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

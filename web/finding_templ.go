@@ -316,7 +316,7 @@ func findingPage(p *page, f api.FindingDetail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actsPanel(p, f.Acts, f.Done, f.Person, f.Subject, f.ID).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actsPanel(p, f.Acts, f.Done, f.Person, f.ID).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

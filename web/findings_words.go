@@ -26,6 +26,10 @@ func changeWord(c string) string {
 	if w, ok := map[string]string{
 		"raised": "Raised", "updated": "Seen anew", "fixed": "Fixed", "reopened": "Opened again", "open": "Set to open",
 		"in_work": "Taken into work", "accepted": "Accepted", "false_alarm": "Declared a false alarm", "assigned": "Assigned",
+		"suspend": "Account disabled", "reinstate": "Account enabled", "force_password_change": "New password forced", "mfa_enroll": "Sign-in methods removed",
+		"remove_admin_role": "Role taken", "return_admin_role": "Role given again", "remove_eligible_role": "Right to the role taken", "return_eligible_role": "Right to the role given again",
+		"revoke_grant": "Consent revoked", "return_grant": "Consent given again", "remove_permission": "Permission taken", "return_permission": "Permission given again",
+		"disable_app": "Application disabled", "enable_app": "Application enabled",
 		"revoke_sessions": "Sessions revoked", "disable_rule": "Rule disabled", "delete_rule": "Rule deleted", "enable_rule": "Rule enabled again", "restore_rule": "Rule restored",
 	}[c]; ok {
 		return w
@@ -37,9 +41,9 @@ func changeKnot(c string) string {
 	switch c {
 	case "raised", "reopened":
 		return "k-high"
-	case "fixed", "revoke_sessions", "disable_rule", "delete_rule":
+	case "fixed", "revoke_sessions", "disable_rule", "delete_rule", "suspend", "force_password_change", "mfa_enroll", "remove_admin_role", "remove_eligible_role", "revoke_grant", "remove_permission", "disable_app":
 		return "k-ok"
-	case "enable_rule", "restore_rule":
+	case "enable_rule", "restore_rule", "reinstate", "return_admin_role", "return_eligible_role", "return_grant", "return_permission", "enable_app":
 		return "k-high"
 	case "in_work", "accepted", "false_alarm", "assigned", "open":
 		return "k-accent"

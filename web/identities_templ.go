@@ -1014,7 +1014,7 @@ func identityPage(p *page, i api.IdentityDetail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actsPanel(p, i.Acts, i.Done, i.Person, "", "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actsPanel(p, i.Acts, i.Done, i.Person, "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -1499,7 +1499,7 @@ func rulePage(p *page, r api.MailRuleDetail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actsPanel(p, ruleActs(r.Acts), nil, r.Person, r.ID, "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actsPanel(p, ruleActs(r.Acts), nil, r.Person, "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

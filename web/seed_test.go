@@ -208,7 +208,7 @@ func (d seeder) surroundings() {
 	d.add(`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, 'auditors.example', 'olga@acme.example', $2, $3, $4)`, evilScript, tocsin.Millis(d.now.AddDate(0, 5, 0)), d.ago(24*time.Hour))
 	for i, st := range []string{"waiting_approval", "verified", "failed", "undone"} {
 		id := tocsin.NewID()
-		d.add(`insert into action (tenant, id, kind, state, person, who, object_id, rule, name, finding, why, plan, asked_by, asked_email, because, created, changed) values ($1, $2, 'delete_rule', $3, $4, 'jane.doe@acme.example', 'o', $10, $5, '', $6, $7, 'x', 'olga@acme.example', $8, $9, $9)`,
+		d.add(`insert into action (tenant, id, kind, state, person, who, object_id, target, name, finding, why, plan, asked_by, asked_email, because, created, changed) values ($1, $2, 'delete_rule', $3, $4, 'jane.doe@acme.example', 'o', $10, $5, '', $6, $7, 'x', 'olga@acme.example', $8, $9, $9)`,
 			id, st, string(tocsin.NewPersonID(tenantID, "jane.doe@acme.example")), evilBidi, evilScript, js(map[string]any{"does": "Deletes " + evilScript, "touches": []string{evilBlank}, "before": map[string]any{"displayName": evilScript}, "can_undo": true, "undo": "It can."}), "Because it is so.", d.ago(time.Duration(i)*time.Hour), seedRules()[0].ID)
 		d.add(`insert into action_change (tenant, action, id, at, who, change, note) values ($1, $2, $3, $4, '', $5, $6)`, id, tocsin.NewID(), d.ago(time.Hour), st, evilScript)
 	}

@@ -891,7 +891,7 @@ func watchPanel(p *page, c api.Connection, s *api.StreamSettings) templ.Componen
 			templ_7745c5c3_Var38 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if s != nil && c.State != connect.Closed && c.Tier != string(connect.Respond) {
+		if s != nil && c.State != connect.Closed && !connect.Tier(c.Tier).Acts() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 71, "<section class=\"panel\" aria-labelledby=\"conn-watch\"><div class=\"panel-head\"><h2 id=\"conn-watch\">How mail is watched</h2><a class=\"small\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -377,8 +377,11 @@ func methodWord(method string) string {
 
 // tierWord is a tier for people.
 func tierWord(t string) string {
-	if t == string(connect.Respond) {
+	switch connect.Tier(t) {
+	case connect.Respond:
 		return "Respond: act on what was found"
+	case connect.Privileged:
+		return "Privileged: passwords, methods, roles, applications"
 	}
 	return "Read: collect and judge"
 }

@@ -132,6 +132,7 @@ func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 func joinDemo(ctx context.Context, s *server.Server, world *sim.Sim) error {
 	in := world.Access()
 	other, secret := world.AddApp("Tocsin, to respond", connect.MakeGuide(connect.Respond, connect.ByCredentials, nil, "", "").Names()...)
+	highest, key := world.AddApp("Tocsin, privileged", connect.MakeGuide(connect.Privileged, connect.ByCredentials, nil, "", "").Names()...)
 	n := connect.New{Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret, Cloud: "own", Own: connect.Own{Authority: in.Authority, Graph: in.Graph}}
 	conn, err := s.Connections.Create(ctx, demoOwner, n)
 	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
@@ -141,6 +142,10 @@ func joinDemo(ctx context.Context, s *server.Server, world *sim.Sim) error {
 		return err
 	}
 	n.Tier, n.Client, n.Secret = connect.Respond, other, secret
+	if _, err := s.Connections.Create(ctx, demoOwner, n); err != nil {
+		return err
+	}
+	n.Tier, n.Client, n.Secret = connect.Privileged, highest, key
 	if _, err := s.Connections.Create(ctx, demoOwner, n); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type app struct {
 	content    bool // subjects and bodies may be asked for
 	disabled   bool
 	removed    bool
+	elevated   bool // it has a role over administrators
 }
 
 // moreApps are those beside the first; mu is held for a moment only, whatever else is.

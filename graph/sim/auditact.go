@@ -143,7 +143,7 @@ func (s *Sim) record(a *story.Act, id, op, who string, at time.Time) (obj, strin
 }
 
 func (s *Sim) isAdmin(p *person) bool {
-	return slices.ContainsFunc(s.world.roles, func(r *role) bool { return slices.Contains(r.members, p.id) })
+	return slices.ContainsFunc(s.world.roles, func(r *role) bool { return slices.Contains(r.holders(), p.id) })
 }
 
 // called is how Microsoft's record names what stories call by our words.

@@ -56,7 +56,9 @@ func description(t *testing.T) *openapi3.T {
 var undescribed = map[string]string{
 	"contacts": "microsoft.graph.orgContact", "contacts/{orgContact-id}": "microsoft.graph.orgContact", "contacts/delta": "microsoft.graph.orgContact", // the slice has what they are, not where
 	"users/$count": "", "users/{user-id}/mailFolders/{mailFolder-id}/messages/$count": "", // plain numbers
-	"users/{user-id}/messages/{message-id}/send": "", // 202 on the wire, 204 in the description
+	"users/{user-id}/messages/{message-id}/send":    "", // 202 on the wire, 204 in the description
+	"POST roleManagement/directory/roleAssignments": "microsoft.graph.unifiedRoleAssignment", "POST oauth2PermissionGrants": "microsoft.graph.oAuth2PermissionGrant",
+	"POST servicePrincipals/{servicePrincipal-id}/appRoleAssignments": "microsoft.graph.appRoleAssignment",
 }
 
 // fits checks a body against a schema, and that it has no names the schema has not.
@@ -266,13 +268,77 @@ var asking = []struct {
 	{"GET", "roleManagement/directory/roleEligibilityScheduleInstances", "", nil, 200},
 	{"GET", "reports/authenticationMethods/userRegistrationDetails", "", nil, 200},
 	{"GET", "applications", "", nil, 200},
+	{"GET", "users/{user-id}/authentication/methods", "", nil, 200},
+	{"DELETE", "users/{user-id}/authentication/softwareOathMethods/{softwareOathAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/microsoftAuthenticatorMethods/{microsoftAuthenticatorAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/phoneMethods/{phoneAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/emailMethods/{emailAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/fido2Methods/{fido2AuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/temporaryAccessPassMethods/{temporaryAccessPassAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/windowsHelloForBusinessMethods/{windowsHelloForBusinessAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/platformCredentialMethods/{platformCredentialAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "users/{user-id}/authentication/externalAuthenticationMethods/{externalAuthenticationMethod-id}", "", nil, 204},
+	{"DELETE", "roleManagement/directory/roleAssignments/{unifiedRoleAssignment-id}", "", nil, 204},
+	{"POST", "roleManagement/directory/roleAssignments", "", giving("role"), 201},
+	{"POST", "roleManagement/directory/roleEligibilityScheduleRequests", "", giving("eligibility"), 201},
+	{"POST", "oauth2PermissionGrants", "", giving("grant"), 201},
+	{"DELETE", "oauth2PermissionGrants/{oAuth2PermissionGrant-id}", "", nil, 204},
+	{"PATCH", "servicePrincipals/{servicePrincipal-id}", "", map[string]any{"accountEnabled": true}, 204},
+	{"DELETE", "servicePrincipals/{servicePrincipal-id}/appRoleAssignments/{appRoleAssignment-id}", "", nil, 204},
+	{"POST", "servicePrincipals/{servicePrincipal-id}/appRoleAssignments", "", giving("permission"), 201},
 	{"GET", "deviceManagement/managedDevices", "$top=20", nil, 200},
+}
+
+// giving stands for the body that gives a role, an eligibility, a consent or a permission.
+type giving string
+
+func (p *probe) giving(what string) map[string]any {
+	w := p.s.world
+	role := map[string]any{"principalId": w.person(4).id, "roleDefinitionId": w.roles[0].template, "directoryScopeId": "/"}
+	switch what {
+	case "role":
+		return role
+	case "eligibility":
+		role["action"], role["justification"] = "adminAssign", "tried"
+		role["scheduleInfo"] = map[string]any{"startDateTime": p.s.clock.Now(), "expiration": map[string]any{"type": "noExpiration"}}
+		return role
+	case "grant":
+		return map[string]any{"clientId": p.s.app.objectID, "consentType": "AllPrincipals", "resourceId": w.seed.guid(askApp, 6), "scope": "User.Read"}
+	}
+	return map[string]any{"principalId": p.s.app.objectID, "resourceId": w.seed.guid(askApp, 6), "appRoleId": roleID(everyRole[len(everyRole)-1])}
+}
+
+// respondIDs are the ids of what a responder changes, by what a path calls them.
+func (p *probe) respondIDs() []string {
+	w := p.s.world
+	var out []string
+	for _, m := range w.methods(w.person(4)) {
+		out = append(out, "{"+strings.TrimSuffix(methodKind(m), "Authentication")+"AuthenticationMethod-id}", m.text("id"))
+	}
+	slices.Reverse(out) // the last of each kind: the default one goes last
+	for i := 0; i < len(out); i += 2 {
+		out[i], out[i+1] = out[i+1], out[i]
+	}
+	w.eachRole(func(n int, o *role, who string) {
+		if o.template != globalAdministrator {
+			out = append(out, "{unifiedRoleAssignment-id}", p.s.roleRow(n, o, who).text("id"))
+		}
+	})
+	if n := len(w.responded.grants); n > 0 {
+		out = append(out, "{oAuth2PermissionGrant-id}", w.responded.grants[n-1].text("id"))
+	}
+	for _, row := range p.s.grantedAssignments([]*app{p.s.app}, func(string) bool { return true }) {
+		if row.text("appRoleId") == roleID(everyRole[len(everyRole)-1]) {
+			out = append(out, "{appRoleAssignment-id}", row.text("id"))
+		}
+	}
+	return out
 }
 
 // subscribing stands for the body of a subscription to an address that listens.
 type subscribing struct{}
 
-var everyRole = append(slices.Clone(ReadTier), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All")
+var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
 func TestAnswersFitMicrosoftsDescription(t *testing.T) {
@@ -292,6 +358,11 @@ mon 09:05 amy signs in from Leeds kind=non_interactive mfa=claim protocol=device
 mon 09:06 "Nightly Export" signs in from Leeds kind=service_principal credential=clientSecret
 mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becoming "Global Administrator" from 203.0.113.7 agent "Mozilla"
 `)
+	for _, kind := range methodKinds {
+		if err := p.s.AddMethod(p.s.world.person(4).id, kind); err != nil {
+			t.Fatal(err)
+		}
+	}
 	asked := map[string]bool{}
 	for _, a := range asking {
 		asked[a.method+" "+a.path] = true
@@ -343,6 +414,7 @@ func (p *probe) fill(path string) string {
 	for id := range p.s.hook.subs {
 		subscribed = id
 	}
+	path = strings.NewReplacer(p.respondIDs()...).Replace(path)
 	return strings.NewReplacer("{subscription-id}", subscribed, "{auditLogQuery-id}", search, "{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
 		"{orgContact-id}", w.contact[0].id, "{directoryRole-id}", w.roles[0].id, "{servicePrincipal-id}", p.s.app.objectID, "{application-id}", p.s.application().text("id"),
 		"{mailFolder-id}", "inbox", "{messageRule-id}", rule, "{message-id}", any).Replace(path)
@@ -369,6 +441,8 @@ func (p *probe) holds(doc *openapi3.T, method, path, query string, body any, wan
 	switch in := body.(type) {
 	case subscribing:
 		body = p.subscription(p.fill("users/{user-id}/messages"), "created,updated", listen(p.t, nil).URL)
+	case giving:
+		body = p.giving(string(in))
 	case map[string]any:
 		if in["expirationDateTime"] == "{tomorrow}" {
 			body = map[string]any{"expirationDateTime": p.s.clock.Now().Add(24 * time.Hour)}
@@ -379,9 +453,11 @@ func (p *probe) holds(doc *openapi3.T, method, path, query string, body any, wan
 		p.t.Errorf("%s %s: %d, want %d: %v", method, url, resp.StatusCode, want, decode(p.t, resp))
 		return
 	}
-	if name, ok := undescribed[path]; ok && want < 300 {
-		p.undescribed(doc, path, name, resp)
-		return
+	for _, key := range []string{path, method + " " + path} {
+		if name, ok := undescribed[key]; ok && want < 300 {
+			p.undescribed(doc, path, name, resp)
+			return
+		}
 	}
 	schema := schemaOf(p.t, doc, method, path, want)
 	if resp.Header.Get("request-id") == "" {

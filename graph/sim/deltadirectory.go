@@ -137,9 +137,9 @@ var deltaRoles = properties{"id": 's', "deletedDateTime": 's', "description": 's
 
 func (s *Sim) roleDelta(o *role) item {
 	out := o.object()
-	if len(o.members) > 0 {
+	if len(o.holders()) > 0 {
 		var members []any
-		for _, id := range o.members {
+		for _, id := range o.holders() {
 			members = append(members, obj{{"@odata.type", "#microsoft.graph.user"}, {"id", id}})
 		}
 		out = append(out, member{"members@delta", members})

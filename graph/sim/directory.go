@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -176,14 +177,27 @@ func (s *Sim) patchUser(r *request) reply {
 			return s.refuse(r, http.StatusBadRequest, "Request_BadRequest", "Invalid property '%s'.", m.k)
 		}
 	}
+	if bad := s.overAdministrators(r, p); bad != nil {
+		return *bad
+	}
+	if !r.maySet(o) {
+		return s.refuse(r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
+	}
 	if p.synced {
 		return s.refuse(r, http.StatusBadRequest, "Request_BadRequest", "Unable to update the specified properties for on-premises mastered Directory Sync objects or objects currently undergoing migration.")
 	}
-	if err := s.changeUser(p.i, "user.updated", "graph", o, func(p *person) {
+	told := o
+	if profile, has := o.get("passwordProfile"); has { // the password itself is nobody's business
+		in, _ := profile.(obj)
+		told = o.clone().set("passwordProfile", in.without("password"))
+	}
+	if err := s.changeUser(p.i, "user.updated", "graph", told, func(p *person) {
 		for _, m := range o {
 			if on, isBool := m.v.(bool); isBool && m.k == "accountEnabled" {
 				p.enabled = on
-			} else if m.k != "passwordProfile" {
+			} else if m.k == "passwordProfile" {
+				p.over = p.over.set("lastPasswordChangeDateTime", stamp(s.clock.Now()))
+			} else {
 				p.over = p.over.set(m.k, m.v)
 			}
 		}
@@ -191,6 +205,19 @@ func (s *Sim) patchUser(r *request) reply {
 		return s.refuse(r, http.StatusInternalServerError, "UnknownError", "The truth cannot be written.")
 	}
 	return reply{status: http.StatusNoContent}
+}
+
+// maySet says whether the roles in the token allow a change of a person.
+func (r *request) maySet(in obj) bool {
+	for _, m := range in {
+		lesser := map[string]string{"accountEnabled": "User.EnableDisableAccount.All", "passwordProfile": "User-PasswordProfile.ReadWrite.All"}[m.k]
+		if !slices.ContainsFunc(r.claims.Roles, func(role string) bool {
+			return role == "User.ReadWrite.All" || role == "Directory.ReadWrite.All" || role == lesser
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // revokeSessions ends a person's sessions: what counts is the time from which they are valid. Of a guest nothing ends, since

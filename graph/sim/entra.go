@@ -215,8 +215,9 @@ func (w *world) eachRole(row func(n int, o *role, who string)) {
 	n := 0
 	for _, o := range w.roles {
 		for _, who := range o.members {
-			n++
-			row(n, o, who)
+			if n++; !o.left[who] {
+				row(n, o, who)
+			}
 		}
 	}
 }
@@ -224,7 +225,7 @@ func (w *world) eachRole(row func(n int, o *role, who string)) {
 func (s *Sim) roleAssignments(r *request) reply {
 	var all []obj
 	s.world.eachRole(func(n int, o *role, who string) {
-		all = append(all, obj{{"id", s.world.seed.guid(askState, 1000+n)}, {"principalId", who}, {"roleDefinitionId", o.template}, {"directoryScopeId", "/"}})
+		all = append(all, s.roleRow(n, o, who))
 	})
 	return s.give(r, "roleManagement/directory/roleAssignments", roleRowProperties, all)
 }
@@ -245,24 +246,15 @@ func (s *Sim) rolesActive(r *request) reply {
 }
 
 func (s *Sim) rolesEligible(r *request) reply {
-	w := s.world
-	var all []obj
-	for k, i := range []int{3, 12, 23, 34} {
-		if p := w.person(i); p != nil && len(w.roles) > 0 {
-			o := w.roles[k%len(w.roles)]
-			all = append(all, obj{{"id", w.seed.guid(askState, 3000+k)}, {"principalId", p.id}, {"roleDefinitionId", o.template}, {"directoryScopeId", "/"}, {"appScopeId", nil}, {"memberType", "Direct"},
-				{"startDateTime", w.start.AddDate(-1, 0, 0)}, {"endDateTime", nil}, {"roleEligibilityScheduleId", w.seed.guid(askState, 3500+k)}})
-		}
-	}
-	return s.give(r, "roleManagement/directory/roleEligibilityScheduleInstances", eligibleProperties, all)
+	return s.give(r, "roleManagement/directory/roleEligibilityScheduleInstances", eligibleProperties, s.world.eligible())
 }
 
 // hasRole says whether somebody is an administrator.
 func (w *world) hasRole(id string) bool {
-	return slices.ContainsFunc(w.roles, func(o *role) bool { return slices.Contains(o.members, id) })
+	return slices.ContainsFunc(w.roles, func(o *role) bool { return slices.Contains(o.holders(), id) })
 }
 
-// registrations are the methods that people have registered: most the authenticator, some a telephone, few a key, some nothing.
+// registrations are the methods that people have registered.
 func (s *Sim) registrations(r *request) reply {
 	w := s.world
 	return s.list(r, list{context: "reports/authenticationMethods/userRegistrationDetails", props: registeredProperties, total: w.count(), page: 100, max: 999, at: func(i int) (item, bool) {
@@ -270,15 +262,7 @@ func (s *Sim) registrations(r *request) reply {
 		if p == nil || p.kind != employee && p.kind != guest {
 			return item{}, false
 		}
-		ways := []string{"microsoftAuthenticatorPush", "softwareOneTimePasscode"}
-		switch n := w.seed.at(askState, i) % 20; {
-		case n == 0:
-			ways = []string{}
-		case n < 4:
-			ways = []string{"mobilePhone"}
-		case n < 7:
-			ways = []string{"fido2SecurityKey", "microsoftAuthenticatorPush"}
-		}
+		ways := w.ways(p)
 		kind := "member"
 		if p.kind == guest {
 			kind = "guest"

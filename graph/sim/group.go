@@ -35,6 +35,7 @@ type contact struct {
 type role struct {
 	id, name, template, about string
 	members                   []string
+	left                      map[string]bool // members from whom it was taken
 }
 
 // settle makes the groups, roles and contacts of the seed.
@@ -336,7 +337,7 @@ func (s *Sim) roleItem(o *role) item {
 		if e.name != "members" {
 			return []any{}
 		}
-		return s.expanded(o.members, e.sel)
+		return s.expanded(o.holders(), e.sel)
 	}
 	return it
 }
@@ -369,5 +370,5 @@ func (s *Sim) roleMembers(r *request) reply {
 	if o == nil {
 		return s.notFound(r, r.vars[0])
 	}
-	return s.list(r, list{context: "directoryObjects", props: anyProperties, total: len(o.members), at: s.objects(o.members)})
+	return s.list(r, list{context: "directoryObjects", props: anyProperties, total: len(o.holders()), at: s.objects(o.holders())})
 }

@@ -156,11 +156,6 @@ func (s *Sim) assignedTo(r *request) reply {
 	})
 }
 
-// grants are the delegated permissions that people consented to: none of ours.
-func (s *Sim) grants(r *request) reply {
-	return s.list(r, list{context: "oauth2PermissionGrants", props: grantProperties, page: 100, max: 999})
-}
-
 // application is the app registration, with what is told of its secrets and certificates. One that never ends is told to
 // end two years after the simulator's world began.
 func (s *Sim) application() obj { return s.applicationOf(s.app, 8, 0) }

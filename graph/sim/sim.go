@@ -44,7 +44,11 @@ var ReadTier = []string{"User.Read.All", "Directory.Read.All", "AuditLog.Read.Al
 	"Mail.Read", "MailboxSettings.Read"}
 
 // RespondTier is what acting asks for besides.
-var RespondTier = []string{"User.RevokeSessions.All", "MailboxSettings.ReadWrite"}
+var RespondTier = []string{"User.RevokeSessions.All", "MailboxSettings.ReadWrite", "User.EnableDisableAccount.All"}
+
+// PrivilegedTier is what acting asks for besides where it could take the tenant.
+var PrivilegedTier = []string{"User-PasswordProfile.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All",
+	"AppRoleAssignment.ReadWrite.All", "Application.ReadWrite.All"}
 
 // Sim is a simulated tenant. Make it with New; it is safe for use by several goroutines.
 type Sim struct {

@@ -39,6 +39,7 @@ type world struct {
 	access    []obj                 // conditional access policies, once somebody asked
 	set       map[string]obj        // settings that were changed, by path
 	touched   func(kind, id string) // is told of what changes in the directory
+	responded responded
 }
 
 // change is a line of the directory's log, for delta.
