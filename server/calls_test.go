@@ -565,7 +565,7 @@ func madeBy(t *testing.T) map[string]bool {
 // by letting the collectors run; one that they do not make needs an entry in provokes.
 func TestCalls(t *testing.T) {
 	w := world(t, 12, callsStory)
-	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier, []string{"ActivityFeed.Read", "AuditLogsQuery-Exchange.Read.All", "Exchange.ManageAsApp", "Exchange.ManageAsAppV2",
+	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier, sim.PrivilegedTier, []string{"ActivityFeed.Read", "AuditLogsQuery-Exchange.Read.All", "Exchange.ManageAsApp", "Exchange.ManageAsAppV2",
 		"RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All"})...)
 	c := pressed(t)
 	c.Every.Audit, c.Every.SignIns, c.Every.Exchange = time.Second, time.Second, time.Second
