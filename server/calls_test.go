@@ -72,7 +72,7 @@ var provokes = map[string]provoked{
 	"auditQueries.get":     {with: "queries", prod: search, told: true},
 	"auditQueries.records": {with: "queries", prod: search, told: true},
 
-	"users.account":             {with: "sessions", path: "users/{amy}", act: revoke},
+	"users.account":              {with: "sessions", path: "users/{amy}", act: revoke},
 	"users.revokeSignInSessions": {with: "sessions", act: revoke},
 	"messageRules.get":           {with: "rules", act: func(b *asker) error { return b.acts(remediate.DisableRule, "amy", ".") }, done: undone},
 	"messageRules.update":        {with: "rules", act: func(b *asker) error { return b.acts(remediate.DisableRule, "amy", ".") }, done: undone},
