@@ -67,7 +67,7 @@ func crowd(b *testing.B, st *store.Store) {
 					return err
 				}
 			}
-			return nil
+			return riskFrom(b, t)
 		})
 		if err != nil {
 			b.Fatal(err)

@@ -179,6 +179,9 @@ func eventViews(ctx context.Context, t *store.Tenant, rows []eventRow) ([]Event,
 		if r.Type == "FOLDER" {
 			r.What = cmp.Or(folderPhrase(r.Action, r.Body), r.What)
 		}
+		if r.Type == "SIGN_IN" || r.Type == "AUDIT" {
+			r.What = cmp.Or(entraPhrase(r.Type, r.Body), r.What)
+		}
 		out[i] = r.Event
 	}
 	return out, changesOf(ctx, t, out)
@@ -236,6 +239,64 @@ func mailPhrase(body json.RawMessage) string {
 		out += ", by an action from here"
 	}
 	return out
+}
+
+// entraPhrase says of a sign-in from where and with what it was, of a change of the directory what was changed and by whom.
+func entraPhrase(kind string, body json.RawMessage) string {
+	var e struct {
+		Payload struct {
+			User    string `json:"user"`
+			Name    string `json:"name"`
+			Target  string `json:"target"`
+			Object  string `json:"object"`
+			App     string `json:"app"`
+			IP      string `json:"ip"`
+			Country string `json:"country"`
+			City    string `json:"city"`
+			MFA     string `json:"mfa"`
+			Risk    string `json:"risk"`
+			Error   string `json:"error"`
+			Result  string `json:"result"`
+		} `json:"payload"`
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	p := e.Payload
+	if kind == "AUDIT" {
+		out := p.Name
+		if what := cmp.Or(p.Target, p.Object); what != "" {
+			out += ": " + what
+		}
+		if p.User != "" {
+			out += ", by " + p.User
+		}
+		return out
+	}
+	from := "From " + cmp.Or(strings.Join(slices.DeleteFunc([]string{p.City, p.Country}, func(s string) bool { return s == "" }), ", "), "a place that is not known")
+	if p.IP != "" {
+		from += " (" + p.IP + ")"
+	}
+	if p.App != "" {
+		from += " with " + p.App
+	}
+	switch p.MFA {
+	case "asked":
+		from += ", second factor given"
+	case "claim":
+		from += ", second factor given before"
+	case "refused":
+		from += ", second factor not given"
+	case "single":
+		from += ", one factor"
+	}
+	if p.Result == "failure" && p.Error != "" {
+		from += ", refused (" + p.Error + ")"
+	}
+	if p.Risk != "" && p.Risk != "hidden" {
+		from += ", risk " + p.Risk
+	}
+	return from
 }
 
 // folderPhrase says of an event of a folder which it was, and what became of it.

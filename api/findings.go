@@ -409,6 +409,9 @@ func around(ctx context.Context, t *store.Tenant, d *FindingDetail) error {
 	if d.Related, err = related(ctx, t, d); err != nil {
 		return err
 	}
+	if d.Story, err = storyWith(ctx, t, d.ID); err != nil {
+		return err
+	}
 	if d.Person == "" {
 		rules, err := rulesTo(ctx, t, d.Subject, 100)
 		d.RelatedRules = rules

@@ -8,7 +8,7 @@ import (
 	"tocsin.dev/store"
 )
 
-// ListIdentities lists people by their sign-in name, or by the risk of their open findings.
+// ListIdentities lists people by their sign-in name, or by their risk.
 func (s *Service) ListIdentities(ctx context.Context, in IdentitiesIn) (Page[Identity], error) {
 	return view(ctx, s, "identities list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Identity], error) {
 		if in.Sort == "risk" {
@@ -79,7 +79,7 @@ func personFilters(q *query, in IdentitiesIn) {
 	}
 }
 
-// identitiesByRisk lists those with open findings, the highest risk first.
+// identitiesByRisk lists those at risk, the highest first.
 func identitiesByRisk(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
 	var p Page[Identity]
 	after, err := parseCursor(in.After, "identities/risk", 2)
@@ -114,7 +114,7 @@ func identitiesByRisk(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Pa
 }
 
 func riskyPeople(in IdentitiesIn) *query {
-	q := (&query{}).add("(select person, max(risk) as risk from finding where tenant = $1 and status in ('open', 'in_work') and person <> '' group by person) risky where person in (select person from person where tenant = $1")
+	q := (&query{}).add("identity_risk where tenant = $1 and risk > 0 and person in (select person from person where tenant = $1")
 	personFilters(q, in)
 	return q.add(")")
 }

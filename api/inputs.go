@@ -149,7 +149,7 @@ type IdentitiesIn struct {
 	Role    string `query:"role" maxLength:"200" doc:"Only those who hold this directory role (id or name); any for any"`
 	Mailbox string `query:"mailbox" maxLength:"50" doc:"Only those whose mailbox is in this state"`
 	Deleted bool   `query:"deleted" doc:"Also those who are gone"`
-	Sort    string `query:"sort" enum:"name,risk,riskiest" doc:"name when absent; risk lists only those with open findings, riskiest lists these before the others"`
+	Sort    string `query:"sort" enum:"name,risk,riskiest" doc:"name when absent; risk lists only those at risk, riskiest lists these before the others"`
 }
 
 // EventsIn filters events. Newest first.

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -59,11 +60,19 @@ func thirty(t *testing.T, st *store.Store) {
 				return err
 			}
 		}
-		return nil
+		return riskFrom(t, tn)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// riskFrom makes each person's risk that of their riskiest open finding.
+func riskFrom(tb testing.TB, t *store.Tenant) error {
+	tb.Helper()
+	_, err := t.Exec(context.Background(), `insert into identity_risk (tenant, person, risk, terms, judged, due)
+		select tenant, person, max(risk), '[]', 1, 0 from finding where tenant = $1 and status in ('open', 'in_work') and person <> '' group by tenant, person on conflict (tenant, person) do nothing`)
+	return err
 }
 
 // pieces walks a list in pieces of four, and holds each to the limit and the first to the total.

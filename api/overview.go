@@ -53,7 +53,7 @@ func findingsPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) e
 		return err
 	}
 	o.Worst = p.Items[:min(8, len(p.Items))]
-	if o.TopPeople, err = worstPeople(ctx, t, p.Items); err != nil {
+	if o.TopPeople, err = worstPeople(ctx, t); err != nil {
 		return err
 	}
 	for _, f := range p.Items {
@@ -101,18 +101,13 @@ func (s *Service) daysPart(ctx context.Context, t *store.Tenant, _ Caller, o *Ov
 	return err
 }
 
-// worstPeople are the people of the worst findings, by their risk: who has a finding of the highest risk is among them.
-func worstPeople(ctx context.Context, t *store.Tenant, worst []Finding) ([]Identity, error) {
-	risk := map[tocsin.PersonID]int{}
-	var ids []tocsin.PersonID
-	for _, f := range worst {
-		if _, had := risk[f.Person]; !had && f.Person != "" {
-			ids = append(ids, f.Person)
-		}
-		risk[f.Person] = max(risk[f.Person], f.Risk)
+// worstPeople are the people at the highest risk.
+func worstPeople(ctx context.Context, t *store.Tenant) ([]Identity, error) {
+	ids, err := find(ctx, t, (&query{}).add("select person from identity_risk where tenant = $1 and risk > 0 order by risk desc, person limit 8"), func(p *tocsin.PersonID) []any { return []any{p} })
+	if err != nil {
+		return nil, err
 	}
-	slices.SortStableFunc(ids, func(a, b tocsin.PersonID) int { return risk[b] - risk[a] })
-	return identities(ctx, t, ids[:min(8, len(ids))]...)
+	return identities(ctx, t, ids...)
 }
 
 func recentPart(ctx context.Context, t *store.Tenant, _ Caller, o *Overview) error {

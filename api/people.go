@@ -145,15 +145,20 @@ func surround(ctx context.Context, t *store.Tenant, people []Identity) error {
 		at[c.person].Rules = c.n
 	}
 	open, err := openOf(ctx, t, ids)
-	for id, o := range open {
-		at[id].Open, at[id].Risk = o.Severities, o.risk
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-type opened struct {
-	Severities
-	risk int
+	for id, o := range open {
+		at[id].Open = o
+	}
+	risks, err := risksOf(ctx, t, ids)
+	if err != nil {
+		return err
+	}
+	for id, risk := range risks {
+		at[id].Risk = risk
+	}
+	return describe(ctx, t, people)
 }
 
 // add counts n findings of a severity.
@@ -173,20 +178,19 @@ func (s *Severities) add(severity tocsin.Severity, n int) {
 }
 
 // openOf counts people's open findings.
-func openOf(ctx context.Context, t *store.Tenant, ids []any) (map[tocsin.PersonID]opened, error) {
+func openOf(ctx context.Context, t *store.Tenant, ids []any) (map[tocsin.PersonID]Severities, error) {
 	type row struct {
 		person   tocsin.PersonID
 		severity tocsin.Severity
-		n, risk  int
+		n        int
 	}
 	q := &query{}
-	q.add("select person, severity, count(*), max(risk) from finding where tenant = $1 and person in (" + q.in(ids...) + ") and status in ('open', 'in_work') group by person, severity")
-	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.person, &r.severity, &r.n, &r.risk} })
-	out := map[tocsin.PersonID]opened{}
+	q.add("select person, severity, count(*) from finding where tenant = $1 and person in (" + q.in(ids...) + ") and status in ('open', 'in_work') group by person, severity")
+	rows, err := find(ctx, t, q, func(r *row) []any { return []any{&r.person, &r.severity, &r.n} })
+	out := map[tocsin.PersonID]Severities{}
 	for _, r := range rows {
 		o := out[r.person]
 		o.add(r.severity, r.n)
-		o.risk = max(o.risk, r.risk)
 		out[r.person] = o
 	}
 	return out, err
@@ -251,6 +255,15 @@ func (s *Service) fillIdentity(ctx context.Context, t *store.Tenant, d *Identity
 	}
 	d.MailRules = append(present, gone...)
 	if d.Findings, err = findingsOf(ctx, t, d.Person, 200); err != nil {
+		return err
+	}
+	if d.RiskOf, err = riskOf(ctx, t, d.Person); err != nil {
+		return err
+	}
+	if d.Stories, err = storiesOf(ctx, t, d.Person); err != nil {
+		return err
+	}
+	if err := s.wholePerson(ctx, t, d); err != nil {
 		return err
 	}
 	p, err := listEvents(ctx, t, EventsIn{Person: d.Person, Type: "RULE", Paging: Paging{Limit: 100}})

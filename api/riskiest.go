@@ -8,8 +8,8 @@ import (
 )
 
 // byRisk gives a piece of the people that among picks (a condition of risky.person: "exists (select …", so that of those at risk
-// each is looked up, and not everybody gathered): those with open
-// findings by risk, the highest first; then, unless only these are meant, those that calm picks by name. calm is a query of
+// each is looked up, and not everybody gathered): those at risk, the highest first; then, unless only these are meant, those that
+// calm picks by name. calm is a query of
 // person and upn, of people named p, to which conditions can be added.
 func byRisk(ctx context.Context, t *store.Tenant, list, after string, n int, among func(*query), calm func() *query) (ids []tocsin.PersonID, next string, err error) {
 	type row struct {
@@ -24,7 +24,7 @@ func byRisk(ctx context.Context, t *store.Tenant, list, after string, n int, amo
 	var rows []row
 	if at.begins() || at.number(0) > 0 {
 		q := &query{}
-		q.add("select person, risk from (select person, max(risk) as risk from finding where tenant = $1 and status in ('open', 'in_work') and person <> '' group by person) risky where risk > 0 and ")
+		q.add("select person, risk from identity_risk risky where tenant = $1 and risk > 0 and ")
 		among(q)
 		if !at.begins() {
 			q.add(" and (risk < ? or (risk = ? and person > ?))", at.number(0), at.number(0), at.text(2))
@@ -35,7 +35,7 @@ func byRisk(ctx context.Context, t *store.Tenant, list, after string, n int, amo
 		}
 	}
 	if calm != nil && len(rows) <= n {
-		q := calm().add(" and not exists (select 1 from finding f where f.tenant = $1 and f.person = p.person and f.status in ('open', 'in_work') and f.risk > 0)")
+		q := calm().add(" and not exists (select 1 from identity_risk r where r.tenant = $1 and r.person = p.person and r.risk > 0)")
 		if !at.begins() && at.number(0) == 0 {
 			q.add(" and (p.upn, p.person) > (?, ?)", at.text(1), at.text(2))
 		}
@@ -120,7 +120,7 @@ func mailboxesByRisk(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page
 	return total(in.Paging, p, func() (int, bool, error) {
 		from := &query{}
 		if in.Sort == "risk" {
-			from.add("(select distinct person from finding where tenant = $1 and status in ('open', 'in_work') and risk > 0) risky where ")
+			from.add("identity_risk risky where tenant = $1 and risk > 0 and ")
 			among(from)
 		} else {
 			from.add(mailboxFrom[len(" from "):])

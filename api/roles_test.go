@@ -171,6 +171,8 @@ var matrix = map[string]asked{
 	"rights list":        {least: api.Viewer, in: list},
 	"mailboxes list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.MailboxesIn{In: in(t)} }},
 	"mailboxes get":      {least: api.Viewer, in: person},
+	"stories list":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.StoriesIn{In: in(t)} }},
+	"stories get":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: storyIDOf(t)} }},
 	"identities list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.IdentitiesIn{In: in(t)} }},
 	"identities get":     {least: api.Viewer, in: person},
 	"groups list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GroupsIn{In: in(t)} }},

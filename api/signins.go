@@ -81,15 +81,24 @@ func (r *signInRow) fields() []any {
 
 func (r *signInRow) view() EntraSignIn {
 	r.At, r.Seen = tocsin.FromMillis(r.at), tocsin.FromMillis(r.seen)
-	if a, err := strconv.ParseFloat(r.latitude, 64); err == nil {
-		if b, err := strconv.ParseFloat(r.longitude, 64); err == nil {
-			r.Latitude, r.Longitude = &a, &b
-		}
-	}
+	r.Latitude, r.Longitude = coordinates(r.latitude, r.longitude)
 	if is, err := strconv.ParseBool(r.compliant); err == nil {
 		r.Compliant = &is
 	}
 	return r.EntraSignIn
+}
+
+// coordinates are those of a place as they are kept; none where they are not known.
+func coordinates(latitude, longitude string) (*float64, *float64) {
+	a, err := strconv.ParseFloat(latitude, 64)
+	if err != nil {
+		return nil, nil
+	}
+	b, err := strconv.ParseFloat(longitude, 64)
+	if err != nil {
+		return nil, nil
+	}
+	return &a, &b
 }
 
 // ListSignIns lists sign-ins.

@@ -16,13 +16,13 @@ import (
 type TimelineIn struct {
 	ByPerson
 	Paging
-	Kinds string    `query:"kinds" maxLength:"100" doc:"Only these, with commas between: mail, folder, rule, signin, finding, action, gap"`
+	Kinds string    `query:"kinds" maxLength:"100" doc:"Only these, with commas between: mail, folder, rule, signin, directory, finding, action, gap"`
 	Until time.Time `query:"until" doc:"Only what was before this time"`
 	Zone  string    `query:"zone" maxLength:"64" doc:"In whose hours the day is told, such as Europe/Berlin; UTC when absent"`
 }
 
 // timelineKinds are what a mailbox's time is made of.
-var timelineKinds = []string{"mail", "folder", "rule", "signin", "finding", "action", "gap"}
+var timelineKinds = []string{"mail", "folder", "rule", "signin", "directory", "finding", "action", "gap"}
 
 // Timeline is a piece of a mailbox's time.
 type Timeline struct {
@@ -135,7 +135,7 @@ func (l *line) piece() ([]TimelineItem, time.Time) {
 }
 
 // rareKinds are the types of events by kind, but for mail, among which the others would be looked for in vain.
-var rareKinds = map[string]string{"folder": "FOLDER", "rule": "RULE", "signin": "SIGN_IN"}
+var rareKinds = map[string]string{"folder": "FOLDER", "rule": "RULE", "signin": "SIGN_IN", "directory": "AUDIT"}
 
 // most is how many are read of a kind: as many again as fit, for those of the last millisecond.
 func (l *line) most() int { return 2 * l.limit }

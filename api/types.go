@@ -266,6 +266,7 @@ type Finding struct {
 // FindingDetail is a finding with all that explains it.
 type FindingDetail struct {
 	Finding
+	Story        *Story            `json:"story"` // of which it is a part; null where it stands alone
 	Cause        string            `json:"cause"`
 	Terms        []tocsin.RiskTerm `json:"terms"` // their sum, held to 0..100, is the risk
 	Attack       []string          `json:"attack"`
@@ -420,8 +421,37 @@ type Identity struct {
 	Because    string          `json:"mailbox_because"` // why it is not read
 	Roles      []string        `json:"roles"`           // directory roles, by name
 	Rules      int             `json:"rules"`
+	Manager    *PersonRef      `json:"manager"`               // null where none is told
+	LastSignIn time.Time       `json:"last_sign_in,omitzero"` // as the directory tells it; zero where that is not known
+	MFA        *bool           `json:"mfa_registered"`        // has registered a second factor; null where that is not known
+	MFACapable *bool           `json:"mfa_capable"`           // and may use it
+	Protection *Protection     `json:"protection"`            // what Microsoft's Identity Protection says; null where it says nothing
 	Open       Severities      `json:"open"`
-	Risk       int             `json:"risk"` // the highest of the open findings
+	Risk       int             `json:"risk"` // 0 to 100: what their stories and open findings weigh, decayed, and what is on top of it
+}
+
+// PersonRef is another person of the directory.
+type PersonRef struct {
+	Person tocsin.PersonID `json:"person"`
+	Name   string          `json:"name"`
+}
+
+// Protection is what Microsoft's Identity Protection says of a person.
+type Protection struct {
+	Level  string    `json:"level"`  // low, medium, high, hidden (needs Entra ID P2) or none
+	State  string    `json:"state"`  // at_risk, confirmed, remediated, dismissed, safe or none
+	Detail string    `json:"detail"` // Microsoft's word for why
+	At     time.Time `json:"at"`     // when that changed last
+}
+
+// Device is one that Intune manages.
+type Device struct {
+	Name       string    `json:"name"`
+	System     string    `json:"system"`
+	Version    string    `json:"version"`
+	Compliance string    `json:"compliance"` // compliant, noncompliant …, as Intune has it
+	Encrypted  *bool     `json:"encrypted"`
+	Synced     time.Time `json:"synced,omitzero"` // when it was last heard of
 }
 
 // IdentityDetail is all that is known of a person.
@@ -434,9 +464,16 @@ type IdentityDetail struct {
 	MayOpen   []Delegation    `json:"may_open"`   // rights over others' mailboxes, at most 200
 	MailRules []MailRule      `json:"mail_rules"` // those there, then those deleted, newest first
 	Findings  []Finding       `json:"findings"`   // all statuses, open first
-	Timeline  []Event         `json:"timeline"`   // newest first, at most 100
-	Acts      []Act           `json:"acts"`       // what can be done about the person here
-	Done      []Action        `json:"done"`       // what was done to them, or is to be, newest first, at most 20
+	RiskOf    IdentityRisk    `json:"risk_detail"`
+	Methods   []string        `json:"methods"`  // of signing in, that are registered, in Microsoft's words
+	Holdings  []Privilege     `json:"holdings"` // roles held at all times, for a time, by a group, or that may be taken
+	Devices   []Device        `json:"devices"`  // that Intune manages
+	SignIns   []EntraSignIn   `json:"sign_ins"` // the newest, at most 10
+	Places    []PersonPlace   `json:"places"`   // from where they signed in within 30 days, most first, at most 20
+	Stories   []Story         `json:"stories"`  // newest first, at most 20
+	Timeline  []Event         `json:"timeline"` // newest first, at most 100
+	Acts      []Act           `json:"acts"`     // what can be done about the person here
+	Done      []Action        `json:"done"`     // what was done to them, or is to be, newest first, at most 20
 }
 
 // DirectoryRole is an administrative role that a person holds.

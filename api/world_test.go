@@ -41,6 +41,7 @@ func personOf(t tocsin.TenantID) tocsin.PersonID { return tocsin.PersonID("perso
 // ids of the one thing of each kind in a tenant.
 func findingOf(t tocsin.TenantID) string    { return "finding-" + string(t) }
 func letterOf(t tocsin.TenantID) string     { return "letter-" + string(t) }
+func storyIDOf(t tocsin.TenantID) string    { return "story-" + string(t) }
 func ruleOf(t tocsin.TenantID) string       { return "rule-" + string(t) }
 func recordOf(t tocsin.TenantID) string     { return "record-" + string(t) }
 func queryOf(t tocsin.TenantID) string      { return "query-" + string(t) }
@@ -231,6 +232,11 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`delete from finding where tenant = $1`, nil},
 			{`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, first_seen, last_seen) values ($1, $2, $3, $4, 'high', 3, 72, $5, $6, $7, '', $8, 'exfiltration', $9, 'open', $10, $10)`,
 				[]any{findingOf(tenant), finding.Rule, finding.Title, p, finding.Who, finding.Subject, finding.Why, text(tb, finding), now}},
+			{`delete from identity_risk where tenant = $1`, nil},
+			{`insert into identity_risk (tenant, person, risk, terms, judged, due) values ($1, $2, 72, '[{"points":72,"why":"Mail is forwarded outside"}]', $3, 0)`, []any{p, now}},
+			{`insert into identity_risk_change (tenant, person, at, risk, why) values ($1, $2, $3, 72, 'Mail is forwarded outside') on conflict do nothing`, []any{p, now}},
+			{`insert into attack_story (tenant, id, person, who, title, why, severity, severity_rank, score, stage, stages, attack, terms, takeover, began, ended, findings, open, changed) values ($1, $2, $3, 'jane', 'T', 'W', 'high', 3, 80, 'exfiltration', '["access","exfiltration"]', '["T1114.003"]', '[{"points":80,"why":"w"}]', '', $4, $4, 1, 1, $4) on conflict do nothing`, []any{storyIDOf(tenant), p, now}},
+			{`insert into attack_story_part (tenant, finding, story) values ($1, $2, $3) on conflict do nothing`, []any{findingOf(tenant), storyIDOf(tenant)}},
 			{`delete from action where tenant = $1`, nil},
 			{`delete from response_settings where tenant = $1`, nil},
 			{`delete from canary where tenant = $1`, nil},

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -115,7 +116,9 @@ type recordFold struct {
 	rows  [][]any
 	signs [][]any // sign-ins as the directory tells of them
 	judge bool
-	look  map[tocsin.PersonID]int64 // whose rules were changed, and when
+
+	events [][]any
+	look   map[tocsin.PersonID]int64 // whose rules were changed, and when
 }
 
 func (f *recordFold) take(ctx context.Context, p *pending[auditSeen], e *audit.Entry, people map[string]tocsin.PersonID) error {
@@ -135,6 +138,9 @@ func (f *recordFold) take(ctx context.Context, p *pending[auditSeen], e *audit.E
 		clipped(rec.Actor, 400), rec.ActorKind, rec.IP, clipped(rec.Object, 400), clipped(rec.Result, 100), judge, !judge, e.Shape == audit.SignInLog, string(p.body.Record)})
 	if e.Shape == audit.SignInLog {
 		f.signs = append(f.signs, signInRow(p, e, e.ID, people[who]))
+	}
+	if err := f.tellChange(e, cmp.Or(people[whose], people[who]), at); err != nil {
+		return err
 	}
 	if changesRules(rec.Operation) && people[whose] != "" {
 		f.look[people[whose]] = max(f.look[people[whose]], at)
@@ -156,6 +162,9 @@ func clipped(s string, most int) string {
 
 func (f *recordFold) write(ctx context.Context) error {
 	if err := f.signedIn(ctx); err != nil {
+		return err
+	}
+	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body"}}, f.events); err != nil {
 		return err
 	}
 	if len(f.rows) == 0 && !f.judge {

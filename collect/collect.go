@@ -156,6 +156,8 @@ func (c *Collector) sources() []source {
 		{name: "sign_ins", every: every.SignIns, ask: c.askSignIns, needs: graph.Find("signIns.list").Permissions},
 		{name: "token_sign_ins", every: every.SignIns, ask: c.askTokenSignIns, needs: graph.Find("signIns.list").Permissions},
 		{name: "directory_audits", every: every.SignIns, ask: c.askDirectoryAudits, needs: graph.Find("directoryAudits.list").Permissions[:1]},
+		{name: "risk_detections", every: every.SignIns, ask: c.askRiskDetections, needs: graph.Find("riskDetections.list").Permissions},
+		{name: "protection", every: every.Posture, ask: c.askProtection, needs: graph.Find("riskyUsers.list").Permissions},
 		{name: "looks", every: 24 * time.Hour, ask: c.askLooks},
 		{name: "queries", every: 24 * time.Hour, ask: c.askQueries, needs: graph.Find("auditQueries.create").Permissions},
 		{name: "exchange", every: every.Exchange, ask: c.askExchange, of: graph.ExchangeAdmin, needs: graph.Find("exchange.command").Permissions},

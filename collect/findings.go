@@ -30,6 +30,9 @@ type filing struct {
 	shown map[string]bool
 
 	rows, notes, parts [][]any // of new findings, of the history, and of whom findings name
+
+	people map[tocsin.PersonID]bool // whose findings changed
+	joins  bool                     // what is filed is of a story itself
 }
 
 type filed struct {
@@ -282,7 +285,7 @@ func listed(p tocsin.PersonID) string {
 	return string(p)
 }
 
-// write writes the rows that were gathered.
+// write writes the rows that were gathered, and joins them into stories.
 func (f *filing) write(ctx context.Context) error {
 	if err := f.t.Insert(ctx, store.Into{Table: "finding", Columns: findingColumns}, f.rows); err != nil {
 		return err
@@ -290,7 +293,10 @@ func (f *filing) write(ctx context.Context) error {
 	if err := f.t.Insert(ctx, store.Into{Table: "finding_part", Columns: []string{"finding", "person", "rule"}, Key: []string{"finding", "person", "rule"}}, f.parts); err != nil {
 		return err
 	}
-	return f.t.Insert(ctx, store.Into{Table: "finding_change", Columns: []string{"finding", "id", "at", "who", "change", "note"}}, f.notes)
+	if err := f.t.Insert(ctx, store.Into{Table: "finding_change", Columns: []string{"finding", "id", "at", "who", "change", "note"}}, f.notes); err != nil || f.joins {
+		return err
+	}
+	return joined(ctx, f.t, f.now, sortedKeys(f.people))
 }
 
 // again meets a finding that is there already. Somebody may decide on it at the same time, and on PostgreSQL what was read
@@ -380,6 +386,12 @@ func (f *filing) other(ctx context.Context, id string, old *tocsin.Finding, foun
 // note writes a finding's history and tells it as a fact.
 func (f *filing) note(ctx context.Context, id, person, what, note string) error {
 	f.notes = append(f.notes, []any{id, tocsin.NewID(), tocsin.Millis(f.now), "", what, note})
+	if p := listed(tocsin.PersonID(person)); p != "" {
+		if f.people == nil {
+			f.people = map[tocsin.PersonID]bool{}
+		}
+		f.people[tocsin.PersonID(p)] = true
+	}
 	kind := map[string]string{"raised": "finding.raised", "reopened": "finding.raised", "updated": "finding.updated", "fixed": "finding.fixed"}[what]
 	return f.t.Append(ctx, store.Fact{Kind: kind, Subject: id, Person: person})
 }

@@ -49,6 +49,12 @@ var signInLogs = []directoryLog{
 
 var auditsLog = directoryLog{content: "DirectoryAudits", call: "directoryAudits.list", when: "activityDateTime", first: logKept - time.Hour, deep: 25 * time.Hour}
 
+// riskLogs are what Identity Protection detected, of people and of applications.
+var riskLogs = []directoryLog{
+	{content: "RiskDetections", call: "riskDetections.list", when: "detectedDateTime", first: logKept - time.Hour, deep: 25 * time.Hour},
+	{content: "ApplicationRiskDetections", call: "servicePrincipalRiskDetections.list", when: "detectedDateTime", first: logKept - time.Hour, deep: 25 * time.Hour},
+}
+
 // signInContent is how the names of the parts of the sign-in log begin.
 const signInContent = "SignIns."
 

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -56,11 +57,73 @@ func (f *recordFold) signedIn(ctx context.Context) error {
 	if err := f.t.Insert(ctx, store.Into{Table: "sign_in", Key: []string{"id"}, Columns: signInColumns}, f.signs); err != nil {
 		return err
 	}
+	for _, row := range f.signs {
+		if err := f.tellSignIn(row); err != nil {
+			return err
+		}
+	}
 	body, err := encode(map[string]any{"count": len(f.signs)})
 	if err != nil {
 		return err
 	}
 	return f.t.Append(ctx, store.Fact{Kind: "sign_in.recorded", Body: body})
+}
+
+// entraSource is the platform that sign-ins and changes of the directory are told by.
+const entraSource = "MICROSOFT_GRAPH_ENTRA_API"
+
+// tellSignIn makes an event of a sign-in by a person of the directory. What programs do in their name, which is most of the log and
+// no act of theirs, is in the list of sign-ins alone.
+func (f *recordFold) tellSignIn(row []any) error {
+	is := map[string]any{}
+	for i, name := range signInColumns {
+		is[name] = row[i]
+	}
+	at, _ := is["at"].(int64)
+	person, _ := is["person"].(string)
+	id, _ := is["id"].(string)
+	if is["kind"] != "interactive" || person == "" || at == 0 {
+		return nil
+	}
+	action := map[any]string{"success": "signed_in", "failure": "sign_in_failed", "interrupted": "sign_in_interrupted"}[is["result"]]
+	payload := map[string]any{"user": is["actor"], "action": action}
+	for _, name := range []string{"app", "ip", "country", "city", "client", "result", "error", "mfa", "risk", "protocol", "device"} {
+		if is[name] != "" {
+			payload[name] = is[name]
+		}
+	}
+	return f.tellEntra("SIGN_IN", action, id, person, at, payload)
+}
+
+// tellChange makes an event of a change in the directory, of the person that it is about, else of whoever made it.
+func (f *recordFold) tellChange(e *audit.Entry, person tocsin.PersonID, at int64) error {
+	if e.Shape != audit.DirectoryLog || person == "" || at == 0 {
+		return nil
+	}
+	r := &e.Record
+	payload := map[string]any{"user": r.Actor, "action": "directory_changed", "name": clipped(r.Operation, 200), "object": clipped(r.Object, 400), "target": clipped(r.Target, 400), "result": clipped(r.Result, 100), "ip": r.IP}
+	for name, v := range payload {
+		if v == "" {
+			delete(payload, name)
+		}
+	}
+	return f.tellEntra("AUDIT", "directory_changed", e.ID, string(person), at, payload)
+}
+
+func (f *recordFold) tellEntra(kind, action, native, person string, at int64, payload map[string]any) error {
+	id := tocsin.NewEventID(f.t.ID(), kind, native)
+	payload["event_id"] = native
+	raw, err := encode(payload)
+	if err != nil {
+		return err
+	}
+	body, err := encode(&tocsin.Event{EventID: id, EventType: kind, Source: "ENTRA", SignalType: "IDENTITY", DomainID: f.t.ID(), TUID: tocsin.PersonID(person), Timestamp: tocsin.FromMillis(at).UTC(),
+		Payload: raw, RawMetadata: json.RawMessage("{}"), PlatformEventID: native, PlatformEventSource: entraSource})
+	if err != nil {
+		return err
+	}
+	f.events = append(f.events, []any{id, at, kind, action, person, string(body)})
+	return nil
 }
 
 // enrich puts what the directory's own log tells of a sign-in in the place of what the unified log told, under the id by which

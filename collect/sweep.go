@@ -15,7 +15,7 @@ import (
 )
 
 // Sweep is a step over facts: where rules, groups, people or what is trusted has changed, it judges what only shows
-// across a tenant's mailboxes. It is given to stream.Fold, which runs it once for each fact.
+// across a tenant's mailboxes; where somebody's account changed, or somebody decided of a finding, it reckons their risk. It is given to stream.Fold, which runs it once for each fact.
 func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 	tenants, connections, exports := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range facts {
@@ -28,6 +28,9 @@ func Sweep(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 		if f.Kind == "export.changed" || f.Kind == "exception.changed" || f.Kind == "finding.lapsed" {
 			exports[string(f.Tenant)] = true
 		}
+	}
+	if err := sweepRisk(ctx, tx, facts); err != nil {
+		return err
 	}
 	for _, id := range sortedKeys(exports) {
 		if err := sweepExports(ctx, tx.Tenant(tocsin.TenantID(id))); err != nil {

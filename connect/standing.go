@@ -158,7 +158,6 @@ func (s Standing) lacking(calls []string) (l lack) {
 // Later are capabilities of the design that this version does not have: permissions granted for them wait, and they come on
 // with the version that has them, without another consent.
 var Later = []Capability{
-	{Name: "identity-protection", Title: "Identity Protection", Product: Entra, Tier: Read, Asks: []string{"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All"}, Licence: "Entra ID P2", Plans: entraP2},
 	{Name: "role-assignments", Title: "Active and eligible role assignments (PIM)", Product: Entra, Tier: Read,
 		Asks: []string{"RoleManagement.Read.Directory", "RoleAssignmentSchedule.Read.Directory", "RoleEligibilitySchedule.Read.Directory"}, Licence: "Entra ID P2", Plans: entraP2},
 	{Name: "authentication-methods", Title: "Authentication methods of administrators", Product: Entra, Tier: Read, Asks: []string{"UserAuthenticationMethod.Read.All"}},

@@ -470,6 +470,7 @@ var Calls = []Call{
 		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-list",
 		Select:      append(slices.Clone(stateUserFields), "signInActivity"),
+		Expand:      "manager($select=id,displayName)",
 		Why:         "When people last signed in, so that administrators and guests who are gone are seen. Needs AuditLog.Read.All and Entra ID P1 besides.",
 	},
 	{
@@ -477,6 +478,7 @@ var Calls = []Call{
 		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-list",
 		Select:      stateUserFields,
+		Expand:      "manager($select=id,displayName)",
 		Why:         "The same without when people last signed in, where that is refused.",
 	},
 	{
@@ -609,6 +611,33 @@ var Calls = []Call{
 		Docs:        "https://learn.microsoft.com/graph/api/sharepointsettings-get",
 		Select:      []string{"id", "sharingCapability", "sharingDomainRestrictionMode", "sharingAllowedDomainList", "isResharingByExternalUsersEnabled", "isLegacyAuthProtocolsEnabled", "isUnmanagedSyncAppForTenantRestricted", "idleSessionSignOut"},
 		Why:         "With whom SharePoint and OneDrive share.",
+	},
+	{
+		Name: "riskyUsers.list", Method: "GET", Path: "/identityProtection/riskyUsers", Kind: Protection, Top: 500,
+		Permissions: []string{"IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/riskyuser-list",
+		Select:      []string{"id", "isDeleted", "riskDetail", "riskLastUpdatedDateTime", "riskLevel", "riskState", "userDisplayName", "userPrincipalName"}, Options: []string{"$filter"},
+		Why: "Whom Microsoft's Identity Protection holds to be at risk, and what became of it. Needs Entra ID P2 besides.",
+	},
+	{
+		// It selects no fields: what a detection tells is judged whole, as in an exported file.
+		Name: "riskDetections.list", Method: "GET", Path: "/identityProtection/riskDetections", Kind: Protection, Top: 500,
+		Permissions: []string{"IdentityRiskEvent.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/riskdetection-list", Options: []string{"$filter"},
+		Why: "What Microsoft detected about people's sign-ins and accounts: leaked credentials, stolen tokens, strange places.",
+	},
+	{
+		Name: "riskyServicePrincipals.list", Method: "GET", Path: "/identityProtection/riskyServicePrincipals", Kind: Protection, Top: 500,
+		Permissions: []string{"IdentityRiskyServicePrincipal.Read.All", "IdentityRiskyServicePrincipal.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/identityprotectionroot-list-riskyserviceprincipals",
+		Select:      []string{"id", "appId", "displayName", "riskDetail", "riskLastUpdatedDateTime", "riskLevel", "riskState"}, Options: []string{"$filter"},
+		Why: "Which applications Identity Protection holds to be at risk. Needs Workload ID Premium besides.",
+	},
+	{
+		Name: "servicePrincipalRiskDetections.list", Method: "GET", Path: "/identityProtection/servicePrincipalRiskDetections", Kind: Protection, Top: 500,
+		Permissions: []string{"IdentityRiskEvent.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/identityprotectionroot-list-serviceprincipalriskdetections", Options: []string{"$filter"},
+		Why: "What Microsoft detected about applications: leaked credentials, suspicious sign-ins.",
 	},
 
 	{

@@ -177,7 +177,7 @@ func change(had *told, x *Finding) (string, told) {
 	return "", *had
 }
 
-// alert writes the alerts of a channel for findings that a fact concerned.
+// alert writes the alerts of a channel for findings that a fact concerned. A takeover is one alert, not one for each of its parts.
 func (a *Alerts) alert(ctx context.Context, tx *store.Tx, c *Channel, found map[string]*Finding, raised map[string]time.Time, early bool) error {
 	owner := tx.Tenant(c.Owner)
 	ids := slices.Sorted(maps.Keys(found))
@@ -189,12 +189,19 @@ func (a *Alerts) alert(ctx context.Context, tx *store.Tx, c *Channel, found map[
 	if err != nil {
 		return err
 	}
+	whole, err := takeovers(ctx, tx.Tenant(tenant), ids)
+	if err != nil {
+		return err
+	}
 	now := tx.Clock().Now()
 	var alerts, marks [][]any
 	for _, id := range ids {
 		x, before := found[id], had[id]
 		if before == nil && !c.Filter.wants(x) {
 			continue
+		}
+		if w := whole[id]; before == nil && w != nil && c.Filter.wants(w) {
+			continue // the takeover that it is a part of is told, once
 		}
 		what, then := change(before, x)
 		if what == "" {
@@ -229,6 +236,31 @@ func (a *Alerts) alert(ctx context.Context, tx *store.Tx, c *Channel, found map[
 		return err
 	}
 	return owner.Insert(ctx, store.Into{Table: "alert", Columns: strings.Fields("id channel about finding rule severity severity_rank change body at early state")}, alerts)
+}
+
+// takeovers are, of findings that are part of a takeover, the finding that says so, while it is open.
+func takeovers(ctx context.Context, t *store.Tenant, ids []string) (map[string]*Finding, error) {
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	rows, err := t.Query(ctx, `select p.finding, f.rule, f.severity from attack_story_part p join attack_story s on s.tenant = p.tenant and s.id = p.story
+		join finding f on f.tenant = s.tenant and f.id = s.takeover
+		where p.tenant = $1 and f.status in ('open', 'in_work') and p.finding in (`+store.In(len(ids), 2)+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]*Finding{}
+	for rows.Next() {
+		var id string
+		w := &Finding{}
+		if err := rows.Scan(&id, &w.Rule, &w.Severity); err != nil {
+			return nil, err
+		}
+		out[id] = w
+	}
+	return out, rows.Err()
 }
 
 func toldOf(ctx context.Context, owner *store.Tenant, channel string, tenant tocsin.TenantID, ids []string) (map[string]*told, error) {

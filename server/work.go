@@ -201,7 +201,7 @@ func (s *Server) chores(ctx context.Context) error {
 	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
 		failed := errors.Join(collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx), s.Exports.TellTroubles(ctx))
 		if hour == 0 {
-			failed = errors.Join(failed, s.Store.Trim(ctx), s.forgetCertificates(ctx))
+			failed = errors.Join(failed, s.Store.Trim(ctx), s.forgetCertificates(ctx), collect.AgeRisks(ctx, s.Store))
 		}
 		if failed != nil && ctx.Err() == nil {
 			s.log.Error("a chore was not done; it is tried again", "error", failed)

@@ -85,15 +85,6 @@ func (w *web) identities(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	return identitiesPage(p, v), nil
 }
 
-func (w *web) identity(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
-	i, err := w.svc.GetIdentity(r.Context(), byPerson(r, p))
-	if err != nil {
-		return nil, err
-	}
-	p.Title = nameOr(i.Name, i.UPN)
-	return identityPage(p, i), nil
-}
-
 func byPerson(r *http.Request, p *page) api.ByPerson {
 	return api.ByPerson{In: api.In{Tenant: p.Tenant.ID}, Person: tocsin.PersonID(r.PathValue("person"))}
 }

@@ -107,6 +107,7 @@ type navItem struct{ Name, Section, Icon, Path string }
 var navItems = []navItem{
 	{"Overview", "overview", "overview", "overview"},
 	{"Findings", "findings", "findings", "findings"},
+	{"Stories", "stories", "stories", "stories"},
 	{"Actions", "actions", "actions", "actions"},
 	{"Rules and forwarding", "rules", "rules", "rules"},
 	{"Delegations", "delegations", "delegations", "delegations"},

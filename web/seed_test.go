@@ -15,6 +15,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/dial"
 	exports "tocsin.dev/export"
@@ -184,6 +185,9 @@ func (s *site) fill() {
 		d.findings(people)
 		return nil
 	})
+	if err == nil {
+		err = collect.AgeRisks(ctx, s.st)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ type timeDay struct {
 
 // timeKinds are what can be chosen, with how it is called.
 var timeKinds = []struct{ Kind, Name, One string }{
-	{"mail", "Mail", "Mail"}, {"folder", "Folders", "Folder"}, {"rule", "Rules", "Rule"}, {"signin", "Sign-ins", "Sign-in"}, {"finding", "Findings", "Finding"}, {"action", "Actions", "Action"}, {"gap", "Not watched", "Not watched"},
+	{"mail", "Mail", "Mail"}, {"folder", "Folders", "Folder"}, {"rule", "Rules", "Rule"}, {"signin", "Sign-ins", "Sign-in"}, {"directory", "Directory", "Directory"}, {"finding", "Findings", "Finding"}, {"action", "Actions", "Action"}, {"gap", "Not watched", "Not watched"},
 }
 
 func (w *web) mailboxTime(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {

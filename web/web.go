@@ -71,6 +71,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /t/{tenant}/findings/decide", w.act(w.decideMany))
 	m.HandleFunc("GET /t/{tenant}/findings/{id}", t("findings", "Finding", w.finding))
 	m.HandleFunc("POST /t/{tenant}/findings/{id}/decide", w.act(w.decide))
+	m.HandleFunc("GET /t/{tenant}/stories", t("stories", "Stories", w.stories))
+	m.HandleFunc("GET /t/{tenant}/stories/{id}", t("stories", "Story", w.story))
 	m.HandleFunc("GET /t/{tenant}/signins", t("signins", "Sign-ins", w.signIns))
 	m.HandleFunc("GET /t/{tenant}/signins/{id}", t("signins", "Sign-in", w.oneSignIn))
 	m.HandleFunc("GET /t/{tenant}/audit", t("audit", "Audit log", w.audit))

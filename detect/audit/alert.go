@@ -33,12 +33,16 @@ func alert(o object) Entry {
 	return n
 }
 
-// risk reads a detection of Identity Protection: https://learn.microsoft.com/graph/api/resources/riskdetection.
+// risk reads a detection of Identity Protection, about a person or an application:
+// https://learn.microsoft.com/graph/api/resources/riskdetection, https://learn.microsoft.com/graph/api/resources/serviceprincipalriskdetection.
 func risk(o object) Entry {
 	n := Entry{Shape: RiskLog, ID: o.text("id")}
 	n.Record = detect.Record{
-		ID: n.ID, Operation: "RiskDetection", Workload: "IdentityProtection", ActorKind: "user", Actor: o.text("userprincipalname", "userdisplayname"),
+		ID: n.ID, Operation: "RiskDetection", Workload: "IdentityProtection", ActorKind: "user", Actor: o.text("userprincipalname", "userdisplayname", "serviceprincipaldisplayname"),
 		Time: Time(o.text("activitydatetime", "detecteddatetime", "timegenerated", "time")), IP: addressOf(o.text("ipaddress")),
+	}
+	if o.text("serviceprincipalid") != "" {
+		n.Record.ActorKind = "app"
 	}
 	x := extras{}
 	x.put("risk", o.text("risklevel"))

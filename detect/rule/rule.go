@@ -1,7 +1,7 @@
 // Package rule is the detections, by family. These lists are all of them: Checks judge the state of one mailbox, Sweeps
 // what shows only across mailboxes, Events the records of the audit log; RightsChecks and OrganisationChecks judge what such
 // records and other sources leave behind, under the same names; Connections judge our own ways to a
-// tenant. A rule is a Meta and a pure function; its test
+// tenant; [Join] makes stories of what was found about one person. A rule is a Meta and a pure function; its test
 // is a story in testdata that must make it speak and one that must not.
 package rule
 
@@ -84,7 +84,7 @@ func Record(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Findin
 
 // All is the catalogue: what every rule says of itself, in the order of the lists.
 func All() []detect.Meta {
-	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections)+len(Exports))
+	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections)+len(Exports)+len(Stories))
 	for i := range Checks {
 		out = append(out, Checks[i].Meta)
 	}
@@ -105,7 +105,7 @@ func All() []detect.Meta {
 	for i := range Exports {
 		out = append(out, Exports[i].Meta)
 	}
-	return out
+	return append(out, Stories...)
 }
 
 // perRule judges each rule of a mailbox that exists.

@@ -254,6 +254,10 @@ var asking = []struct {
 	{"GET", "auditLogs/signIns", "$filter=createdDateTime ge 2020-01-01T00:00:00Z and createdDateTime le 2100-01-01T00:00:00Z&$top=2", nil, 200},
 	{"GET", "auditLogs/signIns", "$filter=createdDateTime lt 2100-01-01T00:00:00Z", nil, 400},
 	{"GET", "auditLogs/directoryAudits", "", nil, 200},
+	{"GET", "identityProtection/riskyUsers", "$filter=riskLastUpdatedDateTime ge 2020-01-01T00:00:00Z", nil, 200},
+	{"GET", "identityProtection/riskDetections", "$filter=detectedDateTime ge 2020-01-01T00:00:00Z and detectedDateTime le 2100-01-01T00:00:00Z", nil, 200},
+	{"GET", "identityProtection/riskyServicePrincipals", "", nil, 200},
+	{"GET", "identityProtection/servicePrincipalRiskDetections", "", nil, 200},
 	{"GET", "identity/conditionalAccess/policies", "", nil, 200},
 	{"GET", "identity/conditionalAccess/namedLocations", "", nil, 200},
 	{"GET", "policies/authorizationPolicy", "", nil, 200},
@@ -338,7 +342,8 @@ func (p *probe) respondIDs() []string {
 // subscribing stands for the body of a subscription to an address that listens.
 type subscribing struct{}
 
-var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All")
+var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
+	"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyServicePrincipal.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
 func TestAnswersFitMicrosoftsDescription(t *testing.T) {
@@ -352,7 +357,7 @@ group pay@fabrikamfreight.com "Payments" with amy, eve@evil.example
 mon 09:00 amy makes rule "All of it" when subject_contains "a", "b" and has_attachments and from_addresses box and within_size_range 10-20 and importance high except sender_contains "boss" and is_signed forward to eve@evil.example redirect to eve@evil.example attach to eve@evil.example move to rssfeeds copy to "Copies" delete purge mark read mark high categorise "Red" stop
 mon 09:01 amy sets automatic reply "Gone."
 mon 09:02 amy receives from eve@evil.example subject "Hello"
-mon 09:03 amy signs in from Leeds mfa=asked session=s1 compliant=true device="FF-1"
+mon 09:03 amy signs in from Leeds mfa=asked session=s1 compliant=true device="FF-1" risk=high risk_types=anomalousToken
 mon 09:04 amy signs in from 203.0.113.7/NL failing risk=high risk_state=atRisk risk_types=anonymizedIPAddress
 mon 09:05 amy signs in from Leeds kind=non_interactive mfa=claim protocol=deviceCode token=primaryRefreshToken
 mon 09:06 "Nightly Export" signs in from Leeds kind=service_principal credential=clientSecret

@@ -77,7 +77,7 @@ func paths() []*route {
 		api    = "api"
 		admin  = "adminapi"
 	)
-	return append(append(statePaths(), respondPaths()...), []*route{
+	return append(slices.Concat(statePaths(), protectionPaths(), respondPaths()), []*route{
 		{method: get, path: "organization", roles: forOrg, cost: 1, query: bareList, serve: (*Sim).organizations},
 		{method: get, path: "organization/{organization-id}", roles: forOneOrg, cost: 1, query: one, serve: (*Sim).organization},
 		{method: get, path: "domains", roles: forDomains, cost: 1, query: bareList, serve: (*Sim).domains},

@@ -69,6 +69,7 @@ type directoryChange struct {
 type reports struct {
 	Reports
 	signIns []*signIn
+	risky   []*signIn // those that carry a risk, as they came
 	changes []*directoryChange
 	ids     int
 	until   time.Time // how far everybody's everyday sign-ins have come
@@ -130,6 +131,9 @@ func (r *reports) seen(at time.Time, n int) time.Time {
 func (s *Sim) signedIn(si *signIn, written time.Time) {
 	r := &s.reports
 	si.seen = r.seen(written, len(r.signIns))
+	if slices.Contains(riskLevels[1:], si.risk) {
+		r.risky = append(r.risky, si)
+	}
 	if n := len(r.signIns); n == 0 || !si.at.Before(r.signIns[n-1].at) {
 		r.signIns = append(r.signIns, si)
 		return

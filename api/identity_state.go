@@ -1,0 +1,238 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/detect/posture"
+	"tocsin.dev/store"
+)
+
+// What the directory tells of people besides who they are is kept as Graph has it (table state_object) and read from there.
+
+const (
+	pathPeople   = "/users"
+	pathFactors  = "/reports/authenticationMethods/userRegistrationDetails"
+	pathManaged  = "/deviceManagement/managedDevices"
+	pathHoldings = "/roleManagement/*"
+)
+
+// userState is what is read of a person's object.
+type userState struct {
+	SignIn *struct {
+		Interactive    time.Time `json:"lastSignInDateTime"`
+		NonInteractive time.Time `json:"lastNonInteractiveSignInDateTime"`
+		Successful     time.Time `json:"lastSuccessfulSignInDateTime"`
+	} `json:"signInActivity"`
+	Manager *struct {
+		ID   string `json:"id"`
+		Name string `json:"displayName"`
+	} `json:"manager"`
+}
+
+// factorState is what is read of a person's registered methods.
+type factorState struct {
+	Registered *bool    `json:"isMfaRegistered"`
+	Capable    *bool    `json:"isMfaCapable"`
+	Methods    []string `json:"methodsRegistered"`
+}
+
+// stateBodies are the objects of a path with these ids.
+func stateBodies(ctx context.Context, t *store.Tenant, path string, ids []any) (map[string]string, error) {
+	type row struct{ id, body string }
+	q := (&query{}).add("select id, body from state_object where tenant = $1 and path = ? and deleted = 0", path)
+	rows, err := find(ctx, t, q.add(" and id in ("+q.in(ids...)+")"), func(r *row) []any { return []any{&r.id, &r.body} })
+	out := map[string]string{}
+	for _, r := range rows {
+		out[r.id] = r.body
+	}
+	return out, err
+}
+
+// describe adds to people what their objects tell: manager, last sign-in, second factor, and what Identity Protection says.
+func describe(ctx context.Context, t *store.Tenant, people []Identity) error {
+	if len(people) == 0 {
+		return nil
+	}
+	objects := make([]any, len(people))
+	for i := range people {
+		objects[i] = people[i].ObjectID
+	}
+	users, err := stateBodies(ctx, t, pathPeople, objects)
+	if err != nil {
+		return err
+	}
+	factors, err := stateBodies(ctx, t, pathFactors, objects)
+	if err != nil {
+		return err
+	}
+	type risky struct {
+		Protection
+		id string
+		at int64
+	}
+	q := &query{}
+	q.add("select object_id, level, state, detail, at from protection where tenant = $1 and object_id in (" + q.in(objects...) + ")")
+	told, err := find(ctx, t, q, func(r *risky) []any { return []any{&r.id, &r.Level, &r.State, &r.Detail, &r.at} })
+	if err != nil {
+		return err
+	}
+	by := map[string]*Protection{}
+	for i := range told {
+		told[i].At = tocsin.FromMillis(told[i].at)
+		by[told[i].id] = &told[i].Protection
+	}
+	for i := range people {
+		p := &people[i]
+		p.Protection = by[p.ObjectID]
+		if body, ok := users[p.ObjectID]; ok {
+			var u userState
+			if err := json.Unmarshal([]byte(body), &u); err != nil {
+				return fmt.Errorf("the object of %s: %w", p.Person, err)
+			}
+			if u.SignIn != nil {
+				p.LastSignIn = latest(u.SignIn.Interactive, u.SignIn.NonInteractive, u.SignIn.Successful)
+			}
+			if u.Manager != nil {
+				p.Manager = &PersonRef{Person: tocsin.NewPersonID(t.ID(), u.Manager.ID), Name: u.Manager.Name}
+			}
+		}
+		if body, ok := factors[p.ObjectID]; ok {
+			var f factorState
+			if err := json.Unmarshal([]byte(body), &f); err != nil {
+				return fmt.Errorf("the methods of %s: %w", p.Person, err)
+			}
+			p.MFA, p.MFACapable = f.Registered, f.Capable
+		}
+	}
+	return nil
+}
+
+func latest(times ...time.Time) (out time.Time) {
+	for _, t := range times {
+		if t.After(out) {
+			out = t
+		}
+	}
+	return out
+}
+
+// PersonPlace is from where a person signed in.
+type PersonPlace struct {
+	Country   string    `json:"country"`
+	City      string    `json:"city"`
+	Latitude  *float64  `json:"latitude"`
+	Longitude *float64  `json:"longitude"`
+	SignIns   int       `json:"sign_ins"`
+	Succeeded int       `json:"succeeded"`
+	Last      time.Time `json:"last"`
+}
+
+// wholePerson adds to one person's page roles, methods, devices, sign-ins and places.
+func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityDetail) error {
+	d.Methods, d.Devices, d.Holdings, d.Places, d.SignIns = []string{}, []Device{}, []Privilege{}, []PersonPlace{}, []EntraSignIn{}
+	factors, err := stateBodies(ctx, t, pathFactors, []any{d.ObjectID})
+	if err != nil {
+		return err
+	}
+	if body, ok := factors[d.ObjectID]; ok {
+		var f factorState
+		if err := json.Unmarshal([]byte(body), &f); err != nil {
+			return fmt.Errorf("the methods of %s: %w", d.Person, err)
+		}
+		d.Methods = orNone(f.Methods)
+	}
+	if err := holdingsOf(ctx, t, s, d); err != nil {
+		return err
+	}
+	if err := devicesOf(ctx, t, d); err != nil {
+		return err
+	}
+	p, err := find(ctx, t, (&query{}).add("select "+signInColumns+" from sign_in where tenant = $1 and person = ? order by at desc, id desc limit 10", d.Person), (*signInRow).fields)
+	if err != nil {
+		return err
+	}
+	for i := range p {
+		d.SignIns = append(d.SignIns, p[i].view())
+	}
+	return placesOf(ctx, t, d, s.now())
+}
+
+// holdingsOf are the person's roles: also those that a group brings, and those that may be taken.
+func holdingsOf(ctx context.Context, t *store.Tenant, s *Service, d *IdentityDetail) error {
+	st, err := s.state(ctx, t, pathHoldings, "/groups", "/groups/*")
+	if err != nil {
+		return err
+	}
+	for _, h := range st.Holdings() {
+		if !strings.EqualFold(h.Principal, d.ObjectID) {
+			continue
+		}
+		p := Privilege{Role: h.RoleName, Who: d.Name, ID: h.Principal, How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
+		switch {
+		case h.Eligible:
+			p.How = "eligible"
+		case h.Permanent():
+			p.How = "permanent"
+		}
+		if h.Group != "" {
+			p.Group = st.NameOf(h.Group)
+		}
+		d.Holdings = append(d.Holdings, p)
+	}
+	slices.SortStableFunc(d.Holdings, func(a, b Privilege) int { return strings.Compare(a.Role+a.How, b.Role+b.How) })
+	return nil
+}
+
+// devicesOf are the devices whose user the person is.
+func devicesOf(ctx context.Context, t *store.Tenant, d *IdentityDetail) error {
+	bodies, err := find(ctx, t, (&query{}).add(`select body from state_object where tenant = $1 and path = ? and deleted = 0 and body like ? escape '\' order by name limit 50`,
+		pathManaged, contains(d.ObjectID)), func(b *string) []any { return []any{b} })
+	if err != nil {
+		return err
+	}
+	for _, body := range bodies {
+		var m struct {
+			User       string    `json:"userId"`
+			Name       string    `json:"deviceName"`
+			System     string    `json:"operatingSystem"`
+			Version    string    `json:"osVersion"`
+			Compliance string    `json:"complianceState"`
+			Encrypted  *bool     `json:"isEncrypted"`
+			Synced     time.Time `json:"lastSyncDateTime"`
+		}
+		if err := json.Unmarshal([]byte(body), &m); err != nil {
+			return fmt.Errorf("a device of %s: %w", d.Person, err)
+		}
+		if strings.EqualFold(m.User, d.ObjectID) {
+			d.Devices = append(d.Devices, Device{Name: m.Name, System: m.System, Version: m.Version, Compliance: m.Compliance, Encrypted: m.Encrypted, Synced: m.Synced})
+		}
+	}
+	return nil
+}
+
+// placesOf are the places from which the person signed in within thirty days.
+func placesOf(ctx context.Context, t *store.Tenant, d *IdentityDetail, now time.Time) error {
+	type row struct {
+		PersonPlace
+		latitude, longitude string
+		last                int64
+	}
+	rows, err := find(ctx, t, (&query{}).add(`select country, city, max(latitude), max(longitude), count(*), sum(case when result = 'success' then 1 else 0 end), max(at) from sign_in
+		where tenant = $1 and person = ? and at >= ? and country <> '' group by country, city order by count(*) desc, country, city limit 20`, d.Person, now.AddDate(0, 0, -30)),
+		func(r *row) []any {
+			return []any{&r.Country, &r.City, &r.latitude, &r.longitude, &r.SignIns, &r.Succeeded, &r.last}
+		})
+	for i := range rows {
+		r := &rows[i]
+		r.Last = tocsin.FromMillis(r.last)
+		r.Latitude, r.Longitude = coordinates(r.latitude, r.longitude)
+		d.Places = append(d.Places, r.PersonPlace)
+	}
+	return err
+}

@@ -1,0 +1,307 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+	"tocsin.dev/detect/rule"
+	"tocsin.dev/store"
+)
+
+// How much a person is at risk is what their stories and open findings weigh: the weightiest whole, each further one half as much as
+// the one before, all of it less by half for every thirty days that nothing new came. What Microsoft's Identity Protection says of
+// them, what they may do and how they are protected comes on top. It is reckoned whenever one of these changes, and once a day while
+// it decays.
+
+const (
+	riskHalf  = 30 * 24 * time.Hour
+	riskTerms = 8 // are named, of what is found
+	riskAgain = 24 * time.Hour
+)
+
+// weight is something that was found, as a risk takes it in.
+type weight struct {
+	risk int
+	why  string
+	last time.Time
+}
+
+// weights are the stories that are open and the findings that are in none.
+func weights(found []aboutPerson, stories []rule.Story) []weight {
+	var out []weight
+	within := map[string]bool{}
+	for i := range stories {
+		s := &stories[i]
+		last := s.Ended()
+		for _, p := range s.Parts {
+			within[p.ID] = true
+		}
+		if s.Open() == 0 {
+			continue
+		}
+		out = append(out, weight{s.Score, fmt.Sprintf("story of %d findings: %s", len(s.Parts), s.Title), last})
+	}
+	for _, f := range found {
+		if f.Open && f.Risk > 0 && !within[f.ID] && f.Rule != rule.AccountTakeover {
+			out = append(out, weight{f.Risk, f.Title, f.last})
+		}
+	}
+	return out
+}
+
+// account is what weighs in a risk besides what was found.
+type account struct {
+	enabled    bool // or not known
+	roles      []string
+	unfactored bool   // known to have registered no second factor
+	level      string // by Identity Protection
+	confirmed  bool
+}
+
+// riskOf adds up a person's risk; again is when it is to be reckoned again, zero for not before something happens.
+func riskOf(now time.Time, list []weight, a account) (terms detect.Terms, again time.Time) {
+	points := func(w weight) float64 {
+		age := max(now.Sub(w.last), 0)
+		return float64(w.risk) * math.Exp2(-float64(age)/float64(riskHalf))
+	}
+	slices.SortStableFunc(list, func(x, y weight) int { return cmp.Compare(points(y), points(x)) })
+	share, sum := 1.0, 0
+	for i, w := range list {
+		n := int(math.Round(points(w) * share))
+		if n == 0 || i == riskTerms {
+			break
+		}
+		why := w.why
+		if days := int(now.Sub(w.last).Hours() / 24); days > 0 {
+			why += fmt.Sprintf(", %d of %d after %s", int(math.Round(points(w))), w.risk, plural(days, "day"))
+		}
+		terms.Add(n, why)
+		sum, share = sum+n, share/2
+	}
+	if n := map[string]int{"high": 40, "medium": 20, "low": 8}[a.level]; n > 0 || a.confirmed {
+		why := "Microsoft's Identity Protection: " + a.level
+		if a.confirmed {
+			n, why = 60, "confirmed as taken over in Microsoft's Identity Protection"
+		}
+		terms.Add(n, why)
+		sum += n
+	}
+	if sum == 0 {
+		return nil, time.Time{}
+	}
+	if len(a.roles) > 0 {
+		terms.Add(max(1, sum/4), "administrator: "+a.roles[0]+others(len(a.roles)-1))
+	}
+	if a.unfactored {
+		terms.Add(max(1, sum/10), "no second factor is registered")
+	}
+	if !a.enabled {
+		terms.Add(-sum/2, "the account is blocked")
+	}
+	if len(list) > 0 {
+		again = now.Add(riskAgain)
+	}
+	return terms, again
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+func others(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(" and %d more", n)
+}
+
+// reckoned writes how much a person is at risk, where that changed, and that it did.
+func reckoned(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID, found []aboutPerson, stories []rule.Story, _ []string) error {
+	a, err := accountOf(ctx, t, person)
+	if err != nil {
+		return err
+	}
+	terms, again := riskOf(now, weights(found, stories), a)
+	sum := 0
+	for _, x := range terms {
+		sum += x.Points
+	}
+	risk := min(100, max(0, sum))
+	why := "Nothing weighs any more."
+	if len(terms) > 0 {
+		why = terms[0].Why
+	}
+	body, err := encode(append(detect.Terms{}, terms...))
+	if err != nil {
+		return err
+	}
+	due := int64(0)
+	if !again.IsZero() {
+		due = tocsin.Millis(again)
+	}
+	var before int
+	if err := t.QueryRow(ctx, `select risk from identity_risk where tenant = $1 and person = $2`, string(person)).Scan(&before); err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, `update identity_risk set risk = $3, terms = $4, judged = $5, due = $6 where tenant = $1 and person = $2`,
+		string(person), risk, string(body), tocsin.Millis(now), due); err != nil {
+		return err
+	}
+	if before == risk {
+		return nil
+	}
+	if _, err := t.Exec(ctx, `insert into identity_risk_change (tenant, person, at, risk, why) values ($1, $2, $3, $4, $5)
+		on conflict (tenant, person, at) do update set risk = excluded.risk, why = excluded.why`, string(person), tocsin.Millis(now), risk, why); err != nil {
+		return err
+	}
+	return t.Append(ctx, store.Fact{Kind: "risk.changed", Subject: string(person), Person: string(person)})
+}
+
+func accountOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (a account, err error) {
+	a.enabled = true
+	var object string
+	var enabled *bool
+	err = t.QueryRow(ctx, `select object_id, enabled from person where tenant = $1 and person = $2`, string(person)).Scan(&object, &enabled)
+	if errors.Is(err, store.ErrNone) {
+		return a, nil
+	}
+	if err != nil {
+		return a, err
+	}
+	a.enabled = enabled == nil || *enabled
+	if err := each(ctx, t, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		a.roles = append(a.roles, name)
+		return err
+	}, `select d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person = $2 order by d.name`, string(person)); err != nil {
+		return a, err
+	}
+	var body string
+	err = t.QueryRow(ctx, `select body from state_object where tenant = $1 and path = '/reports/authenticationMethods/userRegistrationDetails' and id = $2 and deleted = 0`, object).Scan(&body)
+	if err == nil {
+		var r struct {
+			Registered *bool `json:"isMfaRegistered"`
+		}
+		a.unfactored = json.Unmarshal([]byte(body), &r) == nil && r.Registered != nil && !*r.Registered
+	} else if !errors.Is(err, store.ErrNone) {
+		return a, err
+	}
+	var state string
+	err = t.QueryRow(ctx, `select level, state from protection where tenant = $1 and object_id = $2`, object).Scan(&a.level, &state)
+	if errors.Is(err, store.ErrNone) {
+		return a, nil
+	}
+	a.confirmed = state == "confirmed"
+	if state != "at_risk" && state != "confirmed" {
+		a.level = ""
+	}
+	return a, err
+}
+
+// sweepRisk reckons anew how much those are at risk whom facts concern: about whose findings somebody decided, whose account or
+// roles changed, of whom Identity Protection says something else.
+func sweepRisk(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
+	by := map[tocsin.TenantID]map[tocsin.PersonID]bool{}
+	for _, f := range facts {
+		switch f.Kind {
+		case "finding.decided", "finding.lapsed", "person.changed", "role.changed", "protection.changed":
+			if f.Person == "" {
+				continue
+			}
+			if by[f.Tenant] == nil {
+				by[f.Tenant] = map[tocsin.PersonID]bool{}
+			}
+			by[f.Tenant][tocsin.PersonID(f.Person)] = true
+		}
+	}
+	for _, id := range sortedKeys(by) {
+		t := tx.Tenant(id)
+		for some := range slices.Chunk(sortedKeys(by[id]), 400) {
+			var people []tocsin.PersonID
+			if err := each(ctx, t, func(scan func(...any) error) error {
+				var p tocsin.PersonID
+				err := scan(&p)
+				people = append(people, p)
+				return err
+			}, `select person from person where tenant = $1 and person in (`+store.In(len(some), 2)+`) and
+				(person in (select person from identity_risk where tenant = $1) or person in (select person from protection where tenant = $1)) order by person`, anys(some)...); err != nil {
+				return err
+			}
+			if err := joined(ctx, t, t.Tx().Clock().Now(), people); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// AgeRisks reckons anew the risks that decayed for a day, and those that were never reckoned though something was found. It is
+// called now and then.
+func AgeRisks(ctx context.Context, st *store.Store) error {
+	var tenants []tocsin.TenantID
+	err := st.View(ctx, func(tx *store.Tx) error {
+		tenants = nil
+		rows, err := tx.Query(ctx, `select tenant from tenant order by tenant`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id tocsin.TenantID
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			tenants = append(tenants, id)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range tenants {
+		for {
+			n, err := ageSome(ctx, st, id)
+			if err != nil {
+				return fmt.Errorf("reckon the risks of %s: %w", id, err)
+			}
+			if n < ageAtOnce {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+const ageAtOnce = 100
+
+func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID) (n int, err error) {
+	now := st.Clock().Now()
+	var people []tocsin.PersonID
+	err = st.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		people = nil
+		return each(ctx, t, func(scan func(...any) error) error {
+			var p tocsin.PersonID
+			err := scan(&p)
+			people = append(people, p)
+			return err
+		}, fmt.Sprintf(`select person from identity_risk where tenant = $1 and due > 0 and due <= $2
+			union select person from finding f where f.tenant = $1 and f.status in ('open', 'in_work') and f.person <> ''
+				and not exists (select 1 from identity_risk r where r.tenant = $1 and r.person = f.person) order by person limit %d`, ageAtOnce), tocsin.Millis(now))
+	})
+	if err != nil || len(people) == 0 {
+		return 0, err
+	}
+	return len(people), st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error { return joined(ctx, t, now, people) })
+}

@@ -1,0 +1,219 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/detect/rule"
+	"tocsin.dev/store"
+)
+
+// What was found about a person is joined into stories, and a story of a takeover makes a finding of its own, in the transaction
+// that files the findings: so whoever follows the findings' facts meets the stories as they are with them. The same findings make
+// the same stories, in whatever order they came; a story keeps its id as it grows.
+
+// joined makes the stories of people anew, and reckons how much they are at risk.
+func joined(ctx context.Context, t *store.Tenant, now time.Time, people []tocsin.PersonID) error {
+	for _, p := range people {
+		if err := joinedOne(ctx, t, now, p); err != nil {
+			return fmt.Errorf("join what was found about %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID) error {
+	// Two that file at once wait for each other here, so that the later sees what the earlier filed.
+	if _, err := t.Exec(ctx, `insert into identity_risk (tenant, person, risk, terms, judged, due) values ($1, $2, 0, '[]', 0, 0)
+		on conflict (tenant, person) do update set judged = identity_risk.judged`, string(person)); err != nil {
+		return err
+	}
+	found, err := foundAbout(ctx, t, person)
+	if err != nil {
+		return err
+	}
+	var parts []rule.Part
+	for _, f := range found {
+		if f.Open || f.status == tocsin.Fixed {
+			parts = append(parts, f.Part)
+		}
+	}
+	stories, err := storiesHeld(ctx, t, person)
+	if err != nil {
+		return err
+	}
+	list := rule.Join(parts)
+	ids := stories.named(t.ID(), person, list)
+	who := ""
+	if err := t.QueryRow(ctx, `select case when mail <> '' then mail else upn end from person where tenant = $1 and person = $2`, string(person)).Scan(&who); err != nil && !errors.Is(err, store.ErrNone) {
+		return err
+	}
+	var taken []tocsin.Finding
+	for i := range list {
+		s := &list[i]
+		takeover := ""
+		if s.Takeover {
+			f := rule.Takeover(s, person, who, ids[i])
+			takeover = tocsin.NewFindingID(t.ID(), f.Rule, rule.Identity(&f), f.Cause)
+			if s.Open() > 0 {
+				taken = append(taken, f)
+			}
+		}
+		if err := stories.keep(ctx, t, now, ids[i], person, who, takeover, s); err != nil {
+			return err
+		}
+	}
+	if err := stories.drop(ctx, t, ids); err != nil {
+		return err
+	}
+	if len(taken) > 0 || slices.ContainsFunc(found, func(f aboutPerson) bool { return f.Rule == rule.AccountTakeover && f.Open }) {
+		f := filing{t: t, now: now, rules: map[string]bool{rule.AccountTakeover: true}, joins: true}
+		if err := f.file(ctx, taken, `person = $2 and rule = $3`, string(person), rule.AccountTakeover); err != nil {
+			return err
+		}
+		if found, err = foundAbout(ctx, t, person); err != nil {
+			return err
+		}
+	}
+	return reckoned(ctx, t, now, person, found, list, ids)
+}
+
+// aboutPerson is a finding about a person, with what was decided of it.
+type aboutPerson struct {
+	rule.Part
+	status tocsin.Status
+	last   time.Time
+}
+
+func foundAbout(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (out []aboutPerson, err error) {
+	err = each(ctx, t, func(scan func(...any) error) error {
+		var f aboutPerson
+		var body string
+		var first, last int64
+		if err := scan(&f.ID, &f.Rule, &f.Title, &f.Severity, &f.Risk, &f.Stage, &f.Why, &f.status, &first, &last, &body); err != nil {
+			return err
+		}
+		var x struct{ Attack []string }
+		if err := json.Unmarshal([]byte(body), &x); err != nil {
+			return err
+		}
+		f.Attack, f.At, f.last = x.Attack, tocsin.FromMillis(first), tocsin.FromMillis(last)
+		f.Open = f.status == tocsin.Open || f.status == tocsin.InWork
+		out = append(out, f)
+		return nil
+	}, `select id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person = $2 order by first_seen, id`, string(person))
+	return out, err
+}
+
+// heldStories are a person's stories as they are kept.
+type heldStories struct {
+	of    map[string]string // a finding's story
+	began map[string]int64
+	told  map[string]string // what a story's row says, to see whether it changes
+}
+
+func storiesHeld(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (*heldStories, error) {
+	h := &heldStories{of: map[string]string{}, began: map[string]int64{}, told: map[string]string{}}
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var id, why, terms, takeover string
+		var began, findings, open int64
+		err := scan(&id, &why, &terms, &takeover, &began, &findings, &open)
+		h.began[id], h.told[id] = began, told(why, terms, takeover, findings, open)
+		return err
+	}, `select id, why, terms, takeover, began, findings, open from attack_story where tenant = $1 and person = $2 order by began`, string(person))
+	if err != nil || len(h.began) == 0 {
+		return h, err
+	}
+	return h, each(ctx, t, func(scan func(...any) error) error {
+		var finding, story string
+		err := scan(&finding, &story)
+		h.of[finding] = story
+		return err
+	}, `select finding, story from attack_story_part where tenant = $1 and story in (select id from attack_story where tenant = $1 and person = $2) order by finding`, string(person))
+}
+
+func told(why, terms, takeover string, findings, open int64) string {
+	return fmt.Sprint(why, "\x00", terms, "\x00", takeover, "\x00", findings, "\x00", open)
+}
+
+// named gives each story the id under which it is kept: that of the oldest one of which it has a finding and which no other has
+// taken, else a new one.
+func (h *heldStories) named(tenant tocsin.TenantID, person tocsin.PersonID, list []rule.Story) []string {
+	ids, taken := make([]string, len(list)), map[string]bool{}
+	for i := range list {
+		for _, p := range list[i].Parts {
+			id := h.of[p.ID]
+			if id != "" && !taken[id] && (ids[i] == "" || h.began[id] < h.began[ids[i]]) {
+				ids[i] = id
+			}
+		}
+		if ids[i] == "" {
+			ids[i] = tocsin.NewFindingID(tenant, "story", string(person), list[i].Parts[0].ID)
+		}
+		for n := 0; taken[ids[i]]; n++ { // a story that was parted, whose first finding went to the other
+			ids[i] = tocsin.NewFindingID(tenant, "story", string(person), fmt.Sprint(list[i].Parts[0].ID, n))
+		}
+		taken[ids[i]] = true
+	}
+	return ids
+}
+
+func (h *heldStories) keep(ctx context.Context, t *store.Tenant, now time.Time, id string, person tocsin.PersonID, who, takeover string, s *rule.Story) error {
+	terms, err := encode(s.Terms)
+	if err != nil {
+		return err
+	}
+	if h.told[id] != told(s.Why, string(terms), takeover, int64(len(s.Parts)), int64(s.Open())) {
+		stages, err := encode(s.Stages)
+		if err != nil {
+			return err
+		}
+		attack, err := encode(s.Attack)
+		if err != nil {
+			return err
+		}
+		row := []any{id, string(person), who, s.Title, s.Why, string(s.Severity), s.Severity.Rank(), s.Score, s.Stages[len(s.Stages)-1], string(stages), string(attack), string(terms), takeover,
+			tocsin.Millis(s.Began()), tocsin.Millis(s.Ended()), len(s.Parts), s.Open(), tocsin.Millis(now)}
+		if err := t.Insert(ctx, store.Into{Table: "attack_story", Key: []string{"id"}, Columns: []string{"id", "person", "who", "title", "why", "severity", "severity_rank", "score", "stage", "stages",
+			"attack", "terms", "takeover", "began", "ended", "findings", "open", "changed"}}, [][]any{row}); err != nil {
+			return err
+		}
+		if err := t.Append(ctx, store.Fact{Kind: "story.changed", Subject: id, Person: string(person)}); err != nil {
+			return err
+		}
+	}
+	var rows [][]any
+	for _, p := range s.Parts {
+		if h.of[p.ID] != id {
+			rows = append(rows, []any{p.ID, id})
+		}
+		delete(h.of, p.ID)
+	}
+	return t.Insert(ctx, store.Into{Table: "attack_story_part", Key: []string{"finding"}, Columns: []string{"finding", "story"}}, rows)
+}
+
+// drop forgets the findings that are of no story any more, and the stories that are none.
+func (h *heldStories) drop(ctx context.Context, t *store.Tenant, ids []string) error {
+	for _, finding := range sortedKeys(h.of) {
+		if _, err := t.Exec(ctx, `delete from attack_story_part where tenant = $1 and finding = $2`, finding); err != nil {
+			return err
+		}
+	}
+	for _, id := range sortedKeys(h.began) {
+		if slices.Contains(ids, id) {
+			continue
+		}
+		if _, err := t.Exec(ctx, `delete from attack_story where tenant = $1 and id = $2`, id); err != nil {
+			return err
+		}
+		if err := t.Append(ctx, store.Fact{Kind: "story.changed", Subject: id}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

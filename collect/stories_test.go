@@ -1,0 +1,192 @@
+package collect
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/detect"
+	"tocsin.dev/detect/rule"
+	"tocsin.dev/store"
+)
+
+const (
+	amyID = tocsin.PersonID("aaaaaaaa-0000-4000-8000-000000000001")
+	bobID = tocsin.PersonID("bbbbbbbb-0000-4000-8000-000000000002")
+)
+
+// raise files findings of rules about a person as event rules do, so long after the tenant's hour.
+func (b *bed) raise(person tocsin.PersonID, hour time.Time, found map[string]time.Duration) {
+	b.Helper()
+	risks := map[string]int{"risky-sign-in-let-through": 70, "method-added-after-suspicious-sign-in": 70, "hides-money-mail": 80, "mail-read-in-bulk": 50, "forward-outside": 66}
+	var list []tocsin.Finding
+	for _, m := range rule.All() {
+		after, wanted := found[m.Name]
+		if !wanted {
+			continue
+		}
+		f := m.Finding(person, "amy@x.example", "s", hour.Add(after))
+		f.Why, f.Evidence = "Because.", []tocsin.Evidence{{ID: m.Name + hour.String(), Source: "audit_log"}}
+		detect.Score(&f, detect.Terms{{Points: risks[m.Name], Why: "it weighs"}})
+		list = append(list, f)
+	}
+	if len(list) != len(found) {
+		b.Fatalf("of %v there are %d rules", found, len(list))
+	}
+	if err := b.st.UpdateTenant(b.Context(), b.tenant, func(t *store.Tenant) error {
+		return fileEvents(b.Context(), t, b.st.Clock().Now(), list)
+	}); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bed) twoPeople() {
+	b.Helper()
+	for i, p := range []tocsin.PersonID{amyID, bobID} {
+		b.exec(`insert into person (tenant, person, object_id, name, upn, mail, kind, enabled, seen, changed) values ($1, $2, $3, 'n', $4, $4, 'member', $5, 1, 1)`,
+			string(p), "object-"+string(p), []string{"amy", "bob"}[i]+"@x.example", true)
+	}
+}
+
+// swept gives the facts since n to the sweep, as the follower does.
+func (b *bed) swept(facts ...store.Fact) {
+	b.Helper()
+	for i := range facts {
+		facts[i].Tenant = b.tenant
+	}
+	if err := b.st.Update(b.Context(), func(tx *store.Tx) error { return Sweep(b.Context(), tx, facts) }); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func TestStoryOfATakeover(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		b.twoPeople()
+		hour := b.st.Clock().Now().Add(-2 * time.Hour).Truncate(time.Second)
+		b.raise(bobID, hour, map[string]time.Duration{"risky-sign-in-let-through": 0})
+		b.want("of one finding there is no story", `select id from attack_story where tenant = $1`)
+		b.want("bob's risk", `select risk from identity_risk where tenant = $1 and person = '`+string(bobID)+`'`, "70")
+
+		b.raise(amyID, hour, map[string]time.Duration{"risky-sign-in-let-through": 0, "method-added-after-suspicious-sign-in": 9 * time.Minute})
+		b.want("the story", `select title, severity, score, findings, open from attack_story where tenant = $1`, "An account was taken over critical 93 2 2")
+		id := b.rows(`select id from attack_story where tenant = $1`)[0]
+		b.want("its finding", `select severity, risk, status, subject from finding where tenant = $1 and rule = 'account-takeover'`, "critical 93 open "+id)
+		before := b.rows(`select id from finding where tenant = $1 and rule = 'account-takeover'`)[0]
+
+		b.raise(amyID, hour, map[string]time.Duration{"hides-money-mail": 20 * time.Minute, "mail-read-in-bulk": 40 * time.Minute})
+		b.want("it grew", `select id, severity, score, findings, open, stage, takeover from attack_story where tenant = $1`, id+" critical 100 4 4 collection "+before)
+		b.want("its parts", `select count(*) from attack_story_part where tenant = $1 and story = '`+id+`'`, "4")
+		b.want("one finding", `select risk, count from finding where tenant = $1 and rule = 'account-takeover'`, "100 1")
+		b.want("her risk", `select risk from identity_risk where tenant = $1 and person = '`+string(amyID)+`'`, "100")
+		if terms := b.rows(`select terms from identity_risk where tenant = $1 and person = '` + string(amyID) + `'`)[0]; !strings.Contains(terms, `"points":100,"why":"story of 4 findings: An account was taken over"`) {
+			b.Errorf("the story counts once: %s", terms)
+		}
+
+		b.raise(amyID, hour.Add(-200*time.Hour), map[string]time.Duration{"forward-outside": 0})
+		b.want("what was long before is no part of it", `select findings from attack_story where tenant = $1`, "4")
+
+		// The way in was no intruder's.
+		b.exec(`update finding set status = 'false_alarm' where tenant = $1 and rule = 'risky-sign-in-let-through' and person = $2`, string(amyID))
+		b.swept(store.Fact{Kind: "finding.decided", Person: string(amyID)})
+		b.want("no takeover", `select id, takeover, findings from attack_story where tenant = $1`, id+"  3")
+		b.want("its finding is fixed", `select status from finding where tenant = $1 and rule = 'account-takeover'`, "fixed")
+
+		b.exec(`update finding set status = 'fixed' where tenant = $1 and person = $2`, string(amyID))
+		b.swept(store.Fact{Kind: "finding.decided", Person: string(amyID)})
+		b.want("a story that is settled", `select findings, open from attack_story where tenant = $1`, "3 0")
+		b.want("nothing weighs", `select risk, due from identity_risk where tenant = $1 and person = '`+string(amyID)+`'`, "0 0")
+		if n := len(b.rows(`select at from identity_risk_change where tenant = $1 and person = '` + string(amyID) + `'`)); n < 3 {
+			b.Errorf("the history has %d changes", n)
+		}
+	})
+}
+
+// TestStoryOrder: in whatever order findings are filed, and each of them twice, the stories are the same.
+func TestStoryOrder(t *testing.T) {
+	var want string
+	orders := [][]string{{"risky-sign-in-let-through", "method-added-after-suspicious-sign-in", "hides-money-mail", "mail-read-in-bulk"},
+		{"mail-read-in-bulk", "hides-money-mail", "method-added-after-suspicious-sign-in", "risky-sign-in-let-through"},
+		{"hides-money-mail", "risky-sign-in-let-through", "mail-read-in-bulk", "method-added-after-suspicious-sign-in"}}
+	after := map[string]time.Duration{"risky-sign-in-let-through": 0, "method-added-after-suspicious-sign-in": time.Minute, "hides-money-mail": 40 * time.Hour, "mail-read-in-bulk": 100 * time.Hour}
+	onBoth(t, func(b *bed) {
+		b.twoPeople()
+		for i, order := range orders {
+			b.exec(`delete from finding where tenant = $1`)
+			b.exec(`delete from attack_story where tenant = $1`)
+			b.exec(`delete from attack_story_part where tenant = $1`)
+			hour := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+			for _, name := range append(order, order...) {
+				b.raise(amyID, hour, map[string]time.Duration{name: after[name]})
+			}
+			got := strings.Join(append(b.rows(`select title, why, severity, score, stages, attack, terms, began, ended, findings, open from attack_story where tenant = $1 order by began`),
+				b.rows(`select count(*) from attack_story_part p join attack_story s on s.tenant = p.tenant and s.id = p.story where p.tenant = $1`)...), "\n")
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				b.Errorf("order %d:\n%s\nwant\n%s", i, got, want)
+			}
+		}
+	})
+}
+
+func TestRiskDecays(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		b.twoPeople()
+		is := func() string {
+			return b.rows(`select risk from identity_risk where tenant = $1 and person = '` + string(amyID) + `'`)[0]
+		}
+		b.raise(amyID, b.st.Clock().Now(), map[string]time.Duration{"hides-money-mail": 0})
+		if is() != "80" {
+			b.Errorf("risk %s", is())
+		}
+		b.st.Clock().Advance(30 * 24 * time.Hour)
+		if err := AgeRisks(b.Context(), b.st); err != nil {
+			b.Fatal(err)
+		}
+		if is() != "40" {
+			b.Errorf("risk after thirty days %s", is())
+		}
+		b.exec(`insert into directory_role (tenant, id, name, template, seen) values ($1, 'ga', 'Global Administrator', 't', 1)`)
+		b.exec(`insert into role_member (tenant, role, object_id, person, name, seen) values ($1, 'ga', 'o', $2, 'n', 1)`, string(amyID))
+		b.exec(`insert into protection (tenant, object_id, kind, person, name, level, state, detail, at, seen) values ($1, $2, 'user', $3, 'n', 'high', 'at_risk', '', 1, 1)`, "object-"+string(amyID), string(amyID))
+		b.swept(store.Fact{Kind: "protection.changed", Person: string(amyID)})
+		if is() != "100" {
+			b.Errorf("an administrator at high risk: %s: %s", is(), b.rows(`select terms from identity_risk where tenant = $1 and risk = 100`))
+		}
+		b.exec(`update person set enabled = $3 where tenant = $1 and person = $2`, string(amyID), false)
+		b.swept(store.Fact{Kind: "person.changed", Person: string(amyID)})
+		if is() != fmt.Sprint(80+20-40) {
+			b.Errorf("blocked: %s", is())
+		}
+		if got := b.rows(`select count(*) from identity_risk where tenant = $1 and person = '` + string(bobID) + `'`); got[0] != "0" {
+			b.Error("bob, of whom nothing was found, has a risk")
+		}
+	})
+}
+
+func TestRiskTerms(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		list []weight
+		acct account
+		want string
+	}{
+		"nothing":                      {nil, account{enabled: true}, "[]"},
+		"an administrator, calm":       {nil, account{enabled: true, roles: []string{"Global Administrator"}, unfactored: true}, "[]"},
+		"the further count by half":    {[]weight{{40, "b", now}, {60, "a", now}, {40, "c", now}}, account{enabled: true}, "[{60 a} {20 b} {10 c}]"},
+		"old ones fade":                {[]weight{{80, "a", now.AddDate(0, 0, -60)}}, account{enabled: true}, "[{20 a, 20 of 80 after 60 days}]"},
+		"confirmed":                    {nil, account{enabled: true, level: "high", confirmed: true}, "[{60 confirmed as taken over in Microsoft's Identity Protection}]"},
+		"low, by Microsoft":            {nil, account{enabled: true, level: "low"}, "[{8 Microsoft's Identity Protection: low}]"},
+		"blocked":                      {[]weight{{60, "a", now}}, account{}, "[{60 a} {-30 the account is blocked}]"},
+		"no factor and administrator":  {[]weight{{60, "a", now}}, account{enabled: true, roles: []string{"R", "S"}, unfactored: true}, "[{60 a} {15 administrator: R and 1 more} {6 no second factor is registered}]"},
+		"ahead of its time is not old": {[]weight{{60, "a", now.Add(time.Hour)}}, account{enabled: true}, "[{60 a}]"},
+	} {
+		terms, _ := riskOf(now, c.list, c.acct)
+		if got := fmt.Sprint([]tocsin.RiskTerm(terms)); got != c.want {
+			t.Errorf("%s: %s; want %s", name, got, c.want)
+		}
+	}
+}
