@@ -54,8 +54,8 @@ func stateBodies(ctx context.Context, t *store.Tenant, path string, ids []any) (
 	return out, err
 }
 
-// describe adds to people what their objects tell: manager, last sign-in, second factor, and what Identity Protection says.
-func describe(ctx context.Context, t *store.Tenant, people []Identity) error {
+// depict adds to people what their objects tell: manager, last sign-in, second factor, and what Identity Protection says.
+func depict(ctx context.Context, t *store.Tenant, people []Identity) error {
 	if len(people) == 0 {
 		return nil
 	}

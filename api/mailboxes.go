@@ -130,13 +130,17 @@ func mailboxViews(ctx context.Context, t *store.Tenant, rows []mailboxRow) ([]Ma
 		ids[i] = string(rows[i].Person)
 	}
 	open, err := openOf(ctx, t, ids)
+	if err != nil {
+		return nil, err
+	}
+	risks, err := risksOf(ctx, t, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Mailbox, len(rows))
 	for i := range rows {
 		out[i] = rows[i].view()
-		out[i].Open, out[i].Risk = open[out[i].Person].Severities, open[out[i].Person].risk
-	}
-	if err != nil {
-		return nil, err
+		out[i].Open, out[i].Risk = open[out[i].Person], risks[out[i].Person]
 	}
 	return out, verdicts(ctx, t, out, t.Tx().Clock().Now())
 }

@@ -158,7 +158,7 @@ func surround(ctx context.Context, t *store.Tenant, people []Identity) error {
 	for id, risk := range risks {
 		at[id].Risk = risk
 	}
-	return describe(ctx, t, people)
+	return depict(ctx, t, people)
 }
 
 // add counts n findings of a severity.

@@ -16,7 +16,7 @@ import (
 
 // askRiskDetections reads what was detected since the last round, of people and, where that is licensed, of applications.
 func (c *Collector) askRiskDetections(ctx context.Context) error {
-	if err := c.settled(ctx); err != nil {
+	if err := c.peopleFirst(ctx); err != nil {
 		return err
 	}
 	if err := c.readLog(ctx, riskLogs[0]); err != nil {
@@ -129,15 +129,12 @@ func keepOneRisky(ctx context.Context, t *store.Tenant, kind string, o riskyObje
 		}
 	}
 	person := ""
-	if kind == "user" {
-		err := t.QueryRow(ctx, `select person from person where tenant = $1 and person = $2`, string(tocsin.NewPersonID(t.ID(), o.ID))).Scan(&person)
-		if err != nil && !errors.Is(err, store.ErrNone) {
-			return err
-		}
+	if kind == "user" { // whether they were read yet or not
+		person = string(tocsin.NewPersonID(t.ID(), o.ID))
 	}
 	n, err := t.Exec(ctx, `insert into protection (tenant, object_id, kind, person, name, level, state, detail, at, seen) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (tenant, object_id) do update set person = excluded.person, name = excluded.name, level = excluded.level, state = excluded.state, detail = excluded.detail, at = excluded.at, seen = excluded.seen
-			where protection.level <> excluded.level or protection.state <> excluded.state or protection.at <> excluded.at or protection.person <> excluded.person`,
+			where protection.level <> excluded.level or protection.state <> excluded.state or protection.at <> excluded.at`,
 		o.ID, kind, person, clipped(name, 400), level, state, o.Detail, tocsin.Millis(o.Updated), now)
 	if err != nil || n == 0 {
 		return err

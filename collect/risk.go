@@ -235,8 +235,8 @@ func sweepRisk(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 				err := scan(&p)
 				people = append(people, p)
 				return err
-			}, `select person from person where tenant = $1 and person in (`+store.In(len(some), 2)+`) and
-				(person in (select person from identity_risk where tenant = $1) or person in (select person from protection where tenant = $1)) order by person`, anys(some)...); err != nil {
+			}, `select person from identity_risk where tenant = $1 and person in (`+store.In(len(some), 2)+`)
+				union select person from protection where tenant = $1 and person in (`+store.In(len(some), 2)+`) order by person`, anys(some)...); err != nil {
 				return err
 			}
 			if err := joined(ctx, t, t.Tx().Clock().Now(), people); err != nil {
@@ -250,23 +250,7 @@ func sweepRisk(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 // AgeRisks reckons anew the risks that decayed for a day, and those that were never reckoned though something was found. It is
 // called now and then.
 func AgeRisks(ctx context.Context, st *store.Store) error {
-	var tenants []tocsin.TenantID
-	err := st.View(ctx, func(tx *store.Tx) error {
-		tenants = nil
-		rows, err := tx.Query(ctx, `select tenant from tenant order by tenant`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id tocsin.TenantID
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			tenants = append(tenants, id)
-		}
-		return rows.Err()
-	})
+	tenants, err := allTenants(ctx, st)
 	if err != nil {
 		return err
 	}
@@ -285,6 +269,26 @@ func AgeRisks(ctx context.Context, st *store.Store) error {
 }
 
 const ageAtOnce = 100
+
+func allTenants(ctx context.Context, st *store.Store) (tenants []tocsin.TenantID, err error) {
+	err = st.View(ctx, func(tx *store.Tx) error {
+		tenants = nil
+		rows, err := tx.Query(ctx, `select tenant from tenant order by tenant`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id tocsin.TenantID
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			tenants = append(tenants, id)
+		}
+		return rows.Err()
+	})
+	return tenants, err
+}
 
 func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID) (n int, err error) {
 	now := st.Clock().Now()

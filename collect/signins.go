@@ -72,7 +72,7 @@ func (c *Collector) askTokenSignIns(ctx context.Context) error {
 // readSignIns reads what has come of parts of the sign-in log since the last round. Where Graph does not offer its beta, which has all
 // parts, the sign-ins of people are read as v1.0 has them, and the rest is said to be lacking.
 func (c *Collector) readSignIns(ctx context.Context, logs []directoryLog) error {
-	if err := c.settled(ctx); err != nil { // else what the last round brought would be taken for new
+	if err := c.peopleFirst(ctx); err != nil { // else what the last round brought would be taken for new
 		return err
 	}
 	var lacking, failed []error
@@ -101,6 +101,23 @@ func (c *Collector) readSignIns(ctx context.Context, logs []directoryLog) error 
 	return nil
 }
 
+// peopleFirst waits until the first reading of the people is done, so that what is told of them is theirs, and until all that was
+// read is folded. Where the people cannot be read, it waits no longer.
+func (c *Collector) peopleFirst(ctx context.Context) error {
+	for {
+		people, err := c.row(ctx, "users")
+		if err != nil {
+			return err
+		}
+		if people.Started == 0 || people.Succeeded > 0 || people.Failed > 0 {
+			return c.settled(ctx)
+		}
+		if err := c.Store.Clock().Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
 // notOffered says whether Graph does not know a request, whatever is granted.
 func notOffered(err error) bool {
 	_, none := errors.AsType[*graph.NotFound](err)
@@ -110,7 +127,7 @@ func notOffered(err error) bool {
 
 // askDirectoryAudits reads what has come of the directory's audit log since the last round.
 func (c *Collector) askDirectoryAudits(ctx context.Context) error {
-	if err := c.settled(ctx); err != nil {
+	if err := c.peopleFirst(ctx); err != nil {
 		return err
 	}
 	return c.readLog(ctx, auditsLog)

@@ -123,7 +123,7 @@ func storiesHeld(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (
 		var id, why, terms, takeover string
 		var began, findings, open int64
 		err := scan(&id, &why, &terms, &takeover, &began, &findings, &open)
-		h.began[id], h.told[id] = began, told(why, terms, takeover, findings, open)
+		h.began[id], h.told[id] = began, rowSays(why, terms, takeover, findings, open)
 		return err
 	}, `select id, why, terms, takeover, began, findings, open from attack_story where tenant = $1 and person = $2 order by began`, string(person))
 	if err != nil || len(h.began) == 0 {
@@ -137,7 +137,7 @@ func storiesHeld(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (
 	}, `select finding, story from attack_story_part where tenant = $1 and story in (select id from attack_story where tenant = $1 and person = $2) order by finding`, string(person))
 }
 
-func told(why, terms, takeover string, findings, open int64) string {
+func rowSays(why, terms, takeover string, findings, open int64) string {
 	return fmt.Sprint(why, "\x00", terms, "\x00", takeover, "\x00", findings, "\x00", open)
 }
 
@@ -168,7 +168,7 @@ func (h *heldStories) keep(ctx context.Context, t *store.Tenant, now time.Time, 
 	if err != nil {
 		return err
 	}
-	if h.told[id] != told(s.Why, string(terms), takeover, int64(len(s.Parts)), int64(s.Open())) {
+	if h.told[id] != rowSays(s.Why, string(terms), takeover, int64(len(s.Parts)), int64(s.Open())) {
 		stages, err := encode(s.Stages)
 		if err != nil {
 			return err

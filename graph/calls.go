@@ -620,10 +620,10 @@ var Calls = []Call{
 		Why: "Whom Microsoft's Identity Protection holds to be at risk, and what became of it. Needs Entra ID P2 besides.",
 	},
 	{
-		// It selects no fields: what a detection tells is judged whole, as in an exported file.
 		Name: "riskDetections.list", Method: "GET", Path: "/identityProtection/riskDetections", Kind: Protection, Top: 500,
 		Permissions: []string{"IdentityRiskEvent.Read.All"},
-		Docs:        "https://learn.microsoft.com/graph/api/riskdetection-list", Options: []string{"$filter"},
+		Docs:        "https://learn.microsoft.com/graph/api/riskdetection-list",
+		Select:      append(slices.Clone(detectionFields), "userId", "userDisplayName", "userPrincipalName"), Options: []string{"$filter"},
 		Why: "What Microsoft detected about people's sign-ins and accounts: leaked credentials, stolen tokens, strange places.",
 	},
 	{
@@ -636,7 +636,8 @@ var Calls = []Call{
 	{
 		Name: "servicePrincipalRiskDetections.list", Method: "GET", Path: "/identityProtection/servicePrincipalRiskDetections", Kind: Protection, Top: 500,
 		Permissions: []string{"IdentityRiskEvent.Read.All"},
-		Docs:        "https://learn.microsoft.com/graph/api/identityprotectionroot-list-serviceprincipalriskdetections", Options: []string{"$filter"},
+		Docs:        "https://learn.microsoft.com/graph/api/identityprotectionroot-list-serviceprincipalriskdetections",
+		Select:      append(slices.Clone(detectionFields), "appId", "servicePrincipalId", "servicePrincipalDisplayName"), Options: []string{"$filter"},
 		Why: "What Microsoft detected about applications: leaked credentials, suspicious sign-ins.",
 	},
 
@@ -670,6 +671,12 @@ var auditQueryPermissions = []string{"AuditLogsQuery-Exchange.Read.All", "AuditL
 var userFields = []string{
 	"id", "displayName", "userPrincipalName", "mail", "proxyAddresses", "otherMails", "userType", "accountEnabled",
 	"onPremisesSyncEnabled", "assignedPlans", "assignedLicenses", "department", "jobTitle", "createdDateTime",
+}
+
+// detectionFields are what a detection of Identity Protection tells, of whomever it is.
+var detectionFields = []string{
+	"id", "activity", "activityDateTime", "correlationId", "detectedDateTime", "detectionTimingType", "ipAddress", "lastUpdatedDateTime", "location",
+	"requestId", "riskDetail", "riskEventType", "riskLevel", "riskState", "source", "tokenIssuerType",
 }
 
 // stateUserFields are what people are judged by.

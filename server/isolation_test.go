@@ -157,7 +157,7 @@ func (b *subject) objects() map[string][]string {
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
 		"playbooks": `select id from playbook_run where tenant = $1`,
 		"signins":   `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`,
-		"audit":     `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
+		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			out[name] = nil

@@ -200,6 +200,9 @@ func (s *Server) alert(ctx context.Context, lane int) error {
 func (s *Server) chores(ctx context.Context) error {
 	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
 		failed := errors.Join(collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx), s.Exports.TellTroubles(ctx))
+		if hour%5 == 0 {
+			failed = errors.Join(failed, collect.Bursts(ctx, s.Store))
+		}
 		if hour == 0 {
 			failed = errors.Join(failed, s.Store.Trim(ctx), s.forgetCertificates(ctx), collect.AgeRisks(ctx, s.Store))
 		}

@@ -183,6 +183,7 @@ func (s *site) fill() {
 		people := d.people()
 		d.rules(people)
 		d.findings(people)
+		d.entra(people)
 		return nil
 	})
 	if err == nil {
@@ -257,6 +258,41 @@ func (d seeder) people() []seedPerson {
 	d.add(`insert into directory_role (tenant, id, name, template, seen) values ($1, 'r1', 'Global Administrator', '62e90394-69f5-4237-9190-012177145e10', $2)`, d.ago(time.Minute))
 	d.add(`insert into role_member (tenant, role, object_id, person, name, seen) values ($1, 'r1', 'o1', $2, 'Mirko Petrović', $3)`, ps[1].id, d.ago(time.Minute))
 	return ps
+}
+
+// entra is what the directory tells of people: methods, managers, devices, sign-ins, and of one of them that she is at risk.
+func (d seeder) entra(ps []seedPerson) {
+	object := func(path, id, name, body string) {
+		d.add(`insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, $2, $3, $4, $5, 'h', 1, 1, 0)`, path, id, name, body)
+	}
+	for _, path := range []string{"/users", "/reports/authenticationMethods/userRegistrationDetails", "/deviceManagement/managedDevices", "/roleManagement/directory/roleEligibilityScheduleInstances", "/roleManagement/directory/roleAssignmentScheduleInstances", "/roleManagement/directory/roleAssignments", "/roleManagement/directory/roleDefinitions"} {
+		d.add(`insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, $2, 1, 1, '', '')`, path)
+	}
+	id := func(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }
+	for i, p := range ps {
+		if i%4 != 3 {
+			object("/users", id(i), p.name, fmt.Sprintf(`{"id":%q,"displayName":%s,"signInActivity":{"lastSignInDateTime":%q},"manager":{"id":%q,"displayName":%s}}`, id(i), js(p.name), d.now.Add(-time.Duration(i*7)*time.Hour).UTC().Format(time.RFC3339), id(3), js(evilScript)))
+			object("/reports/authenticationMethods/userRegistrationDetails", id(i), p.name, fmt.Sprintf(`{"id":%q,"isMfaRegistered":%v,"isMfaCapable":%v,"methodsRegistered":["microsoftAuthenticatorPush","fido2SecurityKey"]}`, id(i), i%5 != 1, i%5 != 2))
+		}
+	}
+	jane := ps[0]
+	object("/deviceManagement/managedDevices", "dev1", "LE-0001", fmt.Sprintf(`{"id":"dev1","deviceName":%s,"userId":%q,"operatingSystem":"Windows","osVersion":"10.0.26100.2161","complianceState":"compliant","isEncrypted":true,"lastSyncDateTime":"2026-03-01T00:00:00Z"}`, js(evilBidi), id(0)))
+	object("/deviceManagement/managedDevices", "dev2", "AP-0002", fmt.Sprintf(`{"id":"dev2","deviceName":"AP-0002","userId":%q,"operatingSystem":"iOS","osVersion":"18.1","complianceState":"noncompliant","isEncrypted":false,"lastSyncDateTime":null}`, id(0)))
+	object("/roleManagement/directory/roleDefinitions", "62e90394-69f5-4237-9190-012177145e10", "Global Administrator", `{"id":"62e90394-69f5-4237-9190-012177145e10","templateId":"62e90394-69f5-4237-9190-012177145e10","displayName":"Global Administrator"}`)
+	object("/roleManagement/directory/roleEligibilityScheduleInstances", "e1", "", fmt.Sprintf(`{"id":"e1","principalId":%q,"roleDefinitionId":"62e90394-69f5-4237-9190-012177145e10","directoryScopeId":"/"}`, id(0)))
+	d.add(`insert into protection (tenant, object_id, kind, person, name, level, state, detail, at, seen) values ($1, $2, 'user', $3, 'Jane Doe', 'high', 'at_risk', 'none', $4, $4)`, id(0), jane.id, d.ago(3*time.Hour))
+	for i := range 24 {
+		place := []struct{ city, country, ip, asn, at, to, result string }{{"Leeds", "GB", "81.2.69.160", "2856", "53.8", "-1.55", "success"}, {"Lagos", "NG", "105.112.0.9", "29465", "6.45", "3.39", "success"}, {"Bucharest", "RO", "185.220.101.7", "9009", "44.43", "26.1", "failure"}, {"", "BR", "200.1.1.1", "", "", "", "failure"}}[max(0, i%8-4)%4]
+		sid, at := fmt.Sprintf("seed-sign-in-%d", i), d.ago(time.Duration(i*11)*time.Hour)
+		d.add(`insert into sign_in (tenant, id, record, at, seen, kind, person, actor, app, ip, asn, country, city, latitude, longitude, client, system, browser, result, error, mfa, risk) values ($1, $2, $2, $3, $3, 'interactive', $4, $5, 'Office 365 Exchange Online', $6, $7, $8, $9, $10, $11, 'Browser', 'Windows 11', 'Edge 140.0.0', $12, $13, $14, $15)`,
+			sid, at, jane.id, jane.upn, place.ip, place.asn, place.country, place.city, place.at, place.to, place.result, map[string]string{"failure": "50126", "success": "0"}[place.result], []string{"asked", "claim", "single"}[i%3], []string{"", "high"}[map[bool]int{true: 1}[place.city == "Lagos"]])
+		body := tocsin.Event{EventType: "SIGN_IN", Payload: json.RawMessage(fmt.Sprintf(`{"user":%q,"action":"signed_in","app":%s,"ip":%q,"country":%q,"city":%q,"result":%q,"error":"50126","mfa":"asked"}`, jane.upn, js(evilScript), place.ip, place.country, place.city, place.result))}
+		d.add(`insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'SIGN_IN', 'signed_in', $4, $5)`, tocsin.NewID(), at, jane.id, js(body))
+	}
+	d.add(`insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'AUDIT', 'directory_changed', $4, $5)`, tocsin.NewID(), d.ago(2*time.Hour), jane.id, `{"event_type":"AUDIT","payload":{"user":"mirko@acme.example","action":"directory_changed","name":"Update user","target":"jane.doe@acme.example"}}`)
+	for i, r := range []int{12, 40, 40, 95, 71} {
+		d.add(`insert into identity_risk_change (tenant, person, at, risk, why) values ($1, $2, $3, $4, 'A rule sends mail outside')`, jane.id, d.ago(time.Duration(30-6*i)*24*time.Hour), r)
+	}
 }
 
 func seedRules() []tocsin.MailRule {

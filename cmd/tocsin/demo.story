@@ -11,7 +11,8 @@ person ap    "Accounts Payable" accounts.payable@fabrikamfreight.com shared
 person helpdesk "Help Desk"   helpdesk@fabrikamfreight.com shared blocked
 group  payments@fabrikamfreight.com "Payments" with amy, bruno, "j.harlow@harlow-consulting.example"
 
-mon 09:02 amy signs in from 185.220.101.7/RO app "Office 365 Exchange Online"
+mon 09:01 amy signs in from 185.220.101.7/RO app "Office 365 Exchange Online" risk=high risk_types=anonymizedIPAddress mfa=claim session=am1
+mon 09:02 amy audits "User registered security info" target amy from 185.220.101.7
 mon 09:03 amy makes rule "." when subject_contains "invoice", "payment", "iban", "wire" forward to a.okafor.fabrikam@outlook-mail.example and mark read and move to conversationhistory
 mon 09:05 amy makes rule ".." when body_or_subject_contains "hacked", "phishing", "suspicious", "security alert", "helpdesk" delete and mark read and stop
 mon 09:11 bruno makes rule "Bruno\u200b" redirect to a.okafor.fabrikam@outlook-mail.example

@@ -13,7 +13,7 @@ import (
 )
 
 // Stories are the metas of what shows only in the findings of one person together.
-var Stories = []detect.Meta{accountTakeover}
+var Stories = []detect.Meta{accountTakeover, outboundBurst}
 
 var accountTakeover = detect.Meta{
 	Name: "account-takeover", Title: "An account was taken over", Family: "stories",
@@ -127,7 +127,7 @@ func storyOf(parts []Part) *Story {
 			s.Terms.Add(8, "also "+stageName(stage))
 		}
 	}
-	s.Title = parts[worst].Title + ", and " + others(len(rules)-1)
+	s.Title = parts[worst].Title + ", and " + furtherOnes(len(rules)-1)
 	if later := s.takeover(); len(later) > 0 {
 		s.Takeover, s.Title = true, accountTakeover.Title
 		s.Terms.Add(15, "it followed a suspicious sign-in")
@@ -214,7 +214,7 @@ func (s *Story) sentence() string {
 	}
 	text := strings.Join(told, "; ")
 	if rest > 0 {
-		text += "; and " + others(rest)
+		text += "; and " + furtherOnes(rest)
 	}
 	return fmt.Sprintf("%d findings within %s (UTC): %s.", len(s.Parts), lasted(s.Ended().Sub(s.Began())), text)
 }
@@ -242,7 +242,7 @@ func lasted(d time.Duration) string {
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
 
-func others(n int) string {
+func furtherOnes(n int) string {
 	if n == 1 {
 		return "one more"
 	}

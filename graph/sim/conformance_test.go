@@ -348,7 +348,7 @@ var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "RoleM
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
 func TestAnswersFitMicrosoftsDescription(t *testing.T) {
 	doc := description(t)
-	p := newProbe(t, Config{Users: 120, Seed: 5, Roles: everyRole, Content: true})
+	p := newProbe(t, Config{Users: 120, Seed: 5, Roles: everyRole, Content: true, Limits: Limits{Protection: 100}})
 	p.play(`# People and groups of a story look like others.
 domain fabrikamfreight.com
 person amy "Amy Adams" amy@fabrikamfreight.com admin
@@ -357,7 +357,7 @@ group pay@fabrikamfreight.com "Payments" with amy, eve@evil.example
 mon 09:00 amy makes rule "All of it" when subject_contains "a", "b" and has_attachments and from_addresses box and within_size_range 10-20 and importance high except sender_contains "boss" and is_signed forward to eve@evil.example redirect to eve@evil.example attach to eve@evil.example move to rssfeeds copy to "Copies" delete purge mark read mark high categorise "Red" stop
 mon 09:01 amy sets automatic reply "Gone."
 mon 09:02 amy receives from eve@evil.example subject "Hello"
-mon 09:03 amy signs in from Leeds mfa=asked session=s1 compliant=true device="FF-1" risk=high risk_types=anomalousToken
+mon 09:03 amy signs in from Leeds mfa=asked session=s1 compliant=true device="FF-1" risk=high risk_types=unfamiliarFeatures
 mon 09:04 amy signs in from 203.0.113.7/NL failing risk=high risk_state=atRisk risk_types=anonymizedIPAddress
 mon 09:05 amy signs in from Leeds kind=non_interactive mfa=claim protocol=deviceCode token=primaryRefreshToken
 mon 09:06 "Nightly Export" signs in from Leeds kind=service_principal credential=clientSecret
