@@ -835,7 +835,7 @@ func storyPage(p *page, d api.StoryDetail) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actsPanel(p, d.Acts, nil, d.Person, "", d.Takeover).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actsPanel(p, d.Acts, nil, d.Person, d.Takeover).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
