@@ -790,7 +790,7 @@ create table action (
 	person text not null,
 	who text not null,
 	object_id text not null,
-	rule text not null default '',
+	target text not null default '',
 	name text not null default '',
 	finding text not null default '',
 	why text not null,
@@ -813,10 +813,14 @@ create table action (
 	sent bigint not null default 0,
 	ended bigint not null default 0,
 	version bigint not null default 1,
+	run text not null default '',
+	step bigint not null default 0,
 	primary key (tenant, id)
 );
 create index action_finding on action (tenant, finding);
-create index action_person on action (tenant, person, rule);
+create index action_object on action (tenant, object_id, target);
+create index action_person on action (tenant, person, target);
+create index action_run on action (tenant, run, step);
 create index action_sent on action (tenant, sent);
 create index action_state on action (tenant, state, due);
 
@@ -1487,6 +1491,20 @@ create table posture_day (
 	status text not null,
 	n bigint not null,
 	primary key (tenant, day, area, status)
+);
+
+create table playbook_run (
+	tenant text not null,
+	id text not null,
+	playbook text not null,
+	person text not null,
+	who text not null,
+	finding text not null default '',
+	why text not null,
+	asked_by text not null,
+	asked_email text not null,
+	created bigint not null,
+	primary key (tenant, id)
 );
 
 -- What joins of what was found about a person within days: one attack, as far as can be told. takeover is the finding that says so
