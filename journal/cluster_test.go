@@ -56,7 +56,7 @@ func cluster(t *testing.T, n int) (servers []*server.Server, addresses string) {
 		}
 		all = append(all, ns.ClientURL())
 	}
-	for deadline := time.Now().Add(20 * time.Second); n > 1 && !led(servers); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); n > 1 && !chosen(servers); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the NATS cluster has no leader")
 		}
@@ -64,7 +64,7 @@ func cluster(t *testing.T, n int) (servers []*server.Server, addresses string) {
 	return servers, strings.Join(all, ",")
 }
 
-func led(servers []*server.Server) bool {
+func chosen(servers []*server.Server) bool {
 	for _, ns := range servers {
 		if ns.JetStreamIsLeader() && len(ns.JetStreamClusterPeers()) == len(servers) {
 			return true
@@ -140,6 +140,47 @@ func TestAClusterCarriesOnWithoutOneOfItsServers(t *testing.T) {
 	all.Wait()
 	<-stopped
 	until(t, func() error { return replicas[0].Ready(t.Context()) })
+}
+
+// TestOnlyALeaderIsBelieved: a member that knows of no leader says how far it has come itself, which is not taken for the end.
+func TestOnlyALeaderIsBelieved(t *testing.T) {
+	t.Parallel()
+	servers, addresses := cluster(t, 3)
+	j := start(t, Config{URL: addresses, Partitions: 1})
+	appendAll(t, j, numbered("amy", 1))
+	r := read(t, j, 0, Position{})
+	r.entry()
+	stop(t, servers, j)
+	until(t, func() error { return j.Ready(t.Context()) })
+	stop(t, servers, j)
+	until(t, func() error {
+		stream, err := j.js.Stream(t.Context(), j.parts[0].name)
+		if err == nil && stream.CachedInfo().Cluster.Leader != "" {
+			err = errors.New("there is a leader")
+		}
+		return err
+	})
+	if last, err := j.Last(t.Context(), 0); !errors.Is(err, errNotLed) {
+		t.Errorf("without a leader the end is %v, %v", last, err)
+	}
+}
+
+func TestLed(t *testing.T) {
+	others := []*jetstream.PeerInfo{{Name: "n1"}, {Name: "n2"}}
+	for _, c := range []struct {
+		what string
+		is   *jetstream.ClusterInfo
+		want bool
+	}{
+		{"no cluster", nil, true},
+		{"the leader", &jetstream.ClusterInfo{Leader: "n0", Replicas: others}, true},
+		{"a member that knows of none", &jetstream.ClusterInfo{Replicas: others}, false},
+		{"a member that has just heard of one", &jetstream.ClusterInfo{Leader: "n1", Replicas: others}, false},
+	} {
+		if got := led(c.is); got != c.want {
+			t.Errorf("%s: %t", c.what, got)
+		}
+	}
 }
 
 // stop stops the server that leads the first partition.

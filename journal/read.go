@@ -131,7 +131,7 @@ func (r *reading) next(ctx context.Context, messages jetstream.MessagesContext) 
 // look checks that the stream is the one we read and still has what we have read; if not it gives a Gap, moves on and
 // says errMoved.
 func (r *reading) look(ctx context.Context) (jetstream.Stream, error) {
-	stream, err := r.j.js.Stream(ctx, r.p.name)
+	stream, err := r.j.stream(ctx, r.p.name)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ func (j *Journal) Last(ctx context.Context, partition int) (Position, error) {
 
 // ends is the position of the last item of a partition, and the first sequence that is still there.
 func (j *Journal) ends(ctx context.Context, partition int) (last Position, first uint64, err error) {
-	stream, err := j.js.Stream(ctx, j.parts[partition].name)
+	stream, err := j.stream(ctx, j.parts[partition].name)
 	if err != nil {
 		return Position{}, 0, fmt.Errorf("journal partition %d: %w", partition, err)
 	}
@@ -80,7 +80,7 @@ func (p *partition) mean() uint64 {
 // Trim forgets the envelopes before that of behind, which is where the partition's reader has come to. A position of
 // another stream trims nothing.
 func (j *Journal) Trim(ctx context.Context, partition int, behind Position) error {
-	stream, err := j.js.Stream(ctx, j.parts[partition].name)
+	stream, err := j.stream(ctx, j.parts[partition].name)
 	if err != nil {
 		return fmt.Errorf("trim journal partition %d: %w", partition, err)
 	}
