@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -334,7 +335,7 @@ func (r *run) do() error {
 // changes the thing meanwhile gives the one that was looked at.
 func (r *run) looks() (get Op, version reflect.Value) {
 	noun, _, _ := strings.Cut(r.o.Name, " ")
-	get, ok := table()[noun+" get"]
+	get, ok := table()[cmp.Or(versionAt[r.o.Name], noun+" get")]
 	version = member(r.in.FieldByName("Body"), "Version")
 	if !ok || !version.IsValid() || r.cmd.Flags().Changed("version") {
 		return get, reflect.Value{}
@@ -351,9 +352,16 @@ func (r *run) lookUp(ctx context.Context, get Op, version reflect.Value) error {
 	if err := r.client.Do(ctx, get.Name, in.Interface(), out.Interface()); err != nil {
 		return err
 	}
-	version.Set(member(out.Elem(), "Version"))
+	is := member(out.Elem(), "Version")
+	if r.o.Name == "canary set" {
+		is = member(member(out.Elem(), "Canary"), "Version")
+	}
+	version.Set(is)
 	return nil
 }
+
+// versionAt is what shows the version of that which an operation changes, where it is not what gets one of its noun.
+var versionAt = map[string]string{"connections set-stream": "connections stream", "canary set": "stream get"}
 
 // member is the field of a struct with this name, if it is one and has it.
 func member(v reflect.Value, name string) reflect.Value {

@@ -155,6 +155,11 @@ func TestCommands(t *testing.T) {
 		{"findings decide " + findingOf(acme), "! --status is missing. Give it."},
 		{"findings decide none --status fixed", "! There is no such finding."},
 		{"response-settings set --approval none", "approval: none"},
+		{"connections set-stream " + connectionOf(acme) + " --gather 200", "gather: 200"}, // of the version there is, none at first
+		{"connections set-stream " + connectionOf(acme) + " --changes created,deleted", "version: 2"},
+		{"connections set-stream " + connectionOf(acme) + " --batch 5 --version 1", "! The settings were changed meanwhile."},
+		{"canary set", "version: 1"},
+		{"canary set", "version: 2"},
 		{"rules list", "RISK  NAME"},
 		{"rules list", "jane@" + domainOf(acme) + "  " + ruleOf(acme) + "\n"}, // as rules get takes them
 		{"rules list --deleted=perhaps", `! invalid argument "perhaps"`},
