@@ -158,7 +158,11 @@ func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityD
 		return err
 	}
 	for i := range p {
-		d.SignIns = append(d.SignIns, p[i].view())
+		in := p[i].view()
+		if in.Result == "success" { // the log is ahead of what the directory tells
+			d.LastSignIn = latest(d.LastSignIn, in.At)
+		}
+		d.SignIns = append(d.SignIns, in)
 	}
 	return placesOf(ctx, t, d, s.now())
 }
