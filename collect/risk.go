@@ -127,7 +127,7 @@ func others(n int) string {
 }
 
 // reckoned writes how much a person is at risk, where that changed, and that it did.
-func reckoned(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID, found []aboutPerson, stories []rule.Story, _ []string) error {
+func reckoned(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID, found []aboutPerson, stories []rule.Story) error {
 	a, err := accountOf(ctx, t, person)
 	if err != nil {
 		return err
@@ -161,11 +161,9 @@ func reckoned(ctx context.Context, t *store.Tenant, now time.Time, person tocsin
 	if before == risk {
 		return nil
 	}
-	if _, err := t.Exec(ctx, `insert into identity_risk_change (tenant, person, at, risk, why) values ($1, $2, $3, $4, $5)
-		on conflict (tenant, person, at) do update set risk = excluded.risk, why = excluded.why`, string(person), tocsin.Millis(now), risk, why); err != nil {
-		return err
-	}
-	return t.Append(ctx, store.Fact{Kind: "risk.changed", Subject: string(person), Person: string(person)})
+	_, err = t.Exec(ctx, `insert into identity_risk_change (tenant, person, at, risk, why) values ($1, $2, $3, $4, $5)
+		on conflict (tenant, person, at) do update set risk = excluded.risk, why = excluded.why`, string(person), tocsin.Millis(now), risk, why)
+	return err // no fact of its own: what changed it is told
 }
 
 func accountOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (a account, err error) {

@@ -80,7 +80,7 @@ func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsi
 			return err
 		}
 	}
-	return reckoned(ctx, t, now, person, found, list, ids)
+	return reckoned(ctx, t, now, person, found, list)
 }
 
 // aboutPerson is a finding about a person, with what was decided of it.

@@ -173,7 +173,7 @@ func identitiesPage(p *page, v identitiesView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</div><noscript><button class=\"btn small\">Filter</button></noscript></form><div class=\"stack\" id=\"live-part\" data-live=\"person role finding risk\"><section class=\"panel\" aria-label=\"People\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "</div><noscript><button class=\"btn small\">Filter</button></noscript></form><div class=\"stack\" id=\"live-part\" data-live=\"person role finding protection\"><section class=\"panel\" aria-label=\"People\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -889,7 +889,7 @@ func identityPage(p *page, i api.IdentityDetail, line api.Timeline) templ.Compon
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 85, "</div></div><div class=\"cols cols-2\" id=\"live-part\" data-live=\"person role rule rights mailflow finding mailbox action risk story sign_in protection state\"><div class=\"stack\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 85, "</div></div><div class=\"cols cols-2\" id=\"live-part\" data-live=\"person role rule rights mailflow finding mailbox action story sign_in protection state\"><div class=\"stack\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
