@@ -77,6 +77,7 @@ func Ops(s *Service) []Op {
 		op("checks list", "GET /api/v1/tenants/{tenant}/checks", Viewer, "How the tenant is set, judged: a line per check", s.ListChecks),
 		op("checks trend", "GET /api/v1/tenants/{tenant}/checks/trend", Viewer, "How many checks came to what, day by day", s.PostureTrend),
 		op("access list", "GET /api/v1/tenants/{tenant}/access", Viewer, "The conditional access policies in words", s.ListAccessPolicies),
+		op("access places", "GET /api/v1/tenants/{tenant}/access/places", Viewer, "The places that conditional access knows by name", s.ListPlaces),
 		op("access what-if", "GET /api/v1/tenants/{tenant}/access/what-if", Viewer, "What conditional access does about a sign-in", s.AskAccess),
 		op("privileges list", "GET /api/v1/tenants/{tenant}/privileges", Viewer, "Who has which role of the directory, at all times, for a time, or eligible", s.ListPrivileges),
 		op("applications list", "GET /api/v1/tenants/{tenant}/applications", Viewer, "Applications: credentials, permissions, publisher", s.ListApplications),

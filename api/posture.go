@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,22 +28,24 @@ type PostureCheck struct {
 	Mend       string             `json:"mend"`
 	Frameworks posture.Frameworks `json:"frameworks"`
 	Attack     []string           `json:"attack"`
-	Found      []posture.Object   `json:"found"`
+	Found      []posture.Object   `json:"found"` // the first thousand of them
+	FoundCount int                `json:"found_count"`
 	Owner      string             `json:"owner"` // of an exception
 	Expires    time.Time          `json:"expires,omitzero"`
 	Since      time.Time          `json:"since,omitzero"` // it has been so
 	Judged     time.Time          `json:"judged,omitzero"`
 }
 
-// postureOf are all checks with their results, by the table's order. One that was never judged is unknown.
-func postureOf(ctx context.Context, t *store.Tenant) ([]PostureCheck, error) {
+// postureOf are the checks that are wanted with their results, by the table's order. One that was never judged is unknown.
+func postureOf(ctx context.Context, t *store.Tenant, wanted func(*PostureCheck) bool) ([]PostureCheck, error) {
 	type row struct {
 		id, status, reason, why, found, owner string
 		expires, since, judged                int64
+		n                                     int
 	}
-	rows, err := find(ctx, t, (&query{}).add(`select id, status, reason, why, found, owner, expires, since, judged from posture_result where tenant = $1 order by id`),
+	rows, err := find(ctx, t, (&query{}).add(`select id, status, reason, why, found, owner, expires, since, judged, n from posture_result where tenant = $1 order by id`),
 		func(r *row) []any {
-			return []any{&r.id, &r.status, &r.reason, &r.why, &r.found, &r.owner, &r.expires, &r.since, &r.judged}
+			return []any{&r.id, &r.status, &r.reason, &r.why, &r.found, &r.owner, &r.expires, &r.since, &r.judged, &r.n}
 		})
 	if err != nil {
 		return nil, err
@@ -55,9 +59,15 @@ func postureOf(ctx context.Context, t *store.Tenant) ([]PostureCheck, error) {
 		c := &posture.Checks[i]
 		k := PostureCheck{ID: c.ID, Title: c.Title, Area: c.Area, Severity: c.Severity, Status: posture.Unknown, Reason: posture.NotCollected, Why: "It was not judged yet.", Mend: c.Mend,
 			Frameworks: posture.Frameworks{SCuBA: orNone(c.SCuBA), CIS: orNone(c.CIS), EIDSCA: orNone(c.EIDSCA)}, Attack: orNone(c.Attack), Found: []posture.Object{}}
-		if r := by[c.ID]; r != nil {
-			k.Status, k.Reason, k.Why, k.Owner = posture.Status(r.status), posture.Reason(r.reason), r.why, r.owner
+		r := by[c.ID]
+		if r != nil {
+			k.Status, k.Reason, k.Why, k.Owner, k.FoundCount = posture.Status(r.status), posture.Reason(r.reason), r.why, r.owner, r.n
 			k.Expires, k.Since, k.Judged = tocsin.FromMillis(r.expires), tocsin.FromMillis(r.since), tocsin.FromMillis(r.judged)
+		}
+		if !wanted(&k) {
+			continue
+		}
+		if r != nil {
 			if err := json.Unmarshal([]byte(r.found), &k.Found); err != nil {
 				return nil, err
 			}
@@ -85,14 +95,13 @@ func sliced[T any](all []T, in Paging, name string) (Page[T], error) {
 // ListChecks lists what the checks of the tenant's settings came to.
 func (s *Service) ListChecks(ctx context.Context, in ChecksIn) (Page[PostureCheck], error) {
 	return view(ctx, s, "checks list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[PostureCheck], error) {
-		all, err := postureOf(ctx, t)
+		all, err := postureOf(ctx, t, func(c *PostureCheck) bool {
+			of := map[string][]string{"scuba": c.Frameworks.SCuBA, "cis": c.Frameworks.CIS, "eidsca": c.Frameworks.EIDSCA}
+			return (in.Area == "" || c.Area == in.Area) && (in.Status == "" || string(c.Status) == in.Status) && (in.Framework == "" || len(of[in.Framework]) > 0)
+		})
 		if err != nil {
 			return Page[PostureCheck]{}, err
 		}
-		all = slices.DeleteFunc(all, func(c PostureCheck) bool {
-			of := map[string][]string{"scuba": c.Frameworks.SCuBA, "cis": c.Frameworks.CIS, "eidsca": c.Frameworks.EIDSCA}
-			return in.Area != "" && c.Area != in.Area || in.Status != "" && string(c.Status) != in.Status || in.Framework != "" && len(of[in.Framework]) == 0
-		})
 		return sliced(all, in.Paging, "checks")
 	})
 }
@@ -177,28 +186,81 @@ func (s *Service) GetSnapshot(ctx context.Context, in In) (StateSnapshot, error)
 	})
 }
 
-// state is what is held of some paths, to be shown. A path ends with * for all that begin so.
-func (s *Service) state(ctx context.Context, t *store.Tenant, paths ...string) (*posture.State, error) {
+// heldState is what is kept of a tenant's state, as far as it is wanted for one answer.
+type heldState struct {
+	*posture.Snapshot
+	t *store.Tenant
+}
+
+// state is what is kept of some paths. A path ends with * for all that begin so.
+func (s *Service) state(ctx context.Context, t *store.Tenant, paths ...string) (heldState, error) {
 	snap, err := collect.StateOf(ctx, t, s.now(), func(path string) bool {
 		return slices.ContainsFunc(paths, func(p string) bool {
 			start, many := strings.CutSuffix(p, "*")
 			return p == path || many && strings.HasPrefix(path, start)
 		})
 	})
-	if err != nil {
-		return nil, err
+	return heldState{snap, t}, err
+}
+
+// objectID is how the directory names an object.
+var objectID = regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`)
+
+// ids are what is named by id in what is held.
+func (h heldState) ids() []string {
+	seen := map[string]bool{}
+	for _, list := range h.Collections {
+		for _, body := range list {
+			for _, id := range objectID.FindAll(body, -1) {
+				seen[string(id)] = true
+			}
+		}
 	}
-	return posture.NewState(snap, s.now()), nil
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// names adds whom and what is named by id in what is held, of paths that have too much to be read whole for one answer.
+func (h heldState) names(ctx context.Context, also string, paths ...string) error {
+	ids := h.ids()
+	if also != "" {
+		ids = append(ids, also)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	for _, path := range paths {
+		if err := collect.StateObjects(ctx, h.t, h.Snapshot, path, ids...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ListAccessPolicies lists the conditional access policies in words.
 func (s *Service) ListAccessPolicies(ctx context.Context, in ListIn) (Page[posture.PolicyView], error) {
 	return view(ctx, s, "access list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[posture.PolicyView], error) {
-		st, err := s.state(ctx, t, "/identity/*", "/groups", "/users", "/servicePrincipals")
+		h, err := s.state(ctx, t, "/identity/*", "/policies/authenticationStrengthPolicies")
 		if err != nil {
 			return Page[posture.PolicyView]{}, err
 		}
-		return sliced(st.PolicyViews(), in.Paging, "access")
+		if err := h.names(ctx, "", "/users", "/groups"); err != nil {
+			return Page[posture.PolicyView]{}, err
+		}
+		if err := collect.StateObjects(ctx, t, h.Snapshot, "/servicePrincipals"); err != nil { // policies name them by another id
+			return Page[posture.PolicyView]{}, err
+		}
+		return sliced(posture.NewState(h.Snapshot, s.now()).PolicyViews(), in.Paging, "access")
+	})
+}
+
+// ListPlaces lists the places that conditional access knows by name.
+func (s *Service) ListPlaces(ctx context.Context, in ListIn) (Page[posture.PlaceView], error) {
+	return view(ctx, s, "access places", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[posture.PlaceView], error) {
+		h, err := s.state(ctx, t, "/identity/*")
+		if err != nil {
+			return Page[posture.PlaceView]{}, err
+		}
+		return sliced(posture.NewState(h.Snapshot, s.now()).PlaceViews(), in.Paging, "places")
 	})
 }
 
@@ -237,11 +299,25 @@ func (s *Service) AskAccess(ctx context.Context, in AccessIn) (AccessAnswer, err
 		if err != nil {
 			return out, err
 		}
-		st, err := s.state(ctx, t, "/identity/*", "/groups", "/groups/*", "/users", "/roleManagement/*")
+		app, err := appNamed(ctx, t, in.App)
 		if err != nil {
 			return out, err
 		}
-		o := st.WhatIf(posture.Attempt{Person: object, App: in.App, Client: in.Client, Platform: in.Platform, Place: in.Place, SignInRisk: in.SignInRisk, UserRisk: in.UserRisk})
+		h, err := s.state(ctx, t, "/identity/*", "/roleManagement/*", "/policies/authenticationStrengthPolicies")
+		if err != nil {
+			return out, err
+		}
+		if err := h.names(ctx, object, "/users", "/groups"); err != nil {
+			return out, err
+		}
+		for path := range h.Collections {
+			if strings.HasPrefix(path, "/groups/") { // of the members, whether this person is one
+				if err := collect.StateObjects(ctx, t, h.Snapshot, path, object); err != nil {
+					return out, err
+				}
+			}
+		}
+		o := posture.NewState(h.Snapshot, s.now()).WhatIf(posture.Attempt{Person: object, App: app, Client: in.Client, Platform: in.Platform, Place: in.Place, SignInRisk: in.SignInRisk, UserRisk: in.UserRisk})
 		out.Blocked, out.MFA, out.Resistant, out.Unsure, out.Policies = o.Blocked, o.MFA, o.Resistant, o.Unsure, []AccessVerdict{}
 		for _, a := range o.Policies {
 			state := "disabled"
@@ -256,28 +332,67 @@ func (s *Service) AskAccess(ctx context.Context, in AccessIn) (AccessAnswer, err
 	})
 }
 
+// appNamed is the id of an application that is named by its id, or by what it is called in the tenant.
+func appNamed(ctx context.Context, t *store.Tenant, name string) (string, error) {
+	if name == "" || objectID.MatchString(name) {
+		return name, nil
+	}
+	if id := posture.AppNamed(name); id != "" {
+		return id, nil
+	}
+	var body string
+	err := t.QueryRow(ctx, `select body from state_object where tenant = $1 and path = '/servicePrincipals' and deleted = 0 and lower(name) = $2 order by id limit 1`, strings.ToLower(name)).Scan(&body)
+	if errors.Is(err, store.ErrNone) {
+		return "", tocsin.Problemf(tocsin.NotFound, "Name it as it is called under applications, or by its application id; none stands for one that no policy names.", "There is no application %q.", name)
+	}
+	if err != nil {
+		return "", err
+	}
+	var p struct {
+		AppID string `json:"appId"`
+	}
+	if err := json.Unmarshal([]byte(body), &p); err != nil {
+		return "", err
+	}
+	return p.AppID, nil
+}
+
 // Privilege is a role that somebody has, or may take.
 type Privilege struct {
-	Role    string    `json:"role"`
-	Who     string    `json:"who"` // a name
-	ID      string    `json:"id"`  // Graph's
-	How     string    `json:"how"` // permanent, active, eligible
-	Group   string    `json:"group"`
-	Ends    time.Time `json:"ends,omitzero"`
-	Highest bool      `json:"highest"` // with it somebody takes the tenant, or all of its data
-	Scope   string    `json:"scope"`
+	Role    string          `json:"role"`
+	Who     string          `json:"who"`    // a name
+	ID      string          `json:"id"`     // Graph's
+	What    string          `json:"what"`   // person, group or application; empty where it is not known
+	Person  tocsin.PersonID `json:"person"` // ours, of a person
+	How     string          `json:"how"`    // permanent, active, eligible
+	Group   string          `json:"group"`
+	Ends    time.Time       `json:"ends,omitzero"`
+	Highest bool            `json:"highest"` // with it somebody takes the tenant, or all of its data
+	Scope   string          `json:"scope"`
 }
 
 // ListPrivileges lists who has which role of the directory, or may take it.
 func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege], error) {
 	return view(ctx, s, "privileges list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Privilege], error) {
-		st, err := s.state(ctx, t, "/roleManagement/*", "/users", "/groups", "/groups/*", "/servicePrincipals")
+		kept, err := s.state(ctx, t, "/roleManagement/*")
 		if err != nil {
 			return Page[Privilege]{}, err
 		}
+		for _, id := range kept.ids() {
+			if err := collect.StateObjects(ctx, t, kept.Snapshot, "/groups/"+id+"/transitiveMembers"); err != nil {
+				return Page[Privilege]{}, err
+			}
+		}
+		if err := kept.names(ctx, "", "/users", "/groups", "/servicePrincipals"); err != nil {
+			return Page[Privilege]{}, err
+		}
+		st := posture.NewState(kept.Snapshot, s.now())
 		out := []Privilege{}
 		for _, h := range st.Holdings() {
-			p := Privilege{Role: h.RoleName, Who: st.NameOf(h.Principal), ID: h.Principal, How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
+			p := Privilege{Role: h.RoleName, Who: st.NameOf(h.Principal), ID: h.Principal, What: st.Principal(h.Principal), How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
+			if p.What == "person" {
+				p.Person = tocsin.NewPersonID(in.Tenant, h.Principal)
+			}
 			switch {
 			case h.Eligible:
 				p.How = "eligible"
@@ -305,10 +420,10 @@ func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege
 // ListApplications lists the tenant's applications, those that can do most first.
 func (s *Service) ListApplications(ctx context.Context, in ListIn) (Page[posture.AppView], error) {
 	return view(ctx, s, "applications list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[posture.AppView], error) {
-		st, err := s.state(ctx, t, "/applications", "/servicePrincipals", "/servicePrincipals/*", "/oauth2PermissionGrants")
+		h, err := s.state(ctx, t, "/applications", "/servicePrincipals", "/servicePrincipals/*", "/oauth2PermissionGrants", "/reports/servicePrincipalSignInActivities")
 		if err != nil {
 			return Page[posture.AppView]{}, err
 		}
-		return sliced(st.Apps(), in.Paging, "applications")
+		return sliced(posture.NewState(h.Snapshot, s.now()).Apps(), in.Paging, "applications")
 	})
 }

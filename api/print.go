@@ -98,6 +98,7 @@ var columns = map[string][]string{
 	"PostureCheck":      {"status", "severity", "id", "why"},
 	"PostureDay":        {"day", "fail", "unknown", "excepted", "pass"},
 	"PolicyView":        {"state", "name", "who", "without", "apps", "conditions", "controls"},
+	"PlaceView":         {"trusted", "name", "what", "policies"},
 	"AccessAnswer":      {"person", "blocked", "mfa", "phishing_resistant", "unsure"},
 	"Privilege":         {"role", "how", "who", "ends", "group"},
 	"AppView":           {"name", "whose", "dangerous", "secrets", "certificates", "ends", "publisher"},

@@ -162,6 +162,7 @@ var matrix = map[string]asked{
 	"checks list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ChecksIn{In: in(t)} }},
 	"checks trend":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
 	"access list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
+	"access places":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
 	"access what-if":     {least: api.Viewer, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any { return api.AccessIn{In: in(t), Person: "nobody"} }},
 	"privileges list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
 	"applications list":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},

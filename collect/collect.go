@@ -48,7 +48,7 @@ type Intervals struct {
 	Canary    time.Duration // whether what comes is told of, end to end; 5 minutes
 	SignIns   time.Duration // the sign-in log, and the directory's audit log; 2 minutes
 	Exchange  time.Duration // forwarding and rights by Exchange's administration; 24 hours
-	Posture   time.Duration // policies and roles of the tenant; 10 minutes, and six times that for what is long
+	Posture   time.Duration // policies and roles of the tenant; 10 minutes, and six times that for what is long, and 144 times for sites
 }
 
 // OrDefault is i with the defaults where it is zero.
@@ -169,13 +169,14 @@ func (c *Collector) sources() []source {
 		{name: "catch_up", every: min(time.Minute, every.Rules), ask: c.askGaps, needs: graph.Find("messages.list").Permissions},
 		{name: "folder_rights", every: every.Exchange, ask: c.askFolderRights, of: graph.ExchangeAdmin, needs: graph.Find("exchange.folderPermissions").Permissions},
 	}
-	for name, rests := range map[string]string{"access": "conditionalAccess.policies", "privileges": "roleManagement.assignments"} {
+	for name, rests := range map[string]string{"access": "conditionalAccess.policies", "privileges": "roleManagement.assignments", "settings_of_people": "groups.list"} {
 		all = append(all, source{name: name, every: every.Posture, ask: c.askState(name), needs: graph.Find(rests).Permissions})
 	}
-	for name, rests := range map[string]string{"settings_of_people": "groups.list", "registrations": "reports.registrations", "applications": "applications.list",
+	for name, rests := range map[string]string{"registrations": "reports.registrations", "applications": "applications.list",
 		"devices": "managedDevices.list", "sharing": "sharepoint.settings"} {
 		all = append(all, source{name: name, every: 6 * every.Posture, ask: c.askState(name), needs: graph.Find(rests).Permissions})
 	}
+	all = append(all, source{name: "sites", every: 144 * every.Posture, ask: c.askState("sites"), needs: graph.Find("sites.list").Permissions})
 	all = append(all, source{name: "posture", every: min(time.Minute, every.Posture), ask: c.askPosture})
 	if c.Webhook.URL == "" {
 		all = slices.DeleteFunc(all, func(s source) bool {

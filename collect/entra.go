@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/detect/posture"
@@ -20,12 +21,16 @@ import (
 
 // read reads one path.
 type read struct {
-	call   string
-	path   string // under which it is kept
-	params graph.P
-	single bool // one object, not a list
-	other  bool // another source makes the call as well, and tells what it is refused
+	call    string
+	path    string // under which it is kept
+	params  graph.P
+	single  bool   // one object, not a list
+	other   bool   // another source makes the call as well, and tells what it is refused
+	changes string // the call that tells what changed since; none: all of it is read each time
 }
+
+// rolesOfDirectory are how roles of the whole directory are taken; Graph wants it told.
+const rolesOfDirectory = "scopeId eq '/' and scopeType eq 'DirectoryRole'"
 
 // reading are the paths of a source that ask nothing of what was read before.
 var reading = map[string][]read{
@@ -37,26 +42,39 @@ var reading = map[string][]read{
 		{call: "policies.adminConsent", path: "/policies/adminConsentRequestPolicy", single: true},
 		{call: "policies.authenticationMethods", path: "/policies/authenticationMethodsPolicy", single: true},
 		{call: "policies.crossTenantDefault", path: "/policies/crossTenantAccessPolicy/default", single: true},
+		{call: "policies.strengths", path: "/policies/authenticationStrengthPolicies"},
+		{call: "policies.timeouts", path: "/policies/activityBasedTimeoutPolicies"},
+		{call: "policies.appManagement", path: "/policies/defaultAppManagementPolicy", single: true},
+		{call: "policies.deviceRegistration", path: "/policies/deviceRegistrationPolicy", single: true},
 	},
 	"registrations": {{call: "reports.registrations", path: "/reports/authenticationMethods/userRegistrationDetails"}},
-	"devices":       {{call: "managedDevices.list", path: "/deviceManagement/managedDevices"}},
-	"sharing":       {{call: "sharepoint.settings", path: "/admin/sharepoint/settings", single: true}},
+	"devices": {
+		{call: "managedDevices.list", path: "/deviceManagement/managedDevices"},
+		{call: "compliancePolicies.list", path: "/deviceManagement/deviceCompliancePolicies"},
+		{call: "deviceManagement.get", path: "/deviceManagement", single: true},
+	},
+	"sites":   {{call: "sites.list", path: "/sites"}},
+	"sharing": {{call: "sharepoint.settings", path: "/admin/sharepoint/settings", single: true}},
 	"privileges": {
 		{call: "roleManagement.definitions", path: "/roleManagement/directory/roleDefinitions"},
 		{call: "roleManagement.assignments", path: "/roleManagement/directory/roleAssignments"},
 		{call: "roleManagement.active", path: "/roleManagement/directory/roleAssignmentScheduleInstances"},
 		{call: "roleManagement.eligible", path: "/roleManagement/directory/roleEligibilityScheduleInstances"},
+		{call: "roleManagement.policies", path: "/policies/roleManagementPolicyAssignments", params: graph.P{"$filter": rolesOfDirectory}},
 	},
 	"applications": {
 		{call: "applications.list", path: "/applications"},
 		{call: "servicePrincipals.list", path: "/servicePrincipals"},
 		{call: "oauth2PermissionGrants.list", path: "/oauth2PermissionGrants"},
+		{call: "reports.appActivity", path: "/reports/servicePrincipalSignInActivities"},
 	},
 	"settings_of_people": {
 		{call: "organization.list", other: true, path: "/organization"},
 		{call: "domains.list", other: true, path: "/domains"},
 		{call: "subscribedSkus.list", other: true, path: "/subscribedSkus"},
-		{call: "groups.list", path: "/groups"},
+		{call: "groupSettings.list", path: "/groupSettings"},
+		{call: "synchronization.list", path: "/directory/onPremisesSynchronization"},
+		{call: "groups.list", path: "/groups", changes: "groups.changes"},
 	},
 }
 
@@ -85,7 +103,7 @@ func (c *Collector) askState(source string) func(context.Context) error {
 // askPeopleState reads people, with when they last signed in where that is granted; and who is in the groups that policies name or
 // that have roles.
 func (c *Collector) askPeopleState(ctx context.Context, refused *[]error) error {
-	with := read{call: "users.activity", path: "/users"}
+	with := read{call: "users.activity", path: "/users", changes: "users.changes"}
 	if roles, err := c.Graph.RolesFor(ctx, ""); err == nil && !slices.Contains(roles, "AuditLog.Read.All") {
 		with.call = "users.settings"
 	}
@@ -95,7 +113,8 @@ func (c *Collector) askPeopleState(ctx context.Context, refused *[]error) error 
 	}
 	if len(*refused) > before && with.call == "users.activity" { // no licence for it, say
 		*refused = (*refused)[:before]
-		if err := c.readPath(ctx, read{call: "users.settings", path: "/users"}, refused); err != nil {
+		with.call = "users.settings"
+		if err := c.readPath(ctx, with, refused); err != nil {
 			return err
 		}
 	}
@@ -180,47 +199,174 @@ func (c *Collector) askGrants(ctx context.Context, refused *[]error) error {
 // stateObject is an object as it is kept.
 type stateObject struct{ id, name, body, hash string }
 
-// readPath reads a path whole and keeps it. A refusal is added to refused and noted on the path; another failure ends the round.
+// wholeAfter is after how long a path is read whole again of which otherwise the changes are asked for. When people last signed in is
+// told by no change.
+const wholeAfter = 24 * time.Hour
+
+// readPath reads a path and keeps it: what changed since, where that can be asked, else all of it. A refusal is added to refused and
+// noted on the path; another failure ends the round. What no permission is granted for is not asked, and noted.
 func (c *Collector) readPath(ctx context.Context, r read, refused *[]error) error {
-	var objects []stateObject
-	take := func(raw json.RawMessage) {
-		objects = append(objects, objectOf(raw, r.path))
+	call := graph.Find(r.call)
+	if roles, err := c.Graph.RolesFor(ctx, ""); err == nil && !slices.ContainsFunc(call.Permissions, func(p string) bool { return slices.Contains(roles, p) }) {
+		return c.notePath(ctx, r.path, posture.Permission, "The permission "+call.Permissions[0]+" is not granted.")
 	}
-	var failed error
+	failed := c.readNow(ctx, r)
+	reason, why := whyRefused(failed)
+	if reason == "" {
+		return failed
+	}
+	if !r.other && reason != posture.NotCollected {
+		*refused = append(*refused, failed)
+	}
+	return c.notePath(ctx, r.path, reason, why)
+}
+
+// whyRefused is why a path cannot be read, with a sentence; none where it is not refused, but failed.
+func whyRefused(err error) (posture.Reason, string) {
+	licence := func(code, message string) bool {
+		return strings.Contains(code, "Premium") || strings.Contains(strings.ToLower(message), "license")
+	}
+	if e, ok := errors.AsType[*graph.Denied](err); ok {
+		if licence(e.Code, e.Message) {
+			return posture.Licence, Explain(err).What
+		}
+		return posture.Permission, Explain(err).What
+	}
+	if e, ok := errors.AsType[*graph.Failed](err); ok && licence(e.Code, e.Message) {
+		return posture.Licence, "The tenant has no licence that it is part of."
+	}
+	if _, ok := errors.AsType[*graph.NotFound](err); ok {
+		return posture.NotCollected, "Microsoft Graph does not offer it for this tenant."
+	}
+	return "", ""
+}
+
+// notePath notes why a path is not read.
+func (c *Collector) notePath(ctx context.Context, path string, reason posture.Reason, why string) error {
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because, edition) values ($1, $2, 0, $3, $4, $5, 1)
+			on conflict (tenant, path) do update set changed = case when state_path.reason = excluded.reason then state_path.changed else excluded.changed end,
+				edition = case when state_path.reason = excluded.reason then state_path.edition else state_path.edition + 1 end, reason = excluded.reason, because = excluded.because`,
+			path, tocsin.Millis(c.Store.Clock().Now()), string(reason), why)
+		return err
+	})
+}
+
+// readNow asks for a path and keeps what it gives.
+func (c *Collector) readNow(ctx context.Context, r read) error {
+	k := keeping{path: r.path}
+	if r.changes != "" {
+		token, whole, err := c.pathToken(ctx, r.path)
+		if err != nil {
+			return err
+		}
+		if token != "" && c.Store.Clock().Now().Sub(whole) < wholeAfter {
+			err := c.readChanges(ctx, r, token)
+			if _, gone := errors.AsType[*graph.Gone](err); !gone {
+				return err
+			}
+			c.Log.Info("reading all again", "tenant", c.Tenant, "path", r.path, "because", err)
+		}
+		// From where changes are told is asked before all is read, so that none between the two is lost.
+		round := graph.Delta[struct{}](ctx, c.Graph, r.changes, graph.P{"$deltatoken": "latest"}, "")
+		for _, err := range round.All() {
+			if err != nil {
+				return err
+			}
+		}
+		k.token = round.Token()
+	}
 	if r.single {
 		var raw json.RawMessage
-		if failed = c.Graph.Get(ctx, r.call, r.params, &raw); failed == nil {
-			take(raw)
-		}
-	} else {
-		for raw, err := range graph.Pages[json.RawMessage](ctx, c.Graph, r.call, r.params) {
-			if failed = err; err != nil {
-				break
-			}
-			take(raw)
-		}
-	}
-	denied, isDenied := errors.AsType[*graph.Denied](failed)
-	_, gone := errors.AsType[*graph.NotFound](failed)
-	switch {
-	case failed == nil:
-		return c.keepPath(ctx, r.path, objects)
-	case isDenied || gone:
-		reason := posture.Permission
-		if isDenied && (strings.Contains(denied.Code, "NonPremium") || strings.Contains(strings.ToLower(denied.Message), "license")) {
-			reason = posture.Licence
-		}
-		if !r.other {
-			*refused = append(*refused, failed)
-		}
-		return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-			_, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, $2, 0, $3, $4, $5)
-				on conflict (tenant, path) do update set changed = case when state_path.reason = excluded.reason then state_path.changed else excluded.changed end, reason = excluded.reason, because = excluded.because`,
-				r.path, tocsin.Millis(c.Store.Clock().Now()), string(reason), Explain(failed).What)
+		if err := c.Graph.Get(ctx, r.call, r.params, &raw); err != nil {
 			return err
-		})
+		}
+		k.objects = append(k.objects, objectOf(raw, r.path))
+		return c.keepPath(ctx, k)
 	}
-	return failed
+	for raw, err := range graph.Pages[json.RawMessage](ctx, c.Graph, r.call, r.params) {
+		if err != nil {
+			return err
+		}
+		k.objects = append(k.objects, objectOf(raw, r.path))
+	}
+	return c.keepPath(ctx, k)
+}
+
+// pathToken is where a path's next round of changes begins, and when it was last read whole.
+func (c *Collector) pathToken(ctx context.Context, path string) (token string, whole time.Time, err error) {
+	var at int64
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		err := t.QueryRow(ctx, `select token, whole from state_path where tenant = $1 and path = $2 and reason = ''`, path).Scan(&token, &at)
+		if errors.Is(err, store.ErrNone) {
+			return nil
+		}
+		return err
+	})
+	return token, tocsin.FromMillis(at), err
+}
+
+// readChanges asks what changed of a path since the token, and puts it into what is held: a change may tell an object in part.
+func (c *Collector) readChanges(ctx context.Context, r read, token string) error {
+	k := keeping{path: r.path, changes: true}
+	told := map[string]json.RawMessage{}
+	var order []string
+	round := graph.Delta[struct{}](ctx, c.Graph, r.changes, nil, token)
+	for ch, err := range round.All() {
+		if err != nil {
+			return err
+		}
+		if told[ch.ID] == nil {
+			order = append(order, ch.ID)
+		}
+		if ch.Removed != "" {
+			told[ch.ID] = json.RawMessage("null")
+			continue
+		}
+		told[ch.ID] = withChange(told[ch.ID], ch.Raw)
+	}
+	held := map[string]json.RawMessage{}
+	for some := range slices.Chunk(order, 500) {
+		err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+			return each(ctx, t, func(scan func(...any) error) error {
+				var id, body string
+				err := scan(&id, &body)
+				held[id] = json.RawMessage(body)
+				return err
+			}, `select id, body from state_object where tenant = $1 and path = $2 and deleted = 0 and id in (`+store.In(len(some), 3)+`)`, append([]any{r.path}, anys(some)...)...)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range order {
+		if string(told[id]) == "null" {
+			k.gone = append(k.gone, id)
+		} else {
+			k.objects = append(k.objects, objectOf(withChange(held[id], told[id]), r.path))
+		}
+	}
+	k.token = round.Token()
+	return c.keepPath(ctx, k)
+}
+
+// withChange is an object, if one is held, with what a change tells of it. What the change says of itself is left out.
+func withChange(held, change json.RawMessage) json.RawMessage {
+	into, from := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	_ = json.Unmarshal(held, &into) // none is held, or it was removed before in the same round
+	if into == nil || json.Unmarshal(change, &from) != nil {
+		into = map[string]json.RawMessage{}
+	}
+	for name, value := range from {
+		if !strings.HasPrefix(name, "@") {
+			into[name] = value
+		}
+	}
+	out, err := json.Marshal(into)
+	if err != nil {
+		return change // of texts by names there is always one
+	}
+	return out
 }
 
 // objectOf is an object as it is kept: without what tells of the answer alone, and with its members in one order.
@@ -255,36 +401,39 @@ func objectOf(raw json.RawMessage, path string) stateObject {
 	return o
 }
 
+// keeping is what a round brought of a path: all of it, or the changes.
+type keeping struct {
+	path    string
+	objects []stateObject
+	changes bool
+	gone    []string // of changes: what is no longer there
+	token   string   // where the next round of changes begins
+}
+
 // keepPath writes what changed of a path since it was last read.
-func (c *Collector) keepPath(ctx context.Context, path string, objects []stateObject) error {
+func (c *Collector) keepPath(ctx context.Context, k keeping) error {
 	now := tocsin.Millis(c.Store.Clock().Now())
-	had := map[string]string{}
-	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		clear(had)
-		return each(ctx, t, func(scan func(...any) error) error {
-			var id, hash string
-			err := scan(&id, &hash)
-			had[id] = hash
-			return err
-		}, `select id, hash from state_object where tenant = $1 and path = $2 and deleted = 0`, path)
-	})
+	had, err := c.hashes(ctx, k)
 	if err != nil {
 		return err
 	}
 	var news []stateObject
-	for _, o := range objects {
+	for _, o := range k.objects {
 		if hash, ok := had[o.id]; !ok || hash != o.hash {
 			news = append(news, o)
 		}
 		delete(had, o.id)
 	}
-	gone := sortedKeys(had)
+	gone := k.gone
+	if !k.changes {
+		gone = sortedKeys(had)
+	}
 	for some := range slices.Chunk(news, 500) {
 		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 			for _, o := range some {
 				if _, err := t.Exec(ctx, `insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, $2, $3, $4, $5, $6, $7, $7, 0)
 					on conflict (tenant, path, id) do update set name = excluded.name, body = excluded.body, hash = excluded.hash, changed = excluded.changed, deleted = 0`,
-					path, o.id, o.name, o.body, o.hash, now); err != nil {
+					k.path, o.id, o.name, o.body, o.hash, now); err != nil {
 					return err
 				}
 			}
@@ -296,22 +445,56 @@ func (c *Collector) keepPath(ctx context.Context, path string, objects []stateOb
 	}
 	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		for _, id := range gone {
-			if _, err := t.Exec(ctx, `update state_object set deleted = $4, changed = $4 where tenant = $1 and path = $2 and id = $3`, path, id, now); err != nil {
+			if _, err := t.Exec(ctx, `update state_object set deleted = $4, changed = $4 where tenant = $1 and path = $2 and id = $3 and deleted = 0`, k.path, id, now); err != nil {
 				return err
 			}
 		}
-		changed := int64(0)
+		changed, whole := int64(0), now
 		if len(news)+len(gone) > 0 {
 			changed = now
 		}
-		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, $2, $3, $3, '', '')
-			on conflict (tenant, path) do update set read_at = excluded.read_at, reason = '', because = '',
-				changed = case when cast($4 as bigint) > 0 or state_path.reason <> '' then excluded.changed else state_path.changed end`, path, now, changed); err != nil {
+		if k.changes {
+			whole = 0
+		}
+		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because, token, whole, edition) values ($1, $2, $3, $3, '', '', $5, $6, 1)
+			on conflict (tenant, path) do update set read_at = excluded.read_at, reason = '', because = '', token = excluded.token,
+				whole = case when excluded.whole > 0 then excluded.whole else state_path.whole end,
+				changed = case when cast($4 as bigint) > 0 or state_path.reason <> '' then excluded.changed else state_path.changed end,
+				edition = case when cast($4 as bigint) > 0 or state_path.reason <> '' then state_path.edition + 1 else state_path.edition end`, k.path, now, changed, k.token, whole); err != nil {
 			return err
 		}
 		if changed == 0 {
 			return nil
 		}
-		return t.Append(ctx, store.Fact{Kind: "state.changed", Subject: path})
+		return t.Append(ctx, store.Fact{Kind: "state.changed", Subject: k.path})
 	})
+}
+
+// hashes are those of the objects that are held: of the changed ones, or of all.
+func (c *Collector) hashes(ctx context.Context, k keeping) (map[string]string, error) {
+	had := map[string]string{}
+	take := func(scan func(...any) error) error {
+		var id, hash string
+		err := scan(&id, &hash)
+		had[id] = hash
+		return err
+	}
+	const query = `select id, hash from state_object where tenant = $1 and path = $2 and deleted = 0`
+	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		clear(had)
+		if !k.changes {
+			return each(ctx, t, take, query, k.path)
+		}
+		for some := range slices.Chunk(k.objects, 500) {
+			args := []any{k.path}
+			for _, o := range some {
+				args = append(args, o.id)
+			}
+			if err := each(ctx, t, take, query+` and id in (`+store.In(len(some), 3)+`)`, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return had, err
 }

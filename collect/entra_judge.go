@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,17 +38,34 @@ func StateOf(ctx context.Context, t *store.Tenant, now time.Time, wanted func(pa
 		if wanted != nil && !wanted(path) {
 			continue
 		}
-		err := each(ctx, t, func(scan func(...any) error) error {
-			var body string
-			err := scan(&body)
-			s.Collections[path] = append(s.Collections[path], json.RawMessage(body))
-			return err
-		}, `select body from state_object where tenant = $1 and path = $2 and deleted = 0 order by id`, path)
-		if err != nil {
+		if err := StateObjects(ctx, t, s, path); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// StateObjects adds objects of a path to a snapshot in which it stands empty: those of the ids, all where none is given.
+func StateObjects(ctx context.Context, t *store.Tenant, s *posture.Snapshot, path string, ids ...string) error {
+	if _, read := s.Collections[path]; !read {
+		return nil
+	}
+	take := func(scan func(...any) error) error {
+		var body string
+		err := scan(&body)
+		s.Collections[path] = append(s.Collections[path], json.RawMessage(body))
+		return err
+	}
+	const query = `select body from state_object where tenant = $1 and path = $2 and deleted = 0`
+	if len(ids) == 0 {
+		return each(ctx, t, take, query+` order by id`, path)
+	}
+	for some := range slices.Chunk(ids, 500) {
+		if err := each(ctx, t, take, query+` and id in (`+store.In(len(some), 3)+`) order by id`, append([]any{path}, anys(some)...)...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lacking adds to a snapshot why a path was never read: that its permission is not granted.
@@ -64,81 +82,238 @@ func lacking(s *posture.Snapshot, granted []string) {
 	}
 }
 
-// askPosture judges what the tenant is set to, where something has changed since it was last judged, or a day has passed.
+// neverRead adds to a snapshot that a path is read by no connection.
+func neverRead(s *posture.Snapshot) {
+	reads := map[string]bool{"/users": true}
+	for _, list := range reading {
+		for _, r := range list {
+			reads[r.path] = true
+		}
+	}
+	for i := range posture.Checks {
+		for _, need := range posture.Checks[i].Needs {
+			_, told := s.Missing[need]
+			if _, read := s.Collections[need]; !read && !told && !reads[need] && !strings.Contains(need, "|") {
+				s.Missing[need] = posture.Missing{Reason: posture.NotCollected, Why: "A connection does not read it. In an export that has it tocsin posture judges it."}
+			}
+		}
+	}
+}
+
+// judgeAgain is after how long every check is judged anew, for the sake of time: credentials end, and people stay away.
+const judgeAgain = time.Hour
+
+// stand is how what was judged stands to what is held.
+type stand struct {
+	judged, whole int64               // of the result judged first, and of the one judged first with all others
+	rests         map[string][]string // by check
+	dirty         map[string]int64    // paths that changed since, with how often they have
+	excepted      int64               // when the last exception was made
+	known         int                 // paths that are known of
+}
+
+func (c *Collector) postureStand(ctx context.Context) (s stand, err error) {
+	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		s = stand{rests: map[string][]string{}, dirty: map[string]int64{}}
+		err := each(ctx, t, func(scan func(...any) error) error {
+			var id, rests string
+			var judged, whole int64
+			if err := scan(&id, &rests, &judged, &whole); err != nil {
+				return err
+			}
+			if len(s.rests) == 0 || judged < s.judged {
+				s.judged = judged
+			}
+			if len(s.rests) == 0 || whole < s.whole {
+				s.whole = whole
+			}
+			var list []string
+			_ = json.Unmarshal([]byte(rests), &list) // none is told of a result of before: it is judged with all others
+			s.rests[id] = list
+			return nil
+		}, `select id, rests, judged, whole from posture_result where tenant = $1`)
+		if err != nil {
+			return err
+		}
+		if err := t.QueryRow(ctx, `select count(*) from state_path where tenant = $1`).Scan(&s.known); err != nil {
+			return err
+		}
+		if err := each(ctx, t, func(scan func(...any) error) error {
+			var path string
+			var edition int64
+			err := scan(&path, &edition)
+			s.dirty[path] = edition
+			return err
+		}, `select path, edition from state_path where tenant = $1 and edition <> judged`); err != nil {
+			return err
+		}
+		return t.QueryRow(ctx, `select coalesce(max(created), 0) from exception where tenant = $1`).Scan(&s.excepted)
+	})
+	return s, err
+}
+
+// checks are those to judge: every one after an hour, on another day, and after an exception was made; else those that rest on what
+// changed.
+func (s *stand) checks(now time.Time) (list []*posture.Check, all bool) {
+	ms, day := tocsin.Millis(now), int64(24*time.Hour/time.Millisecond)
+	all = ms-s.whole >= int64(judgeAgain/time.Millisecond) || ms/day != s.whole/day || s.excepted >= s.judged-int64(time.Minute/time.Millisecond) // it may be seen later than what came after it
+	for i := range posture.Checks {
+		all = all || len(s.rests[posture.Checks[i].ID]) == 0
+	}
+	for i := range posture.Checks {
+		c := &posture.Checks[i]
+		if all || slices.ContainsFunc(slices.Collect(maps.Keys(s.dirty)), func(path string) bool { return posture.RestsOn(s.rests[c.ID], path) }) {
+			list = append(list, c)
+		}
+	}
+	return list, all
+}
+
+// comes says whether something will be read with what is granted. Where nothing will, that is judged: every check says what it lacks.
+func comes(granted []string) bool {
+	for _, list := range reading {
+		for _, r := range list {
+			if !r.other && slices.ContainsFunc(graph.Find(r.call).Permissions, func(p string) bool { return slices.Contains(granted, p) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// askPosture judges what the tenant is set to: the checks that rest on what has changed since they were judged.
 func (c *Collector) askPosture(ctx context.Context) error {
 	now := c.Store.Clock().Now()
-	var changed, judged, excepted int64
-	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		if err := t.QueryRow(ctx, `select coalesce(max(changed), 0) from state_path where tenant = $1`).Scan(&changed); err != nil {
-			return err
-		}
-		if err := t.QueryRow(ctx, `select coalesce(max(created), 0) from exception where tenant = $1`).Scan(&excepted); err != nil {
-			return err
-		}
-		return t.QueryRow(ctx, `select coalesce(min(judged), 0) from posture_result where tenant = $1`).Scan(&judged)
-	})
+	s, err := c.postureStand(ctx)
 	if err != nil {
 		return err
 	}
-	day := int64(24 * time.Hour / time.Millisecond)
-	if changed == 0 || max(changed, excepted) < judged && tocsin.Millis(now)/day == judged/day && tocsin.Millis(now)-judged < day/24 {
+	checks, all := s.checks(now)
+	roles, roleErr := c.Graph.RolesFor(ctx, "")
+	if len(checks) == 0 && len(s.dirty) == 0 || s.known == 0 && (roleErr != nil || comes(roles)) {
 		return errNothing
 	}
-	roles, roleErr := c.Graph.RolesFor(ctx, "")
 	var results []posture.Result
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		snap, err := StateOf(ctx, t, now, nil)
+		snap, err := StateOf(ctx, t, now, func(string) bool { return false })
 		if err != nil {
 			return err
+		}
+		snap.Load = func(path string) ([]json.RawMessage, error) {
+			one := posture.Snapshot{Collections: map[string][]json.RawMessage{path: {}}}
+			err := StateObjects(ctx, t, &one, path)
+			return one.Collections[path], err
 		}
 		if roleErr == nil {
 			lacking(snap, roles)
 		}
+		neverRead(snap)
 		org, err := loadOrg(ctx, t)
 		if err != nil {
 			return err
 		}
-		results = posture.Judge(posture.NewState(snap, now), org.Exceptions)
-		return nil
+		state := posture.NewState(snap, now)
+		results = results[:0]
+		for _, check := range checks {
+			results = append(results, check.Judge(state, org.Exceptions))
+		}
+		return state.Err()
 	})
 	if err != nil {
 		return err
 	}
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return filePosture(ctx, t, results, now) })
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return filePosture(ctx, t, results, s.dirty, all, now) })
 }
 
-// filePosture writes what the checks came to, the day's count, and a finding for each that fails.
-func filePosture(ctx context.Context, t *store.Tenant, results []posture.Result, now time.Time) error {
-	at, day := tocsin.Millis(now), tocsin.Millis(now)/int64(24*time.Hour/time.Millisecond)
-	counts := map[[2]string]int{}
+// filePosture writes what the checks came to, the day's count, and a finding for each that fails; dirty is what they were judged for, as
+// often as it had changed, and all says that every check was judged.
+func filePosture(ctx context.Context, t *store.Tenant, results []posture.Result, dirty map[string]int64, all bool, now time.Time) error {
+	at := tocsin.Millis(now)
+	for _, path := range sortedKeys(dirty) {
+		if _, err := t.Exec(ctx, `update state_path set judged = $3 where tenant = $1 and path = $2`, path, dirty[path]); err != nil {
+			return err
+		}
+	}
+	if len(results) == 0 { // nothing rests on what changed
+		return nil
+	}
 	var found []tocsin.Finding
 	rules, args := map[string]bool{}, []any{}
 	for i := range results {
 		r := &results[i]
-		counts[[2]string{r.Area, string(r.Status)}]++
 		rules[r.ID] = true
 		args = append(args, r.ID)
-		objects := r.Found
-		if objects == nil {
-			objects = []posture.Object{}
-		}
-		text, err := encode(objects)
-		if err != nil {
-			return err
-		}
-		owner, expires := "", int64(0)
-		if r.Exception != nil {
-			owner, expires = r.Exception.Owner, tocsin.Millis(r.Exception.Expires)
-		}
-		if _, err := t.Exec(ctx, `insert into posture_result (tenant, id, status, reason, why, found, owner, expires, since, judged) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
-			on conflict (tenant, id) do update set status = excluded.status, reason = excluded.reason, why = excluded.why, found = excluded.found, owner = excluded.owner,
-				expires = excluded.expires, since = case when posture_result.status = excluded.status then posture_result.since else excluded.since end, judged = excluded.judged`,
-			r.ID, string(r.Status), string(r.Reason), r.Why, string(text), owner, expires, at); err != nil {
+		if err := fileResult(ctx, t, r, at); err != nil {
 			return err
 		}
 		if r.Status == posture.Fail && r.Severity.Rank() >= tocsin.Medium.Rank() {
 			found = append(found, postureFinding(r, now))
 		}
+	}
+	// What does not rest on what changed holds as of now too.
+	if _, err := t.Exec(ctx, `update posture_result set judged = $2 where tenant = $1`, at); err != nil {
+		return err
+	}
+	if all {
+		if _, err := t.Exec(ctx, `update posture_result set whole = $2 where tenant = $1`, at); err != nil {
+			return err
+		}
+	}
+	if err := countDay(ctx, t, at/int64(24*time.Hour/time.Millisecond)); err != nil {
+		return err
+	}
+	f := filing{t: t, now: now, rules: rules}
+	if err := f.file(ctx, found, `rule in (`+store.In(len(args), 2)+`)`, args...); err != nil {
+		return err
+	}
+	return t.Append(ctx, store.Fact{Kind: "posture.judged"})
+}
+
+// mostKept is how many of the objects that a check found are kept: where nobody has a second factor they are all persons there are.
+const mostKept = 1000
+
+// fileResult writes what a check came to.
+func fileResult(ctx context.Context, t *store.Tenant, r *posture.Result, at int64) error {
+	objects := r.Found[:min(len(r.Found), mostKept)]
+	if objects == nil {
+		objects = []posture.Object{}
+	}
+	text, err := encode(objects)
+	if err != nil {
+		return err
+	}
+	rests, err := encode(r.Rests)
+	if err != nil {
+		return err
+	}
+	owner, expires := "", int64(0)
+	if r.Exception != nil {
+		owner, expires = r.Exception.Owner, tocsin.Millis(r.Exception.Expires)
+	}
+	_, err = t.Exec(ctx, `insert into posture_result (tenant, id, status, reason, why, found, owner, expires, since, judged, rests, n) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
+		on conflict (tenant, id) do update set status = excluded.status, reason = excluded.reason, why = excluded.why, found = excluded.found, owner = excluded.owner, expires = excluded.expires,
+			since = case when posture_result.status = excluded.status then posture_result.since else excluded.since end, judged = excluded.judged, rests = excluded.rests, n = excluded.n`,
+		r.ID, string(r.Status), string(r.Reason), r.Why, string(text), owner, expires, at, string(rests), len(r.Found))
+	return err
+}
+
+// countDay writes how many checks of each area came to what, as it is at the end of the day so far.
+func countDay(ctx context.Context, t *store.Tenant, day int64) error {
+	area := map[string]string{}
+	for _, c := range posture.Checks {
+		area[c.ID] = c.Area
+	}
+	counts := map[[2]string]int{}
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var id, status string
+		err := scan(&id, &status)
+		if area[id] != "" { // a check that this version has no more counts for nothing
+			counts[[2]string{area[id], status}]++
+		}
+		return err
+	}, `select id, status from posture_result where tenant = $1`)
+	if err != nil {
+		return err
 	}
 	if _, err := t.Exec(ctx, `delete from posture_day where tenant = $1 and day = $2`, day); err != nil {
 		return err
@@ -148,11 +323,7 @@ func filePosture(ctx context.Context, t *store.Tenant, results []posture.Result,
 			return err
 		}
 	}
-	f := filing{t: t, now: now, rules: rules}
-	if err := f.file(ctx, found, `rule in (`+store.In(len(args), 2)+`)`, args...); err != nil {
-		return err
-	}
-	return t.Append(ctx, store.Fact{Kind: "posture.judged"})
+	return nil
 }
 
 // mostObjects is how many objects a finding names.

@@ -2,6 +2,8 @@ package collect
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,10 @@ import (
 	"tocsin.dev/store"
 )
 
+// stateRoles are the permissions with which all but sharing is read.
+var stateRoles = append(slices.Clone(sim.ReadTier), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "DeviceManagementConfiguration.Read.All", "Policy.Read.DeviceConfiguration",
+	"OnPremDirectorySynchronization.Read.All")
+
 // stateSources are the sources of what a tenant is set to, in an order in which each finds what it builds on.
 var stateSources = []string{"access", "privileges", "applications", "registrations", "settings_of_people"}
 
@@ -19,7 +25,7 @@ var stateSources = []string{"access", "privileges", "applications", "registratio
 // finding is raised once, grows, and is fixed when the setting is mended.
 func TestState(t *testing.T) {
 	inBoth(t, 60, "", func(f *field) {
-		f.w.Consent(append(slices.Clone(sim.ReadTier), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All")...)
+		f.w.Consent(stateRoles...)
 		f.ask("domains", "users")
 		f.ask(stateSources...)
 		f.ask("devices", "sharing", "posture")
@@ -31,7 +37,9 @@ func TestState(t *testing.T) {
 			t.Error("nobody asked who is in the group that a policy leaves out")
 		}
 		for id, want := range map[string]string{"ca-legacy-blocked": "pass", "ca-mfa-everyone": "fail", "ca-report-only": "fail", "methods-weak": "fail", "methods-number": "pass", "users-consent": "fail",
-			"partners-trust": "fail", "app-long-lived": "fail", "app-expired": "fail", "device-encrypted": "fail", "admin-permanent": "fail", "sharing-sharepoint": "unknown", "session-idle": "unknown"} {
+			"partners-trust": "fail", "app-long-lived": "fail", "app-expired": "fail", "device-encrypted": "fail", "admin-permanent": "fail", "sharing-sharepoint": "unknown", "session-idle": "fail",
+			"admin-approval-global": "pass", "admin-approval-privileged": "fail", "sync-takeover": "fail", "sync-hashes": "pass", "sync-seamless": "unknown", "password-own-words": "pass", "password-on-premises": "fail", "password-lockout-tries": "pass",
+			"password-expiry": "pass", "users-create-groups": "fail", "device-join": "fail", "device-local-global": "fail", "device-local-password": "pass", "device-secure-by-default": "fail", "app-credentials-restricted": "fail"} {
 			if got := f.rows(`select status, reason from posture_result where tenant = $1 and id = $2`, id); len(got) != 1 || !strings.HasPrefix(got[0], want) {
 				t.Errorf("%s: %q, want %s", id, got, want)
 			}
@@ -87,6 +95,80 @@ func TestState(t *testing.T) {
 			if got := f.rows(`select status from posture_result where tenant = $1 and id = $2`, r.ID); got[0] != string(r.Status) {
 				t.Errorf("%s: %s here, %s from the file", r.ID, got[0], r.Status)
 			}
+		}
+	})
+}
+
+// TestStateChanges: a person who is blocked costs one request for what changed of people, one object, and the judgement of what rests on
+// people; a token that has expired, and a day that has gone, cost a whole reading. A refusal for want of a licence says so.
+func TestStateChanges(t *testing.T) {
+	inBoth(t, 60, "domain fabrikamfreight.com\nperson ines \"Ines\"\nperson bruno \"Bruno\"\n", func(f *field) {
+		f.w.Consent(stateRoles...)
+		f.between = func(r *http.Request, res *http.Response) *http.Response {
+			if strings.HasSuffix(r.URL.Path, "/roleAssignmentScheduleInstances") {
+				res.Body.Close()
+				const text = `{"error":{"code":"AadPremiumLicenseRequired","message":"The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license."}}`
+				res.StatusCode, res.Body, res.ContentLength = http.StatusBadRequest, io.NopCloser(strings.NewReader(text)), int64(len(text))
+			}
+			return res
+		}
+		f.ask("domains", "users")
+		f.ask(stateSources...)
+		f.ask("devices", "posture")
+		f.ok(append(slices.Clone(stateSources), "posture")...)
+		if got := f.rows(`select reason from state_path where tenant = $1 and path = '/roleManagement/directory/roleAssignmentScheduleInstances'`); len(got) != 1 || got[0] != "licence" {
+			t.Errorf("refused for want of a licence, and it says %q", got)
+		}
+		written := func() []string {
+			return f.rows(`select path, id from state_object where tenant = $1 and changed > (select min(changed) + 30000 from state_object where tenant = $1) order by path, id`)
+		}
+		f.st.Clock().Advance(time.Minute)
+		f.play("domain fabrikamfreight.com\nperson ines \"Ines\"\nmon 09:00 ines is blocked\n")
+		whole := f.calls(" /users")
+		f.ask("settings_of_people")
+		if got := written(); len(got) != 1 || !strings.HasPrefix(got[0], "/users ") {
+			t.Errorf("one who is blocked wrote %q", got)
+		}
+		if got := f.rows(`select body from state_object where tenant = $1 and path = '/users' and name = 'Ines'`); len(got) != 1 || !strings.Contains(got[0], `"accountEnabled":false`) || !strings.Contains(got[0], "signInActivity") {
+			t.Errorf("what is held of her is %q", got)
+		}
+		if n := f.calls(" /users"); n != whole {
+			t.Errorf("all people were read again, %d times", n-whole)
+		}
+		s, err := f.c.postureStand(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		checks, all := s.checks(f.st.Clock().Now())
+		var names []string
+		for _, c := range checks {
+			names = append(names, c.ID)
+		}
+		if all || !slices.Contains(names, "ca-mfa-everyone") || slices.Contains(names, "methods-weak") || slices.Contains(names, "device-encrypted") {
+			t.Errorf("of %d checks these rest on people: %q, all: %t", len(posture.Checks), names, all)
+		}
+		f.ask("posture")
+		if s, err = f.c.postureStand(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if checks, _ := s.checks(f.st.Clock().Now()); len(checks) > 0 {
+			t.Errorf("judged, and %d checks are to be judged again", len(checks))
+		}
+
+		f.fault(sim.Fault{Kind: sim.Gone, Path: "users/delta", Times: 1})
+		f.ask("settings_of_people")
+		f.ok("settings_of_people")
+		if n := f.calls(" /users"); n <= whole {
+			t.Error("the token has expired, and people were not read anew")
+		}
+		whole = f.calls(" /users")
+		f.st.Clock().Advance(25 * time.Hour)
+		f.ask("settings_of_people")
+		if n := f.calls(" /users"); n <= whole {
+			t.Error("a day has gone, and people were not read anew")
+		}
+		if got := f.rows(`select count(*) from state_object where tenant = $1 and path = '/users' and deleted > 0`); got[0] != "0" {
+			t.Errorf("%s people are gone", got[0])
 		}
 	})
 }

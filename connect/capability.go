@@ -33,8 +33,8 @@ type Capability struct {
 	// Licence is the one that the tenant needs for it, and Plans are the service plans any of which is that licence.
 	Licence string
 	Plans   []string
-	// Asks are the permissions of one that this version does not have (see [Later]), and Or one that would do in their place.
-	Asks, Or []string
+	// Asks are the permissions of one that this version does not have (see [Later]).
+	Asks []string
 	// Not says why it can never be had from Graph, and Instead what to do.
 	Not, Instead string
 }
@@ -111,12 +111,12 @@ var Capabilities = []Capability{
 	{Name: "folder-permissions", Title: "Send on Behalf and folder permissions", Product: Outlook, Tier: Read, Optional: true, Needs: []string{"exchange.mailboxes", "exchange.folderPermissions"},
 		Cost: "Folders that were opened to everybody before the audit log was read are not known."},
 	{Name: "conditional-access", Title: "Conditional access and the tenant's policies", Product: Entra, Tier: Read, Optional: true, Needs: []string{"conditionalAccess.policies"},
-		Helps: []string{"conditionalAccess.namedLocations", "policies.authorization", "policies.securityDefaults", "policies.adminConsent", "policies.authenticationMethods", "policies.crossTenantDefault"},
+		Helps: []string{"conditionalAccess.namedLocations", "policies.authorization", "policies.securityDefaults", "policies.adminConsent", "policies.authenticationMethods", "policies.crossTenantDefault", "policies.strengths", "policies.timeouts", "policies.appManagement"},
 		Lost:  "some of the tenant's policies are not read, and the checks that rest on them are unknown",
 		Cost:  "Who must give a second factor, what guests and users may do, and which methods are allowed is not judged; the checks that rest on it are unknown."},
 	{Name: "privileges", Title: "Roles held at all times, for a time, and eligible", Product: Entra, Tier: Read, Optional: true, Needs: []string{"roleManagement.assignments", "roleManagement.definitions"},
-		Helps: []string{"roleManagement.active", "roleManagement.eligible"},
-		Lost:  "who may take a role, and whether a role is held at all times or for a time, is not known",
+		Helps: []string{"roleManagement.active", "roleManagement.eligible", "roleManagement.policies"},
+		Lost:  "who may take a role and by what approval, and whether a role is held at all times or for a time, is not known",
 		Cost:  "Who has a highest role at all times is not judged."},
 	{Name: "registrations", Title: "Registered sign-in methods", Product: Entra, Tier: Read, Optional: true, Needs: []string{"reports.registrations"},
 		Cost: "Who has no second factor, and which administrator has no key, is not known."},
@@ -124,13 +124,23 @@ var Capabilities = []Capability{
 		Helps: []string{"servicePrincipals.appRoleAssignedTo", "oauth2PermissionGrants.list"},
 		Lost:  "what applications may do is known in part",
 		Cost:  "Which applications reach everybody's data, and how long their credentials live, is not known."},
-	{Name: "tenant-settings", Title: "Groups and when people last signed in", Product: Entra, Tier: Read, Optional: true, Needs: []string{"groups.list", "users.settings"}, Helps: []string{"users.activity"},
-		Lost: "when people last signed in is not known",
+	{Name: "tenant-settings", Title: "Groups and when people last signed in", Product: Entra, Tier: Read, Optional: true, Needs: []string{"groups.list", "users.settings"}, Helps: []string{"users.activity", "users.changes", "groups.changes", "groupSettings.list"},
+		Lost: "when people last signed in, or how passwords and groups are set, is not known",
 		Cost: "Public groups, stale guests and stale administrators are not seen."},
 	{Name: "devices", Title: "Devices", Product: Intune, Tier: Read, Optional: true, Needs: []string{"managedDevices.list"},
 		Cost: "Devices that are not compliant, not encrypted, outdated or silent are not seen."},
+	{Name: "compliance", Title: "Compliance policies for devices", Product: Intune, Tier: Read, Optional: true, Needs: []string{"compliancePolicies.list", "deviceManagement.get"},
+		Cost: "Whether a device that nobody judged counts as compliant is not known."},
+	{Name: "device-registration", Title: "Who joins and administers devices", Product: Entra, Tier: Read, Optional: true, Needs: []string{"policies.deviceRegistration"},
+		Cost: "Who may join devices, how many, and who administers them is not judged."},
+	{Name: "synchronisation", Title: "Synchronisation from on premises", Product: Entra, Tier: Read, Optional: true, Needs: []string{"synchronization.list"},
+		Cost: "Whether an account made on premises can take one in the cloud is not judged."},
+	{Name: "application-use", Title: "When applications were last used", Product: Entra, Tier: Read, Optional: true, Needs: []string{"reports.appActivity"}, Licence: "Entra ID P1", Plans: entraP1,
+		Cost: "Applications with permissions that nobody uses any more are not seen."},
 	{Name: "sharing", Title: "Sharing settings of SharePoint and OneDrive", Product: SharePoint, Tier: Read, Optional: true, Needs: []string{"sharepoint.settings"},
 		Cost: "With whom SharePoint and OneDrive share is not judged."},
+	{Name: "sites", Title: "Sites", Product: SharePoint, Tier: Read, Optional: true, Needs: []string{"sites.list"},
+		Cost: "Which sites belong to a public group, so that everybody inside reads them, is not seen."},
 	{Name: RevokeSessions, Title: "Revoking sessions", Product: Entra, Tier: Respond, Needs: []string{"users.account", "users.revokeSignInSessions"},
 		Cost: "Nobody's sessions can be ended from here."},
 	{Name: AccountSwitch, Title: "Disabling and enabling accounts", Product: Entra, Tier: Respond, Needs: []string{"users.account", "users.enable"},

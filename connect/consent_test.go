@@ -463,7 +463,7 @@ func TestProducts(t *testing.T) {
 		}
 		off, err := b.s.SourcesOff(b.Context(), c)
 		slices.Sort(off)
-		if err != nil || !slices.Equal(off, []string{"audit", "devices", "exchange", "folder_rights", "rules", "settings", "sharing"}) {
+		if err != nil || !slices.Equal(off, []string{"audit", "devices", "exchange", "folder_rights", "rules", "settings", "sharing", "sites"}) {
 			b.Errorf("not read: %v, %v", off, err)
 		}
 		if err := b.s.Choose(b.Context(), "amy@x.example", c.Tenant, "none", []Product{Teams}); tocsin.AsProblem(err).Code != tocsin.NotFound {

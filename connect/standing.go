@@ -158,11 +158,8 @@ func (s Standing) lacking(calls []string) (l lack) {
 // Later are capabilities of the design that this version does not have: permissions granted for them wait, and they come on
 // with the version that has them, without another consent.
 var Later = []Capability{
-	{Name: "role-assignments", Title: "Active and eligible role assignments (PIM)", Product: Entra, Tier: Read,
-		Asks: []string{"RoleManagement.Read.Directory", "RoleAssignmentSchedule.Read.Directory", "RoleEligibilitySchedule.Read.Directory"}, Licence: "Entra ID P2", Plans: entraP2},
 	{Name: "authentication-methods", Title: "Authentication methods of administrators", Product: Entra, Tier: Read, Asks: []string{"UserAuthenticationMethod.Read.All"}},
 	{Name: "message-trace", Title: "Message trace", Product: Outlook, Tier: Read, Asks: []string{"ExchangeMessageTrace.Read.All"}},
-	{Name: "sites", Title: "Sites", Product: SharePoint, Tier: Read, Asks: []string{"Sites.Read.All"}},
 	{Name: "teams", Title: "Teams, for the delivery of alerts", Product: Teams, Tier: Read, Asks: []string{"Team.ReadBasic.All"}},
 
 	{Name: "messages-move", Title: "Moving, deleting and warning of messages", Product: Outlook, Tier: Respond, Asks: []string{"Mail.ReadWrite"}},
@@ -184,16 +181,13 @@ func (s Standing) Wait(tier Tier) []Verdict {
 		v := Verdict{Capability: c, State: Off, Because: "This version of Tocsin does not have it yet.", Mend: "Nothing to do: it comes with a later version, without another consent."}
 		var lacks []string
 		for _, p := range c.Asks {
-			if !slices.Contains(s.Granted, p) && !slices.ContainsFunc(c.Or, func(p string) bool { return slices.Contains(s.Granted, p) }) {
+			if !slices.Contains(s.Granted, p) {
 				lacks = append(lacks, p)
 			}
 		}
 		be := map[bool]string{true: " is", false: " are"}
 		if len(lacks) == 0 {
 			v.Because += " " + strings.Join(c.Asks, " and ") + be[len(c.Asks) == 1] + " granted."
-			if len(c.Or) > 0 && !slices.Contains(s.Granted, c.Asks[0]) {
-				v.Because = "This version of Tocsin does not have it yet. " + c.Or[0] + " is granted, of which " + c.Asks[0] + " would do."
-			}
 		} else {
 			v.Because += " " + strings.Join(lacks, " and ") + be[len(lacks) == 1] + " not granted."
 			v.Mend = "Nothing to do until a later version has it; it will need " + strings.Join(lacks, " and ") + "."
@@ -283,7 +277,7 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 		return "What it is used for goes by " + join(lesser) + ", granted too.", remove
 	}
 	for _, c := range Later {
-		if (slices.Contains(c.Asks, p) || slices.Contains(c.Or, p)) && tier.has(c.Tier) && !Dangerous(p) {
+		if slices.Contains(c.Asks, p) && tier.has(c.Tier) && !Dangerous(p) {
 			return "", "" // it waits for a version that has it
 		}
 	}

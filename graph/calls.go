@@ -17,8 +17,8 @@ var Calls = []Call{
 		Name: "domains.list", Method: "GET", Path: "/domains", Kind: Directory,
 		Permissions: []string{"Domain.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/domain-list",
-		Select:      []string{"id", "isVerified", "isDefault", "isInitial", "authenticationType", "supportedServices"},
-		Why:         "Which domains are verified and take mail, so that an address outside is known as such.",
+		Select:      []string{"id", "isVerified", "isDefault", "isInitial", "authenticationType", "supportedServices", "passwordValidityPeriodInDays"},
+		Why:         "Which domains are verified and take mail, so that an address outside is known as such; whether passwords expire.",
 	},
 	{
 		Name: "subscribedSkus.list", Method: "GET", Path: "/subscribedSkus", Kind: Directory, Cost: 3,
@@ -482,10 +482,24 @@ var Calls = []Call{
 		Why:         "The same without when people last signed in, where that is refused.",
 	},
 	{
+		Name: "users.changes", Method: "GET", Path: "/users/delta", Kind: Directory,
+		Permissions: []string{"User.Read.All", "Directory.Read.All", "User.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-delta",
+		Select:      stateUserFields, Options: []string{"$deltatoken"},
+		Why: "What changed of people since they were read, in place of reading all of them again.",
+	},
+	{
+		Name: "groups.changes", Method: "GET", Path: "/groups/delta", Kind: Directory,
+		Permissions: []string{"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/group-delta",
+		Select:      stateGroupFields, Options: []string{"$deltatoken"},
+		Why: "What changed of groups since they were read, in place of reading all of them again.",
+	},
+	{
 		Name: "groups.list", Method: "GET", Path: "/groups", Kind: Directory, Cost: 2, Top: 999,
 		Permissions: []string{"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/group-list",
-		Select:      []string{"id", "displayName", "visibility", "groupTypes", "membershipRule", "isAssignableToRole", "isManagementRestricted", "securityEnabled", "mail"},
+		Select:      stateGroupFields,
 		Why:         "Which groups are public, have a rule, or can be given roles; and whether those that policies name are protected.",
 	},
 	{
@@ -564,7 +578,63 @@ var Calls = []Call{
 		Why:         "Who may take which role.",
 	},
 	{
-		Name: "reports.registrations", Method: "GET", Path: "/reports/authenticationMethods/userRegistrationDetails", Kind: Report,
+		Name: "roleManagement.policies", Method: "GET", Path: "/policies/roleManagementPolicyAssignments", Kind: Directory,
+		Permissions: []string{"RoleManagement.Read.Directory"},
+		Docs:        "https://learn.microsoft.com/graph/api/policyroot-list-rolemanagementpolicyassignments",
+		Select:      []string{"id", "policyId", "roleDefinitionId", "scopeId", "scopeType"},
+		Expand:      "policy($expand=rules)", Options: []string{"$filter"},
+		Why: "How each role is taken: whether somebody approves, whether a second factor and a reason are asked, and for how long.",
+	},
+	{
+		Name: "policies.strengths", Method: "GET", Path: "/policies/authenticationStrengthPolicies", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/authenticationstrengthroot-list-policies",
+		Select:      []string{"id", "displayName", "policyType", "requirementsSatisfied", "allowedCombinations"},
+		Why:         "Which ways to sign in the authentication strengths take that conditional access asks for.",
+	},
+	{
+		Name: "policies.timeouts", Method: "GET", Path: "/policies/activityBasedTimeoutPolicies", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/activitybasedtimeoutpolicy-list",
+		Select:      []string{"id", "displayName", "definition", "isOrganizationDefault"},
+		Why:         "Whether a session in a browser ends that nobody uses.",
+	},
+	{
+		Name: "policies.appManagement", Method: "GET", Path: "/policies/defaultAppManagementPolicy", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/tenantappmanagementpolicy-get",
+		Select:      []string{"id", "displayName", "isEnabled", "applicationRestrictions"},
+		Why:         "Whether new credentials of applications are restricted.",
+	},
+	{
+		Name: "policies.deviceRegistration", Method: "GET", Path: "/policies/deviceRegistrationPolicy", Kind: Directory,
+		Permissions: []string{"Policy.Read.DeviceConfiguration"},
+		Docs:        "https://learn.microsoft.com/graph/api/deviceregistrationpolicy-get",
+		Select:      []string{"id", "displayName", "userDeviceQuota", "azureADRegistration", "azureADJoin", "localAdminPassword"},
+		Why:         "Who may join devices, how many, and who administers them.",
+	},
+	{
+		Name: "groupSettings.list", Method: "GET", Path: "/groupSettings", Kind: Directory,
+		Permissions: []string{"Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/group-list-settings",
+		Select:      []string{"id", "displayName", "templateId", "values"},
+		Why:         "The tenant's settings of passwords and groups: banned words, lockout, who makes groups.",
+	},
+	{
+		Name: "synchronization.list", Method: "GET", Path: "/directory/onPremisesSynchronization", Kind: Directory,
+		Permissions: []string{"OnPremDirectorySynchronization.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/onpremisesdirectorysynchronization-get",
+		Select:      []string{"id", "features"},
+		Why:         "Whether an account made on premises can take one in the cloud, and whether leaked passwords of synchronised accounts are noticed.",
+	},
+	{
+		Name: "reports.appActivity", Method: "GET", Path: "/reports/servicePrincipalSignInActivities", Kind: Report, Beta: true, Top: 999,
+		Permissions: []string{"AuditLog.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/reportroot-list-serviceprincipalsigninactivities?view=graph-rest-beta",
+		Why:         "When each application was last used. Only the beta tells, and not in every cloud.",
+	},
+	{
+		Name: "reports.registrations", Method: "GET", Path: "/reports/authenticationMethods/userRegistrationDetails", Kind: Report, Top: 999,
 		Permissions: []string{"AuditLog.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/authenticationmethodsroot-list-userregistrationdetails",
 		Select:      []string{"id", "userPrincipalName", "userDisplayName", "isAdmin", "isMfaCapable", "isMfaRegistered", "methodsRegistered"},
@@ -604,6 +674,27 @@ var Calls = []Call{
 		Docs:        "https://learn.microsoft.com/graph/api/intune-devices-manageddevice-list",
 		Select:      []string{"id", "deviceName", "userId", "userPrincipalName", "operatingSystem", "osVersion", "complianceState", "managementAgent", "isEncrypted", "jailBroken", "enrolledDateTime", "lastSyncDateTime"},
 		Why:         "Devices that are not compliant, not encrypted, outdated, or silent.",
+	},
+	{
+		Name: "compliancePolicies.list", Method: "GET", Path: "/deviceManagement/deviceCompliancePolicies", Kind: Intune,
+		Permissions: []string{"DeviceManagementConfiguration.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/intune-deviceconfig-devicecompliancepolicy-list",
+		Select:      []string{"id", "displayName", "lastModifiedDateTime"}, Expand: "assignments",
+		Why: "Whether a compliance policy is assigned to anybody, without which every device is compliant.",
+	},
+	{
+		Name: "deviceManagement.get", Method: "GET", Path: "/deviceManagement", Kind: Intune,
+		Permissions: []string{"DeviceManagementConfiguration.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/intune-deviceconfig-devicemanagement-get",
+		Select:      []string{"id", "settings"},
+		Why:         "Whether a device without a compliance policy counts as compliant.",
+	},
+	{
+		Name: "sites.list", Method: "GET", Path: "/sites/getAllSites", Kind: Other,
+		Permissions: []string{"Sites.Read.All", "Sites.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/site-getallsites",
+		Select:      []string{"id", "displayName", "name", "webUrl", "isPersonalSite", "createdDateTime"},
+		Why:         "Which sites there are, so that those of public groups are seen. Nothing in them is read.",
 	},
 	{
 		Name: "sharepoint.settings", Method: "GET", Path: "/admin/sharepoint/settings", Kind: Other,
@@ -684,6 +775,9 @@ var stateUserFields = []string{
 	"id", "displayName", "userPrincipalName", "userType", "accountEnabled", "onPremisesSyncEnabled", "assignedLicenses", "createdDateTime",
 	"employeeHireDate",
 }
+
+// stateGroupFields are what groups are judged by.
+var stateGroupFields = []string{"id", "displayName", "visibility", "groupTypes", "membershipRule", "isAssignableToRole", "isManagementRestricted", "securityEnabled", "mail"}
 
 var groupFields = []string{"id", "displayName", "mail", "mailEnabled", "securityEnabled", "groupTypes", "proxyAddresses"}
 

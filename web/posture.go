@@ -38,6 +38,16 @@ func (a postureArea) fails() (n int) {
 	return n
 }
 
+// passes is how many of them pass.
+func (a postureArea) passes() (n int) {
+	for _, c := range a.Checks {
+		if c.Status == posture.Pass {
+			n++
+		}
+	}
+	return n
+}
+
 // count is how many checks came to a result.
 func (v postureView) count(s posture.Status) (n int) {
 	for _, c := range v.All {
@@ -82,11 +92,12 @@ func (w *web) posture(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 		return nil, err
 	}
 	v.All = all.Items
-	shown := v.In
+	shown, some := v.In, all
 	shown.Limit = 200
-	some, err := w.svc.ListChecks(r.Context(), shown)
-	if err != nil {
-		return nil, err
+	if v.In.Area+v.In.Status+v.In.Framework != "" {
+		if some, err = w.svc.ListChecks(r.Context(), shown); err != nil {
+			return nil, err
+		}
 	}
 	for _, c := range some.Items {
 		if n := len(v.Shown); n == 0 || v.Shown[n-1].Name != c.Area {
@@ -165,6 +176,7 @@ func postureBars(days []api.PostureDay) []rect {
 type accessView struct {
 	Query    url.Values
 	Policies []posture.PolicyView
+	Places   []posture.PlaceView
 	Gaps     []api.PostureCheck // the checks of conditional access that fail
 	Ask      api.AccessIn
 	Answer   *api.AccessAnswer
@@ -182,6 +194,11 @@ func (w *web) access(_ http.ResponseWriter, r *http.Request, p *page) (templ.Com
 		return nil, err
 	}
 	v.Policies = list.Items
+	places, err := w.svc.ListPlaces(r.Context(), api.ListIn{In: in, Paging: api.Paging{Limit: 200}})
+	if err != nil {
+		return nil, err
+	}
+	v.Places = places.Items
 	checks, err := w.svc.ListChecks(r.Context(), api.ChecksIn{In: in, Paging: api.Paging{Limit: 200}, Area: posture.Access})
 	if err != nil {
 		return nil, err
@@ -195,6 +212,7 @@ func (w *web) access(_ http.ResponseWriter, r *http.Request, p *page) (templ.Com
 			v.Gaps = append(v.Gaps, c)
 		}
 	}
+	slices.SortStableFunc(v.Gaps, func(a, b api.PostureCheck) int { return b.Severity.Rank() - a.Severity.Rank() })
 	if v.Ask.Person != "" {
 		answer, err := w.svc.AskAccess(r.Context(), v.Ask)
 		if err != nil {
@@ -258,6 +276,20 @@ func howWord(how string) (word, tone string) {
 
 func whoseWord(whose string) string {
 	return map[string]string{"ours": "Ours", "microsoft": "Microsoft’s", "foreign": "Another organisation’s"}[whose]
+}
+
+// whatHolds says what has a role, where it is no person.
+func whatHolds(what string) string {
+	return map[string]string{"application": "An application", "group": "A group, whose members are not known"}[what]
+}
+
+// restOf are the permissions that a row does not show.
+func restOf(held []posture.Held) string {
+	var out []string
+	for _, h := range held[min(4, len(held)):] {
+		out = append(out, h.Permission)
+	}
+	return strings.Join(out, ", ")
 }
 
 // inWords is a list in words, or what it means when there is none.

@@ -130,6 +130,8 @@ var Checks = []Check{
 		Mend: "Take the role away: whoever enables the account has it."},
 	{ID: "admin-licence", Title: "Administrators have no mailbox of their own", Area: Admins, Severity: tocsin.Medium, Attack: ids("T1566"), Needs: ids(needRoles, pathUsers, pathSkus), Frameworks: Frameworks{CIS: ids("1.1.4")}, judge: judgeAdminLicence,
 		Mend: "Give administrators an account of their own for the role, with a licence for Entra ID alone."},
+	{ID: "admin-activation", Title: "Taking a highest role asks for a second factor", Area: Admins, Severity: tocsin.Medium, Attack: ids("T1078.004", "T1098.003"), Needs: ids(pathRolePolicies), judge: judgeActivation,
+		Mend: "In Privileged Identity Management have the activation of the role require multifactor authentication, or an authentication context."},
 	{ID: "admin-approval-global", Title: "Becoming Global Administrator needs approval", Area: Admins, Severity: tocsin.Medium, Attack: ids("T1098.003"), Needs: ids(pathRolePolicies), Frameworks: Frameworks{SCuBA: ids("MS.AAD.7.6v1"), CIS: ids("5.3.4")}, judge: approval(roleGlobal),
 		Mend: "Require approval to activate the role, and name two approvers."},
 	{ID: "admin-approval-privileged", Title: "Becoming Privileged Role Administrator needs approval", Area: Admins, Severity: tocsin.Medium, Attack: ids("T1098.003"), Needs: ids(pathRolePolicies), Frameworks: Frameworks{CIS: ids("5.3.5")}, judge: approval(rolePrivileged),

@@ -3,6 +3,7 @@ package posture
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,7 @@ type Result struct {
 	*Check
 	Verdict
 	Exception *detect.Exception // of excepted
+	Rests     []string          // the paths that were looked at: without a change of one of them the result is the same, but for time
 }
 
 // Judge gives the result of every check, in the order of the table.
@@ -96,8 +98,10 @@ func Judge(s *State, exceptions []detect.Exception) []Result {
 }
 
 // Judge gives the check's result.
-func (c *Check) Judge(s *State, exceptions []detect.Exception) Result {
-	r := Result{Check: c}
+func (c *Check) Judge(s *State, exceptions []detect.Exception) (r Result) {
+	r = Result{Check: c}
+	clear(s.rests)
+	defer func() { r.Rests = slices.Sorted(maps.Keys(s.rests)) }()
 	if v := s.lacks(c.Needs); v != nil {
 		r.Verdict = *v
 		return r

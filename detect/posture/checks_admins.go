@@ -197,9 +197,44 @@ type rolePolicy struct {
 					Primary []json.RawMessage `json:"primaryApprovers"`
 				} `json:"approvalStages"`
 			} `json:"setting"`
-			Enabled list `json:"enabledRules"`
+			Enabled   list `json:"enabledRules"`
+			IsEnabled bool `json:"isEnabled"` // of an authentication context
 		} `json:"rules"`
 	} `json:"policy"`
+}
+
+// judgeActivation wants a second factor to be asked of whoever takes a highest role. A policy that asks an authentication context
+// does so in another way.
+func judgeActivation(s *State) Verdict {
+	var bad, told []Object
+	for _, p := range all[rolePolicy](s, pathRolePolicies) {
+		if !highest.has(p.RoleDefinitionID) {
+			continue
+		}
+		o := Object{ID: p.RoleDefinitionID, Name: or(roleNames[strings.ToLower(p.RoleDefinitionID)], p.RoleDefinitionID), Path: pathRolePolicies}
+		asked, known := false, false
+		for _, r := range p.Policy.Rules {
+			switch r.ID {
+			case "Enablement_EndUser_Assignment":
+				known = true
+				asked = asked || r.Enabled.has("MultiFactorAuthentication")
+			case "AuthenticationContext_EndUser_Assignment":
+				asked = asked || r.IsEnabled
+			}
+		}
+		if !known && !asked {
+			continue
+		}
+		told = append(told, o)
+		if !asked {
+			o.Why = "a password is enough to take it"
+			bad = append(bad, o)
+		}
+	}
+	if len(told) == 0 {
+		return undecided("How the highest roles are taken is not told.")
+	}
+	return none(bad, "highest role", "is taken without a second factor", "Whoever takes a highest role gives a second factor.")
 }
 
 // approval wants that somebody else approves before a role is taken.

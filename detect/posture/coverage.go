@@ -142,7 +142,7 @@ func (s *State) inGroups(ids list, id string) (Bearing, string) {
 			out = Maybe
 			continue
 		}
-		k := "members of " + key(path)
+		k := "members of " + s.key(path)
 		set, ok := s.read[k].(map[string]bool)
 		if !ok {
 			set = map[string]bool{}

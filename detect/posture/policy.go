@@ -149,6 +149,8 @@ func (p *Policy) fill() {
 
 // Policies are the conditional access policies, by name.
 func (s *State) Policies() []Policy {
+	s.key(pathPolicies)
+	s.key(pathStrengths)
 	if s.policies != nil {
 		return s.policies
 	}

@@ -179,6 +179,81 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// TestTaking judges how roles are taken: by approval that somebody is named to give, and with a second factor.
+func TestTaking(t *testing.T) {
+	policy := func(role, rules string) string {
+		return `{"roleDefinitionId":"` + role + `","policy":{"rules":[` + rules + `]}}`
+	}
+	const (
+		asked     = `{"id":"Enablement_EndUser_Assignment","enabledRules":["MultiFactorAuthentication","Justification"]}`
+		bare      = `{"id":"Enablement_EndUser_Assignment","enabledRules":["Justification"]}`
+		context   = `{"id":"AuthenticationContext_EndUser_Assignment","isEnabled":true,"claimValue":"c1"}`
+		approved  = `{"id":"Approval_EndUser_Assignment","setting":{"isApprovalRequired":true,"approvalStages":[{"primaryApprovers":[{"userId":"x"}]}]}}`
+		nobody    = `{"id":"Approval_EndUser_Assignment","setting":{"isApprovalRequired":true,"approvalStages":[{"primaryApprovers":[]}]}}`
+		forAll    = `{"id":"Approval_EndUser_Assignment","setting":{"isApprovalRequired":false}}`
+		ordinary  = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b" // Directory Readers
+		exchanges = "29232cdf-9323-42fd-ade2-1d097af3e4de"
+	)
+	for _, c := range []struct {
+		name, body                   string
+		activation, global, becoming Status
+	}{
+		{"as it should be", policy(roleGlobal, asked+","+approved) + "," + policy(rolePrivileged, bare+","+context+","+approved), Pass, Pass, Pass},
+		{"nobody approves", policy(roleGlobal, asked+","+nobody) + "," + policy(exchanges, bare), Fail, Fail, Unknown},
+		{"a role that is not high", policy(ordinary, bare+","+forAll), Unknown, Unknown, Unknown},
+		{"without a rule", policy(roleGlobal, ""), Unknown, Unknown, Unknown},
+	} {
+		s := world(t, map[string]string{"/policies/roleManagementPolicyAssignments": "[" + c.body + "]"})
+		for id, want := range map[string]Status{"admin-activation": c.activation, "admin-approval-global": c.global, "admin-approval-privileged": c.becoming} {
+			if r := result(t, s, id); r.Status != want {
+				t.Errorf("%s: %s is %s, want %s: %s", c.name, id, r.Status, want, r.Why)
+			}
+		}
+	}
+}
+
+// TestRests: a result names what it rests on, also where another check has looked at it before, and what is not there.
+func TestRests(t *testing.T) {
+	s := world(t, map[string]string{"/identity/conditionalAccess/policies": grid, "/users": people, "/groups": "[]"})
+	for _, again := range []bool{false, true} {
+		for id, want := range map[string][]string{
+			"ca-mfa-everyone":       {"/identity/conditionalAccess/policies", "/users", "/groups/contractors/transitiveMembers", "/policies/authenticationStrengthPolicies"},
+			"admin-permanent":       {"/roleManagement/directory/roleAssignments", "/v1.0/roleManagement/directory/roleAssignmentScheduleInstances"},
+			"ca-emergency-accounts": {"/identity/conditionalAccess/policies", "/users"},
+		} {
+			r := result(t, s, id)
+			for _, path := range want {
+				if !RestsOn(r.Rests, path) {
+					t.Errorf("again %t: %s does not rest on %s but on %q", again, id, path, r.Rests)
+				}
+			}
+			if RestsOn(r.Rests, "/deviceManagement/managedDevices") {
+				t.Errorf("%s rests on devices", id)
+			}
+		}
+	}
+	// Loaded as it is looked at, the verdicts are the same; what cannot be loaded is told.
+	lazy := &Snapshot{Collections: map[string][]json.RawMessage{}, Load: func(path string) ([]json.RawMessage, error) { return s.snap.Collections[path], nil }}
+	for path := range s.snap.Collections {
+		lazy.Collections[path] = nil
+	}
+	late := NewState(lazy, now)
+	for i, r := range Judge(s, nil) {
+		if got := Checks[i].Judge(late, nil); got.Status != r.Status || got.Why != r.Why {
+			t.Errorf("%s: %s %s, loaded late %s %s", r.ID, r.Status, r.Why, got.Status, got.Why)
+		}
+	}
+	if late.Err() != nil {
+		t.Error(late.Err())
+	}
+	lazy.Load = func(string) ([]json.RawMessage, error) { return nil, errForm }
+	broken := NewState(lazy, now)
+	Judge(broken, nil)
+	if broken.Err() == nil {
+		t.Error("what could not be loaded is not told")
+	}
+}
+
 // TestPermissions names what an application's permissions give.
 func TestPermissions(t *testing.T) {
 	s := world(t, map[string]string{"/servicePrincipals": `[

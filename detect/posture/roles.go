@@ -99,6 +99,10 @@ type roleRow struct {
 // Holdings is who has which role, and who may take one. Where assignments were not collected the members of directory roles stand
 // for them. Of a group that has a role each person in it is given.
 func (s *State) Holdings() []Holding {
+	for _, path := range []string{pathDefinitions, pathActive, pathAssignments, pathDirectoryRole, pathEligible, pathGroups} {
+		s.key(path)
+	}
+	s.rests[anyMembers] = true
 	if s.roles != nil {
 		return s.roles.holdings
 	}

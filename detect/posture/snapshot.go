@@ -18,6 +18,9 @@ type Snapshot struct {
 	Tenant      Tenant                       `json:"tenant"`
 	Collections map[string][]json.RawMessage `json:"collections"`
 	Missing     map[string]Missing           `json:"missing,omitempty"` // why a path is not among the collections
+
+	// Load gives the objects of a path that is among the collections, when they are looked at; nil where they stand there.
+	Load func(path string) ([]json.RawMessage, error) `json:"-"`
 }
 
 // Tenant is whose state it is.

@@ -3,6 +3,7 @@ package posture
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +15,9 @@ type State struct {
 	paths   map[string]string // of key
 	missing map[string]Missing
 	read    map[string]any
+	keys    map[string]string // of paths as they were asked for
+	rests   map[string]bool   // keys of the paths that were looked at since this was emptied
+	err     error             // the first of loading
 
 	policies []Policy
 	roles    *roster
@@ -65,7 +69,7 @@ func NewState(snap *Snapshot, now time.Time) *State {
 	if !snap.Taken.IsZero() {
 		now = snap.Taken
 	}
-	s := &State{snap: snap, now: now, paths: map[string]string{}, missing: map[string]Missing{}, read: map[string]any{}}
+	s := &State{snap: snap, now: now, paths: map[string]string{}, missing: map[string]Missing{}, read: map[string]any{}, keys: map[string]string{}, rests: map[string]bool{}}
 	for path := range snap.Collections {
 		s.paths[key(path)] = path
 	}
@@ -75,10 +79,33 @@ func NewState(snap *Snapshot, now time.Time) *State {
 	return s
 }
 
+// Err is why something that was looked at could not be loaded: what was judged without it counts for nothing.
+func (s *State) Err() error { return s.err }
+
+// key notes that a path is looked at, and gives what it is told apart by.
+func (s *State) key(path string) string {
+	k, ok := s.keys[path]
+	if !ok {
+		k = key(path)
+		s.keys[path] = k
+	}
+	s.rests[k] = true
+	return k
+}
+
 // has says whether a path was collected.
 func (s *State) has(path string) bool {
-	_, ok := s.paths[key(path)]
+	_, ok := s.paths[s.key(path)]
 	return ok
+}
+
+// anyMembers stands for the members of every group, where something rests on who is in any.
+const anyMembers = "groups/*"
+
+// RestsOn says whether a result that rests on some paths, as [Result.Rests] has them, may change with a path.
+func RestsOn(rests []string, path string) bool {
+	k := key(path)
+	return slices.Contains(rests, k) || strings.HasPrefix(k, "groups/") && slices.Contains(rests, anyMembers)
 }
 
 // members is the path of a group's members, those in groups of it as well.
@@ -86,11 +113,17 @@ func members(groupID string) string { return "/groups/" + groupID + "/transitive
 
 // all are the objects of a path; none where it was not collected. An object that is not of the form is left out.
 func all[T any](s *State, path string) []T {
-	k := key(path)
+	k := s.key(path)
 	if done, ok := s.read[k].([]T); ok {
 		return done
 	}
 	bodies := s.snap.Collections[s.paths[k]]
+	if _, known := s.paths[k]; known && s.snap.Load != nil {
+		var err error
+		if bodies, err = s.snap.Load(s.paths[k]); err != nil && s.err == nil {
+			s.err = err
+		}
+	}
 	out := make([]T, 0, len(bodies))
 	for _, body := range bodies {
 		var one T
@@ -122,7 +155,7 @@ func (s *State) lacks(needs []string) *Verdict {
 			continue
 		}
 		for _, path := range alternatives {
-			if m, ok := s.missing[key(path)]; ok {
+			if m, ok := s.missing[s.key(path)]; ok {
 				why := or(m.Why, reasons[m.Reason], reasons[NotCollected])
 				return &Verdict{Status: Unknown, Reason: m.Reason, Why: fmt.Sprintf("%s could not be read: %s", path, lower(why))}
 			}
@@ -151,6 +184,7 @@ func lower(sentence string) string {
 
 // person is a user by id; nil where not known.
 func (s *State) person(id string) *user {
+	s.key(pathUsers)
 	k := "person by id"
 	byID, ok := s.read[k].(map[string]*user)
 	if !ok {
@@ -168,6 +202,9 @@ func (s *State) person(id string) *user {
 func (s *State) nameOf(id string) string {
 	if u := s.person(id); u != nil {
 		return u.name()
+	}
+	for _, path := range []string{pathGroups, pathPrincipals, pathLocations} {
+		s.key(path)
 	}
 	k := "name by id"
 	names, ok := s.read[k].(map[string]string)
@@ -195,6 +232,19 @@ func (s *State) nameOf(id string) string {
 		return n
 	}
 	return id
+}
+
+// AppNamed is the id of an application that every tenant has, by its name; empty where none is known by it.
+func AppNamed(name string) string {
+	if strings.EqualFold(name, "Office 365") || strings.EqualFold(name, "Office365") {
+		return "Office365"
+	}
+	for id, n := range appNames {
+		if strings.EqualFold(n, name) {
+			return id
+		}
+	}
+	return ""
 }
 
 // appNames are Microsoft's applications that policies name by id.

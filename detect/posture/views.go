@@ -2,6 +2,7 @@ package posture
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ func (s *State) PolicyViews() []PolicyView {
 // inPlace are what stands in a policy in place of an id.
 var inPlace = map[string]string{"all": "everybody", "none": "nobody", "guestsorexternalusers": "guests", "office365": "Office 365", "microsoftadminportals": "administration portals", "alltrusted": "trusted places",
 	"urn:user:registersecurityinfo": "registering a method", "urn:user:registerdevice": "registering a device"}
+
+// clientNames are the kinds of client as people call them.
+var clientNames = map[string]string{"browser": "browsers", "mobileappsanddesktopclients": "applications", "exchangeactivesync": "ActiveSync", "other": "old protocols"}
 
 func (s *State) named(all string, groups ...list) []string {
 	out := []string{}
@@ -78,7 +82,11 @@ func (s *State) policyView(p *Policy) PolicyView {
 		}
 	}
 	if !c.ClientAppTypes.has("all") {
-		add("clients:", c.ClientAppTypes)
+		clients := []string{}
+		for _, k := range c.ClientAppTypes {
+			clients = append(clients, or(clientNames[strings.ToLower(k)], k))
+		}
+		add("clients:", clients)
 	}
 	add("from:", s.named("anywhere", c.Locations.Include))
 	add("not from:", s.named("anywhere", c.Locations.Exclude))
@@ -113,6 +121,46 @@ func (s *State) policyView(p *Policy) PolicyView {
 		}
 	}
 	return v
+}
+
+// PlaceView is a named place of conditional access.
+type PlaceView struct {
+	ID       string   `json:"id"`
+	Name     string   `json:"name"`
+	Trusted  bool     `json:"trusted"`
+	What     []string `json:"what"`     // addresses, or countries
+	Policies int      `json:"policies"` // how many name it
+}
+
+// PlaceViews are the named places, by name.
+func (s *State) PlaceViews() []PlaceView {
+	out := []PlaceView{}
+	for _, l := range all[namedLocation](s, pathLocations) {
+		v := PlaceView{ID: l.ID, Name: or(l.DisplayName, l.ID), Trusted: l.IsTrusted, What: []string{}}
+		for _, raw := range l.IPRanges {
+			var r struct {
+				CIDR string `json:"cidrAddress"`
+			}
+			if json.Unmarshal(raw, &r) == nil && r.CIDR != "" {
+				v.What = append(v.What, r.CIDR)
+			}
+		}
+		v.What = append(v.What, l.Countries...)
+		if l.Unknown {
+			v.What = append(v.What, "places not known")
+		}
+		for i := range s.Policies() {
+			c := s.Policies()[i].Conditions.Locations
+			if c.Include.has(l.ID) || c.Exclude.has(l.ID) || l.IsTrusted && (c.Include.has("AllTrusted") || c.Exclude.has("AllTrusted")) {
+				v.Policies++
+			}
+		}
+		out = append(out, v)
+	}
+	slices.SortFunc(out, func(a, b PlaceView) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
+	})
+	return out
 }
 
 // AppView is an application of the tenant.
@@ -202,6 +250,19 @@ func (s *State) Apps() []AppView {
 		return cmp.Or(b.Dangerous-a.Dangerous, len(b.ForAll)-len(a.ForAll), strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
 	})
 	return out
+}
+
+// Principal says what an id is: person, group or application; empty where it is none that is known.
+func (s *State) Principal(id string) string {
+	switch {
+	case s.person(id) != nil:
+		return "person"
+	case slices.ContainsFunc(all[group](s, pathGroups), func(g group) bool { return strings.EqualFold(g.ID, id) }):
+		return "group"
+	case slices.ContainsFunc(all[servicePrincipal](s, pathPrincipals), func(p servicePrincipal) bool { return strings.EqualFold(p.ID, id) }):
+		return "application"
+	}
+	return ""
 }
 
 // NameOf is what an id is called, else the id.

@@ -35,7 +35,7 @@ func shared(t *testing.T, name string) string {
 }
 
 // undescribedPermissions are in Microsoft's permissions reference, and not in the file that the tests are given.
-var undescribedPermissions = []string{"OrgContact.Read.All", "Team.ReadBasic.All"}
+var undescribedPermissions = []string{"OrgContact.Read.All", "Team.ReadBasic.All", "OnPremDirectorySynchronization.Read.All", "Policy.Read.DeviceConfiguration"}
 
 // TestPermissionIDs holds the ids of permissions to Microsoft's own file.
 func TestPermissionIDs(t *testing.T) {

@@ -193,7 +193,7 @@ func quotedIDs(filter string) []string {
 }
 
 var expandable = map[string]bool{"manager": true, "members": true, "owners": true, "memberOf": true, "attachments": true,
-	"singleValueExtendedProperties": true, "multiValueExtendedProperties": true, "childFolders": true, "messageRules": true}
+	"singleValueExtendedProperties": true, "multiValueExtendedProperties": true, "childFolders": true, "messageRules": true, "policy": true, "assignments": true}
 
 // shape is what a context says was selected: (id,displayName).
 func (q *asked) shape() string {

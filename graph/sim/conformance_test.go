@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -56,6 +57,8 @@ func description(t *testing.T) *openapi3.T {
 var undescribed = map[string]string{
 	"contacts": "microsoft.graph.orgContact", "contacts/{orgContact-id}": "microsoft.graph.orgContact", "contacts/delta": "microsoft.graph.orgContact", // the slice has what they are, not where
 	"users/$count": "", "users/{user-id}/mailFolders/{mailFolder-id}/messages/$count": "", // plain numbers
+	"policies/authenticationStrengthPolicies": "", "policies/activityBasedTimeoutPolicies": "", "policies/defaultAppManagementPolicy": "", "policies/deviceRegistrationPolicy": "", "groupSettings": "", // held against byPage
+	"directory/onPremisesSynchronization": "", "reports/servicePrincipalSignInActivities": "", "deviceManagement": "", "deviceManagement/deviceCompliancePolicies": "",
 	"users/{user-id}/messages/{message-id}/send":    "", // 202 on the wire, 204 in the description
 	"POST roleManagement/directory/roleAssignments": "microsoft.graph.unifiedRoleAssignment", "POST oauth2PermissionGrants": "microsoft.graph.oAuth2PermissionGrant",
 	"POST servicePrincipals/{servicePrincipal-id}/appRoleAssignments": "microsoft.graph.appRoleAssignment",
@@ -142,7 +145,7 @@ func onlyKnown(doc *openapi3.T, s *openapi3.SchemaRef, body any, at string) erro
 // schemaOf is what the description says of an operation's answer; nil where it has no body.
 func schemaOf(t *testing.T, doc *openapi3.T, method, path string, status int) *openapi3.SchemaRef {
 	t.Helper()
-	if strings.HasSuffix(path, "/delta") {
+	if strings.HasSuffix(path, "/delta") || strings.HasSuffix(path, "/getAllSites") {
 		path += "()"
 	}
 	item := doc.Paths.Value("/" + path)
@@ -271,6 +274,18 @@ var asking = []struct {
 	{"GET", "roleManagement/directory/roleAssignmentScheduleInstances", "", nil, 200},
 	{"GET", "roleManagement/directory/roleEligibilityScheduleInstances", "", nil, 200},
 	{"GET", "reports/authenticationMethods/userRegistrationDetails", "", nil, 200},
+	{"GET", "policies/roleManagementPolicyAssignments", "$filter=scopeId eq '/' and scopeType eq 'DirectoryRole'", nil, 200},
+	{"GET", "policies/roleManagementPolicyAssignments", "", nil, 400},
+	{"GET", "policies/authenticationStrengthPolicies", "", nil, 200},
+	{"GET", "policies/activityBasedTimeoutPolicies", "", nil, 200},
+	{"GET", "policies/defaultAppManagementPolicy", "", nil, 200},
+	{"GET", "policies/deviceRegistrationPolicy", "", nil, 200},
+	{"GET", "groupSettings", "", nil, 200},
+	{"GET", "directory/onPremisesSynchronization", "", nil, 200},
+	{"GET", "reports/servicePrincipalSignInActivities", "$top=999", nil, 200},
+	{"GET", "deviceManagement", "", nil, 200},
+	{"GET", "sites/getAllSites", "", nil, 200},
+	{"GET", "deviceManagement/deviceCompliancePolicies", "$expand=assignments", nil, 200},
 	{"GET", "applications", "", nil, 200},
 	{"GET", "users/{user-id}/authentication/methods", "", nil, 200},
 	{"DELETE", "users/{user-id}/authentication/softwareOathMethods/{softwareOathAuthenticationMethod-id}", "", nil, 204},
@@ -342,7 +357,7 @@ func (p *probe) respondIDs() []string {
 // subscribing stands for the body of a subscription to an address that listens.
 type subscribing struct{}
 
-var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
+var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "DeviceManagementConfiguration.Read.All", "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
 	"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyServicePrincipal.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
@@ -374,6 +389,9 @@ mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becomin
 		if strings.HasPrefix(a.path, "identity/") {
 			p.s.clock.Advance(2 * time.Second) // one a second
 		}
+		if strings.HasPrefix(a.path, "reports/") {
+			p.s.clock.Advance(10 * time.Second) // five in ten seconds
+		}
 		p.holds(doc, a.method, a.path, a.query, a.body, a.status)
 	}
 	amy := p.s.world.find("amy@fabrikamfreight.com")
@@ -386,6 +404,60 @@ mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becomin
 	for _, r := range paths() {
 		if r.service == "" && !asked[r.method+" "+r.path] {
 			t.Errorf("%s %s is served and was not asked", r.method, r.path)
+		}
+	}
+}
+
+// byPage are the members of what answers the paths that the description lacks, as their pages give them
+// (https://learn.microsoft.com/graph/api/resources/ and the kind's name), each with some of those within it.
+var byPage = map[string]string{
+	"policies/authenticationStrengthPolicies":   "id createdDateTime modifiedDateTime displayName description policyType requirementsSatisfied allowedCombinations",
+	"policies/defaultAppManagementPolicy":       "id displayName description isEnabled applicationRestrictions{passwordCredentials keyCredentials} servicePrincipalRestrictions{passwordCredentials keyCredentials}",
+	"policies/deviceRegistrationPolicy":         "id displayName description userDeviceQuota multiFactorAuthConfiguration azureADRegistration{isAdminConfigurable allowedToRegister} azureADJoin{isAdminConfigurable allowedToJoin localAdmins} localAdminPassword{isEnabled}",
+	"groupSettings":                             "id displayName templateId values",
+	"directory/onPremisesSynchronization":       "id configuration{accidentalDeletionPrevention} features{blockCloudObjectTakeoverThroughHardMatchEnabled blockSoftMatchEnabled deviceWritebackEnabled passwordSyncEnabled passwordWritebackEnabled synchronizeUpnForManagedUsersEnabled userForcePasswordChangeOnLogonEnabled}",
+	"reports/servicePrincipalSignInActivities":  "id appId lastSignInActivity{lastSignInDateTime lastSignInRequestId}",
+	"deviceManagement":                          "id intuneAccountId settings{deviceComplianceCheckinThresholdDays isScheduledActionEnabled secureByDefault}",
+	"deviceManagement/deviceCompliancePolicies": "@odata.type id displayName description createdDateTime lastModifiedDateTime version",
+}
+
+// TestAnswersFitTheirPages holds what Microsoft's description lacks to the members that its pages give.
+func TestAnswersFitTheirPages(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Seed: 5, Roles: everyRole})
+	names := func(o map[string]any) (out []string) {
+		for n, v := range o {
+			if strings.HasPrefix(n, "@odata.") && n != "@odata.type" {
+				continue
+			}
+			if inner, ok := v.(map[string]any); ok {
+				var of []string
+				for m := range inner {
+					of = append(of, m)
+				}
+				slices.Sort(of)
+				n += "{" + strings.Join(of, " ") + "}"
+			}
+			out = append(out, n)
+		}
+		slices.Sort(out)
+		return out
+	}
+	for path, want := range byPage {
+		got := p.get(path)
+		if list, ok := got["value"].([]any); ok {
+			got = list[0].(map[string]any)
+		}
+		words := regexp.MustCompile(`[^ {]+(\{[^}]*\})?`).FindAllString(want, -1)
+		for i, w := range words {
+			if head, inner, ok := strings.Cut(w, "{"); ok {
+				of := strings.Fields(strings.TrimSuffix(inner, "}"))
+				slices.Sort(of)
+				words[i] = head + "{" + strings.Join(of, " ") + "}"
+			}
+		}
+		slices.Sort(words)
+		if have := names(got); !slices.Equal(have, words) {
+			t.Errorf("%s has\n%q, and its page\n%q", path, have, words)
 		}
 	}
 }

@@ -24,6 +24,12 @@ var (
 	forEligible      = strings.Fields("RoleEligibilitySchedule.Read.Directory RoleEligibilitySchedule.ReadWrite.Directory RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory")
 	forRegistered    = strings.Fields("AuditLog.Read.All")
 	forDevices       = strings.Fields("DeviceManagementManagedDevices.Read.All DeviceManagementManagedDevices.ReadWrite.All DeviceManagementConfiguration.Read.All DeviceManagementConfiguration.ReadWrite.All")
+	forSites         = strings.Fields("Sites.Read.All Sites.ReadWrite.All")
+	forTaking        = strings.Fields("RoleManagement.Read.All RoleManagement.Read.Directory RoleManagement.ReadWrite.Directory")
+	forJoining       = strings.Fields("Policy.Read.DeviceConfiguration Policy.ReadWrite.DeviceConfiguration")
+	forGroupSettings = strings.Fields("Directory.Read.All Directory.ReadWrite.All")
+	forSync          = strings.Fields("OnPremDirectorySynchronization.Read.All OnPremDirectorySynchronization.ReadWrite.All")
+	forCompliance    = strings.Fields("DeviceManagementConfiguration.Read.All DeviceManagementConfiguration.ReadWrite.All")
 	forSharing       = strings.Fields("SharePointTenantSettings.Read.All SharePointTenantSettings.ReadWrite.All")
 )
 
@@ -39,11 +45,22 @@ func statePaths() []*route {
 		{method: get, path: "policies/adminConsentRequestPolicy", roles: forAdminConsent, cost: 1, query: single, serve: (*Sim).setting},
 		{method: get, path: "policies/authenticationMethodsPolicy", roles: forMethods, cost: 1, query: single, serve: (*Sim).setting},
 		{method: get, path: "policies/crossTenantAccessPolicy/default", roles: forCrossTenant, cost: 1, query: single, serve: (*Sim).setting},
+		{method: get, path: "sites/getAllSites", roles: forSites, cost: 1, query: plainList, serve: (*Sim).sites},
 		{method: get, path: "admin/sharepoint/settings", roles: forSharing, cost: 1, query: single, serve: (*Sim).setting},
 		{method: get, path: "roleManagement/directory/roleDefinitions", roles: forRoleList, cost: 1, query: bareList, serve: (*Sim).roleDefinitions},
 		{method: get, path: "roleManagement/directory/roleAssignments", roles: forRoleList, cost: 1, query: bareList, serve: (*Sim).roleAssignments},
 		{method: get, path: "roleManagement/directory/roleAssignmentScheduleInstances", roles: forActive, cost: 1, query: bareList, serve: (*Sim).rolesActive},
 		{method: get, path: "roleManagement/directory/roleEligibilityScheduleInstances", roles: forEligible, cost: 1, query: bareList, serve: (*Sim).rolesEligible},
+		{method: get, path: "policies/roleManagementPolicyAssignments", roles: forTaking, cost: 1, query: plainList, serve: (*Sim).rolePolicies},
+		{method: get, path: "policies/authenticationStrengthPolicies", roles: forPolicies, cost: 1, query: plainList, serve: (*Sim).strengths},
+		{method: get, path: "policies/activityBasedTimeoutPolicies", roles: forPolicies, cost: 1, query: plainList, serve: (*Sim).timeouts},
+		{method: get, path: "policies/defaultAppManagementPolicy", roles: forPolicies, cost: 1, query: single, serve: (*Sim).setting},
+		{method: get, path: "policies/deviceRegistrationPolicy", roles: forJoining, cost: 1, query: single, serve: (*Sim).setting},
+		{method: get, path: "groupSettings", roles: forGroupSettings, cost: 1, query: bareList, serve: (*Sim).groupSettings},
+		{method: get, path: "directory/onPremisesSynchronization", roles: forSync, cost: 1, query: bareList, serve: (*Sim).synchronization},
+		{method: get, path: "reports/servicePrincipalSignInActivities", roles: forAudits, cost: 1, query: []string{"$filter", "$top", "$orderby", "$skiptoken"}, serve: (*Sim).appActivity},
+		{method: get, path: "deviceManagement", roles: forCompliance, cost: 1, query: single, serve: (*Sim).setting},
+		{method: get, path: "deviceManagement/deviceCompliancePolicies", roles: forCompliance, cost: 1, query: plainList, serve: (*Sim).compliancePolicies},
 		{method: get, path: "reports/authenticationMethods/userRegistrationDetails", roles: forRegistered, cost: 1, query: bareList, serve: (*Sim).registrations},
 		{method: get, path: "applications", roles: forApps, cost: 2, query: plainList, serve: (*Sim).applications},
 		{method: get, path: "deviceManagement/managedDevices", roles: forDevices, cost: 1, query: plainList, serve: (*Sim).managedDevices},
@@ -70,6 +87,9 @@ allowInvitesFrom allowUserConsentForRiskyApps blockMsolPowerShell defaultUserRol
 		"policies/authenticationMethodsPolicy":               names(`description displayName lastModifiedDateTime policyMigrationState policyVersion reconfirmationInDays registrationEnforcement:o authenticationMethodConfigurations:l`),
 		"policies/crossTenantAccessPolicy/default": names(`automaticUserConsentSettings:o b2bCollaborationInbound:o b2bCollaborationOutbound:o b2bDirectConnectInbound:o b2bDirectConnectOutbound:o
 inboundTrust:o invitationRedemptionIdentityProviderConfiguration:o isServiceDefault tenantRestrictions:o`),
+		"policies/defaultAppManagementPolicy": names(`deletedDateTime description displayName isEnabled applicationRestrictions:o servicePrincipalRestrictions:o`),
+		"policies/deviceRegistrationPolicy":   names(`description displayName userDeviceQuota multiFactorAuthConfiguration azureADRegistration:o azureADJoin:o localAdminPassword:o`),
+		"deviceManagement":                    names(`intuneAccountId settings:o subscriptionState intuneBrand:o`),
 		"admin/sharepoint/settings": names(`idleSessionSignOut:o isLegacyAuthProtocolsEnabled isResharingByExternalUsersEnabled isUnmanagedSyncAppForTenantRestricted sharingAllowedDomainList:l
 sharingBlockedDomainList:l sharingCapability sharingDomainRestrictionMode isLoopEnabled isSiteCreationEnabled`),
 	}
@@ -114,6 +134,16 @@ func (w *world) setting(path string) obj {
 		}
 		return obj{{"id", w.tenant}, {"isServiceDefault", false}, {"inboundTrust", obj{{"isMfaAccepted", true}, {"isCompliantDeviceAccepted", false}, {"isHybridAzureADJoinedDeviceAccepted", false}}},
 			{"b2bCollaborationInbound", side("allowed")}, {"b2bCollaborationOutbound", side("allowed")}, {"b2bDirectConnectInbound", side("blocked")}, {"b2bDirectConnectOutbound", side("blocked")}}
+	case "policies/defaultAppManagementPolicy":
+		return obj{{"id", "00000000-0000-0000-0000-000000000000"}, {"displayName", "Default app management tenant policy"}, {"description", "Default tenant policy that enforces app management restrictions on applications and service principals."},
+			{"isEnabled", false}, {"applicationRestrictions", obj{{"passwordCredentials", []any{}}, {"keyCredentials", []any{}}}}, {"servicePrincipalRestrictions", obj{{"passwordCredentials", []any{}}, {"keyCredentials", []any{}}}}}
+	case "policies/deviceRegistrationPolicy":
+		anybody := obj{{"@odata.type", "#microsoft.graph.allDeviceRegistrationMembership"}}
+		return obj{{"id", "deviceRegistrationPolicy"}, {"displayName", "Device Registration Policy"}, {"description", "Tenant-wide policy that manages initial provisioning controls."}, {"userDeviceQuota", 50},
+			{"multiFactorAuthConfiguration", "notRequired"}, {"azureADRegistration", obj{{"isAdminConfigurable", false}, {"allowedToRegister", anybody}}},
+			{"azureADJoin", obj{{"isAdminConfigurable", true}, {"allowedToJoin", anybody}, {"localAdmins", obj{{"enableGlobalAdmins", true}, {"registeringUsers", anybody}}}}}, {"localAdminPassword", obj{{"isEnabled", true}}}}
+	case "deviceManagement":
+		return obj{{"id", w.tenant}, {"intuneAccountId", w.seed.guid(askState, 30)}, {"settings", obj{{"deviceComplianceCheckinThresholdDays", 30}, {"isScheduledActionEnabled", true}, {"secureByDefault", false}}}}
 	case "admin/sharepoint/settings":
 		return obj{{"id", w.tenant}, {"sharingCapability", "externalUserAndGuestSharing"}, {"sharingDomainRestrictionMode", "none"}, {"sharingAllowedDomainList", []any{}}, {"sharingBlockedDomainList", []any{}},
 			{"isResharingByExternalUsersEnabled", true}, {"isLegacyAuthProtocolsEnabled", false}, {"isUnmanagedSyncAppForTenantRestricted", false}, {"isLoopEnabled", true}, {"isSiteCreationEnabled", true},
