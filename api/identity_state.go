@@ -169,15 +169,22 @@ func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityD
 
 // holdingsOf are the person's roles: also those that a group brings, and those that may be taken.
 func holdingsOf(ctx context.Context, t *store.Tenant, s *Service, d *IdentityDetail) error {
-	st, err := s.state(ctx, t, pathHoldings, "/groups", "/groups/*")
+	kept, err := s.state(ctx, t, pathHoldings)
 	if err != nil {
 		return err
 	}
+	if err := kept.membership(ctx, d.ObjectID); err != nil {
+		return err
+	}
+	if err := kept.names(ctx, "", "/groups"); err != nil {
+		return err
+	}
+	st := posture.NewState(kept.Snapshot, s.now())
 	for _, h := range st.Holdings() {
 		if !strings.EqualFold(h.Principal, d.ObjectID) {
 			continue
 		}
-		p := Privilege{Role: h.RoleName, Who: d.Name, ID: h.Principal, How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
+		p := Privilege{Role: h.RoleName, Who: d.Name, ID: h.Principal, What: "person", Person: d.Person, How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
 		switch {
 		case h.Eligible:
 			p.How = "eligible"

@@ -219,6 +219,18 @@ func (h heldState) ids() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
+// membership adds, of the members of every group that was read, whether somebody is one.
+func (h heldState) membership(ctx context.Context, id string) error {
+	for path := range h.Collections {
+		if strings.HasPrefix(path, "/groups/") {
+			if err := collect.StateObjects(ctx, h.t, h.Snapshot, path, id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // names adds whom and what is named by id in what is held, of paths that have too much to be read whole for one answer.
 func (h heldState) names(ctx context.Context, also string, paths ...string) error {
 	ids := h.ids()
@@ -310,12 +322,8 @@ func (s *Service) AskAccess(ctx context.Context, in AccessIn) (AccessAnswer, err
 		if err := h.names(ctx, object, "/users", "/groups"); err != nil {
 			return out, err
 		}
-		for path := range h.Collections {
-			if strings.HasPrefix(path, "/groups/") { // of the members, whether this person is one
-				if err := collect.StateObjects(ctx, t, h.Snapshot, path, object); err != nil {
-					return out, err
-				}
-			}
+		if err := h.membership(ctx, object); err != nil {
+			return out, err
 		}
 		o := posture.NewState(h.Snapshot, s.now()).WhatIf(posture.Attempt{Person: object, App: app, Client: in.Client, Platform: in.Platform, Place: in.Place, SignInRisk: in.SignInRisk, UserRisk: in.UserRisk})
 		out.Blocked, out.MFA, out.Resistant, out.Unsure, out.Policies = o.Blocked, o.MFA, o.Resistant, o.Unsure, []AccessVerdict{}
