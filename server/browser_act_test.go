@@ -123,6 +123,22 @@ func TestBrowserAct(t *testing.T) {
 		return ""
 	})
 
+	p.do("the person", chromedp.Navigate(at+"/identities/"+string(finding.Person)), chromedp.WaitVisible(chromedp.CSS("#acts")))
+	p.click("what cannot be done", ".acts-off summary")
+	p.shows("an act that is not granted, with what mends it", "User-PasswordProfile.ReadWrite.All")
+	p.shoot("person-acts")
+	p.click("a playbook", `a[href*="playbook=lock"]`)
+	p.shows("its dry run", "What will happen, in this order")
+	p.shows("that the rule is a step of it", "Disable the rule")
+	p.shoot("playbook-plan")
+	p.typed("#why", "Nothing else is sure.")
+	p.click("run it", `form[action$="/playbooks"] button.btn`)
+	p.until("that all steps are verified, live", `[...document.querySelectorAll("#live-part table tbody tr")].length === 3 && [...document.querySelectorAll("#live-part table tbody tr")].every(r => r.innerText.includes("Verified"))`)
+	p.shoot("playbook-run")
+	if w.Digest()[amy] == before {
+		t.Error("the playbook left the rule on")
+	}
+
 	p.do("the settings", chromedp.Navigate(at+"/settings/response"), chromedp.WaitVisible(chromedp.CSS(`input[value="second_person"]`)))
 	p.shoot("settings-response")
 	p.click("a second person", `input[value="second_person"]`)

@@ -256,6 +256,11 @@ func actTitle(a api.Act) string {
 	return actWord(a.Kind) + ": " + a.Name
 }
 
+// actsOff are those that cannot be done now, for the reason that each says.
+func actsOff(acts []api.Act) []api.Act {
+	return slices.DeleteFunc(slices.Clone(acts), func(a api.Act) bool { return a.Off == "" || a.Now != "" })
+}
+
 // kindMeans says in a phrase what an action is for.
 func kindMeans(k remediate.Kind) string { return actWords[k][1] }
 
