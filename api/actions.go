@@ -74,7 +74,7 @@ type ActionPlan struct {
 
 // ActionNew is what is asked for.
 type ActionNew struct {
-	Kind    remediate.Kind  `json:"kind" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,disable_rule,delete_rule,remove_admin_role,remove_eligible_role,revoke_grant,remove_permission,disable_app,enable_app" doc:"What to do"`
+	Kind    remediate.Kind  `json:"kind" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,confirm_risk,dismiss_risk,disable_rule,delete_rule,remove_admin_role,remove_eligible_role,revoke_grant,remove_permission,disable_app,enable_app" doc:"What to do"`
 	Person  tocsin.PersonID `json:"person,omitempty" maxLength:"320" doc:"The person's id, or address, for what is done to an account or a mailbox"`
 	App     string          `json:"app,omitempty" maxLength:"100" doc:"The id of the application's service principal, for what is done to one"`
 	Target  string          `json:"target,omitempty" maxLength:"500" doc:"The id of the rule, role assignment, eligibility, sign-in method, consent or permission"`
@@ -98,7 +98,7 @@ type UndoNew struct {
 // ResponseNew sets how acts may happen in a tenant. What is absent stays as it is.
 type ResponseNew struct {
 	Approval string   `json:"approval" enum:"none,hard,second_person" doc:"none; second_person: somebody else than who asked must approve; hard: what is felt at work, or cannot be undone, alone"`
-	Kinds    []string `json:"kinds,omitempty" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,disable_rule,delete_rule,enable_rule,restore_rule,remove_admin_role,return_admin_role,remove_eligible_role,return_eligible_role,revoke_grant,return_grant,remove_permission,return_permission,disable_app,enable_app" doc:"What needs approval; all where the list is empty"`
+	Kinds    []string `json:"kinds,omitempty" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,confirm_risk,dismiss_risk,disable_rule,delete_rule,enable_rule,restore_rule,remove_admin_role,return_admin_role,remove_eligible_role,return_eligible_role,revoke_grant,return_grant,remove_permission,return_permission,disable_app,enable_app" doc:"What needs approval; all where the list is empty"`
 	PerHour  *int     `json:"per_hour,omitempty" minimum:"0" maximum:"10000" doc:"How many acts in an hour at most, undos apart; 0 for no limit"`
 	AtOnce   *int     `json:"at_once,omitempty" minimum:"0" maximum:"10000" doc:"How many may wait or be under way at most, undos apart; 0 for no limit"`
 	Spared   []string `json:"spared,omitempty" doc:"People, by address or id, whom only an owner can have touched: break-glass accounts, say"`
@@ -145,7 +145,7 @@ type ActionsIn struct {
 	In
 	Paging
 	State   []remediate.State `query:"state" enum:"planned,waiting_approval,approved,running,done,verified,undoing,undone,failed,refused,unknown,cancelled" doc:"Only in these states"`
-	Kind    []remediate.Kind  `query:"kind" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,disable_rule,delete_rule,enable_rule,restore_rule,remove_admin_role,return_admin_role,remove_eligible_role,return_eligible_role,revoke_grant,return_grant,remove_permission,return_permission,disable_app,enable_app" doc:"Only of these kinds"`
+	Kind    []remediate.Kind  `query:"kind" enum:"revoke_sessions,suspend,reinstate,force_password_change,mfa_enroll,confirm_risk,dismiss_risk,disable_rule,delete_rule,enable_rule,restore_rule,remove_admin_role,return_admin_role,remove_eligible_role,return_eligible_role,revoke_grant,return_grant,remove_permission,return_permission,disable_app,enable_app" doc:"Only of these kinds"`
 	Person  tocsin.PersonID   `query:"person" maxLength:"100" doc:"Only on this person"`
 	App     string            `query:"app" maxLength:"100" doc:"Only on the application of this service principal"`
 	Finding string            `query:"finding" maxLength:"100" doc:"Only on this finding"`

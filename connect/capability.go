@@ -145,6 +145,8 @@ var Capabilities = []Capability{
 		Cost: "Nobody's sessions can be ended from here."},
 	{Name: AccountSwitch, Title: "Disabling and enabling accounts", Product: Entra, Tier: Respond, Needs: []string{"users.account", "users.enable"},
 		Cost: "Nobody's sign-in can be blocked from here."},
+	{Name: RiskVerdict, Title: "Confirming and dismissing risk", Product: Entra, Tier: Respond, Optional: true, Needs: []string{"riskyUsers.get", "riskyUsers.confirm", "riskyUsers.dismiss"},
+		Cost: "Microsoft is not told who was taken over, so its risk policies do not act on it. Needs Entra ID P2 besides."},
 	{Name: MailCanary, Title: "The canary in a mailbox that is named for it", Product: Outlook, Tier: Respond, Optional: true, Needs: []string{"messages.draft", "messages.purge"},
 		Cost: "That what happens in a mailbox is told of is seen from busy mailboxes only, not tried."},
 	{Name: RuleChange, Title: "Disabling and deleting inbox rules", Product: Outlook, Tier: Respond,
@@ -188,6 +190,7 @@ const (
 	RuleChange     = "rule-change"
 	MailCanary     = "mail-canary"
 	AccountSwitch  = "account-switch"
+	RiskVerdict    = "risk-verdict"
 
 	NewPassword        = "password"
 	MethodRemoval      = "methods-remove"

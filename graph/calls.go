@@ -711,6 +711,25 @@ var Calls = []Call{
 		Why: "Whom Microsoft's Identity Protection holds to be at risk, and what became of it. Needs Entra ID P2 besides.",
 	},
 	{
+		Name: "riskyUsers.get", Method: "GET", Path: "/identityProtection/riskyUsers/{person}", Kind: Protection,
+		Permissions: []string{"IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/riskyuser-get",
+		Select:      []string{"id", "riskDetail", "riskLastUpdatedDateTime", "riskLevel", "riskState"},
+		Why:         "The risk of one person, before it is confirmed or dismissed and after.",
+	},
+	{
+		Name: "riskyUsers.confirm", Method: "POST", Path: "/identityProtection/riskyUsers/confirmCompromised", Kind: Protection,
+		Permissions: []string{"IdentityRiskyUser.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/riskyuser-confirmcompromised",
+		Why:         "Tells Microsoft that an account was taken over, when an analyst asks for it.",
+	},
+	{
+		Name: "riskyUsers.dismiss", Method: "POST", Path: "/identityProtection/riskyUsers/dismiss", Kind: Protection,
+		Permissions: []string{"IdentityRiskyUser.ReadWrite.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/riskyuser-dismiss",
+		Why:         "Tells Microsoft that the risk of a person is none, when an analyst asks for it.",
+	},
+	{
 		Name: "riskDetections.list", Method: "GET", Path: "/identityProtection/riskDetections", Kind: Protection, Top: 500,
 		Permissions: []string{"IdentityRiskEvent.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/riskdetection-list",

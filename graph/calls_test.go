@@ -80,7 +80,7 @@ func published(c Call) string {
 	if strings.HasPrefix(c.Name, "appRoleAssignments.") {
 		p = strings.Replace(p, "{assignment}", "{appRoleAssignment-id}", 1)
 	}
-	p = strings.NewReplacer("{assignment}", "{unifiedRoleAssignment-id}", "{grant}", "{oAuth2PermissionGrant-id}").Replace(p)
+	p = strings.NewReplacer("{assignment}", "{unifiedRoleAssignment-id}", "{grant}", "{oAuth2PermissionGrant-id}", "{person}", "{riskyUser-id}").Replace(p)
 	if strings.HasSuffix(p, "/delta") || strings.HasSuffix(p, "/getAllSites") {
 		p += "()"
 	}

@@ -231,3 +231,60 @@ func planMethods(p *Plan, f *Draft, now seen) {
 		}
 	}
 }
+
+// lookRisk reads what Identity Protection holds of a person; of whom it holds nothing it tells nothing.
+// https://learn.microsoft.com/graph/api/resources/riskyuser
+func lookRisk(ctx context.Context, gc *graph.Client, t target) (seen, error) {
+	var raw json.RawMessage
+	err := gc.Get(ctx, "riskyUsers.get", graph.P{"person": t.object}, &raw)
+	if is[*graph.NotFound](err) {
+		return seen{raw: json.RawMessage(`{"riskState":"none"}`)}, nil
+	}
+	return seen{raw: bare(raw)}, err
+}
+
+func riskState(raw json.RawMessage) string {
+	var r struct{ RiskState string }
+	if json.Unmarshal(raw, &r) != nil {
+		return ""
+	}
+	return r.RiskState
+}
+
+func riskConfirmed(_ *step, now seen) (bool, error) {
+	return riskState(now.raw) == "confirmedCompromised", nil
+}
+
+func riskDismissed(_ *step, now seen) (bool, error) {
+	switch riskState(now.raw) {
+	case "dismissed", "none", "remediated", "confirmedSafe":
+		return true, nil
+	}
+	return false, nil
+}
+
+func sayRisk(call string) func(context.Context, *step) (string, error) {
+	return func(ctx context.Context, s *step) (string, error) {
+		return "", s.gc.Act(ctx, call, nil, map[string]any{"userIds": []string{s.Object}}, nil)
+	}
+}
+
+func planConfirm(p *Plan, f *Draft, now seen) {
+	p.Does = "Tells Microsoft that " + f.whom.who + " was taken over: their risk becomes high."
+	p.Touches = []string{"the risk of " + f.whom.who + " in Identity Protection"}
+	p.Not = []string{"What follows is what your risk policies say: where there are none, nothing is blocked. Revoke the sessions as well."}
+	p.Undo = "It cannot be taken back as if it had not been said; the risk can be dismissed when the account is safe."
+	if riskState(now.raw) == "confirmedCompromised" {
+		p.Already = "Microsoft has it so already."
+	}
+}
+
+func planDismiss(p *Plan, f *Draft, now seen) {
+	p.Does = "Tells Microsoft that the risk of " + f.whom.who + " is none: it is taken from the person and from their detections."
+	p.Touches = []string{"the risk of " + f.whom.who + " in Identity Protection"}
+	p.Not = []string{"It is not learned from: what was right to be warned of is warned of again."}
+	p.Undo = "It cannot be undone: what was dismissed is not at risk again until something new is detected."
+	if done, _ := riskDismissed(nil, now); done && now.raw != nil {
+		p.Already = "Microsoft holds no risk of this person."
+	}
+}

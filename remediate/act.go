@@ -22,7 +22,7 @@ func (s *step) unfit(now seen) *tocsin.Problem {
 		return nil
 	case s.Kind.OnRule():
 		return s.ruleUnfit(now)
-	case s.Kind.On() == OnAccount && s.Kind != RevokeSessions && accountIn(now.raw).Synced:
+	case (s.Kind == Suspend || s.Kind == Reinstate || s.Kind == ForcePassword) && accountIn(now.raw).Synced:
 		return tocsin.Problemf(tocsin.Conflict, "Do it in Active Directory.", "The account is synced from Active Directory since.")
 	}
 	return nil

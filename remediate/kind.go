@@ -18,6 +18,8 @@ const (
 	Reinstate      Kind = "reinstate"
 	ForcePassword  Kind = "force_password_change"
 	RemoveMethods  Kind = "mfa_enroll"
+	ConfirmRisk    Kind = "confirm_risk"
+	DismissRisk    Kind = "dismiss_risk"
 
 	DisableRule Kind = "disable_rule"
 	DeleteRule  Kind = "delete_rule"
@@ -101,6 +103,10 @@ var acts = []act{
 		look: lookAccount, so: passwordChanged, send: newPassword, plan: planPassword, did: said("The password was replaced by one that nobody knows; Microsoft shows the new date.")},
 	{kind: RemoveMethods, on: OnMethods, asked: true, hard: true, needs: connect.MethodRemoval, stale: []string{"registrations"},
 		look: lookMethods, so: gone, send: removeMethods, plan: planMethods, did: said("The sign-in methods were removed, and are no longer there.")},
+	{kind: ConfirmRisk, on: OnAccount, asked: true, needs: connect.RiskVerdict, stale: []string{"protection"},
+		look: lookRisk, so: riskConfirmed, send: sayRisk("riskyUsers.confirm"), plan: planConfirm, did: said("Microsoft was told that the account was taken over, and holds it so.")},
+	{kind: DismissRisk, on: OnAccount, asked: true, needs: connect.RiskVerdict, stale: []string{"protection"},
+		look: lookRisk, so: riskDismissed, send: sayRisk("riskyUsers.dismiss"), plan: planDismiss, did: said("The risk was dismissed, and Microsoft holds none.")},
 
 	{kind: DisableRule, on: OnRule, undo: EnableRule, asked: true, needs: connect.RuleChange,
 		look: lookRule, so: ruleOff, send: switchTo("messageRules.update", "isEnabled", false), plan: planDisableRule, did: named("The rule “%s” was switched off, and reads back so.")},

@@ -15,6 +15,9 @@ import (
 	"tocsin.dev/store/storetest"
 )
 
+// onRisk is what Identity Protection holds of an account.
+const onRisk On = "risk"
+
 // member puts a person of the simulator into the tables, and gives the id.
 func (b *bed) member(who string) (tocsin.PersonID, string) {
 	b.Helper()
@@ -88,6 +91,7 @@ func (b *bed) at(on On, object, id string) seen {
 		OnEligibility: func() (seen, error) { return lookEligible(b.Context(), b.gc, target{object, id}) },
 		OnGrant:       func() (seen, error) { return lookGrants(b.Context(), b.gc, target{object, id}) },
 		OnPermission:  func() (seen, error) { return lookPermissions(b.Context(), b.gc, target{object, id}) },
+		onRisk:        func() (seen, error) { return lookRisk(b.Context(), b.gc, target{object, id}) },
 		OnApp:         func() (seen, error) { return lookApp(b.Context(), b.gc, target{object, id}) },
 	}[on]
 	s, err := look()
@@ -126,6 +130,8 @@ func (b *bed) prepare() map[Kind]prepared {
 		Suspend:           {Ask{Kind: Suspend, Person: b.amy}, OnAccount, b.object},
 		ForcePassword:     {Ask{Kind: ForcePassword, Person: b.amy}, OnAccount, b.object},
 		RemoveMethods:     {Ask{Kind: RemoveMethods, Person: b.amy}, OnMethods, b.object},
+		ConfirmRisk:       {Ask{Kind: ConfirmRisk, Person: b.amy}, onRisk, b.object},
+		DismissRisk:       {Ask{Kind: DismissRisk, Person: b.amy}, onRisk, b.object},
 		RemoveRole:        {Ask{Kind: RemoveRole, Person: zoe, Target: roles.items[0].id}, OnRole, zoeAt},
 		RemoveEligibility: {Ask{Kind: RemoveEligibility, Person: b.amy, Target: eligible.items[0].id}, OnEligibility, b.object},
 		RevokeGrant:       {Ask{Kind: RevokeGrant, App: sp, Target: grants.items[0].id}, OnGrant, sp},

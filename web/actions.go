@@ -219,6 +219,8 @@ var actWords = map[remediate.Kind][3]string{
 	remediate.Reinstate:         {"Enable the account", "It can sign in again. Can be undone.", "undo"},
 	remediate.ForcePassword:     {"Force a new password", "The old one is good no more. Cannot be undone.", "key"},
 	remediate.RemoveMethods:     {"Remove sign-in methods", "A second factor has to be registered again. Cannot be undone.", "trash"},
+	remediate.ConfirmRisk:       {"Confirm the risk", "Tells Microsoft that the account was taken over. Cannot be undone.", "alert"},
+	remediate.DismissRisk:       {"Dismiss the risk", "Tells Microsoft that there is none. Cannot be undone.", "check"},
 	remediate.DisableRule:       {"Disable the rule", "The rule stays, and no longer runs. Can be undone.", "pause"},
 	remediate.DeleteRule:        {"Delete the rule", "The rule goes, and is kept here. Can be undone.", "trash"},
 	remediate.EnableRule:        {"Enable the rule again", "", "undo"},

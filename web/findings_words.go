@@ -26,7 +26,7 @@ func changeWord(c string) string {
 	if w, ok := map[string]string{
 		"raised": "Raised", "updated": "Seen anew", "fixed": "Fixed", "reopened": "Opened again", "open": "Set to open",
 		"in_work": "Taken into work", "accepted": "Accepted", "false_alarm": "Declared a false alarm", "assigned": "Assigned",
-		"suspend": "Account disabled", "reinstate": "Account enabled", "force_password_change": "New password forced", "mfa_enroll": "Sign-in methods removed",
+		"suspend": "Account disabled", "reinstate": "Account enabled", "force_password_change": "New password forced", "mfa_enroll": "Sign-in methods removed", "confirm_risk": "Risk confirmed", "dismiss_risk": "Risk dismissed",
 		"remove_admin_role": "Role taken", "return_admin_role": "Role given again", "remove_eligible_role": "Right to the role taken", "return_eligible_role": "Right to the role given again",
 		"revoke_grant": "Consent revoked", "return_grant": "Consent given again", "remove_permission": "Permission taken", "return_permission": "Permission given again",
 		"disable_app": "Application disabled", "enable_app": "Application enabled",

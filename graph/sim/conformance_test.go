@@ -288,6 +288,9 @@ var asking = []struct {
 	{"GET", "deviceManagement/deviceCompliancePolicies", "$expand=assignments", nil, 200},
 	{"GET", "applications", "", nil, 200},
 	{"GET", "users/{user-id}/authentication/methods", "", nil, 200},
+	{"POST", "identityProtection/riskyUsers/dismiss", "", giving("dismissal"), 204},
+	{"POST", "identityProtection/riskyUsers/confirmCompromised", "", giving("dismissal"), 204},
+	{"GET", "identityProtection/riskyUsers/{riskyUser-id}", "", nil, 200},
 	{"DELETE", "users/{user-id}/authentication/softwareOathMethods/{softwareOathAuthenticationMethod-id}", "", nil, 204},
 	{"DELETE", "users/{user-id}/authentication/microsoftAuthenticatorMethods/{microsoftAuthenticatorAuthenticationMethod-id}", "", nil, 204},
 	{"DELETE", "users/{user-id}/authentication/phoneMethods/{phoneAuthenticationMethod-id}", "", nil, 204},
@@ -321,6 +324,8 @@ func (p *probe) giving(what string) map[string]any {
 		role["action"], role["justification"] = "adminAssign", "tried"
 		role["scheduleInfo"] = map[string]any{"startDateTime": p.s.clock.Now(), "expiration": map[string]any{"type": "noExpiration"}}
 		return role
+	case "dismissal":
+		return map[string]any{"userIds": []string{w.person(4).id}}
 	case "grant":
 		return map[string]any{"clientId": p.s.app.objectID, "consentType": "AllPrincipals", "resourceId": w.seed.guid(askApp, 6), "scope": "User.Read"}
 	}
@@ -338,6 +343,7 @@ func (p *probe) respondIDs() []string {
 	for i := 0; i < len(out); i += 2 {
 		out[i], out[i+1] = out[i+1], out[i]
 	}
+	out = append(out, "{riskyUser-id}", w.person(4).id)
 	w.eachRole(func(n int, o *role, who string) {
 		if o.template != globalAdministrator {
 			out = append(out, "{unifiedRoleAssignment-id}", p.s.roleRow(n, o, who).text("id"))

@@ -129,16 +129,24 @@ func (s *Sim) atRisk(apps bool) []*signIn {
 	return out
 }
 
+// allRisky are the people who are, or were, at risk.
+func (s *Sim) allRisky() []obj {
+	var all []obj
+	for _, si := range s.atRisk(false) {
+		if said, ok := s.world.responded.risks[si.subject]; ok && !said.at.Before(si.at) {
+			continue // somebody has judged it since
+		}
+		all = append(all, obj{{"id", si.subject}, {"isDeleted", false}, {"isProcessing", false}, {"riskLastUpdatedDateTime", si.at.Add(detectedAfter)}, {"riskLevel", si.risk}, {"riskState", si.riskState()},
+			{"riskDetail", "none"}, {"userDisplayName", si.display}, {"userPrincipalName", si.upn}})
+	}
+	return append(all, s.judgedRisks()...)
+}
+
 func (s *Sim) riskyUsers(r *request) reply {
 	if bad := s.unpremium(r); bad != nil {
 		return *bad
 	}
-	var all []obj
-	for _, si := range s.atRisk(false) {
-		all = append(all, obj{{"id", si.subject}, {"isDeleted", false}, {"isProcessing", false}, {"riskLastUpdatedDateTime", si.at.Add(detectedAfter)}, {"riskLevel", si.risk}, {"riskState", si.riskState()},
-			{"riskDetail", "none"}, {"userDisplayName", si.display}, {"userPrincipalName", si.upn}})
-	}
-	return s.give(r, "identityProtection/riskyUsers", riskyUserProperties, all)
+	return s.give(r, "identityProtection/riskyUsers", riskyUserProperties, s.allRisky())
 }
 
 func (s *Sim) riskyApps(r *request) reply {

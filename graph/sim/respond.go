@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 // Accepted permissions of these, from Microsoft's own map (least first).
 var (
+	forRiskEdit     = strings.Fields("IdentityRiskyUser.ReadWrite.All")
 	forMethodList   = strings.Fields("UserAuthenticationMethod.Read.All UserAuthenticationMethod.ReadWrite.All")
 	forMethodEdit   = strings.Fields("UserAuthenticationMethod.ReadWrite.All")
 	forRoleEdit     = strings.Fields("RoleManagement.ReadWrite.Directory")
@@ -45,6 +47,10 @@ func respondPaths() []*route {
 		{method: http.MethodPost, path: sp + "/appRoleAssignments", roles: forAppRoleEdit, cost: 1, serve: (*Sim).addPermission},
 		{method: http.MethodDelete, path: sp + "/appRoleAssignments/{appRoleAssignment-id}", roles: forAppRoleEdit, cost: 1, serve: (*Sim).dropPermission},
 	}
+	list = append(list,
+		&route{method: http.MethodGet, path: "identityProtection/riskyUsers/{riskyUser-id}", roles: forRisky, cost: 1, query: one, alone: true, serve: (*Sim).oneRisky},
+		&route{method: http.MethodPost, path: "identityProtection/riskyUsers/confirmCompromised", roles: forRiskEdit, cost: 1, serve: (*Sim).judgeRisk},
+		&route{method: http.MethodPost, path: "identityProtection/riskyUsers/dismiss", roles: forRiskEdit, cost: 1, serve: (*Sim).judgeRisk})
 	for _, kind := range methodKinds {
 		path := user + "/authentication/" + kind + "Methods/{" + strings.TrimSuffix(kind, "Authentication") + "AuthenticationMethod-id}"
 		list = append(list, &route{method: http.MethodDelete, path: path, roles: forMethodEdit, cost: 1, serve: (*Sim).deleteMethod})
@@ -61,6 +67,13 @@ type responded struct {
 	eligible   []obj            // once one was removed or given
 	grants     []obj
 	eligibleIs bool // eligible counts
+	risks      map[string]judgedRisk
+}
+
+// judgedRisk is what somebody told Microsoft of a person.
+type judgedRisk struct {
+	level, state, detail string
+	at                   time.Time
 }
 
 func (s *Sim) lost(r *request) reply {
@@ -490,4 +503,63 @@ func (s *Sim) addPermission(r *request) reply {
 		}
 	}
 	return s.lost(r)
+}
+
+// judgedRisks are the people of whom somebody said what their risk is, and who were not at risk anew since.
+func (s *Sim) judgedRisks() []obj {
+	newer := s.atRisk(false)
+	var all []obj
+	for _, id := range slices.Sorted(maps.Keys(s.world.responded.risks)) {
+		p, j := s.world.find(id), s.world.responded.risks[id]
+		if p == nil || slices.ContainsFunc(newer, func(si *signIn) bool { return si.subject == id && si.at.After(j.at) }) {
+			continue
+		}
+		all = append(all, obj{{"id", id}, {"isDeleted", false}, {"isProcessing", false}, {"riskLastUpdatedDateTime", j.at}, {"riskLevel", j.level}, {"riskState", j.state},
+			{"riskDetail", j.detail}, {"userDisplayName", p.display}, {"userPrincipalName", p.upn()}})
+	}
+	return all
+}
+
+func (s *Sim) oneRisky(r *request) reply {
+	if bad := s.unpremium(r); bad != nil {
+		return *bad
+	}
+	for _, o := range s.allRisky() {
+		if strings.EqualFold(o.text("id"), r.vars[0]) {
+			return s.object(r, "identityProtection/riskyUsers", riskyUserProperties, nil, whole(o))
+		}
+	}
+	return s.notFound(r, r.vars[0])
+}
+
+// judgeRisk takes in that people were taken over, or that their risk is none.
+func (s *Sim) judgeRisk(r *request) reply {
+	if bad := s.unpremium(r); bad != nil {
+		return *bad
+	}
+	in, err := parseObject(r.body)
+	ids, _ := in.get("userIds")
+	list := elements(ids)
+	if err != nil || len(list) == 0 || len(list) > 60 {
+		return s.badRequest(r, "The list of users is not valid.")
+	}
+	change, j := "risk.dismissed", judgedRisk{"none", "dismissed", "adminDismissedAllRiskForUser", s.clock.Now()}
+	if strings.HasSuffix(r.route.path, "confirmCompromised") {
+		change, j = "risk.confirmed", judgedRisk{"high", "confirmedCompromised", "adminConfirmedUserCompromised", s.clock.Now()}
+	}
+	for _, e := range list {
+		id, _ := e.(string)
+		p := s.world.find(id)
+		if p == nil {
+			return s.notFound(r, id)
+		}
+		if err := s.tell(Truth{Change: change, Person: p.id, Mailbox: p.mail, ID: p.id, By: "graph"}); err != nil {
+			return s.lost(r)
+		}
+		if s.world.responded.risks == nil {
+			s.world.responded.risks = map[string]judgedRisk{}
+		}
+		s.world.responded.risks[p.id] = j
+	}
+	return reply{status: http.StatusNoContent}
 }

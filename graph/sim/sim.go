@@ -44,7 +44,7 @@ var ReadTier = []string{"User.Read.All", "Directory.Read.All", "AuditLog.Read.Al
 	"Mail.Read", "MailboxSettings.Read"}
 
 // RespondTier is what acting asks for besides.
-var RespondTier = []string{"User.RevokeSessions.All", "MailboxSettings.ReadWrite", "User.EnableDisableAccount.All"}
+var RespondTier = []string{"User.RevokeSessions.All", "MailboxSettings.ReadWrite", "User.EnableDisableAccount.All", "IdentityRiskyUser.ReadWrite.All"}
 
 // PrivilegedTier is what acting asks for besides where it could take the tenant.
 var PrivilegedTier = []string{"User-PasswordProfile.ReadWrite.All", "UserAuthenticationMethod.ReadWrite.All", "RoleManagement.ReadWrite.Directory", "DelegatedPermissionGrant.ReadWrite.All",
