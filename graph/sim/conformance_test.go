@@ -363,7 +363,7 @@ func (p *probe) respondIDs() []string {
 // subscribing stands for the body of a subscription to an address that listens.
 type subscribing struct{}
 
-var everyRole = append(append(slices.Clone(ReadTier), PrivilegedTier...), "Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "DeviceManagementConfiguration.Read.All", "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
+var everyRole = append(append(append(slices.Clone(ReadTier), RespondTier...), PrivilegedTier...), "Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "DeviceManagementConfiguration.Read.All", "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
 	"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyServicePrincipal.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
