@@ -443,7 +443,8 @@ func (b *asker) acted(call graph.Call) {
 		k := b.strike(call, f)
 		var err error
 		eventuallyIn(b, 20*time.Second, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
-			if err = p.act(b); k.Times() == 0 { // another call of the mailbox is under way, say, and this one waits for it
+			// Another call of the mailbox is under way, say, and this one waits for it; or what is struck was somebody else's.
+			if err = p.act(b); k.Times() == 0 || f.Kind == sim.Denied && strings.Contains(fmt.Sprint(err), "asks to wait") {
 				return fmt.Sprintf("was not made: %v", err)
 			}
 			return ""
