@@ -206,10 +206,11 @@ func lastDone(had *mailHeld, is *mailSeen, since int64) (mailEvent, bool) {
 	return mailEvent{}, false
 }
 
-// arrived says how a message came to be in the mailbox: its owner sent it, or received it. Mail to oneself is there twice.
+// arrived says how a message came to be in the mailbox: its owner sent it, or received it. Mail to oneself is there twice. What is
+// sent may be filed or thrown away before anybody looks; what bears the owner's name in Junk Email was forged.
 func arrived(m *mailSeen, in folderNames, mine func(string) bool) mailEvent {
 	where := in[m.Folder]
-	if where == "sentitems" || where != "deleteditems" && where != "junkemail" && mine(m.From.Canonical()) && !slices.ContainsFunc(slices.Concat(m.To, m.Cc, m.Bcc), func(a tocsin.Address) bool { return mine(a.Canonical()) }) {
+	if where == "sentitems" || where != "junkemail" && mine(m.From.Canonical()) && !slices.ContainsFunc(slices.Concat(m.To, m.Cc, m.Bcc), func(a tocsin.Address) bool { return mine(a.Canonical()) }) {
 		return mailEvent{action: "email_sent"}
 	}
 	return mailEvent{action: "email_received"}

@@ -18,7 +18,7 @@ import (
 
 // TestMailChanges: what happened follows from what was held and what is, in every case, and nothing is guessed.
 func TestMailChanges(t *testing.T) {
-	in := folderNames{"S": "sentitems", "D": "deleteditems", "W": "drafts"}
+	in := folderNames{"S": "sentitems", "D": "deleteditems", "W": "drafts", "J": "junkemail"}
 	mine := func(a string) bool { return a == "amy@x.example" }
 	amy, eve := tocsin.Address{Address: "Amy@x.example"}, tocsin.Address{Address: "eve@evil.example"}
 	mail := func(change func(*mailSeen)) *mailSeen {
@@ -45,6 +45,9 @@ func TestMailChanges(t *testing.T) {
 		{"came", nil, mail(nil), true, []string{"email_received"}},
 		{"sent", nil, mail(func(m *mailSeen) { m.Folder, m.From, m.To = "S", amy, []tocsin.Address{eve} }), true, []string{"email_sent"}},
 		{"sent and filed by a rule", nil, mail(func(m *mailSeen) { m.Folder, m.From, m.To = "P", amy, []tocsin.Address{eve} }), true, []string{"email_sent"}},
+		{"sent and thrown away before it was seen", nil, mail(func(m *mailSeen) { m.Folder, m.From, m.To = "D", amy, []tocsin.Address{eve} }), true, []string{"email_sent"}},
+		{"came and was thrown away before it was seen", nil, mail(func(m *mailSeen) { m.Folder = "D" }), true, []string{"email_received"}},
+		{"forged in our name", nil, mail(func(m *mailSeen) { m.Folder, m.From, m.To = "J", amy, []tocsin.Address{eve} }), true, []string{"email_received"}},
 		{"to oneself, the copy that came", nil, mail(func(m *mailSeen) { m.From = amy }), true, []string{"email_received"}},
 		{"to oneself, the copy that was sent", nil, mail(func(m *mailSeen) { m.Folder, m.From = "S", amy }), true, []string{"email_sent"}},
 		{"a draft", nil, mail(func(m *mailSeen) { m.Folder, m.Draft, m.From = "W", true, amy }), true, []string{"email_drafted"}},
