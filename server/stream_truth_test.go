@@ -205,6 +205,7 @@ func (a *account) lack(format string, args ...any) {
 // held is what the tables say of a message.
 type heldMessage struct {
 	came, gone int
+	as         string // how it came: received, sent
 	actions    []string
 	state      string // folder, read and flag; "gone"
 }
@@ -269,6 +270,7 @@ func (b *subject) kept() map[string]heldMessage {
 			switch action {
 			case "email_received", "email_sent":
 				m.came++
+				m.as = strings.TrimPrefix(action, "email_")
 			case "email_deleted":
 				m.gone++
 			}
@@ -307,11 +309,12 @@ func (b *subject) kept() map[string]heldMessage {
 type fate struct {
 	box           string
 	came, gone    time.Time
-	toldCame      bool // the notification of its coming was taken
-	toldSomething bool // that of any change was
-	toldMoved     bool // that of a move was, which may say created
-	lost          bool // one was thrown away by a fault, and nobody says so
-	taken         int  // notifications that were
+	as            string // how it came: received, sent, drafted
+	toldCame      bool   // the notification of its coming was taken
+	toldSomething bool   // that of any change was
+	toldMoved     bool   // that of a move was, which may say created
+	lost          bool   // one was thrown away by a fault, and nobody says so
+	taken         int    // notifications that were
 	did           []string
 }
 
@@ -349,7 +352,7 @@ func (b *subject) fates(n int, watched map[string][]span) map[string]*fate {
 		f.lost = f.lost || lost[line.N]
 		switch line.Change {
 		case "message.created":
-			f.came, f.toldCame = line.Time, taken[line.N]
+			f.came, f.as, f.toldCame = line.Time, line.Action, taken[line.N]
 		case "message.deleted":
 			f.gone = line.Time
 		}
@@ -378,6 +381,8 @@ func (b *subject) accounts(n int) account {
 		if !f.came.IsZero() {
 			a.Came++
 			switch {
+			case m.came == 1 && m.as != f.as && f.as != "drafted":
+				a.lack("%s is said to be %s, and did %v; events %v", id, m.as, f.did, m.actions)
 			case m.came == 1:
 				a.Told++
 			case m.came > 1 || f.gone.IsZero():
