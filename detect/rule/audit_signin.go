@@ -29,6 +29,7 @@ var signInEvents = []detect.Event{
 	{Meta: factorGuessed, Judge: judgeGuesses},
 	{Meta: sessionAbroad, Judge: judgeSessionAbroad},
 	{Meta: deadTokens, Judge: judgeDeadTokens},
+	{Meta: sessionOutlived, Judge: judgeOutlived},
 	{Meta: impossibleTravel, Judge: judgeHabit},
 	{Meta: atypicalPlace, Judge: auditBeside},
 	{Meta: anonymousNetwork, Judge: auditBeside},
@@ -42,7 +43,7 @@ var signInEvents = []detect.Event{
 }
 
 var signInOperations = []string{"UserLoggedIn", "UserLoginFailed", "RiskDetection", "User registered security info", "User registered all required security info", "User changed default security info",
-	"Register device", "Add registered owner to device", "Add registered users to device"}
+	"Register device", "Add registered owner to device", "Add registered users to device", "Update StsRefreshTokenValidFrom Timestamp", "Disable account"}
 
 const (
 	noteFailed   = "sign-in-failed" // address or account → accounts
