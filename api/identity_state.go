@@ -133,6 +133,62 @@ type PersonPlace struct {
 	Last      time.Time `json:"last"`
 }
 
+// Protected is a person or an application of which Microsoft's Identity Protection says something.
+type Protected struct {
+	Kind   string          `json:"kind"`   // user or application
+	Object string          `json:"object"` // Entra's own id
+	Person tocsin.PersonID `json:"person"` // of a user
+	Name   string          `json:"name"`
+	Level  string          `json:"level"` // low, medium, high, hidden or none
+	State  string          `json:"state"` // at_risk, confirmed, remediated, dismissed, safe or none
+	Detail string          `json:"detail"`
+	At     time.Time       `json:"at"`
+}
+
+// ProtectionIn filters what Identity Protection says. The newest first.
+type ProtectionIn struct {
+	In
+	Paging
+	Kind string `query:"kind" enum:"user,application" doc:"Only people, or only applications"`
+	All  bool   `query:"all" doc:"Also those that are not at risk any more"`
+}
+
+// ListProtection lists people and applications at risk, as Microsoft's Identity Protection has it.
+func (s *Service) ListProtection(ctx context.Context, in ProtectionIn) (Page[Protected], error) {
+	return view(ctx, s, "protection list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Protected], error) {
+		var p Page[Protected]
+		after, err := parseCursor(in.After, "protection", 2)
+		if err != nil {
+			return p, err
+		}
+		type row struct {
+			Protected
+			at int64
+		}
+		n := in.limit()
+		q := (&query{}).add("select kind, object_id, person, name, level, state, detail, at from protection where tenant = $1")
+		if in.Kind != "" {
+			q.add(" and kind = ?", in.Kind)
+		}
+		if !in.All {
+			q.add(" and state in ('at_risk', 'confirmed')")
+		}
+		if !after.begins() {
+			q.add(" and (at, object_id) < (?, ?)", after.number(0), after.text(1))
+		}
+		rows, err := find(ctx, t, q.add(" order by at desc, object_id desc limit ?", n+1), func(r *row) []any {
+			return []any{&r.Kind, &r.Object, &r.Person, &r.Name, &r.Level, &r.State, &r.Detail, &r.at}
+		})
+		pieces := paged(rows, n, func(r row) string { return cursor("protection", r.at, r.Object) })
+		p.Items, p.Next = []Protected{}, pieces.Next
+		for _, r := range pieces.Items {
+			r.At = tocsin.FromMillis(r.at)
+			p.Items = append(p.Items, r.Protected)
+		}
+		return p, err
+	})
+}
+
 // wholePerson adds to one person's page roles, methods, devices, sign-ins and places.
 func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityDetail) error {
 	d.Methods, d.Devices, d.Holdings, d.Places, d.SignIns = []string{}, []Device{}, []Privilege{}, []PersonPlace{}, []EntraSignIn{}

@@ -95,6 +95,7 @@ func Ops(s *Service) []Op {
 		op("mailboxes timeline", "GET /api/v1/tenants/{tenant}/mailboxes/{person}/timeline", Viewer, "A mailbox's mail, folders, rules, findings, actions and gaps on one line of time", s.GetTimeline),
 		op("stories list", "GET /api/v1/tenants/{tenant}/stories", Viewer, "What joins of one person's findings: attacks, as far as can be told", s.ListStories),
 		op("stories get", "GET /api/v1/tenants/{tenant}/stories/{id}", Viewer, "A story with its findings in the order of time", s.GetStory),
+		op("protection list", "GET /api/v1/tenants/{tenant}/protection", Viewer, "Whom Microsoft's Identity Protection holds to be at risk: people and applications", s.ListProtection),
 		op("identities list", "GET /api/v1/tenants/{tenant}/identities", Viewer, "The people of the directory", s.ListIdentities),
 		op("identities get", "GET /api/v1/tenants/{tenant}/identities/{person}", Viewer, "A person: roles, mailbox, rules, findings, timeline", s.GetIdentity),
 		op("groups list", "GET /api/v1/tenants/{tenant}/groups", Viewer, "Mail groups, and their members outside", s.ListGroups),

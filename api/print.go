@@ -57,6 +57,7 @@ var columns = map[string][]string{
 	"MailRule":          {"risk", "name", "summary", "outside", "hides", "changed", "person", "id"},
 	"Mailbox":           {"address", "state", "purpose", "rules_count", "rules_seen", "because"},
 	"Identity":          {"upn", "name", "risk", "roles", "rules", "mailbox", "person"},
+	"Protected":         {"at", "kind", "name", "level", "state", "detail", "person"},
 	"Story":             {"severity", "score", "title", "who", "stage", "open", "ended", "id"},
 	"Network":           {"network", "kind", "name", "set"},
 	"EntraSignIn":       {"at", "actor", "app", "country", "city", "ip", "mfa", "result", "risk", "id"},

@@ -172,6 +172,7 @@ var matrix = map[string]asked{
 	"rights list":        {least: api.Viewer, in: list},
 	"mailboxes list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.MailboxesIn{In: in(t)} }},
 	"mailboxes get":      {least: api.Viewer, in: person},
+	"protection list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ProtectionIn{In: in(t)} }},
 	"stories list":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.StoriesIn{In: in(t)} }},
 	"stories get":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: storyIDOf(t)} }},
 	"identities list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.IdentitiesIn{In: in(t)} }},

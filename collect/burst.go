@@ -22,16 +22,12 @@ const (
 
 // Bursts looks for bursts of mail after suspicious sign-ins, in every tenant. It is called now and then.
 func Bursts(ctx context.Context, st *store.Store) error {
-	tenants, err := allTenants(ctx, st)
-	if err != nil {
-		return err
-	}
-	for _, id := range tenants {
+	return inEach(ctx, st, func(id tocsin.TenantID) error {
 		if err := bursts(ctx, st, id); err != nil {
 			return fmt.Errorf("look for bursts of mail in %s: %w", id, err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // suspect is somebody about whom a suspicious sign-in was found.

@@ -248,45 +248,33 @@ func sweepRisk(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 // AgeRisks reckons anew the risks that decayed for a day, and those that were never reckoned though something was found. It is
 // called now and then.
 func AgeRisks(ctx context.Context, st *store.Store) error {
-	tenants, err := allTenants(ctx, st)
-	if err != nil {
-		return err
-	}
-	for _, id := range tenants {
+	return inEach(ctx, st, func(id tocsin.TenantID) error {
 		for {
 			n, err := ageSome(ctx, st, id)
 			if err != nil {
 				return fmt.Errorf("reckon the risks of %s: %w", id, err)
 			}
 			if n < ageAtOnce {
-				break
+				return nil
 			}
 		}
+	})
+}
+
+// inEach does something in every tenant. One tenant's trouble is not the others'.
+func inEach(ctx context.Context, st *store.Store, do func(tocsin.TenantID) error) error {
+	var all []tocsin.TenantID
+	err := st.View(ctx, func(tx *store.Tx) (err error) {
+		all, err = tenants(ctx, tx)
+		return err
+	})
+	for _, id := range all {
+		err = errors.Join(err, do(id))
 	}
-	return nil
+	return err
 }
 
 const ageAtOnce = 100
-
-func allTenants(ctx context.Context, st *store.Store) (tenants []tocsin.TenantID, err error) {
-	err = st.View(ctx, func(tx *store.Tx) error {
-		tenants = nil
-		rows, err := tx.Query(ctx, `select tenant from tenant order by tenant`)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id tocsin.TenantID
-			if err := rows.Scan(&id); err != nil {
-				return err
-			}
-			tenants = append(tenants, id)
-		}
-		return rows.Err()
-	})
-	return tenants, err
-}
 
 func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID) (n int, err error) {
 	now := st.Clock().Now()

@@ -3,6 +3,7 @@ package collect
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +22,6 @@ const (
 
 // raise files findings of rules about a person as event rules do, so long after the tenant's hour.
 func (b *bed) raise(person tocsin.PersonID, hour time.Time, found map[string]time.Duration) {
-	b.Helper()
 	risks := map[string]int{"risky-sign-in-let-through": 70, "method-added-after-suspicious-sign-in": 70, "hides-money-mail": 80, "mail-read-in-bulk": 50, "forward-outside": 66}
 	var list []tocsin.Finding
 	for _, m := range rule.All() {
@@ -35,12 +35,12 @@ func (b *bed) raise(person tocsin.PersonID, hour time.Time, found map[string]tim
 		list = append(list, f)
 	}
 	if len(list) != len(found) {
-		b.Fatalf("of %v there are %d rules", found, len(list))
+		b.Errorf("of %v there are %d rules", found, len(list))
 	}
 	if err := b.st.UpdateTenant(b.Context(), b.tenant, func(t *store.Tenant) error {
 		return fileEvents(b.Context(), t, b.st.Clock().Now(), list)
 	}); err != nil {
-		b.Fatal(err)
+		b.Error(err)
 	}
 }
 
@@ -266,5 +266,22 @@ func TestBursts(t *testing.T) {
 			b.Errorf("it says %q", why)
 		}
 		b.want("the story", `select person, takeover <> '' from attack_story where tenant = $1`, string(amyID)+" 1")
+	})
+}
+
+// TestStoryTogether: findings about one person that are filed at the same time make one story of them all.
+func TestStoryTogether(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		b.twoPeople()
+		hour := b.st.Clock().Now().Add(-time.Hour)
+		names := []string{"risky-sign-in-let-through", "method-added-after-suspicious-sign-in", "hides-money-mail", "mail-read-in-bulk"}
+		var together sync.WaitGroup
+		for i, name := range names {
+			together.Go(func() { b.raise(amyID, hour, map[string]time.Duration{name: time.Duration(i) * time.Minute}) })
+		}
+		together.Wait()
+		b.want("the story", `select findings, open, severity from attack_story where tenant = $1`, "4 4 critical")
+		b.want("its parts", `select count(*) from attack_story_part where tenant = $1`, "4")
+		b.want("one finding", `select count(*) from finding where tenant = $1 and rule = 'account-takeover'`, "1")
 	})
 }
