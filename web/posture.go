@@ -63,12 +63,13 @@ func (v postureView) judged() bool {
 	return slices.ContainsFunc(v.All, func(c api.PostureCheck) bool { return !c.Judged.IsZero() })
 }
 
-// lacks are the reasons for which checks are unknown, most first: a permission that was not granted, say.
+// lacks are the reasons for which checks are unknown, with how many are, most first: a permission that was not granted, say.
 func (v postureView) lacks() []string {
 	n := map[string]int{}
 	for _, c := range v.All {
 		if c.Status == posture.Unknown && (c.Reason == posture.Permission || c.Reason == posture.Licence) {
-			n[c.Why]++
+			_, why, _ := strings.Cut(c.Why, " could not be read: ") // which of its paths does not matter here
+			n[strings.TrimSuffix(nameOr(why, c.Why), ".")]++
 		}
 	}
 	var out []string
@@ -81,6 +82,9 @@ func (v postureView) lacks() []string {
 		}
 		return strings.Compare(a, b)
 	})
+	for i, why := range out {
+		out[i] = fmt.Sprintf("%s: %s", why, plural(n[why], "check", "checks"))
+	}
 	return out
 }
 
