@@ -313,6 +313,7 @@ type fate struct {
 	toldCame      bool   // the notification of its coming was taken
 	toldSomething bool   // that of any change was
 	toldMoved     bool   // that of a move was, which may say created
+	put           bool   // it was put into another folder: of mail to oneself nobody can say by then which copy it is
 	lost          bool   // one was thrown away by a fault, and nobody says so
 	taken         int    // notifications that were
 	did           []string
@@ -348,6 +349,7 @@ func (b *subject) fates(n int, watched map[string][]span) map[string]*fate {
 			f.toldSomething = true
 			f.taken++
 		}
+		f.put = f.put || line.Change == "message.moved"
 		f.toldMoved = f.toldMoved || taken[line.N] && line.Change == "message.moved"
 		f.lost = f.lost || lost[line.N]
 		switch line.Change {
@@ -381,7 +383,7 @@ func (b *subject) accounts(n int) account {
 		if !f.came.IsZero() {
 			a.Came++
 			switch {
-			case m.came == 1 && m.as != f.as && f.as != "drafted":
+			case m.came == 1 && m.as != f.as && f.as != "drafted" && !f.put:
 				a.lack("%s is said to be %s, and did %v; events %v", id, m.as, f.did, m.actions)
 			case m.came == 1:
 				a.Told++
