@@ -82,7 +82,7 @@ func (s *site) manyState(people int) {
 		return fmt.Sprintf(`with recursive s(n) as (select 0 union all select n + 1 from s where n < %d) `, n-1)
 	}
 	object := func(path string, n int, body string) string {
-		return fmt.Sprintf(`insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) %s select $1, '%s', printf('00000000-0000-4000-8000-%%012d', n), 'Name ' || n, %s, n, $2, $2, 0 from s`, series(n), path, body)
+		return fmt.Sprintf(`insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) %s select $1, '%s', printf('00000000-0000-4000-8000-%%012d', n), 'Name ' || n, %s, n, $2, $2, 0 from s where true on conflict do nothing`, series(n), path, body)
 	}
 	id := `printf('00000000-0000-4000-8000-%012d', n)`
 	queries := []string{
@@ -106,7 +106,7 @@ func (s *site) manyState(people int) {
 				return fmt.Errorf("%.300s: %w", q, err)
 			}
 		}
-		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) select distinct tenant, path, $2, $2, '', '' from state_object where tenant = $1`, ms); err != nil {
+		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) select distinct tenant, path, $2, $2, '', '' from state_object where tenant = $1 on conflict do nothing`, ms); err != nil {
 			return err
 		}
 		for i, c := range posture.Checks {
@@ -114,7 +114,7 @@ func (s *site) manyState(people int) {
 			if i%25 == 0 {
 				of = string(long)
 			}
-			if _, err := t.Exec(ctx, `insert into posture_result (tenant, id, status, reason, why, found, owner, expires, since, judged, n) values ($1, $2, 'fail', '', 'So it is.', $3, '', 0, $4, $4, 1000)`, c.ID, of, ms); err != nil {
+			if _, err := t.Exec(ctx, `insert into posture_result (tenant, id, status, reason, why, found, owner, expires, since, judged, n) values ($1, $2, 'fail', '', 'So it is.', $3, '', 0, $4, $4, 1000) on conflict do nothing`, c.ID, of, ms); err != nil {
 				return err
 			}
 		}
