@@ -44,7 +44,7 @@ const partitions = 6
 func fleetOf(t *testing.T, replicas, users int, disks ...*disk) *fleet {
 	t.Helper()
 	w := world(t, users)
-	w.SetDelivery(sim.Delivery{Retry: sim.Duration(200 * time.Millisecond), Authorized: -1})
+	w.SetDelivery(sim.Delivery{Retry: sim.Duration(200 * time.Millisecond), Longest: sim.Duration(5 * time.Second), Authorized: -1})
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	running, err := w.Serve(ctx, "127.0.0.1:0", "127.0.0.1:0")

@@ -33,7 +33,7 @@ GET    /digest    a digest of the tenant's state
 GET    /subscriptions  those that there are
 POST   /subscriptions  {"do":"remove", "mailbox":"", "every":10, "silent":true}; or lapse, reauthorizationRequired, subscriptionRemoved, missed
 GET    /deliveries     what became of notifications
-POST   /delivery       how they go out: {"batch":10, "latency":"20s", "jitter":"5s", "retry":"10s", "give_up":"4h", "timeout":"10s", "authorized":"1h"}
+POST   /delivery       how they go out: {"batch":10, "latency":"20s", "jitter":"5s", "retry":"10s", "longest":"20m", "give_up":"4h", "timeout":"10s", "authorized":"1h"}
 POST   /traffic        {"changes":1000} of everyday mail, at once
 POST   /rate           {"rate":5000, "active":100}: changes a second of everyday mail, among the first so many people
 POST   /forge          {"mailbox":"amy@…"}: what a stranger could send, and how each was answered

@@ -14,7 +14,8 @@ type Delivery struct {
 	Connections int      `json:"connections"` // POSTs at a time: 8
 	Latency     Duration `json:"latency"`     // from a change to its notification, by the clock: at once
 	Jitter      Duration `json:"jitter"`      // up to so much more, differently for each, so that they overtake one another
-	Retry       Duration `json:"retry"`       // wait after the first failure, doubled each time to at most 20 minutes: 10s
+	Retry       Duration `json:"retry"`       // wait after the first failure, doubled each time: 10s
+	Longest     Duration `json:"longest"`     // wait after a failure: 20m
 	GiveUp      Duration `json:"give_up"`     // after so long a notification is dropped and missed: 4h
 	Timeout     Duration `json:"timeout"`     // for an answer, by the wall clock: 10s
 	Authorized  Duration `json:"authorized"`  // how long a token behind a subscription holds: 1h; negative: for ever
@@ -33,6 +34,7 @@ func (d Delivery) filled() Delivery {
 		d.Connections = 8
 	}
 	set(&d.Retry, 10*time.Second)
+	set(&d.Longest, 20*time.Minute)
 	set(&d.GiveUp, 4*time.Hour)
 	set(&d.Timeout, 10*time.Second)
 	set(&d.Authorized, time.Hour)

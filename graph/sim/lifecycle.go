@@ -139,7 +139,7 @@ func (s *Sim) promote(now time.Time) {
 func (s *Sim) again(n *notice, why string, now time.Time) {
 	h := &s.hook
 	n.tries++
-	wait := min(time.Duration(h.how.Retry)<<min(n.tries-1, 20), 20*time.Minute)
+	wait := min(time.Duration(h.how.Retry)<<min(n.tries-1, 20), time.Duration(h.how.Longest))
 	if now.Add(wait).Sub(n.first) > time.Duration(h.how.GiveUp) {
 		s.giveUp(n, why)
 		return
