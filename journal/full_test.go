@@ -22,13 +22,13 @@ func TestADiskThatFailsLosesNothing(t *testing.T) {
 	}
 	signal.Ignore(syscall.SIGXFSZ) // and the write gives an error
 	full := was
-	full.Cur = 300_000
+	full.Cur = 3_000_000 // more than what the tests themselves write in a file of their own
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
 		t.Skip("the limit of file sizes cannot be set here, so no failing disk was tested: ", err)
 	}
 	t.Cleanup(func() { syscall.Setrlimit(syscall.RLIMIT_FSIZE, &was) })
 	item := numbered("amy", 0)
-	item.Body = json.RawMessage(`"` + strings.Repeat("x", 10_000) + `"`)
+	item.Body = json.RawMessage(`"` + strings.Repeat("x", 100_000) + `"`)
 	stored := 0
 	var err error
 	for ; err == nil && stored < 100; item.At++ {

@@ -57,7 +57,7 @@ func description(t *testing.T) *openapi3.T {
 var undescribed = map[string]string{
 	"contacts": "microsoft.graph.orgContact", "contacts/{orgContact-id}": "microsoft.graph.orgContact", "contacts/delta": "microsoft.graph.orgContact", // the slice has what they are, not where
 	"users/$count": "", "users/{user-id}/mailFolders/{mailFolder-id}/messages/$count": "", // plain numbers
-	"policies/authenticationStrengthPolicies": "", "policies/activityBasedTimeoutPolicies": "", "policies/defaultAppManagementPolicy": "", "policies/deviceRegistrationPolicy": "", "groupSettings": "", // held against byPage
+	"policies/authenticationStrengthPolicies": "", "policies/activityBasedTimeoutPolicies": "", "policies/defaultAppManagementPolicy": "", "policies/deviceRegistrationPolicy": "", "groupSettings": "", "sites/getAllSites": "", // held against byPage
 	"directory/onPremisesSynchronization": "", "reports/servicePrincipalSignInActivities": "", "deviceManagement": "", "deviceManagement/deviceCompliancePolicies": "",
 	"users/{user-id}/messages/{message-id}/send":    "", // 202 on the wire, 204 in the description
 	"POST roleManagement/directory/roleAssignments": "microsoft.graph.unifiedRoleAssignment", "POST oauth2PermissionGrants": "microsoft.graph.oAuth2PermissionGrant",
@@ -384,7 +384,7 @@ mon 09:05 amy signs in from Leeds kind=non_interactive mfa=claim protocol=device
 mon 09:06 "Nightly Export" signs in from Leeds kind=service_principal credential=clientSecret
 mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becoming "Global Administrator" from 203.0.113.7 agent "Mozilla"
 `)
-	for _, kind := range methodKinds {
+	for kind := range methodKinds {
 		if err := p.s.AddMethod(p.s.world.person(4).id, kind); err != nil {
 			t.Fatal(err)
 		}
@@ -708,7 +708,8 @@ func TestRolesAreOfMicrosoftsMap(t *testing.T) {
 			continue
 		}
 		if !ok {
-			if _, known := undescribed[r.path]; !known {
+			_, known := undescribed[r.path]
+			if _, act := undescribed[r.method+" "+r.path]; !known && !act {
 				t.Errorf("%s %s is not in Microsoft's map", r.method, path)
 			}
 			continue
@@ -720,7 +721,7 @@ func TestRolesAreOfMicrosoftsMap(t *testing.T) {
 				t.Errorf("%s %s: %s does not open it", r.method, path, role)
 			}
 		}
-		if len(op.Application.Least) > 0 && !slices.Contains(r.roles, op.Application.Least[0]) && !strings.HasPrefix(op.Application.Least[0], "Group-") && !strings.HasPrefix(op.Application.Least[0], "DeviceManagement") {
+		if len(op.Application.Least) > 0 && !slices.Contains(r.roles, op.Application.Least[0]) && !strings.HasPrefix(op.Application.Least[0], "Group-") && !strings.HasSuffix(op.Application.Least[0], ".OwnedBy") && !strings.HasPrefix(op.Application.Least[0], "DeviceManagement") {
 			t.Errorf("%s %s: the least permission %s does not open it here", r.method, path, op.Application.Least[0])
 		}
 	}

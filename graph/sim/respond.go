@@ -26,8 +26,9 @@ var (
 	forAppRoleEdit  = strings.Fields("AppRoleAssignment.ReadWrite.All")
 )
 
-// methodKinds are the sign-in methods that can be removed, by their path.
-var methodKinds = []string{"phone", "email", "fido2", "microsoftAuthenticator", "softwareOath", "temporaryAccessPass", "windowsHelloForBusiness", "platformCredential", "externalAuthentication"}
+// methodKinds are the sign-in methods that can be removed, by their path, with the name in the permission for that one alone.
+var methodKinds = map[string]string{"phone": "Phone", "email": "Email", "fido2": "Passkey", "microsoftAuthenticator": "MicrosoftAuthApp", "softwareOath": "SoftwareOATH",
+	"temporaryAccessPass": "TAP", "windowsHelloForBusiness": "WindowsHello", "platformCredential": "PlatformCred", "externalAuthentication": "External"}
 
 // respondPaths are the paths that this file serves.
 func respondPaths() []*route {
@@ -51,9 +52,9 @@ func respondPaths() []*route {
 		&route{method: http.MethodGet, path: "identityProtection/riskyUsers/{riskyUser-id}", roles: forRisky, cost: 1, query: one, alone: true, serve: (*Sim).oneRisky},
 		&route{method: http.MethodPost, path: "identityProtection/riskyUsers/confirmCompromised", roles: forRiskEdit, cost: 1, serve: (*Sim).judgeRisk},
 		&route{method: http.MethodPost, path: "identityProtection/riskyUsers/dismiss", roles: forRiskEdit, cost: 1, serve: (*Sim).judgeRisk})
-	for _, kind := range methodKinds {
+	for kind, name := range methodKinds {
 		path := user + "/authentication/" + kind + "Methods/{" + strings.TrimSuffix(kind, "Authentication") + "AuthenticationMethod-id}"
-		list = append(list, &route{method: http.MethodDelete, path: path, roles: forMethodEdit, cost: 1, serve: (*Sim).deleteMethod})
+		list = append(list, &route{method: http.MethodDelete, path: path, roles: append([]string{"UserAuthMethod-" + name + ".ReadWrite.All"}, forMethodEdit...), cost: 1, serve: (*Sim).deleteMethod})
 	}
 	return list
 }
@@ -212,7 +213,7 @@ func (s *Sim) AddMethod(key, kind string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(methodKinds, kind) {
+	if methodKinds[kind] == "" {
 		return fmt.Errorf("sim: there is no method %q", kind)
 	}
 	list := s.world.methods(p)
