@@ -175,7 +175,7 @@ func (b *asker) acts(kind remediate.Kind, who, rule string) error {
 	eventually(b, "the action", func() string {
 		made, err = b.s.API.CreateAction(as(b.Context(), api.Analyst), in)
 		if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict && strings.Contains(p.What, "rule") {
-			return p.What // it was made again, and that was not read yet
+			return fmt.Sprintf("%s (it was made again, and that was not read yet: %+v)", p.What, b.sources()["rules"])
 		}
 		return ""
 	})
@@ -624,12 +624,13 @@ func TestCalls(t *testing.T) {
 	}
 	var all sync.WaitGroup // they wait more than they work, so there are more at once than t.Parallel lets
 	for _, with := range order {
-		if with != "alone" && with != "ahead" && with != "queries" {
+		if !slices.Contains([]string{"alone", "ahead", "queries", "rules"}, with) {
 			all.Go(func() { t.Run(with, func(t *testing.T) { run(t, with) }) })
 		}
 	}
 	all.Wait()
 	run(t, "queries") // what a search was refused is forgotten whenever the connection is tested, which the others do all the time
+	run(t, "rules")   // an act on a rule waits until the mailbox was read since, which the others' faults hold up
 	run(t, "alone")
 	run(t, "ahead")
 	base.T = t
