@@ -19,6 +19,7 @@
 //	detect/rule   the detections, by family
 //	detect/posture  the checks of how a tenant is set, over Graph's own objects
 //	detect/audit  brings audit records, whoever wrote them, into the one form that the detections read
+//	detect/sigma  the detections that customers write themselves: Sigma rules, compiled, tested and counted
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	remediate     plans, waits for approval, acts, verifies, undoes
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it

@@ -9,6 +9,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/detect/audit"
 	"tocsin.dev/detect/rule"
+	"tocsin.dev/detect/sigma"
 	"tocsin.dev/store"
 )
 
@@ -51,7 +52,11 @@ func (r *run) foldRecords(ctx context.Context, batch []pending[auditSeen]) error
 	if err != nil {
 		return err
 	}
-	f := recordFold{run: r, look: map[tocsin.PersonID]int64{}}
+	own, err := ownRulesOf(ctx, r.t)
+	if err != nil {
+		return err
+	}
+	f := recordFold{run: r, look: map[tocsin.PersonID]int64{}, own: own}
 	for i := range batch {
 		e := &entries[i]
 		if id := lesser[e.Twin]; id != "" && e.Shape == audit.SignInLog {
@@ -119,6 +124,7 @@ type recordFold struct {
 
 	events [][]any
 	look   map[tocsin.PersonID]int64 // whose rules were changed, and when
+	own    *ownRules
 }
 
 func (f *recordFold) take(ctx context.Context, p *pending[auditSeen], e *audit.Entry, people map[string]tocsin.PersonID) error {
@@ -129,7 +135,7 @@ func (f *recordFold) take(ctx context.Context, p *pending[auditSeen], e *audit.E
 	if rec.Time.IsZero() {
 		at = 0
 	}
-	judge := rule.Judged(rec.Operation)
+	judge := rule.Judged(rec.Operation) || f.own.meets(sigma.NewEvent(e))
 	if !judge && (p.body.Content == "Audit.SharePoint" || p.body.Content == "Audit.General") {
 		return nil // files opened and the like: by far the most of all records, and of no use here
 	}

@@ -15,6 +15,7 @@ import (
 	"tocsin.dev/detect"
 	"tocsin.dev/detect/audit"
 	"tocsin.dev/detect/rule"
+	"tocsin.dev/detect/sigma"
 	"tocsin.dev/store"
 )
 
@@ -36,6 +37,7 @@ type AuditJudge struct {
 // judged is how far the rules have come in one tenant's records. The memory knows all records before from, and no other.
 type judged struct {
 	mem     detect.Memory
+	own     *ownRules
 	from    bound
 	version int64  // of the row audit_judge, by which two judges are told apart
 	steps   []step // what it can go back by, in order
@@ -111,8 +113,12 @@ func (j *AuditJudge) chunk(ctx context.Context, tenant tocsin.TenantID) (more bo
 		if err != nil {
 			return err
 		}
-		known = known && version == s.version // else another judged meanwhile
-		s.version = version
+		own, err := ownRulesOf(ctx, t)
+		if err != nil {
+			return err
+		}
+		known = known && version == s.version && own == s.own // else another judged meanwhile, or the customer's rules are others
+		s.version, s.own = version, own
 		first, any, err := unjudged(ctx, t)
 		if err != nil || !any {
 			return err
@@ -193,7 +199,7 @@ func (s *judged) back(to place) bool {
 // remember makes the memory anew as it was before the place: the rules look once more at the records that they remember, and
 // what they find is passed over.
 func (j *AuditJudge) remember(ctx context.Context, t *store.Tenant, s *judged, first place) error {
-	*s = judged{version: s.version, from: bound{place{at: first.at - j.window().Milliseconds()}, true}}
+	*s = judged{version: s.version, own: s.own, from: bound{place{at: first.at - j.window().Milliseconds()}, true}}
 	org, err := loadOrg(ctx, t)
 	if err != nil {
 		return err
@@ -243,20 +249,30 @@ func auditRows(ctx context.Context, t *store.Tenant, from bound, before place) (
 	return list, err
 }
 
-// one has every rule look at a record.
-func (s *judged) one(org *organisation, r *auditRow) []tocsin.Finding {
+// one has every rule look at a record, also the customer's own.
+func (s *judged) one(org *organisation, r *auditRow) ([]tocsin.Finding, []ownHit) {
 	s.steps = append(s.steps, step{r.place, s.mem.Mark()})
 	s.from = bound{r.place, false}
 	s.since++
+	e, err := readRecord(r)
+	if err != nil {
+		return nil, nil // it was read when it was kept, so this is not met
+	}
+	org.Now = e.Record.Time
+	noteTold(&s.mem, e.Record)
+	found := rule.Record(&org.Org, &s.mem, e.Record)
+	own, hits := s.own.judge(org, &s.mem, e)
+	return append(found, own...), hits
+}
+
+// readRecord reads a record as the table has it.
+func readRecord(r *auditRow) (*sigma.Event, error) {
 	e, err := audit.Whole([]byte(r.body))
 	if err != nil {
-		return nil // it was read when it was kept, so this is not met
+		return nil, err
 	}
-	rec := &e.Record
-	rec.ID = r.id
-	org.Now = rec.Time
-	noteTold(&s.mem, rec)
-	return rule.Record(&org.Org, &s.mem, rec)
+	e.Record.ID = r.id
+	return sigma.NewEvent(&e), nil
 }
 
 // judge judges records, files what is found, and notes that they were judged.
@@ -268,15 +284,23 @@ func (j *AuditJudge) judge(ctx context.Context, t *store.Tenant, s *judged, list
 	now := org.Now
 	org.alsoTold(&s.mem)
 	var found []tocsin.Finding
+	var hits []ownHit
 	var ids []string
 	for i := range list {
-		found = append(found, s.one(org, &list[i])...)
+		here, own := s.one(org, &list[i])
+		found = append(found, here...)
 		if !list[i].judged {
-			ids = append(ids, list[i].id)
+			ids, hits = append(ids, list[i].id), append(hits, own...)
 		}
 	}
 	if org.err != nil {
 		return org.err
+	}
+	if found, err = s.own.bounded(ctx, t, now, found); err != nil {
+		return err
+	}
+	if err := s.own.count(ctx, t, hits); err != nil {
+		return err
 	}
 	if err := fileEvents(ctx, t, now, found); err != nil {
 		return err

@@ -24,4 +24,20 @@ type Record struct {
 	Modified   map[string][2]string // property → old, new
 	Extra      map[string]any       // further members of the record
 	Raw        json.RawMessage
+	Hits       []Hit `json:",omitempty"` // the rules of the customer's own that it meets
+}
+
+// Hit says that a record meets a rule of the customer's own.
+type Hit struct {
+	Rule  string `json:"rule"` // the name that its findings are filed under
+	At    int    `json:"at,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Feeds []Feed `json:"feeds,omitempty"`
+}
+
+// Feed is what a correlation needs to know of a record: the group it is of, and the value that is counted.
+type Feed struct {
+	Correlation int      `json:"correlation"`
+	Group       []string `json:"group,omitempty"`
+	Value       string   `json:"value,omitempty"`
 }

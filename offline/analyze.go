@@ -20,6 +20,7 @@ import (
 	"tocsin.dev/detect"
 	"tocsin.dev/detect/audit"
 	"tocsin.dev/detect/rule"
+	"tocsin.dev/detect/sigma"
 )
 
 // Options say what to read and by what to judge.
@@ -31,6 +32,7 @@ type Options struct {
 	Partners   []string           // trusted partner domains or addresses
 	Networks   detect.Networks    // that the organisation told of
 	Exceptions []detect.Exception // what is excused
+	Rules      *sigma.Set         // rules of one's own; may be nil
 	Broken     func(Broken)       // told of each broken piece as it is met; may be nil
 	TempDir    string             // for sorting what does not fit in memory; empty is the system's
 	RunSize    int                // bytes of records held for sorting; zero is 64 MB
@@ -98,7 +100,7 @@ func (a *analysis) read(ctx context.Context) error {
 		g.Go(func() error {
 			defer working.Done()
 			for p := range in {
-				p.normalise()
+				p.normalise(a.opt.Rules)
 				select {
 				case out <- p:
 				case <-ctx.Done():
@@ -183,11 +185,15 @@ func ignoreRead(err error) error {
 	return nil
 }
 
-func (p *piece) normalise() {
+func (p *piece) normalise(own *sigma.Set) {
 	p.normals = make([]audit.Entry, len(p.raws))
 	p.failed = make([]error, len(p.raws))
 	for i := range p.raws {
-		p.normals[i], p.failed[i] = p.raws[i].entry()
+		n := &p.normals[i]
+		if *n, p.failed[i] = p.raws[i].entry(own.Len() > 0); p.failed[i] == nil && own.Len() > 0 {
+			n.Record.Hits = own.Match(sigma.NewEvent(n))
+		}
+		n.Forget() // a record that is kept keeps the whole piece
 	}
 }
 
@@ -237,7 +243,7 @@ func (a *analysis) keep(file string, from raw, n *audit.Entry) error {
 		a.sum.shared(n.ID)
 	}
 	a.domains.learn(n)
-	if !rule.Judged(n.Record.Operation) {
+	if !rule.Judged(n.Record.Operation) && len(n.Record.Hits) == 0 {
 		a.sum.silent(n.Record.Operation)
 		return nil
 	}
@@ -276,7 +282,7 @@ func (a *analysis) judge(ctx context.Context, emit func(tocsin.Finding)) error {
 	found := &growing{byID: map[string]*tocsin.Finding{}, emit: func(f tocsin.Finding) {
 		a.sum.Findings[f.Severity]++
 		emit(f)
-	}}
+	}, told: func(t Told) { a.sum.Stories = append(a.sum.Stories, t) }}
 	var mem detect.Memory
 	err := a.sorter.each(func(r *detect.Record) error {
 		if a.sum.Judged++; a.sum.Judged%trimEvery == 0 {
@@ -290,6 +296,9 @@ func (a *analysis) judge(ctx context.Context, emit func(tocsin.Finding)) error {
 		org.Now = r.Time
 		boxes.see(org, r)
 		for _, f := range rule.Record(org, &mem, r) {
+			found.add(f)
+		}
+		for _, f := range a.opt.Rules.Judge(org, &mem, r, r.Hits) {
 			found.add(f)
 		}
 		return nil

@@ -31,10 +31,15 @@ type raw struct {
 	cells []string
 }
 
-// entry brings the record into the form the rules read.
-func (r raw) entry() (audit.Entry, error) {
-	if r.json == nil {
+// entry brings the record into the form the rules read; whole also what no detection of Tocsin's looks at.
+func (r raw) entry(whole bool) (audit.Entry, error) {
+	switch {
+	case r.json == nil && whole:
+		return audit.WholeRow(r.names, r.cells)
+	case r.json == nil:
 		return audit.Row(r.names, r.cells)
+	case whole:
+		return audit.Whole(r.json)
 	}
 	return audit.Parse(r.json)
 }

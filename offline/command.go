@@ -21,13 +21,16 @@ const help = `Analyze reads exported logs of Microsoft 365 and prints what is da
 It takes the unified audit log (JSON, JSON lines, CSV with AuditData, OfficeActivity), Entra's sign-ins and directory audits (Graph,
 Log Analytics, diagnostic settings), risk detections and alerts, plain or gzipped, in any mixture; "-" is standard input.
 
+What joins of one person's findings is told as a story; a takeover of an account is a finding of its own. With --rules, Sigma rules of
+your own judge beside (docs/rules.md).
+
 The exit status is 0 when all was read, whatever was found, and 1 when a piece could not be read, nothing in a file was understood, or the command could not run.`
 
 // Command is "tocsin analyze". An error that it returns has been told nowhere yet; the exit status is 1 then.
 func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use: "analyze [--json] FILE…", Short: "Find what is dangerous in exported logs, with no server", Long: help,
-		Example: "  tocsin analyze AuditLog.csv\n  tocsin analyze --json --domain contoso.com *.json.gz",
+		Example: "  tocsin analyze AuditLog.csv\n  tocsin analyze --json --domain contoso.com *.json.gz\n  tocsin analyze --rules ./rules AuditLog.csv",
 		Args:    cobra.MinimumNArgs(1), SilenceUsage: true,
 	}
 	var f flags
@@ -35,6 +38,7 @@ func Command() *cobra.Command {
 	c.Flags().StringSliceVar(&f.domains, "domain", nil, "an accepted domain of the organisation (repeat, or join with commas); otherwise found in the records")
 	c.Flags().StringSliceVar(&f.partners, "partner", nil, "a trusted partner's domain or address")
 	c.Flags().StringVar(&f.networks, "networks", "", "a file of networks that are known, a line each: AS9009 vpn M247, or 203.0.113.0/24 office Leeds")
+	c.Flags().StringVar(&f.rules, "rules", "", "a folder (or file) of Sigma rules of your own, which judge beside the detections of Tocsin")
 	c.Flags().StringVar(&f.least, "min-severity", "info", "leave out findings below: info, low, medium, high, critical")
 	c.RunE = func(c *cobra.Command, args []string) error { return f.run(c, args) }
 	return c
@@ -44,6 +48,7 @@ type flags struct {
 	json              bool
 	domains, partners []string
 	least, networks   string
+	rules             string
 }
 
 func (f *flags) run(c *cobra.Command, files []string) error {
@@ -55,6 +60,7 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 		return err
 	}
 	out, notes := c.OutOrStdout(), c.ErrOrStderr()
+	var err error
 	var findings []tocsin.Finding
 	var writing error
 	hidden := 0
@@ -79,6 +85,11 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 			return tocsin.Problemf(tocsin.Invalid, "Write a line for each network: AS9009 vpn M247, or 203.0.113.0/24 office Leeds.", "%s cannot be read: %v.", f.networks, err)
 		}
 	}
+	if f.rules != "" {
+		if opt.Rules, err = readRules(f.rules, notes); err != nil {
+			return err
+		}
+	}
 	shown := 0
 	opt.Broken = func(b Broken) {
 		if shown++; shown <= maxShown {
@@ -93,7 +104,8 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 		return err
 	}
 	if writing == nil && !f.json {
-		writing = WriteText(out, findings, terminal(out) && os.Getenv("NO_COLOR") == "")
+		coloured := terminal(out) && os.Getenv("NO_COLOR") == ""
+		writing = errors.Join(WriteStories(out, sum.Stories, coloured), WriteText(out, findings, coloured))
 	}
 	if writing != nil {
 		return writing

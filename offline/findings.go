@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tocsin.dev"
+	"tocsin.dev/detect/rule"
 )
 
 // maxFindings are held to grow; above it what there is goes out, and a later cause begins anew.
@@ -16,6 +17,13 @@ const maxFindings = 100_000
 type growing struct {
 	byID map[string]*tocsin.Finding
 	emit func(tocsin.Finding)
+	told func(Told)
+}
+
+// Told is what joins of one person's findings.
+type Told struct {
+	Who string
+	rule.Story
 }
 
 func (g *growing) add(f tocsin.Finding) {
@@ -31,8 +39,9 @@ func (g *growing) add(f tocsin.Finding) {
 	old.Grow(&f)
 }
 
-// flush emits what there is, in the order of time, the weightiest of one time first.
+// flush emits what there is, in the order of time, the weightiest of one time first, and with it what stories say of it.
 func (g *growing) flush() {
+	g.join()
 	for _, f := range slices.SortedFunc(maps.Values(g.byID), func(a, b *tocsin.Finding) int {
 		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(b.Risk, a.Risk), strings.Compare(a.Rule, b.Rule), strings.Compare(a.ID, b.ID))
 	}) {
@@ -40,3 +49,37 @@ func (g *growing) flush() {
 	}
 	clear(g.byID)
 }
+
+// join makes stories of each person's findings. A takeover is a finding, which rests on the records that its findings rest on.
+func (g *growing) join() {
+	people := map[tocsin.PersonID][]rule.Part{}
+	who := map[tocsin.PersonID]string{}
+	for id, f := range g.byID {
+		if f.Person == "" || f.Time.IsZero() {
+			continue
+		}
+		people[f.Person] = append(people[f.Person], rule.Part{ID: id, Rule: f.Rule, Title: f.Title, Why: f.Why, Severity: f.Severity, Risk: f.Risk, Stage: f.Stage, Attack: f.Attack, At: f.Time, Open: true})
+		who[f.Person] = max(who[f.Person], f.Who)
+	}
+	for _, p := range slices.Sorted(maps.Keys(people)) {
+		for _, s := range rule.Join(people[p]) {
+			g.told(Told{who[p], s})
+			if !s.Takeover {
+				continue
+			}
+			f := rule.Takeover(&s, p, who[p], s.Parts[0].ID)
+			f.Evidence = nil
+			for _, part := range s.Parts {
+				for _, e := range g.byID[part.ID].Evidence {
+					if len(f.Evidence) < maxEvidence && !slices.ContainsFunc(f.Evidence, func(had tocsin.Evidence) bool { return had.ID == e.ID && had.Source == e.Source }) {
+						f.Evidence = append(f.Evidence, e)
+					}
+				}
+			}
+			g.byID["story "+s.Parts[0].ID] = &f
+		}
+	}
+}
+
+// maxEvidence is how many records a takeover names.
+const maxEvidence = 50

@@ -87,7 +87,7 @@ func readAll(t *testing.T, b []byte, asJSON bool) {
 			if one.line < 1 {
 				t.Errorf("line %d", one.line)
 			}
-			if _, err := one.entry(); err == nil && one.json != nil && !json.Valid(one.json) {
+			if _, err := one.entry(false); err == nil && one.json != nil && !json.Valid(one.json) {
 				t.Errorf("%s was taken for a record", one.json)
 			}
 			return nil

@@ -31,7 +31,8 @@ type Summary struct {
 	Domains    []string       // accepted domains by which was judged
 	Inferred   bool           // the domains were found in the records; nobody told them
 	Findings   map[tocsin.Severity]int
-	Runs       int // sorted runs that were written to a temporary file; zero where memory was enough
+	Stories    []Told // what joins of each person's findings
+	Runs       int    // sorted runs that were written to a temporary file; zero where memory was enough
 }
 
 // maxOperations bounds the names of silent operations that are counted apart.

@@ -68,6 +68,25 @@ func (p *printer) finding(f tocsin.Finding) {
 	p.line("                 %s", clean(evidenceLine(f.Evidence)))
 }
 
+// WriteStories writes what joins of each person's findings, the worst first.
+func WriteStories(w io.Writer, stories []Told, coloured bool) error {
+	p := &printer{w: w, coloured: coloured}
+	list := slices.SortedStableFunc(slices.Values(stories), func(a, b Told) int { return cmp.Compare(b.Score, a.Score) })
+	for _, s := range list {
+		word := fmt.Sprintf("%-8s", strings.ToUpper(string(s.Severity)))
+		if p.coloured {
+			word = colours[s.Severity] + word + "\x1b[0m"
+		}
+		p.line("%s", p.bold("Story: "+clean(s.Who)))
+		p.line("  %s %3d  %s  %s", word, s.Score, s.Began().UTC().Format("2006-01-02 15:04"), clean(s.Title))
+		for _, part := range wrap(clean(s.Why), 96) {
+			p.line("                 %s", part)
+		}
+		p.line("")
+	}
+	return p.err
+}
+
 // evidenceLine names the records a finding rests on; of many, the last ones.
 func evidenceLine(es []tocsin.Evidence) string {
 	const shown = 3

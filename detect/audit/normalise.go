@@ -31,7 +31,16 @@ type Entry struct {
 	Twin   string // what the same event's record in another log has in common with it; empty where it has none
 	Org    string // the tenant's name: contoso.onmicrosoft.com
 	Guest  bool   // the actor is a guest or an outsider: his domain is not the organisation's
+
+	members object
 }
+
+// Members are the record's own members by their [Canonical] names, as far as it was read whole; those within them are as they
+// came. It is read only.
+func (n *Entry) Members() map[string]any { return n.members }
+
+// Forget lets go of the members.
+func (n *Entry) Forget() { n.members = nil }
 
 // Parse brings a record's JSON object into one form, whatever wrote it. An error says what is broken in it, in words for a
 // person. Of a record of the unified log that no rule looks at, only what is counted of it may be filled in: see [Whole].
@@ -51,8 +60,20 @@ func parse(text []byte, glancing bool) (Entry, error) {
 	return ofObject(o, glancing)
 }
 
+// As is Whole for a record of which is known what wrote it, however little it shows of that.
+func As(text []byte, shape Shape) (Entry, error) {
+	o, _, err := decode(text, false)
+	if err != nil {
+		return Entry{}, errors.New(Invalid(text))
+	}
+	return read(unwrapped(o), shape), nil
+}
+
 // Row brings a table's row into one form: its columns by [Canonical] name, and its cells.
 func Row(names, cells []string) (Entry, error) { return ofObject(columns(names, cells), true) }
+
+// WholeRow is Row that fills in all, also of what no rule looks at.
+func WholeRow(names, cells []string) (Entry, error) { return ofObject(columns(names, cells), false) }
 
 // decode reads a JSON object. Where a glance shows a record of the unified log that no rule looks at, it only holds it to be
 // valid, and gives what is counted of it.
@@ -76,6 +97,7 @@ func ofObject(o object, glancing bool) (Entry, error) {
 		return *passed, nil
 	case inner != nil:
 		n := unified(inner)
+		n.members = inner
 		if n.ID == "" {
 			n.ID = o.text("recordid", "identity", "id")
 			n.Record.ID = n.ID
@@ -86,8 +108,13 @@ func ofObject(o object, glancing bool) (Entry, error) {
 		return n, nil
 	}
 	o = unwrapped(o)
+	return read(o, shapeOf(o)), nil
+}
+
+// read reads a record of a shape.
+func read(o object, shape Shape) Entry {
 	n := Entry{Shape: Strange}
-	switch shapeOf(o) {
+	switch shape {
 	case UnifiedLog:
 		n = unified(o)
 	case SignInLog:
@@ -106,7 +133,8 @@ func ofObject(o object, glancing bool) (Entry, error) {
 	if n.Record.ID == "" { // what a person can look the record up by
 		n.Record.ID = o.text("correlationid")
 	}
-	return n, nil
+	n.members = o
+	return n
 }
 
 // auditData is the record within a row or object that only carries it: Purview's AuditData, Defender's RawEventData. Nil
