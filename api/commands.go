@@ -179,7 +179,7 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 func flagName(member string) string { return strings.ToLower(strings.ReplaceAll(member, "_", "-")) }
 
 // secrets are flags that should not stand on a command line, where everybody on the machine can read them.
-var secrets = map[string]bool{"client-secret": true, "certificate": true, "ca": true, "password": true, "address": true}
+var secrets = map[string]bool{"client-secret": true, "certificate": true, "ca": true, "password": true, "address": true, "text": true}
 
 // value is a field of an input as a flag.
 type value struct {

@@ -107,7 +107,9 @@ func (s *Service) exceptionAsked(ctx context.Context, t *store.Tenant, b Excepti
 	if err := ends(b.Expires, s.now()); err != nil {
 		return b, err
 	}
-	if !known(b.Rule) {
+	if own, err := ownMeta(ctx, t, b.Rule); err != nil {
+		return b, err
+	} else if own == nil && b.Rule != ownFamily && !known(b.Rule) {
 		return b, invalid("Use a name or a family of tocsin detections list, or *.", "There is no detection %q.", b.Rule)
 	}
 	var err error

@@ -387,7 +387,11 @@ func getFinding(ctx context.Context, t *store.Tenant, id string) (FindingDetail,
 	}
 	d.Finding = views[0]
 	d.Terms, d.Attack, d.Actions, d.Evidence = orNone(f.Terms), orNone(f.Attack), orNone(f.Actions), orNone(f.Evidence)
-	d.Detector = detector(r.Rule)
+	if d.Detector = detector(r.Rule); d.Detector == nil {
+		if d.Detector, err = ownMeta(ctx, t, r.Rule); err != nil {
+			return d, err
+		}
+	}
 	if d.History, err = findingHistory(ctx, t, id); err != nil {
 		return d, err
 	}

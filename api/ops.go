@@ -84,6 +84,15 @@ func Ops(s *Service) []Op {
 		op("snapshots get", "GET /api/v1/tenants/{tenant}/snapshot", Viewer, "How the tenant is set, as Graph's own objects", s.GetSnapshot),
 		op("detections list", "GET /api/v1/tenants/{tenant}/detections", Viewer, "What is looked for: the catalogue", s.ListDetections),
 
+		op("sigma list", "GET /api/v1/tenants/{tenant}/sigma", Viewer, "Detections of your own: Sigma rules, their state and what they met", s.ListOwnRules),
+		op("sigma get", "GET /api/v1/tenants/{tenant}/sigma/{id}", Viewer, "A Sigma rule with its text, its tests, its versions and what it met", s.GetOwnRule),
+		op("sigma create", "POST /api/v1/tenants/{tenant}/sigma", Analyst, "Add a Sigma rule; it is a draft until it is set live", s.CreateOwnRule, status(http.StatusCreated)),
+		op("sigma update", "PUT /api/v1/tenants/{tenant}/sigma/{id}", Analyst, "Give a Sigma rule another text; one with faults is refused, and the rule stays as it is", s.UpdateOwnRule),
+		op("sigma test", "POST /api/v1/tenants/{tenant}/sigma/test", Analyst, "Read a Sigma rule and run its tests; nothing is kept", s.TestOwnRule, dryRun),
+		op("sigma replay", "POST /api/v1/tenants/{tenant}/sigma/{id}/replay", Analyst, "What a Sigma rule would have found in what is stored; nothing is filed", s.ReplayOwnRule, dryRun),
+		op("sigma set", "POST /api/v1/tenants/{tenant}/sigma/{id}/state", Admin, "Make a Sigma rule a draft, test it on what comes, set it live, or switch it off", s.SetOwnRule),
+		op("sigma delete", "DELETE /api/v1/tenants/{tenant}/sigma/{id}", Admin, "Forget a Sigma rule; what it found stays", s.DeleteOwnRule),
+
 		op("rules list", "GET /api/v1/tenants/{tenant}/rules", Viewer, "Mailbox rules and forwarding", s.ListRules),
 		op("rules get", "GET /api/v1/tenants/{tenant}/rules/{person}/{id}", Viewer, "A mailbox rule with its history", s.GetRule),
 		op("forwarding list", "GET /api/v1/tenants/{tenant}/forwarding", Viewer, "Every way by which mail goes on, and where to", s.ListForwarding),
