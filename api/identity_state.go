@@ -42,6 +42,14 @@ type factorState struct {
 	Methods    []string `json:"methodsRegistered"`
 }
 
+// factorIn is what an object tells of registered methods.
+func factorIn(body string) (f factorState, err error) {
+	if err = json.Unmarshal([]byte(body), &f); err != nil {
+		err = fmt.Errorf("registered methods: %w", err)
+	}
+	return f, err
+}
+
 // stateBodies are the objects of a path with these ids.
 func stateBodies(ctx context.Context, t *store.Tenant, path string, ids []any) (map[string]string, error) {
 	type row struct{ id, body string }
@@ -103,9 +111,9 @@ func depict(ctx context.Context, t *store.Tenant, people []Identity) error {
 			}
 		}
 		if body, ok := factors[p.ObjectID]; ok {
-			var f factorState
-			if err := json.Unmarshal([]byte(body), &f); err != nil {
-				return fmt.Errorf("the methods of %s: %w", p.Person, err)
+			f, err := factorIn(body)
+			if err != nil {
+				return err
 			}
 			p.MFA, p.MFACapable = f.Registered, f.Capable
 		}
@@ -191,23 +199,33 @@ func (s *Service) ListProtection(ctx context.Context, in ProtectionIn) (Page[Pro
 
 // wholePerson adds to one person's page roles, methods, devices, sign-ins and places.
 func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityDetail) error {
-	d.Methods, d.Devices, d.Holdings, d.Places, d.SignIns = []string{}, []Device{}, []Privilege{}, []PersonPlace{}, []EntraSignIn{}
+	d.Methods, d.Holdings, d.Places, d.SignIns = []string{}, []Privilege{}, []PersonPlace{}, []EntraSignIn{}
 	factors, err := stateBodies(ctx, t, pathFactors, []any{d.ObjectID})
 	if err != nil {
 		return err
 	}
 	if body, ok := factors[d.ObjectID]; ok {
-		var f factorState
-		if err := json.Unmarshal([]byte(body), &f); err != nil {
-			return fmt.Errorf("the methods of %s: %w", d.Person, err)
+		f, err := factorIn(body)
+		if err != nil {
+			return err
 		}
 		d.Methods = orNone(f.Methods)
 	}
 	if err := holdingsOf(ctx, t, s, d); err != nil {
 		return err
 	}
-	if err := devicesOf(ctx, t, d); err != nil {
+	if d.Devices, err = s.devicesFound(ctx, t, func(q *query) {
+		q.add(" and body like ? order by name limit 50", `%"userId":"`+d.ObjectID+`"%`)
+	}); err != nil {
 		return err
+	}
+	if d.Groups, err = groupsWith(ctx, t, d.ObjectID); err != nil {
+		return err
+	}
+	if d.Kind == "guest" {
+		if d.Guest, err = s.guestOf(ctx, t, d.Person); err != nil {
+			return err
+		}
 	}
 	p, err := find(ctx, t, (&query{}).add("select "+signInColumns+" from sign_in where tenant = $1 and person = ? order by at desc, id desc limit 10", d.Person), (*signInRow).fields)
 	if err != nil {
@@ -240,46 +258,14 @@ func holdingsOf(ctx context.Context, t *store.Tenant, s *Service, d *IdentityDet
 		if !strings.EqualFold(h.Principal, d.ObjectID) {
 			continue
 		}
-		p := Privilege{Role: h.RoleName, Who: d.Name, ID: h.Principal, What: "person", Person: d.Person, How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
-		switch {
-		case h.Eligible:
-			p.How = "eligible"
-		case h.Permanent():
-			p.How = "permanent"
-		}
+		p := privilegeOf(&h, d.Name)
+		p.What, p.Person = "person", d.Person
 		if h.Group != "" {
 			p.Group = st.NameOf(h.Group)
 		}
 		d.Holdings = append(d.Holdings, p)
 	}
 	slices.SortStableFunc(d.Holdings, func(a, b Privilege) int { return strings.Compare(a.Role+a.How, b.Role+b.How) })
-	return nil
-}
-
-// devicesOf are the devices whose user the person is.
-func devicesOf(ctx context.Context, t *store.Tenant, d *IdentityDetail) error {
-	bodies, err := find(ctx, t, (&query{}).add(`select body from state_object where tenant = $1 and path = ? and deleted = 0 and body like ? escape '\' order by name limit 50`,
-		pathManaged, contains(d.ObjectID)), func(b *string) []any { return []any{b} })
-	if err != nil {
-		return err
-	}
-	for _, body := range bodies {
-		var m struct {
-			User       string    `json:"userId"`
-			Name       string    `json:"deviceName"`
-			System     string    `json:"operatingSystem"`
-			Version    string    `json:"osVersion"`
-			Compliance string    `json:"complianceState"`
-			Encrypted  *bool     `json:"isEncrypted"`
-			Synced     time.Time `json:"lastSyncDateTime"`
-		}
-		if err := json.Unmarshal([]byte(body), &m); err != nil {
-			return fmt.Errorf("a device of %s: %w", d.Person, err)
-		}
-		if strings.EqualFold(m.User, d.ObjectID) {
-			d.Devices = append(d.Devices, Device{Name: m.Name, System: m.System, Version: m.Version, Compliance: m.Compliance, Encrypted: m.Encrypted, Synced: m.Synced})
-		}
-	}
 	return nil
 }
 

@@ -168,12 +168,19 @@ type EventsIn struct {
 	Q       string `query:"q" maxLength:"320" doc:"Only mail with this in the writer's or the mailbox's address"`
 }
 
-// GroupsIn filters groups. Sorted by name.
+// GroupsIn filters groups.
 type GroupsIn struct {
 	In
 	Paging
-	Outside bool   `query:"outside" doc:"Only those with members outside"`
-	Q       string `query:"q" maxLength:"200" doc:"Only with this in the name or address"`
+	Q          string `query:"q" maxLength:"200" doc:"Only with this in the name or address"`
+	Kind       string `query:"kind" enum:"microsoft365,security,mail_security,distribution" doc:"Only of this kind"`
+	Outside    bool   `query:"outside" doc:"Only those with guests or members outside, as far as members were read"`
+	Dynamic    bool   `query:"dynamic" doc:"Only those whose members a rule says"`
+	Public     bool   `query:"public" doc:"Only those that everybody inside may join and read"`
+	Assignable bool   `query:"assignable" doc:"Only those that may be given roles"`
+	Grants     bool   `query:"grants" doc:"Only those that have roles, or that conditional access names"`
+	Failing    bool   `query:"failing" doc:"Only those that fail a check"`
+	Sort       string `query:"sort" enum:"name,members,meaning" doc:"name when absent; members: the largest first; meaning: those with roles, policies and failed checks first"`
 }
 
 // ExceptionsIn filters exceptions. The last made first.

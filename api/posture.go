@@ -219,16 +219,37 @@ func (h heldState) ids() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
-// membership adds, of the members of every group that was read, whether somebody is one.
-func (h heldState) membership(ctx context.Context, id string) error {
+// memberPaths are the paths of groups whose members were read.
+func memberPaths(h heldState) (out []string) {
 	for path := range h.Collections {
 		if strings.HasPrefix(path, "/groups/") {
-			if err := collect.StateObjects(ctx, h.t, h.Snapshot, path, id); err != nil {
-				return err
-			}
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// stateObjectsOf adds the objects of these ids alone: of none, none.
+func stateObjectsOf(ctx context.Context, t *store.Tenant, h heldState, path string, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return collect.StateObjects(ctx, t, h.Snapshot, path, ids...)
+}
+
+// membership adds, of the members of every group that was read, whether somebody is one.
+func (h heldState) membership(ctx context.Context, id string) error {
+	for _, path := range memberPaths(h) {
+		if err := collect.StateObjects(ctx, h.t, h.Snapshot, path, id); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// closed leaves groups shut: a role that a group has is the group's then, and not its members'.
+func (h heldState) closed() {
+	maps.DeleteFunc(h.Collections, func(path string, _ []json.RawMessage) bool { return strings.HasPrefix(path, "/groups/") })
 }
 
 // names adds whom and what is named by id in what is held, of paths that have too much to be read whole for one answer.
@@ -379,6 +400,18 @@ type Privilege struct {
 	Scope   string          `json:"scope"`
 }
 
+// privilegeOf is a role as it is held, by whom is called who.
+func privilegeOf(h *posture.Holding, who string) Privilege {
+	p := Privilege{Role: h.RoleName, Who: who, ID: h.Principal, How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
+	switch {
+	case h.Eligible:
+		p.How = "eligible"
+	case h.Permanent():
+		p.How = "permanent"
+	}
+	return p
+}
+
 // ListPrivileges lists who has which role of the directory, or may take it.
 func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege], error) {
 	return view(ctx, s, "privileges list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Privilege], error) {
@@ -397,15 +430,9 @@ func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege
 		st := posture.NewState(kept.Snapshot, s.now())
 		out := []Privilege{}
 		for _, h := range st.Holdings() {
-			p := Privilege{Role: h.RoleName, Who: st.NameOf(h.Principal), ID: h.Principal, What: st.Principal(h.Principal), How: "active", Ends: h.Ends, Highest: posture.Highest(h.Role), Scope: h.Scope}
-			if p.What == "person" {
+			p := privilegeOf(&h, st.NameOf(h.Principal))
+			if p.What = st.Principal(h.Principal); p.What == "person" {
 				p.Person = tocsin.NewPersonID(in.Tenant, h.Principal)
-			}
-			switch {
-			case h.Eligible:
-				p.How = "eligible"
-			case h.Permanent():
-				p.How = "permanent"
 			}
 			if h.Group != "" {
 				p.Group = st.NameOf(h.Group)

@@ -444,16 +444,6 @@ type Protection struct {
 	At     time.Time `json:"at"`     // when that changed last
 }
 
-// Device is one that Intune manages.
-type Device struct {
-	Name       string    `json:"name"`
-	System     string    `json:"system"`
-	Version    string    `json:"version"`
-	Compliance string    `json:"compliance"` // compliant, noncompliant …, as Intune has it
-	Encrypted  *bool     `json:"encrypted"`
-	Synced     time.Time `json:"synced,omitzero"` // when it was last heard of
-}
-
 // IdentityDetail is all that is known of a person.
 type IdentityDetail struct {
 	Identity
@@ -467,7 +457,9 @@ type IdentityDetail struct {
 	RiskOf    IdentityRisk    `json:"risk_detail"`
 	Methods   []string        `json:"methods"`  // of signing in, that are registered, in Microsoft's words
 	Holdings  []Privilege     `json:"holdings"` // roles held at all times, for a time, by a group, or that may be taken
-	Devices   []Device        `json:"devices"`  // that Intune manages
+	Devices   []ManagedDevice `json:"devices"`  // that Intune manages
+	Guest     *Guest          `json:"guest"`    // null of who is none
+	Groups    []GroupRef      `json:"groups"`   // of those whose members were read
 	SignIns   []EntraSignIn   `json:"sign_ins"` // the newest, at most 10
 	Places    []PersonPlace   `json:"places"`   // from where they signed in within 30 days, most first, at most 20
 	Stories   []Story         `json:"stories"`  // newest first, at most 20
@@ -496,19 +488,6 @@ type Event struct {
 	Rule   string          `json:"rule,omitempty"`      // of a change of a rule: its id
 	RuleIs string          `json:"rule_name,omitempty"` // and its name, after the change
 	Body   json.RawMessage `json:"body"`                // the event in its outward form
-}
-
-// Group is a mail-enabled group. Its members are asked only where a rule sends mail to it: Outside is null where they were
-// not.
-type Group struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Mail        string    `json:"mail"`
-	Kind        string    `json:"kind"`
-	Outside     []string  `json:"outside"` // members outside the organisation, by address
-	LedTo       bool      `json:"led_to"`  // a rule sends mail to it
-	MembersSeen time.Time `json:"members_seen,omitzero"`
-	Deleted     time.Time `json:"deleted,omitzero"`
 }
 
 // Detection is an entry of the catalogue: what is looked for. Kind is check, sweep or event.

@@ -51,6 +51,7 @@ func exportOf(t tocsin.TenantID) string     { return "export-" + string(t) }
 func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
 func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
+func deviceOf(t tocsin.TenantID) string     { return "device-" + string(t) }
 func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
 func actionOf(t tocsin.TenantID) string     { return "action-" + string(t) } // waits for approval
 func doneOf(t tocsin.TenantID) string       { return "done-" + string(t) }   // disabled the rule
@@ -221,6 +222,9 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into directory_role (tenant, id, name, template, seen) values ($1, 'ga', 'Global Administrator', 'tpl', 1) on conflict do nothing`, nil},
 			{`insert into role_member (tenant, role, object_id, person, name, seen) values ($1, 'ga', $2, $3, 'Jane Doe', 1) on conflict do nothing`, []any{"object-" + string(tenant), p}},
 			{`insert into mail_group (tenant, id, name, mail, kind, outside, seen) values ($1, 'g', 'All', 'all@x.example', 'unified', $2, 1) on conflict do nothing`, []any{text(tb, []tocsin.Address{{Address: "out@evil.example"}})}},
+			{`insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, '/deviceManagement/managedDevices', $2, $2, '', '') on conflict do nothing`, []any{now}},
+			{`insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, '/deviceManagement/managedDevices', $2, 'LAPTOP-1', $3, '', 1, 1, 0) on conflict do nothing`,
+				[]any{deviceOf(tenant), text(tb, map[string]any{"id": deviceOf(tenant), "deviceName": "LAPTOP-1", "operatingSystem": "Windows", "osVersion": "10.0.19045.1", "complianceState": "noncompliant", "isEncrypted": false, "lastSyncDateTime": "2026-03-14T09:00:00Z"})}},
 			{`insert into mailbox (tenant, person, purpose, rules_seen, rules_count, settings_seen, auto_reply) values ($1, $2, 'user', $3, 1, $3, $4) on conflict do nothing`, []any{p, now, text(tb, tocsin.AutoReply{Status: "disabled"})}},
 			{`insert into mail_rule (tenant, person, id, name, enabled, body, raw, targets, outside, risk, first_seen, changed, seen) values ($1, $2, $3, '..', $4, $5, '{"id":"raw"}', 1, $4, 72, $6, $6, $6) on conflict do nothing`,
 				[]any{p, ruleOf(tenant), true, text(tb, rule), now}},

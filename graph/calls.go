@@ -672,8 +672,9 @@ var Calls = []Call{
 		Name: "managedDevices.list", Method: "GET", Path: "/deviceManagement/managedDevices", Kind: Intune, Top: 999,
 		Permissions: []string{"DeviceManagementManagedDevices.Read.All", "DeviceManagementManagedDevices.ReadWrite.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/intune-devices-manageddevice-list",
-		Select:      []string{"id", "deviceName", "userId", "userPrincipalName", "operatingSystem", "osVersion", "complianceState", "managementAgent", "isEncrypted", "jailBroken", "enrolledDateTime", "lastSyncDateTime"},
-		Why:         "Devices that are not compliant, not encrypted, outdated, or silent.",
+		Select: []string{"id", "deviceName", "userId", "userPrincipalName", "operatingSystem", "osVersion", "complianceState", "managementAgent", "isEncrypted", "jailBroken", "enrolledDateTime", "lastSyncDateTime",
+			"azureADDeviceId", "managedDeviceOwnerType", "manufacturer", "model"},
+		Why: "Devices that are not compliant, not encrypted, outdated, or silent.",
 	},
 	{
 		Name: "compliancePolicies.list", Method: "GET", Path: "/deviceManagement/deviceCompliancePolicies", Kind: Intune,
@@ -792,11 +793,11 @@ var detectionFields = []string{
 // stateUserFields are what people are judged by.
 var stateUserFields = []string{
 	"id", "displayName", "userPrincipalName", "userType", "accountEnabled", "onPremisesSyncEnabled", "assignedLicenses", "createdDateTime",
-	"employeeHireDate",
+	"employeeHireDate", "creationType", "externalUserState", "externalUserStateChangeDateTime",
 }
 
 // stateGroupFields are what groups are judged by.
-var stateGroupFields = []string{"id", "displayName", "visibility", "groupTypes", "membershipRule", "isAssignableToRole", "isManagementRestricted", "securityEnabled", "mail"}
+var stateGroupFields = []string{"id", "displayName", "visibility", "groupTypes", "membershipRule", "isAssignableToRole", "isManagementRestricted", "securityEnabled", "mail", "mailEnabled", "createdDateTime", "onPremisesSyncEnabled"}
 
 var groupFields = []string{"id", "displayName", "mail", "mailEnabled", "securityEnabled", "groupTypes", "proxyAddresses"}
 

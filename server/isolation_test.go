@@ -151,8 +151,9 @@ func (b *subject) objects() map[string][]string {
 	out := map[string][]string{}
 	for name, query := range map[string]string{
 		"connections": `select id from connection where tenant = $1`, "findings": `select id from finding where tenant = $1`, "people": `select person from person where tenant = $1`,
-		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1`,
-		"events": `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
+		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1 and kind <> 'contact' order by id`,
+		"devices": `select id from state_object where tenant = $1 and path = '/deviceManagement/managedDevices'`,
+		"events":  `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
 		"playbooks": `select id from playbook_run where tenant = $1`,
@@ -265,6 +266,10 @@ func (l *landlord) fill() {
 		if err := l.s.Store.UpdateTenant(l.Context(), b.tenant(), func(t *store.Tenant) error {
 			_, err := t.Exec(l.Context(), `insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body)
 				values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', $2, 'user', true, true, '{"Id":"1"}')`, colour+"-only-record")
+			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, '/deviceManagement/managedDevices', $2, $2, $3, '', 1, 1, 0)`,
+					colour+"-only-device", `{"id":"`+colour+`-only-device","deviceName":"`+colour+`-only laptop"}`)
+			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")
 			}

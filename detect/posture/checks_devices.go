@@ -86,10 +86,8 @@ var ended = []struct {
 }
 
 var judgeOutdated = eachDevice("runs a system that is no longer mended", "Every device runs a system that is still mended.", func(s *State, d *managedDevicePC) string {
-	for _, e := range ended {
-		if strings.HasPrefix(strings.ToLower(d.System), e.system) && d.Version != "" && older(d.Version, e.before) && s.now.After(e.since) {
-			return fmt.Sprintf("%s %s", d.System, d.Version)
-		}
+	if _, is := NoLongerMended(d.System, d.Version, s.now); is {
+		return fmt.Sprintf("%s %s", d.System, d.Version)
 	}
 	return ""
 })

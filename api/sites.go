@@ -1,0 +1,190 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin.dev/store"
+)
+
+// Site is a site of SharePoint, or somebody's own of OneDrive.
+type Site struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	URL      string    `json:"url"`
+	Personal bool      `json:"personal"` // somebody's own
+	Created  time.Time `json:"created,omitzero"`
+	Group    *GroupRef `json:"group"`  // that bears its name; null where none does
+	Public   *bool     `json:"public"` // everybody inside reads it, since its group is public; null where it is not known
+	Links    *int      `json:"links"`  // sharing links in it; null: not known, see "directory list"
+	Checks   []Failing `json:"checks"` // that it fails
+}
+
+// SitesIn filters sites.
+type SitesIn struct {
+	In
+	Paging
+	Q        string `query:"q" maxLength:"200" doc:"Only with this in the name or the address"`
+	Public   bool   `query:"public" doc:"Only those of public groups"`
+	Personal bool   `query:"personal" doc:"People's own sites, instead of those of the organisation"`
+	Sort     string `query:"sort" enum:"name,created" doc:"name when absent, those of public groups first; created: the newest first"`
+}
+
+// siteState is what is read of a site's object.
+type siteState struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"displayName"`
+	URL      string    `json:"webUrl"`
+	Personal *bool     `json:"isPersonalSite"`
+	Created  time.Time `json:"createdDateTime"`
+}
+
+// sitesFound are the sites that more picks, with the group whose name each bears.
+func sitesFound(ctx context.Context, t *store.Tenant, more func(*query)) ([]Site, error) {
+	list, err := bodies[siteState](ctx, t, pathSites, more)
+	if err != nil || len(list) == 0 {
+		return []Site{}, err
+	}
+	groups, err := bodies[groupState](ctx, t, pathGroupObjects, func(q *query) { q.add(` and body like '%"Unified"%'`) })
+	if err != nil {
+		return nil, err
+	}
+	by := map[string]*groupState{}
+	for i := range groups {
+		by[strings.ToLower(groups[i].Name)] = &groups[i]
+	}
+	fails, err := failing(ctx, t, pathSites)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Site, len(list))
+	for i, x := range list {
+		out[i] = Site{ID: x.ID, Name: cmp.Or(x.Name, x.URL), URL: x.URL, Personal: isTrue(x.Personal), Created: x.Created, Checks: orNone(fails[strings.ToLower(x.ID)])}
+		if g := by[strings.ToLower(x.Name)]; g != nil && !out[i].Personal {
+			out[i].Group = &GroupRef{ID: g.ID, Name: g.Name}
+			if g.Visibility != "" {
+				public := strings.EqualFold(g.Visibility, "Public")
+				out[i].Public = &public
+			}
+		}
+	}
+	return out, nil
+}
+
+// sitesNamed are the sites of a group, which bear its name.
+func sitesNamed(ctx context.Context, t *store.Tenant, name string) ([]Site, error) {
+	list, err := sitesFound(ctx, t, func(q *query) { q.add(" and lower(name) = ?", strings.ToLower(name)) })
+	return slices.DeleteFunc(list, func(x Site) bool { return x.Group == nil }), err
+}
+
+// ListSites lists sites.
+func (s *Service) ListSites(ctx context.Context, in SitesIn) (Page[Site], error) {
+	return view(ctx, s, "sites list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Site], error) {
+		all, err := sitesFound(ctx, t, func(q *query) {
+			if in.Personal {
+				q.add(` and body like '%"isPersonalSite":true%'`)
+			} else {
+				q.add(` and body not like '%"isPersonalSite":true%'`)
+			}
+		})
+		if err != nil {
+			return Page[Site]{}, err
+		}
+		all = slices.DeleteFunc(all, func(x Site) bool { return !mentions(in.Q, x.Name, x.URL) || in.Public && !isTrue(x.Public) })
+		rank := func(x *Site) int {
+			if isTrue(x.Public) {
+				return 0
+			}
+			return 1
+		}
+		slices.SortFunc(all, func(a, b Site) int {
+			by := rank(&a) - rank(&b)
+			if in.Sort == "created" {
+				by = b.Created.Compare(a.Created)
+			}
+			return cmp.Or(by, strings.Compare(folded(a.Name), folded(b.Name)), strings.Compare(a.ID, b.ID))
+		})
+		return sliced(all, in.Paging, "sites/"+in.Sort)
+	})
+}
+
+// Sharing is with whom SharePoint and OneDrive may share, as the tenant is set. Null is not known: Graph does not tell it, or not yet.
+type Sharing struct {
+	Known    bool     `json:"known"`     // the settings were read
+	With     string   `json:"with"`      // nobody, known_guests, new_guests, anybody; empty where not known
+	Domains  []string `json:"domains"`   // to which it is held; null where it is held to none
+	Blocked  []string `json:"blocked"`   // with which it is not
+	Reshare  *bool    `json:"reshare"`   // guests share on what they do not own
+	OldWays  *bool    `json:"old_ways"`  // protocols that know no second factor are taken
+	AnySync  *bool    `json:"any_sync"`  // files are synchronised to any device
+	IdleEnds *int     `json:"idle_ends"` // seconds after which a session that nobody uses ends; 0: it does not
+	Held     []Held   `json:"held"`      // what is known of sites, and what is not
+	Public   int      `json:"public"`    // sites of public groups
+	Sites    int      `json:"sites"`     // of the organisation
+	Personal int      `json:"personal"`  // of its people
+}
+
+// GetSharing is with whom SharePoint and OneDrive may share.
+func (s *Service) GetSharing(ctx context.Context, in In) (Sharing, error) {
+	return view(ctx, s, "sharing get", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Sharing, error) {
+		var v Sharing
+		type settings struct {
+			With    string   `json:"sharingCapability"`
+			Mode    string   `json:"sharingDomainRestrictionMode"`
+			Allowed []string `json:"sharingAllowedDomainList"`
+			Blocked []string `json:"sharingBlockedDomainList"`
+			Reshare *bool    `json:"isResharingByExternalUsersEnabled"`
+			Legacy  *bool    `json:"isLegacyAuthProtocolsEnabled"`
+			Held    *bool    `json:"isUnmanagedSyncAppForTenantRestricted"`
+			Idle    *struct {
+				On    bool `json:"isEnabled"`
+				After int  `json:"signOutAfterInSeconds"`
+			} `json:"idleSessionSignOut"`
+		}
+		list, err := bodies[settings](ctx, t, pathSharing, nil)
+		if err != nil {
+			return v, err
+		}
+		if v.Known = len(list) > 0; v.Known {
+			x := list[0]
+			v.With = map[string]string{"disabled": "nobody", "existingexternalusersharingonly": "known_guests", "externalusersharingonly": "new_guests", "externaluserandguestsharing": "anybody"}[strings.ToLower(x.With)]
+			if strings.EqualFold(x.Mode, "allowList") {
+				v.Domains = orNone(x.Allowed)
+			}
+			if strings.EqualFold(x.Mode, "blockList") {
+				v.Blocked = x.Blocked
+			}
+			v.Reshare, v.OldWays = x.Reshare, x.Legacy
+			if x.Held != nil {
+				to := !*x.Held
+				v.AnySync = &to
+			}
+			if x.Idle != nil {
+				ends := 0
+				if x.Idle.On {
+					ends = x.Idle.After
+				}
+				v.IdleEnds = &ends
+			}
+		}
+		all, err := sitesFound(ctx, t, nil)
+		for _, x := range all {
+			switch {
+			case x.Personal:
+				v.Personal++
+			default:
+				v.Sites++
+			}
+			if isTrue(x.Public) {
+				v.Public++
+			}
+		}
+		if err == nil {
+			v.Held, err = whatIsHeld(ctx, t, "sites")
+		}
+		return v, err
+	})
+}
