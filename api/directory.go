@@ -26,8 +26,8 @@ const (
 	pathSigningIn    = "/users#signInActivity" // no path: members of the objects of one
 )
 
-// Held says what is held of one kind of thing that a directory tells of.
-type Held struct {
+// Knowledge says what is held of one kind of thing that a directory tells of.
+type Knowledge struct {
 	What    string         `json:"what"`   // groups, group_members, group_owners, guests, last_sign_ins, registered_methods, access_policies, devices, joined_devices, sites, sharing, sharing_links
 	State   string         `json:"state"`  // known, part, unknown
 	Reason  posture.Reason `json:"reason"` // permission, licence, not_collected
@@ -36,8 +36,8 @@ type Held struct {
 	Read    time.Time      `json:"read,omitzero"` // when it was last read
 }
 
-// HeldIn asks what is held.
-type HeldIn struct {
+// KnowledgeIn asks what is held.
+type KnowledgeIn struct {
 	In
 	Paging
 	Of string `query:"of" enum:"groups,guests,devices,sites" doc:"Only what is told of these"`
@@ -63,16 +63,16 @@ var never = map[string][2]string{
 }
 
 // ListHeld says what is held of groups, guests, devices and sites, and what is unknown, because.
-func (s *Service) ListHeld(ctx context.Context, in HeldIn) (Page[Held], error) {
-	return view(ctx, s, "directory list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Held], error) {
-		out := []Held{}
+func (s *Service) ListHeld(ctx context.Context, in KnowledgeIn) (Page[Knowledge], error) {
+	return view(ctx, s, "directory list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Knowledge], error) {
+		out := []Knowledge{}
 		for _, of := range []string{"groups", "guests", "devices", "sites"} {
 			if in.Of != "" && in.Of != of {
 				continue
 			}
 			list, err := whatIsHeld(ctx, t, of)
 			if err != nil {
-				return Page[Held]{}, err
+				return Page[Knowledge]{}, err
 			}
 			out = append(out, list...)
 		}
@@ -81,7 +81,7 @@ func (s *Service) ListHeld(ctx context.Context, in HeldIn) (Page[Held], error) {
 }
 
 // whatIsHeld is what is held of one list.
-func whatIsHeld(ctx context.Context, t *store.Tenant, of string) ([]Held, error) {
+func whatIsHeld(ctx context.Context, t *store.Tenant, of string) ([]Knowledge, error) {
 	type row struct {
 		path, reason, because string
 		read                  int64
@@ -94,9 +94,9 @@ func whatIsHeld(ctx context.Context, t *store.Tenant, of string) ([]Held, error)
 	for _, r := range rows {
 		by[r.path] = r
 	}
-	var out []Held
+	var out []Knowledge
 	for _, k := range heldOf[of] {
-		h := Held{What: k[0], State: "unknown", Reason: posture.NotCollected, Because: "It has not been read yet.", Mend: "It comes within minutes; nothing need be done."}
+		h := Knowledge{What: k[0], State: "unknown", Reason: posture.NotCollected, Because: "It has not been read yet.", Mend: "It comes within minutes; nothing need be done."}
 		if says, ok := never[k[0]]; ok {
 			h.Because, h.Mend = says[0], says[1]
 		}
@@ -145,10 +145,10 @@ func whatIsHeld(ctx context.Context, t *store.Tenant, of string) ([]Held, error)
 }
 
 // signingIn says whether it is told when people last signed in: of somebody it is.
-func signingIn(ctx context.Context, t *store.Tenant, h *Held, read int64) error {
-	told, err := number(ctx, t, (&query{}).add(`select count(*) from (select 1 as one from state_object where tenant = $1 and path = ? and deleted = 0 and body like '%"signInActivity":{%' limit 1) some`, pathPeople))
+func signingIn(ctx context.Context, t *store.Tenant, h *Knowledge, read int64) error {
+	told, err := number(ctx, t, (&query{}).add(`select count(*) from (select 1 as one from state_object where tenant = $1 and path = ? and deleted = 0 and body like '%"signInActivity":{%' limit 1) several`, pathPeople))
 	if err == nil && told > 0 {
-		*h = Held{What: h.What, State: "known", Read: tocsin.FromMillis(read)}
+		*h = Knowledge{What: h.What, State: "known", Read: tocsin.FromMillis(read)}
 	} else {
 		h.Reason = posture.Permission
 	}

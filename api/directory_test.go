@@ -43,13 +43,13 @@ func directoryOf(t *testing.T, st *store.Store) {
 	kept(t, st, "/groups",
 		obj{"id": "g-admins", "displayName": "Tier 0", "securityEnabled": true, "isAssignableToRole": true, "visibility": "Private", "groupTypes": []string{}},
 		obj{"id": "g-all", "displayName": "Everybody", "mail": "all@acme.example", "mailEnabled": true, "groupTypes": []string{"Unified", "DynamicMembership"}, "membershipRule": "user.accountEnabled -eq true", "visibility": "Public"},
-		obj{"id": "g-out", "displayName": "Partners 100%", "groupTypes": []string{"Unified"}, "visibility": "Private"})
-	kept(t, st, "/groups/g-out/transitiveMembers", obj{"id": "o-eve", "displayName": "Eve", "userPrincipalName": "eve_evil.example#EXT#@acme.example", "userType": "Guest", "@odata.type": "#microsoft.graph.user"},
+		obj{"id": "aaaaaaaa-1111-4111-8111-000000000001", "displayName": "Partners 100%", "groupTypes": []string{"Unified"}, "visibility": "Private"})
+	kept(t, st, "/groups/aaaaaaaa-1111-4111-8111-000000000001/transitiveMembers", obj{"id": "o-eve", "displayName": "Eve", "userPrincipalName": "eve_evil.example#EXT#@acme.example", "userType": "Guest", "@odata.type": "#microsoft.graph.user"},
 		obj{"id": "object-" + string(acme), "displayName": "Jane Doe", "userType": "Member", "@odata.type": "#microsoft.graph.user"})
 	kept(t, st, "/roleManagement/directory/roleDefinitions", obj{"id": "62e90394-69f5-4237-9190-012177145e10", "templateId": "62e90394-69f5-4237-9190-012177145e10", "displayName": "Global Administrator"})
 	kept(t, st, "/roleManagement/directory/roleAssignments", obj{"id": "ra1", "principalId": "g-admins", "roleDefinitionId": "62e90394-69f5-4237-9190-012177145e10", "directoryScopeId": "/"})
 	kept(t, st, "/identity/conditionalAccess/policies", obj{"id": "ca1", "displayName": "CA1 Everybody", "state": "enabled",
-		"conditions":    obj{"clientAppTypes": []string{"all"}, "applications": obj{"includeApplications": []string{"All"}}, "users": obj{"includeUsers": []string{"All"}, "excludeGroups": []string{"g-out"}}},
+		"conditions":    obj{"clientAppTypes": []string{"all"}, "applications": obj{"includeApplications": []string{"All"}}, "users": obj{"includeUsers": []string{"All"}, "excludeGroups": []string{"aaaaaaaa-1111-4111-8111-000000000001"}}},
 		"grantControls": obj{"operator": "OR", "builtInControls": []string{"mfa"}}})
 	kept(t, st, "/policies/crossTenantAccessPolicy/default", obj{"id": "d", "inboundTrust": obj{"isMfaAccepted": false}})
 	kept(t, st, "/sites", obj{"id": "s1", "displayName": "Everybody", "webUrl": "https://acme.example/sites/everybody"}, obj{"id": "s2", "displayName": "Partners 100%", "webUrl": "https://acme.example/sites/p"},
@@ -105,7 +105,7 @@ func TestDirectory(t *testing.T) {
 				t.Errorf("groups %s: %s, want %s", what, got, c.want)
 			}
 		}
-		d := call[api.GroupDetail](t, s.owner, "groups get", api.ByID{In: in(acme), ID: "g-out"})
+		d := call[api.GroupDetail](t, s.owner, "groups get", api.ByID{In: in(acme), ID: "aaaaaaaa-1111-4111-8111-000000000001"})
 		if d.Members == nil || *d.Members != 2 || *d.Guests != 1 || len(d.People) != 2 || d.People[0].Kind != "guest" || d.People[0].Person != "p-eve" || d.Owners != nil || len(d.Policies) != 1 || !d.Policies[0].Excluded || len(d.Sites) != 1 {
 			t.Errorf("the group: %+v", d)
 		}
@@ -165,8 +165,8 @@ func TestDirectory(t *testing.T) {
 			t.Errorf("sharing that was not read: %+v", x)
 		}
 
-		held := map[string]api.Held{}
-		for _, h := range call[api.Page[api.Held]](t, s.owner, "directory list", api.HeldIn{In: in(acme)}).Items {
+		held := map[string]api.Knowledge{}
+		for _, h := range call[api.Page[api.Knowledge]](t, s.owner, "directory list", api.KnowledgeIn{In: in(acme)}).Items {
 			held[h.What] = h
 			if h.State != "known" && (h.Because == "" || h.Reason == "") {
 				t.Errorf("nothing says why: %+v", h)

@@ -47,7 +47,7 @@ type GroupDetail struct {
 	RolesHow []Privilege   `json:"roles_how"` // how the roles come
 	Sites    []Site        `json:"sites"`     // that bear its name
 	RulesTo  []MailRule    `json:"rules_to"`  // inbox rules that send mail to it, at most 50
-	Held     []Held        `json:"held"`      // what is known of groups, and what is not
+	Held     []Knowledge   `json:"held"`      // what is known of groups, and what is not
 }
 
 // GroupMember is somebody or something in a group.

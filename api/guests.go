@@ -110,7 +110,7 @@ func (s *Service) guestsOf(ctx context.Context, t *store.Tenant, person tocsin.P
 	for i := range states {
 		by[states[i].ID] = &states[i]
 	}
-	told := Held{}
+	told := Knowledge{}
 	if err := signingIn(ctx, t, &told, 0); err != nil {
 		return nil, err
 	}

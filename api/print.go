@@ -90,7 +90,7 @@ var columns = map[string][]string{
 	"Guest":             {"name", "mail", "state", "created", "last_sign_in", "unused", "risk", "person"},
 	"ManagedDevice":     {"name", "who", "system", "version", "compliance", "encrypted", "out_of_date", "synced", "id"},
 	"Site":              {"name", "url", "public", "created"},
-	"Held":              {"what", "state", "read", "because", "mend"},
+	"Knowledge":         {"what", "state", "read", "because", "mend"},
 	"Forwarding":        {"risk", "kind", "who", "title", "to", "place", "deliver", "since", "source"},
 	"Delegation":        {"risk", "owner_address", "trustee_name", "right", "folder", "levels", "marks", "since", "source"},
 	"MatrixRow":         {"risk", "owner_address", "cells"},

@@ -177,7 +177,7 @@ var matrix = map[string]asked{
 	"stories get":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: storyIDOf(t)} }},
 	"identities list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.IdentitiesIn{In: in(t)} }},
 	"identities get":     {least: api.Viewer, in: person},
-	"directory list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.HeldIn{In: in(t)} }},
+	"directory list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.KnowledgeIn{In: in(t)} }},
 	"groups list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GroupsIn{In: in(t)} }},
 	"groups get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: "g"} }},
 	"guests list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GuestsIn{In: in(t)} }},

@@ -113,18 +113,18 @@ func (s *Service) ListSites(ctx context.Context, in SitesIn) (Page[Site], error)
 
 // Sharing is with whom SharePoint and OneDrive may share, as the tenant is set. Null is not known: Graph does not tell it, or not yet.
 type Sharing struct {
-	Known    bool     `json:"known"`     // the settings were read
-	With     string   `json:"with"`      // nobody, known_guests, new_guests, anybody; empty where not known
-	Domains  []string `json:"domains"`   // to which it is held; null where it is held to none
-	Blocked  []string `json:"blocked"`   // with which it is not
-	Reshare  *bool    `json:"reshare"`   // guests share on what they do not own
-	OldWays  *bool    `json:"old_ways"`  // protocols that know no second factor are taken
-	AnySync  *bool    `json:"any_sync"`  // files are synchronised to any device
-	IdleEnds *int     `json:"idle_ends"` // seconds after which a session that nobody uses ends; 0: it does not
-	Held     []Held   `json:"held"`      // what is known of sites, and what is not
-	Public   int      `json:"public"`    // sites of public groups
-	Sites    int      `json:"sites"`     // of the organisation
-	Personal int      `json:"personal"`  // of its people
+	Known    bool        `json:"known"`     // the settings were read
+	With     string      `json:"with"`      // nobody, known_guests, new_guests, anybody; empty where not known
+	Domains  []string    `json:"domains"`   // to which it is held; null where it is held to none
+	Blocked  []string    `json:"blocked"`   // with which it is not
+	Reshare  *bool       `json:"reshare"`   // guests share on what they do not own
+	OldWays  *bool       `json:"old_ways"`  // protocols that know no second factor are taken
+	AnySync  *bool       `json:"any_sync"`  // files are synchronised to any device
+	IdleEnds *int        `json:"idle_ends"` // seconds after which a session that nobody uses ends; 0: it does not
+	Held     []Knowledge `json:"held"`      // what is known of sites, and what is not
+	Public   int         `json:"public"`    // sites of public groups
+	Sites    int         `json:"sites"`     // of the organisation
+	Personal int         `json:"personal"`  // of its people
 }
 
 // GetSharing is with whom SharePoint and OneDrive may share.

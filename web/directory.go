@@ -20,7 +20,7 @@ type directoryView[In, Row any] struct {
 	Query url.Values
 	In    In
 	Page  api.Page[Row]
-	Held  []api.Held // the first is of the list itself
+	Held  []api.Knowledge // the first is of the list itself
 }
 
 // filtered says whether anything but the order was chosen.
@@ -44,7 +44,7 @@ func directory[In, Row any](w *web, r *http.Request, p *page, of string, in In, 
 	if v.Page, err = list(r.Context(), in); err != nil {
 		return v, err
 	}
-	held, err := w.svc.ListHeld(r.Context(), api.HeldIn{In: api.In{Tenant: p.Tenant.ID}, Of: of})
+	held, err := w.svc.ListHeld(r.Context(), api.KnowledgeIn{In: api.In{Tenant: p.Tenant.ID}, Of: of})
 	v.Held = held.Items
 	return v, err
 }
@@ -211,7 +211,7 @@ var heldWords = map[string]string{"groups": "Groups", "group_members": "Who is i
 	"registered_methods": "Registered second factors", "devices": "Devices that Intune manages", "joined_devices": "Devices that Entra alone knows", "sites": "Sites", "sharing": "Settings of sharing", "sharing_links": "Sharing links"}
 
 // lackingOf are what is not known, or not all of it.
-func lackingOf(list []api.Held) (out []api.Held) {
+func lackingOf(list []api.Knowledge) (out []api.Knowledge) {
 	for _, h := range list {
 		if h.State != "known" {
 			out = append(out, h)
@@ -282,7 +282,7 @@ func deviceLine(d api.ManagedDevice) string {
 }
 
 // whyUnknown is why something is not known, with what mends it.
-func whyUnknown(list []api.Held, what string) string {
+func whyUnknown(list []api.Knowledge, what string) string {
 	for _, h := range list {
 		if h.What == what && h.Because != "" {
 			return strings.TrimSpace(h.Because + " " + h.Mend)
@@ -299,11 +299,28 @@ func groupNames(list []api.GroupRef) []string {
 	return out
 }
 
-func passing(checks []api.PostureCheck) (n int) {
+// restWord says of checks that do not fail how many pass, and how many cannot be told.
+func restWord(checks []api.PostureCheck) string {
+	pass, unknown := 0, 0
 	for _, c := range checks {
-		if c.Status == posture.Pass {
-			n++
+		switch c.Status {
+		case posture.Pass:
+			pass++
+		case posture.Unknown:
+			unknown++
 		}
 	}
-	return n
+	out := plural(pass, "check passes", "checks pass")
+	if unknown > 0 {
+		out += fmt.Sprintf(", of %d it cannot be told", unknown)
+	}
+	return out + "."
+}
+
+// membersWord is how many are in a group, and how many of them are guests.
+func membersWord(members, guests int) string {
+	if guests == 0 {
+		return plural(members, "member", "members")
+	}
+	return fmt.Sprintf("%s, %s of them", plural(members, "member", "members"), plural(guests, "guest", "guests"))
 }
