@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -20,7 +21,8 @@ type kafka struct {
 	e      *Export
 	k      keys
 	client *kgo.Client
-	met    bool // a broker has answered
+	met    bool                  // a broker has answered
+	missed atomic.Pointer[error] // why a broker could not be dialled last: the client dials on, and ends with its time only
 }
 
 func newKafka(x *Exports, e *Export, k keys) *kafka { return &kafka{x: x, e: e, k: k} }
@@ -37,11 +39,16 @@ func (k *kafka) connect() error {
 		return nil
 	}
 	scheme, hosts, _ := strings.Cut(k.k.URL, "://")
-	dial := func(ctx context.Context, network, host string) (net.Conn, error) {
-		return k.x.Guard.Dialer().DialContext(ctx, network, host)
-	}
-	if scheme == "tls" {
-		dial = func(ctx context.Context, _, host string) (net.Conn, error) { return k.x.dialTLS(ctx, host, &k.k) }
+	dial := func(ctx context.Context, network, host string) (conn net.Conn, err error) {
+		if scheme == "tls" {
+			conn, err = k.x.dialTLS(ctx, host, &k.k)
+		} else {
+			conn, err = k.x.Guard.Dialer().DialContext(ctx, network, host)
+		}
+		if err != nil {
+			k.missed.Store(&err)
+		}
+		return conn, err
 	}
 	options := []kgo.Opt{kgo.SeedBrokers(strings.Split(hosts, ",")...), kgo.ClientID("tocsin"), kgo.Dialer(dial), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerLinger(0), kgo.RetryTimeout(within), kgo.MaxBufferedRecords(10_000)}
@@ -65,6 +72,7 @@ func (k *kafka) send(ctx context.Context, parcels []parcel) outcome {
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	k.missed.Store(nil)
 	if !k.met { // what producing would only call late
 		if err := k.client.Ping(ctx); err != nil {
 			return k.failed(err, "")
@@ -108,6 +116,9 @@ func (k *kafka) failed(err error, topic string) outcome {
 	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return outcome{because: "there is no topic " + topic, mend: "Make the topic, or let the brokers make it."}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, kgo.ErrRecordTimeout):
+		if missed := k.missed.Load(); missed != nil {
+			return unreached(*missed)
+		}
 		return outcome{because: "it did not acknowledge in time"}
 	case errors.Is(err, kerr.NotEnoughReplicas), errors.Is(err, kerr.NotEnoughReplicasAfterAppend):
 		return outcome{because: "too few replicas are in sync"}

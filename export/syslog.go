@@ -101,6 +101,9 @@ func cut(err error) outcome {
 }
 
 func unreached(err error) (o outcome) {
+	if errors.Is(err, errNoTLS) {
+		return outcome{because: "it does not answer in TLS", mend: "See whether the port is the one for TLS; where there is none, enter the address with tcp://."}
+	}
 	o.because, o.mend = notify.Unreached(err)
 	return o
 }
@@ -115,6 +118,12 @@ func (s *syslog) dial(ctx context.Context) (net.Conn, error) {
 	return s.x.dialTLS(ctx, s.host, &s.k)
 }
 
+// errNoTLS is that of a receiver that answers a TLS handshake with something else, or waits for more of it.
+var errNoTLS = errors.New("no TLS is spoken there")
+
+// handshake is how long a receiver may take for that of TLS: less than within, so that it is not taken for a slow answer.
+const handshake = within / 3
+
 // dialTLS dials what may be reached, and has it show a certificate of its name.
 func (x *Exports) dialTLS(ctx context.Context, host string, k *keys) (net.Conn, error) {
 	config, err := x.tls(host, k)
@@ -126,8 +135,13 @@ func (x *Exports) dialTLS(ctx context.Context, host string, k *keys) (net.Conn, 
 		return nil, err
 	}
 	conn := tls.Client(plain, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	shaking, cancel := context.WithTimeout(ctx, handshake)
+	defer cancel()
+	if err := conn.HandshakeContext(shaking); err != nil {
 		plain.Close()
+		if _, other := errors.AsType[tls.RecordHeaderError](err); other || ctx.Err() == nil && shaking.Err() != nil {
+			return nil, errNoTLS
+		}
 		return nil, err
 	}
 	return conn, nil

@@ -217,3 +217,30 @@ func TestTLS(t *testing.T) {
 		t.Error("an authority is taken where there is no TLS")
 	}
 }
+
+// TestNoTLS: a broker and a collector that speak no TLS, where TLS was asked for, are said to, not to be slow.
+func TestNoTLS(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t))
+	brokers, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "tocsin-events"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer brokers.Close()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for kind, at := range map[string]string{export.Kafka: brokers.ListenAddrs()[0], export.Syslog: silent.Addr().String()} {
+		e, err := b.makesTLS(kind, "tls://"+at, export.Given{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.happen(1)
+		stop := b.serve(e.ID)
+		if because := b.failing(e.ID); because != "it does not answer in TLS" {
+			t.Errorf("%s: %s", kind, because)
+		}
+		stop()
+	}
+}
