@@ -216,25 +216,36 @@ func (b *bed) truth() (out []string) {
 	return out
 }
 
-// TestEveryKindBrokenOff: wherever an act of any kind breaks off, and whatever the answer says, it ends well and is done once.
+// TestEveryKindBrokenOff: wherever an act of any kind breaks off, or its undo, and whatever the answer says, it ends well and is done
+// once. Those that rules have are in TestBrokenOff.
 func TestEveryKindBrokenOff(t *testing.T) {
+	t.Parallel()
 	b := newBed(t, storetest.SQLite(t))
 	b.set(func(s *Settings) { s.PerHour = 0 })
 	all := b.prepare()
 	breaks := append(slices.Clone(points), string(sim.Lost), string(sim.Cut), string(sim.Garbage), string(sim.Throttle))
-	for _, kind := range []Kind{Suspend, ForcePassword, RemoveRole, RemoveEligibility, RevokeGrant, RemovePermission, DisableApp} {
-		p := all[kind]
-		for _, at := range breaks {
+	for _, at := range breaks {
+		for _, kind := range Asked {
+			p, ok := all[kind]
+			if !ok {
+				continue
+			}
 			b.st.Clock().Advance(2 * time.Hour)
 			b.w.Advance(2 * time.Hour)
+			if kind == RemoveMethods {
+				must(t, b.w.AddMethod("amy@fabrikam.com", "fido2"))
+			}
 			had := len(b.truth())
 			a, err := b.tried(own, Ask{Kind: kind, Person: p.ask.Person, App: p.ask.App, Target: p.ask.Target, Why: "x"})
 			must(t, err)
 			b.breaks(a, at)
 			a = b.get(a.ID)
 			b.is(a, Verified)
-			if done := b.truth()[had:]; len(done) != 1 {
+			if done := b.truth()[had:]; len(done) != 1 && (kind != RemoveMethods || len(done) == 0) {
 				t.Errorf("%s broken off at %s did %v; %v", kind, at, done, b.history(a.ID))
+			}
+			if kind == RemoveMethods && !b.at(OnMethods, b.object, "").gone {
+				t.Errorf("broken off at %s, some methods are left", at)
 			}
 			if kind.Undo() == "" {
 				continue
@@ -248,7 +259,67 @@ func TestEveryKindBrokenOff(t *testing.T) {
 			}
 			if u.Made != "" {
 				p.ask.Target = u.Made
+				all[kind] = p
 			}
+		}
+	}
+}
+
+// TestEveryKindRefused: an act of any kind that Microsoft refuses, and an undo, ends as failed with the reason and what mends it, has
+// done nothing, and can be asked for again.
+func TestEveryKindRefused(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, storetest.SQLite(t))
+	b.set(func(s *Settings) { s.PerHour = 0 })
+	all := b.prepare()
+	for _, kind := range []Kind{DisableRule, DeleteRule} {
+		all[kind] = prepared{ask: Ask{Kind: kind, Person: b.amy, Target: b.rule(".").ID}}
+	}
+	refused := map[Kind]bool{}
+	refuse := func(a *Action) {
+		t.Helper()
+		had := len(b.truth())
+		for _, method := range []string{"POST", "PATCH", "DELETE"} {
+			b.fault(sim.Fault{Kind: sim.Denied, Method: method, Path: "**"})
+		}
+		a = b.runs(b.executor(), a.ID)
+		b.w.Heal()
+		b.is(a, Failed)
+		if a.Because == "" || a.Mend == "" || count(b.history(a.ID), "failed") != 1 {
+			t.Errorf("%s was refused: because %q, mend %q, %v", a.Kind, a.Because, a.Mend, b.history(a.ID))
+		}
+		if done := b.truth()[had:]; len(done) > 0 {
+			t.Errorf("%s was refused and did %v", a.Kind, done)
+		}
+		if _, err := b.desk.PlanUndo(t.Context(), b.tenant, a.ID, "x", false); code(err) != "conflict" {
+			t.Errorf("what was refused can be undone: %v", err)
+		}
+		refused[a.Kind] = true
+	}
+	for _, kind := range Asked {
+		p, ok := all[kind]
+		if !ok {
+			continue // an undo as well
+		}
+		b.st.Clock().Advance(2 * time.Hour)
+		b.w.Advance(2 * time.Hour)
+		p.ask.Why = "x"
+		a, err := b.tried(own, p.ask)
+		must(t, err)
+		refuse(a)
+		a = b.does(p.ask)
+		b.is(a, Verified)
+		if kind.Undo() == "" {
+			continue
+		}
+		refuse(b.undo(a.ID))
+		b.is(b.get(a.ID), Verified)
+		b.is(b.runs(b.executor(), b.undo(a.ID).ID), Verified)
+		b.is(b.get(a.ID), Undone)
+	}
+	for _, kind := range Kinds {
+		if !refused[kind] {
+			t.Errorf("%s was not refused", kind)
 		}
 	}
 }

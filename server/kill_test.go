@@ -27,6 +27,8 @@ import (
 
 var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync, and TestActKill in the middle of acts")
 
+var killSeed = flag.Uint64("kills.seed", 0, "what TestActKill kills is told by it; 0: another one each time")
+
 // TestMain lets the test binary be the server that is killed.
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -59,8 +61,9 @@ func TestMain(m *testing.M) {
 type orders struct {
 	Config  Config
 	Connect connect.New
-	Act     string // go on, or end: act all the time, or until the round of acts is whole; see TestActKill
-	Serve   bool   // listen and serve, see launch
+	Acts    []string // to be done one after another; see TestActKill
+	On      targets  // of Acts
+	Serve   bool     // listen and serve, see launch
 	Lease   time.Duration
 }
 
@@ -101,7 +104,7 @@ func child(path string) error {
 	fmt.Println("ready")
 	failed := make(chan error, 1)
 	go func() { failed <- s.Run(ctx) }()
-	if o.Act != "" {
+	if len(o.Acts) > 0 {
 		return keepActing(ctx, s, o)
 	}
 	for {
