@@ -67,10 +67,10 @@ func personFilters(q *query, in IdentitiesIn) {
 	switch in.Role {
 	case "":
 	case "any":
-		q.add(" and person in (select person from role_member where tenant = $1)")
+		q.add(" and person in (select person from role_member where tenant = $1 union select person from role_holding where tenant = $1)")
 	default:
 		role := q.arg(in.Role)
-		q.add(" and person in (select m.person from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and (d.id = " + role + " or d.name = " + role + "))")
+		q.add(" and person in (select m.person from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and (d.id = " + role + " or d.name = " + role + ") union select person from role_holding where tenant = $1 and (role = " + role + " or name = " + role + "))")
 	}
 	if strings.TrimSpace(in.Q) != "" {
 		like := q.arg(contains(in.Q))

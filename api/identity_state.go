@@ -215,7 +215,7 @@ func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityD
 		return err
 	}
 	if d.Devices, err = s.devicesFound(ctx, t, func(q *query) {
-		q.add(" and body like ? order by name limit 50", `%"userId":"`+d.ObjectID+`"%`)
+		q.add(" and about <> '' and about = ? order by name limit 50", strings.ToLower(d.ObjectID))
 	}); err != nil {
 		return err
 	}

@@ -123,7 +123,8 @@ func surround(ctx context.Context, t *store.Tenant, people []Identity) error {
 		name   string
 	}
 	q := &query{}
-	q.add("select m.person, d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person in (" + q.in(ids...) + ") order by d.name")
+	these := q.in(ids...)
+	q.add("select m.person, d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person in (" + these + ") union select person, name from role_holding where tenant = $1 and person in (" + these + ") order by 2")
 	roles, err := find(ctx, t, q, func(r *role) []any { return []any{&r.person, &r.name} })
 	if err != nil {
 		return err

@@ -197,7 +197,7 @@ func (c *Collector) askGrants(ctx context.Context, refused *[]error) error {
 }
 
 // stateObject is an object as it is kept.
-type stateObject struct{ id, name, body, hash string }
+type stateObject struct{ id, name, about, body, hash string }
 
 // wholeAfter is after how long a path is read whole again of which otherwise the changes are asked for. When people last signed in is
 // told by no change.
@@ -388,8 +388,14 @@ func objectOf(raw json.RawMessage, path string) stateObject {
 	if err != nil {
 		body = []byte("{}")
 	}
-	sum := sha256.Sum256(body)
-	o := stateObject{id: text("id"), body: string(body), hash: hex.EncodeToString(sum[:12])}
+	o := stateObject{id: text("id"), body: string(body)}
+	told := body
+	if path == "/deviceManagement/managedDevices" {
+		o.about = strings.ToLower(text("userId"))
+		told = append(slices.Clip(body), o.about...) // what an earlier version kept without it is written anew
+	}
+	sum := sha256.Sum256(told)
+	o.hash = hex.EncodeToString(sum[:12])
 	for _, name := range []string{"displayName", "deviceName", "userDisplayName", "userPrincipalName", "principalDisplayName"} {
 		if o.name == "" {
 			o.name = text(name)
@@ -431,9 +437,9 @@ func (c *Collector) keepPath(ctx context.Context, k keeping) error {
 	for some := range slices.Chunk(news, 500) {
 		err := c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 			for _, o := range some {
-				if _, err := t.Exec(ctx, `insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, $2, $3, $4, $5, $6, $7, $7, 0)
-					on conflict (tenant, path, id) do update set name = excluded.name, body = excluded.body, hash = excluded.hash, changed = excluded.changed, deleted = 0`,
-					k.path, o.id, o.name, o.body, o.hash, now); err != nil {
+				if _, err := t.Exec(ctx, `insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted, about) values ($1, $2, $3, $4, $5, $6, $7, $7, 0, $8)
+					on conflict (tenant, path, id) do update set name = excluded.name, about = excluded.about, body = excluded.body, hash = excluded.hash, changed = excluded.changed, deleted = 0`,
+					k.path, o.id, o.name, o.body, o.hash, now, o.about); err != nil {
 					return err
 				}
 			}

@@ -194,6 +194,8 @@ func (c *Collector) askPosture(ctx context.Context) error {
 		return errNothing
 	}
 	var results []posture.Result
+	var held []posture.Holding
+	holds := all || slices.ContainsFunc(slices.Collect(maps.Keys(s.dirty)), posture.HoldingsRestOn)
 	err = c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		snap, err := StateOf(ctx, t, now, func(string) bool { return false })
 		if err != nil {
@@ -213,6 +215,9 @@ func (c *Collector) askPosture(ctx context.Context) error {
 			return err
 		}
 		state := posture.NewState(snap, now)
+		if holds {
+			held = state.Holdings()
+		}
 		results = results[:0]
 		for _, check := range checks {
 			results = append(results, check.Judge(state, org.Exceptions))
@@ -222,7 +227,14 @@ func (c *Collector) askPosture(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return filePosture(ctx, t, results, s.dirty, all, now) })
+	return c.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+		if holds {
+			if err := fileHoldings(ctx, t, held, now); err != nil {
+				return err
+			}
+		}
+		return filePosture(ctx, t, results, s.dirty, all, now)
+	})
 }
 
 // filePosture writes what the checks came to, the day's count, and a finding for each that fails; dirty is what they were judged for, as

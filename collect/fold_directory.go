@@ -339,6 +339,15 @@ func (r *run) foldRole(ctx context.Context, at int64, role roleSeen) error {
 		now[m.Object] = true
 		list = append(list, []any{role.ID, m.Object, string(m.Person), m.Name, at})
 	}
+	had := map[string]string{} // the person by the object
+	if err := each(ctx, r.t, func(scan func(...any) error) error {
+		var object, person string
+		err := scan(&object, &person)
+		had[object] = person
+		return err
+	}, `select object_id, person from role_member where tenant = $1 and role = $2`, role.ID); err != nil {
+		return err
+	}
 	changed, err := r.replace(ctx, now, `select object_id from role_member where tenant = $1 and role = $2`,
 		`delete from role_member where tenant = $1 and role = $2 and object_id = $3`, role.ID)
 	if err != nil {
@@ -347,7 +356,22 @@ func (r *run) foldRole(ctx context.Context, at int64, role roleSeen) error {
 	if err := r.t.Insert(ctx, store.Into{Table: "role_member", Columns: []string{"role", "object_id", "person", "name", "seen"}, Key: []string{"role", "object_id"}}, list); err != nil || !changed {
 		return err
 	}
-	return r.t.Append(ctx, store.Fact{Kind: "role.changed", Subject: role.ID})
+	moved := map[string]bool{} // who has it now and had not, or the other way round
+	for _, m := range role.Members {
+		if _, before := had[m.Object]; !before {
+			moved[string(m.Person)] = true
+		}
+		delete(had, m.Object)
+	}
+	for _, person := range had {
+		moved[person] = true
+	}
+	for _, person := range sortedKeys(moved) {
+		if err := r.t.Append(ctx, store.Fact{Kind: "role.changed", Subject: role.ID, Person: person}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *run) foldDomains(ctx context.Context, at int64, d domainsSeen) error {

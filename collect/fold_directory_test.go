@@ -105,10 +105,11 @@ func TestFoldGroups(t *testing.T) {
 func TestFoldRoles(t *testing.T) {
 	onBoth(t, func(b *bed) {
 		admins := roleSeen{ID: "r", Name: "Global Administrator", Template: "62e9", Members: []roleMember{{Object: "o1", Name: "Amy", Person: "p1"}, {Object: "o2", Name: "An app"}}}
-		b.same("a first look", b.since(func() { b.fold(b.item(kindRole, "r", admins)) }), "role.changed r")
+		b.same("a first look", b.since(func() { b.fold(b.item(kindRole, "r", admins)) }), "role.changed r", "role.changed r")
 		b.same("the same again", b.since(func() { b.fold(b.item(kindRole, "r", admins)) }))
 		admins.Members = admins.Members[1:]
 		b.same("one less", b.since(func() { b.fold(b.item(kindRole, "r", admins)) }), "role.changed r")
+		b.want("of whom it was told", `select person from fact where tenant = $1 and kind = 'role.changed' order by n`, "", "p1", "p1")
 		b.want("members", `select object_id, person from role_member where tenant = $1`, "o2 ")
 	})
 }

@@ -183,7 +183,8 @@ func accountOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (a 
 		err := scan(&name)
 		a.roles = append(a.roles, name)
 		return err
-	}, `select d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person = $2 order by d.name`, string(person)); err != nil {
+	}, `select d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person = $2
+		union select name from role_holding where tenant = $1 and person = $2 order by 1`, string(person)); err != nil {
 		return a, err
 	}
 	var body string

@@ -1454,8 +1454,10 @@ create table state_object (
 	seen bigint not null,
 	changed bigint not null,
 	deleted bigint not null,
+	about text not null default '',
 	primary key (tenant, path, id)
 );
+create index state_object_about on state_object (tenant, path, about) where about <> '';
 
 -- The paths that are read: when last whole, when something in it last changed, and why it could not be read.
 create table state_path (
@@ -1646,3 +1648,24 @@ create table own_rule_set (
 	edition text not null,
 	primary key (tenant)
 );
+
+-- The roles of the directory that somebody has or may take: given directly, or by the group via. how is permanent, active (for a
+-- time) or eligible, role the template's id, highest 1 where it can give itself any other; ends is 0 where it does not. person is as
+-- in table person; what an application has is nobody's there. since is when it was first seen.
+create table role_holding (
+	tenant text not null,
+	id text not null,
+	object_id text not null,
+	person text not null,
+	role text not null,
+	name text not null,
+	how text not null,
+	via text not null,
+	via_name text not null,
+	scope text not null,
+	highest bigint not null,
+	ends bigint not null,
+	since bigint not null,
+	primary key (tenant, id)
+);
+create index role_holding_person on role_holding (tenant, person);

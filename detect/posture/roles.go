@@ -73,8 +73,9 @@ type Holding struct {
 	RoleName  string
 	Principal string // who: a person, or an application
 	Group     string // the group by which it comes; empty where directly
-	Eligible  bool   // may be taken, is not held
-	Activated bool   // held for a time, out of an eligible one
+	GroupName string
+	Eligible  bool // may be taken, is not held
+	Activated bool // held for a time, out of an eligible one
 	Ends      time.Time
 	Scope     string // "/" is the whole tenant
 }
@@ -82,9 +83,30 @@ type Holding struct {
 // Permanent says whether the role is held at all times, with no end.
 func (h *Holding) Permanent() bool { return !h.Eligible && !h.Activated && h.Ends.IsZero() }
 
+// How says in a word how it is held: permanent, active (for a time) or eligible.
+func (h *Holding) How() string {
+	switch {
+	case h.Eligible:
+		return "eligible"
+	case h.Permanent():
+		return "permanent"
+	}
+	return "active"
+}
+
 type roster struct {
 	holdings []Holding
-	opened   bool // groups that hold roles were resolved
+	groups   map[string]string // names by id
+	opened   bool              // groups that hold roles were resolved
+}
+
+// rolePaths are the paths on which [State.Holdings] rests, besides who is in which group.
+var rolePaths = []string{pathDefinitions, pathActive, pathAssignments, pathDirectoryRole, pathEligible, pathGroups}
+
+// HoldingsRestOn says whether who has which role may change with a path.
+func HoldingsRestOn(path string) bool {
+	k := key(path)
+	return strings.HasPrefix(k, "groups/") || slices.ContainsFunc(rolePaths, func(p string) bool { return key(p) == k })
 }
 
 type roleRow struct {
@@ -99,14 +121,17 @@ type roleRow struct {
 // Holdings is who has which role, and who may take one. Where assignments were not collected the members of directory roles stand
 // for them. Of a group that has a role each person in it is given.
 func (s *State) Holdings() []Holding {
-	for _, path := range []string{pathDefinitions, pathActive, pathAssignments, pathDirectoryRole, pathEligible, pathGroups} {
+	for _, path := range rolePaths {
 		s.key(path)
 	}
 	s.rests[anyMembers] = true
 	if s.roles != nil {
 		return s.roles.holdings
 	}
-	s.roles = &roster{opened: true}
+	s.roles = &roster{opened: true, groups: map[string]string{}}
+	for _, g := range all[group](s, pathGroups) {
+		s.roles.groups[strings.ToLower(g.ID)] = or(g.DisplayName, g.ID)
+	}
 	template := map[string]string{}
 	names := map[string]string{}
 	for _, d := range all[struct {
@@ -154,15 +179,16 @@ func (s *State) Holdings() []Holding {
 
 // add takes a holding in, and for a group's those of its members.
 func (r *roster) add(s *State, h Holding) {
+	name, isGroup := r.groups[strings.ToLower(h.Principal)]
 	if path := members(h.Principal); s.has(path) {
 		for _, m := range all[owner](s, path) {
 			one := h
-			one.Group, one.Principal = h.Principal, m.ID
+			one.Group, one.GroupName, one.Principal = h.Principal, or(name, h.Principal), m.ID
 			r.holdings = append(r.holdings, one)
 		}
 		return
 	}
-	if slices.ContainsFunc(all[group](s, pathGroups), func(g group) bool { return strings.EqualFold(g.ID, h.Principal) }) {
+	if isGroup {
 		r.opened = false
 	}
 	r.holdings = append(r.holdings, h)
