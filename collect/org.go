@@ -88,6 +88,7 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.Spared = o.spared(ctx, t)
 	aliases := &run{t: t, org: o}
 	known := map[string]detect.Known{}
 	o.Lookup = func(addr string) detect.Known {
@@ -102,6 +103,53 @@ func loadOrg(ctx context.Context, t *store.Tenant) (*organisation, error) {
 		return k
 	}
 	return o, nil
+}
+
+// spared gives what [detect.Org.Spared] is; the policies are read when one is first asked for.
+func (o *organisation) spared(ctx context.Context, t *store.Tenant) func(string) []string {
+	var by map[string][]string
+	load := func() error {
+		by = map[string][]string{}
+		err := each(ctx, t, func(scan func(...any) error) error {
+			var name, body string
+			if err := scan(&name, &body); err != nil {
+				return err
+			}
+			var p struct {
+				State      string
+				Conditions struct {
+					Users struct{ ExcludeGroups []string }
+				}
+			}
+			if json.Unmarshal([]byte(body), &p) != nil || p.State != "enabled" {
+				return nil
+			}
+			for _, id := range p.Conditions.Users.ExcludeGroups {
+				by[strings.ToLower(id)] = append(by[strings.ToLower(id)], name)
+			}
+			return nil
+		}, `select name, body from state_object where tenant = $1 and path = '/identity/conditionalAccess/policies' and deleted = 0 order by name`)
+		for _, id := range sortedKeys(by) {
+			var name string
+			if err == nil {
+				err = t.QueryRow(ctx, `select name from mail_group where tenant = $1 and id = $2`, id).Scan(&name)
+			}
+			if errors.Is(err, store.ErrNone) {
+				err = nil
+			} else if err == nil && name != "" {
+				by[strings.ToLower(name)] = append(by[strings.ToLower(name)], by[id]...)
+			}
+		}
+		return err
+	}
+	return func(group string) []string {
+		if by == nil {
+			if err := load(); err != nil && o.err == nil {
+				o.err = err
+			}
+		}
+		return by[strings.ToLower(group)]
+	}
 }
 
 // find is lookup for whatever names somebody: an alias or a display name of one person is as good as the address.
@@ -138,11 +186,14 @@ func lookup(ctx context.Context, t *store.Tenant, domains map[string]bool, addr 
 	var kind string
 	var enabled *bool
 	var created int64
-	err := t.QueryRow(ctx, `select p.person, p.kind, p.mail, p.name, p.enabled, p.created from person_address a
+	var roles int
+	err := t.QueryRow(ctx, `select p.person, p.kind, p.mail, p.name, p.enabled, p.created,
+			(select count(*) from role_member m where m.tenant = p.tenant and m.person = p.person) + (select count(*) from role_holding h where h.tenant = p.tenant and h.person = p.person) from person_address a
 		join person p on p.tenant = a.tenant and p.person = a.person where a.tenant = $1 and a.address = $2 and p.deleted = 0
 		order by case p.kind when 'guest' then 1 else 0 end, p.person limit 1`, addr).
-		Scan(&k.Person, &kind, &k.Address, &k.Name, &enabled, &created)
+		Scan(&k.Person, &kind, &k.Address, &k.Name, &enabled, &created, &roles)
 	if err == nil {
+		k.Admin = roles > 0
 		k.Kind = detect.Person
 		if k.Address == "" {
 			k.Address = addr

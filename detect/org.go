@@ -14,8 +14,10 @@ type Org struct {
 	Partners   map[string]bool // trusted partner domains, or whole addresses, in lower case
 	Lookup     func(addr string) Known
 	Exceptions []Exception
-	Networks   Networks  // that the organisation told of
-	Now        time.Time // when it is judged: an exception that has expired by then excuses nothing
+	Networks   Networks // that the organisation told of
+	// Spared gives the enforced conditional access policies that leave a group out, by the group's id or name; nil: not known.
+	Spared func(group string) []string
+	Now    time.Time // when it is judged: an exception that has expired by then excuses nothing
 }
 
 // Known is what the directory says of an address.
@@ -25,6 +27,7 @@ type Known struct {
 	Address string          // the main address
 	Name    string
 	Blocked bool      // the account cannot sign in
+	Admin   bool      // has a role of the directory, or may take one
 	Created time.Time // zero where it is not known
 	// Outside is the addresses outside that mail to this one reaches: members of a group, the target of a contact.
 	Outside []string

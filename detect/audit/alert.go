@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"time"
+
 	"tocsin.dev/detect"
 )
 
@@ -39,7 +41,7 @@ func risk(o object) Entry {
 	n := Entry{Shape: RiskLog, ID: o.text("id")}
 	n.Record = detect.Record{
 		ID: n.ID, Operation: "RiskDetection", Workload: "IdentityProtection", ActorKind: "user", Actor: o.text("userprincipalname", "userdisplayname", "serviceprincipaldisplayname"),
-		Time: Time(o.text("activitydatetime", "detecteddatetime", "timegenerated", "time")), IP: addressOf(o.text("ipaddress")),
+		Time: afterActivity(o), IP: addressOf(o.text("ipaddress")),
 	}
 	if o.text("serviceprincipalid") != "" {
 		n.Record.ActorKind = "app"
@@ -51,4 +53,13 @@ func risk(o object) Entry {
 	x.put("risk_type", o.text("riskeventtype"))
 	n.Record.Extra = x
 	return n
+}
+
+// afterActivity is when it happened, a moment later: the sign-in itself comes before what was detected in it.
+func afterActivity(o object) time.Time {
+	t := Time(o.text("activitydatetime", "detecteddatetime", "timegenerated", "time"))
+	if !t.IsZero() {
+		t = t.Add(time.Millisecond)
+	}
+	return t
 }

@@ -48,6 +48,7 @@ func who(o object, r *detect.Record, x extras) {
 	r.ActorKind = "user"
 	r.Actor = user.text("userprincipalname", "displayname", "id")
 	r.IP = addressOf(user.text("ipaddress"))
+	x.put("actor_name", user.text("displayname"))
 	if r.Actor == "" && len(app) > 0 {
 		r.Actor = app.text("displayname", "serviceprincipalname", "serviceprincipalid", "appid")
 		r.ActorKind = "app"

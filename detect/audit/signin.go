@@ -35,7 +35,7 @@ func signInOf(o object) Entry {
 	status := o.object("status")
 	x.put("reason", status.text("failurereason"))
 	for name, from := range map[string]string{
-		"app": "appdisplayname", "app_id": "appid", "resource": "resourcedisplayname", "protocol": "authenticationprotocol",
+		"app": "appdisplayname", "app_id": "appid", "resource": "resourcedisplayname", "resource_id": "resourceid", "protocol": "authenticationprotocol",
 		"requirement": "authenticationrequirement", "risk": "risklevelduringsignin", "risk_aggregated": "risklevelaggregated",
 		"risk_state": "riskstate", "risk_detail": "riskdetail", "session": "sessionid", "asn": "autonomoussystemnumber",
 		"conditional_access": "conditionalaccessstatus", "correlation": "correlationid", "credential": "clientcredentialtype",

@@ -25,13 +25,15 @@ import (
 //	city, latitude, longitude, system, browser, device, compliant, token, credential, methods, factor_detail of a sign-in
 //	kind              interactive, non_interactive, service_principal or managed_identity
 //	mfa               asked, claim, refused or single: how a second factor was met
+//	conditional_access, resource_id, managed of a sign-in
 //	category, reason  of a directory record
+//	actor_name        what the directory calls who did it, where the record tells
 //	permissions, permissions_in  of a consent in Defender's tables: the scopes, and the resource they open
 //	targets           the objects of a directory record: id, name, type, upn
 //	file, recipient, recipient_type, site, item_type of a SharePoint record
 var Events = excusing(slices.Concat(
 	inboxRuleEvents, mailboxEvents, delegateEvents, transportEvents, protectionEvents, accessEvents,
-	roleEvents, applicationEvents, accountEvents, seriesEvents, policyEvents, signInEvents, shareEvents, alertEvents,
+	roleEvents, applicationEvents, accountEvents, seriesEvents, aroundEvents, policyEvents, clientEvents, signInEvents, shareEvents, alertEvents,
 ))
 
 // Judged says whether any rule of Events looks at records of an operation; a reader may leave the others aside.
@@ -59,7 +61,7 @@ var judgedOperations = func() map[string]bool {
 	for _, list := range [][]string{
 		inboxRuleOperations, mailboxOperations, delegateOperations, transportOperations, protectionOperations,
 		accessOperations, roleOperations, applicationOperations, accountOperations, seriesOperations, policyOperations,
-		signInOperations, shareOperations, alertOperations, rightsOperations,
+		signInOperations, shareOperations, alertOperations, rightsOperations, aroundOperations,
 	} {
 		for _, op := range list {
 			all[op] = true

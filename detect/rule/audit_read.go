@@ -90,6 +90,13 @@ func auditTargetOf(r *detect.Record, types ...string) auditTarget {
 	if r.Target != "" {
 		return auditTarget{Name: r.Target}
 	}
+	if r.Object == "" { // of a type that Microsoft calls Other, say
+		for _, t := range auditTargets(r) {
+			if t.Name != "" {
+				return auditTarget{ID: t.ID, Name: t.Name}
+			}
+		}
+	}
 	return auditTarget{Name: r.Object}
 }
 

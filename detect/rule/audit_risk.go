@@ -84,6 +84,7 @@ func judgeRisk(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Fin
 		}
 		why := fmt.Sprintf("A sign-in of %s of risk %s%s was let through%s.", r.Actor, level, kinds, auditFrom(r))
 		suspect(mem, r, who, why)
+		mem.Add(noteRisky, who, detect.Note{At: r.Time, ID: r.ID})
 		return auditOne(auditFinding(o, &riskySignInLetThrough, r, r.Actor, who, auditDay(r), why, terms))
 	}
 	what := "was refused"
@@ -124,14 +125,17 @@ var weightyRisks = map[string]int{
 	"mcassuspiciousinboxmanipulationrules": 65, "attackerinthemiddle": 75, "suspiciousapitraffic": 55, "nationstateip": 75,
 }
 
-func judgeRiskDetection(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Finding {
+// noteRisky is of sign-ins that were let through: what Microsoft detected in one is told with it.
+const noteRisky = "risky" // account
+
+func judgeRiskDetection(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Finding {
 	if r.Operation != "RiskDetection" {
 		return nil
 	}
 	level, settled := riskOf(r)
 	kind := strings.ToLower(auditText(r, "risk_type"))
 	weight := max(weightyRisks[kind], []int{0, 15, 40, 65}[riskRank[level]])
-	if settled || weight == 0 {
+	if settled || weight == 0 || weightyRisks[kind] == 0 && len(mem.Since(noteRisky, strings.ToLower(r.Actor), r.Time.Add(-time.Hour))) > 0 {
 		return nil
 	}
 	terms := auditTerms(weight, "detected by Microsoft: "+auditText(r, "risk_type"))

@@ -6,7 +6,10 @@
 package rule
 
 import (
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
@@ -79,7 +82,55 @@ func Record(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin.Findin
 		e := &Events[i]
 		out = append(out, o.Unexcused(&e.Meta, e.Judge(o.For(&e.Meta), mem, r))...)
 	}
+	howOften(mem, r, out)
 	return out
+}
+
+const (
+	noteBegan = "records" // once a day, that there were any
+	noteActs  = "found"   // actor and operation → what was found on
+)
+
+// howOften tells, where the sentence of a finding has no number, how often who did it has done the like before, and in how many days.
+func howOften(mem *detect.Memory, r *detect.Record, found []tocsin.Finding) {
+	if r.Time.IsZero() {
+		return
+	}
+	daily(mem, r, noteBegan, "", "")
+	if len(found) == 0 {
+		return
+	}
+	month := r.Time.Add(-30 * 24 * time.Hour)
+	key := strings.ToLower(r.Actor) + "\x00" + r.Operation
+	before := 0
+	for _, n := range mem.Since(noteActs, key, month) {
+		if r.Time.Sub(n.At) > time.Second { // else it is told by two logs
+			before++
+		}
+	}
+	mem.Add(noteActs, key, detect.Note{At: r.Time, ID: r.ID})
+	who := r.Actor
+	if who == "" {
+		who = "nobody known"
+	}
+	days := auditPlural(len(mem.Since(noteBegan, "", month)), "day") + " with records"
+	for i := range found {
+		f := &found[i]
+		said := f.Why
+		for _, name := range []string{r.IP, r.Actor, r.Target, r.Object, f.Who} {
+			if name != "" {
+				said = strings.ReplaceAll(said, name, "")
+			}
+		}
+		if strings.ContainsAny(said, "0123456789") {
+			continue
+		}
+		if before == 0 {
+			f.Why += detect.Shown(fmt.Sprintf(" It is the first of its kind by %s in %s.", who, days))
+		} else {
+			f.Why += detect.Shown(fmt.Sprintf(" %s has done the like %s before in %s.", who, auditPlural(before, "time"), days))
+		}
+	}
 }
 
 // All is the catalogue: what every rule says of itself, in the order of the lists.

@@ -32,6 +32,12 @@ type world struct {
 func play(t *testing.T, s *story.Story) *world {
 	w := &world{t: t, story: s, known: map[string]detect.Known{}}
 	w.org = detect.Org{Tenant: "00000000-0000-0000-0000-000000000001", Domains: map[string]bool{}, Partners: map[string]bool{}, Now: monday}
+	w.org.Spared = func(group string) []string {
+		if strings.EqualFold(group, "Carrier Partners") {
+			return []string{"Everybody: second factor"}
+		}
+		return nil
+	}
 	w.org.Lookup = func(addr string) detect.Known { return w.known[w.main(addr)] }
 	for i := range s.World {
 		w.declare(&s.World[i])
@@ -71,7 +77,7 @@ func (w *world) declare(d *story.Decl) {
 }
 
 func (w *world) person(d *story.Decl, addr string) {
-	k := detect.Known{Kind: detect.Person, Person: tocsin.PersonID("person-" + d.Name), Address: addr, Name: d.Title, Blocked: d.Has(story.Blocked)}
+	k := detect.Known{Kind: detect.Person, Person: tocsin.PersonID("person-" + d.Name), Address: addr, Name: d.Title, Blocked: d.Has(story.Blocked), Admin: d.Has(story.Admin)}
 	if d.Has(story.Newcomer) {
 		k.Created = monday
 	}

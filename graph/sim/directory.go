@@ -34,7 +34,7 @@ func (w *world) organization() obj {
 		{"onPremisesLastSyncDateTime", w.start.Add(-40 * time.Minute)}, {"onPremisesSyncEnabled", true}, {"postalCode", "3089 JW"},
 		{"preferredLanguage", "en"}, {"securityComplianceNotificationMails", []any{}}, {"securityComplianceNotificationPhones", []any{}},
 		{"state", nil}, {"street", "Waalhaven 12"}, {"technicalNotificationMails", []string{"it@" + w.domain}}, {"tenantType", "AAD"},
-		{"privacyProfile", nil}, {"assignedPlans", []any{plan("exchange", planExchange), plan("AADPremiumService", planEntraP1)}},
+		{"privacyProfile", nil}, {"assignedPlans", []any{plan("exchange", planExchange), plan("AADPremiumService", planEntraP1), plan("AADPremiumService", planEntraP2)}},
 		{"provisionedPlans", []any{}}, {"verifiedDomains", verified}}
 }
 
@@ -62,16 +62,25 @@ func (s *Sim) domains(r *request) reply {
 	}})
 }
 
+// skus are what the tenant pays for: Microsoft 365 E3 for those with a mailbox, and Entra ID P2 for whom Identity Protection looks after.
+// https://learn.microsoft.com/entra/identity/users/licensing-service-plan-reference
 func (s *Sim) skus(r *request) reply {
 	used := s.world.users * 9 / 10
-	sku := obj{{"id", s.cfg.Tenant + "_" + skuE3}, {"accountId", s.cfg.Tenant}, {"accountName", s.world.stem}, {"appliesTo", "User"},
-		{"capabilityStatus", "Enabled"}, {"consumedUnits", used}, {"skuId", skuE3}, {"skuPartNumber", "SPE_E3"},
+	plan := func(id, name string) obj {
+		return obj{{"servicePlanId", id}, {"servicePlanName", name}, {"provisioningStatus", "Success"}, {"appliesTo", "User"}}
+	}
+	all := []obj{s.sku(used, skuE3, "SPE_E3", plan(planExchange, "EXCHANGE_S_ENTERPRISE"), plan(planEntraP1, "AAD_PREMIUM"))}
+	if !s.reports.Free {
+		all = append(all, s.sku(used, skuEntraP2, "AAD_PREMIUM_P2", plan(planEntraP1, "AAD_PREMIUM"), plan(planEntraP2, "AAD_PREMIUM_P2")))
+	}
+	return s.list(r, list{context: "subscribedSkus", props: skuProperties, total: len(all), at: func(i int) (item, bool) { return whole(all[i]), true }})
+}
+
+func (s *Sim) sku(used int, id, part string, plans ...obj) obj {
+	return obj{{"id", s.cfg.Tenant + "_" + id}, {"accountId", s.cfg.Tenant}, {"accountName", s.world.stem}, {"appliesTo", "User"},
+		{"capabilityStatus", "Enabled"}, {"consumedUnits", used}, {"skuId", id}, {"skuPartNumber", part},
 		{"subscriptionIds", []string{s.world.seed.guid(askApp, 9)}},
-		{"prepaidUnits", obj{{"enabled", used + used/10 + 5}, {"lockedOut", 0}, {"suspended", 0}, {"warning", 0}}},
-		{"servicePlans", []any{
-			obj{{"servicePlanId", planExchange}, {"servicePlanName", "EXCHANGE_S_ENTERPRISE"}, {"provisioningStatus", "Success"}, {"appliesTo", "User"}},
-			obj{{"servicePlanId", planEntraP1}, {"servicePlanName", "AAD_PREMIUM"}, {"provisioningStatus", "Success"}, {"appliesTo", "User"}}}}}
-	return s.list(r, list{context: "subscribedSkus", props: skuProperties, total: 1, at: func(int) (item, bool) { return whole(sku), true }})
+		{"prepaidUnits", obj{{"enabled", used + used/10 + 5}, {"lockedOut", 0}, {"suspended", 0}, {"warning", 0}}}, {"servicePlans", plans}}
 }
 
 // userItem is a person as an item of a list of users.

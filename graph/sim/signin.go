@@ -200,12 +200,6 @@ func (si *signIn) object(tenant string, beta bool) obj {
 		more = "MFA requirement satisfied by claim in the token"
 	}
 	person := strings.HasSuffix(si.kind, "interactive")
-	orNull := func(v string) any {
-		if v == "" {
-			return nil
-		}
-		return v
-	}
 	var userID, upn, display any = si.subject, si.upn, si.display
 	var spName, spID any
 	if !person {
@@ -216,7 +210,7 @@ func (si *signIn) object(tenant string, beta bool) obj {
 		{"riskDetail", "none"}, {"riskLevelAggregated", first(si.risk, "none")}, {"riskLevelDuringSignIn", first(si.risk, "none")}, {"riskState", first(si.state, map[bool]string{true: "none", false: "atRisk"}[si.risk == ""])},
 		{"riskEventTypes_v2", append([]string{}, si.kinds...)}, {"resourceDisplayName", si.resource}, {"resourceId", first(appIDs[si.resource], "00000003-0000-0000-c000-000000000000")},
 		{"status", obj{{"errorCode", code}, {"failureReason", reason}, {"additionalDetails", more}}}, {"deviceDetail", si.deviceDetail()}, {"location", si.location()},
-		{"servicePrincipalId", spID}, {"servicePrincipalName", spName}, {"userAgent", orNull(si.agent)}, {"homeTenantId", tenant}, {"resourceTenantId", tenant}, {"appliedConditionalAccessPolicies", []any{}}}
+		{"servicePrincipalId", spID}, {"servicePrincipalName", spName}, {"userAgent", orNone(si.agent)}, {"homeTenantId", tenant}, {"resourceTenantId", tenant}, {"appliedConditionalAccessPolicies", []any{}}}
 	if !beta {
 		return append(o, member{"riskEventTypes", append([]string{}, si.kinds...)})
 	}
@@ -231,7 +225,7 @@ func (si *signIn) object(tenant string, beta bool) obj {
 		userType = "guest"
 	}
 	return append(o, member{"signInEventTypes", []string{eventTypes[si.kind]}}, member{"authenticationRequirement", requirement}, member{"authenticationProtocol", first(si.protocol, "none")},
-		member{"authenticationDetails", si.steps()}, member{"autonomousSystemNumber", asn}, member{"sessionId", orNull(si.session)}, member{"incomingTokenType", first(si.token, "none")},
+		member{"authenticationDetails", si.steps()}, member{"autonomousSystemNumber", asn}, member{"sessionId", orNone(si.session)}, member{"incomingTokenType", first(si.token, "none")},
 		member{"clientCredentialType", first(si.credential, "none")}, member{"uniqueTokenIdentifier", si.id}, member{"crossTenantAccessType", "none"}, member{"userType", userType})
 }
 
@@ -293,13 +287,13 @@ func (s *Sim) changeObject(a *story.Act, c *directoryChange, op, who string, p *
 		if p != nil {
 			id = p.id
 		}
-		by = obj{{"user", obj{{"id", id}, {"displayName", nil}, {"userPrincipalName", who}, {"ipAddress", a.Args["ip"]}}}, {"app", nil}}
+		by = obj{{"user", obj{{"id", id}, {"displayName", orNone(a.Params["actor_name"])}, {"userPrincipalName", who}, {"ipAddress", a.Args["ip"]}}}, {"app", nil}}
 	}
 	changes := []any{}
 	for _, k := range slices.Sorted(maps.Keys(a.Modified)) {
 		changes = append(changes, obj{{"displayName", k}, {"oldValue", a.Modified[k][0]}, {"newValue", a.Modified[k][1]}})
 	}
-	target := obj{{"id", ""}, {"displayName", first(a.Args["on"], a.Args["target"])}, {"type", "Other"}, {"userPrincipalName", nil}, {"groupType", nil}, {"modifiedProperties", changes}}
+	target := obj{{"id", ""}, {"displayName", first(a.Args["on"], a.Args["target"])}, {"type", targetType(op)}, {"userPrincipalName", nil}, {"groupType", nil}, {"modifiedProperties", changes}}
 	if t := a.Args["target"]; strings.Contains(t, "@") {
 		target = target.set("type", "User").set("userPrincipalName", t)
 		if q := s.world.find(t); q != nil {
@@ -308,7 +302,7 @@ func (s *Sim) changeObject(a *story.Act, c *directoryChange, op, who string, p *
 	}
 	details := []any{}
 	for _, k := range slices.Sorted(maps.Keys(a.Params)) {
-		if k != "reason" && k != "category" {
+		if k != "reason" && k != "category" && k != "actor_name" {
 			details = append(details, obj{{"key", k}, {"value", a.Params[k]}})
 		}
 	}
@@ -318,6 +312,26 @@ func (s *Sim) changeObject(a *story.Act, c *directoryChange, op, who string, p *
 	return obj{{"id", c.id}, {"category", first(a.Params["category"], "UserManagement")}, {"correlationId", c.correlation}, {"result", first(a.Args["result"], "success")}, {"resultReason", a.Params["reason"]},
 		{"activityDisplayName", op}, {"activityDateTime", c.at}, {"loggedByService", "Core Directory"}, {"operationType", strings.SplitN(op, " ", 2)[0]},
 		{"initiatedBy", by}, {"targetResources", []any{target}}, {"additionalDetails", details}}
+}
+
+// targetType is what sort of object an operation is done to: https://learn.microsoft.com/graph/api/resources/targetresource
+func targetType(op string) string {
+	low := strings.ToLower(op)
+	for _, t := range [][2]string{{"service principal", "ServicePrincipal"}, {"oauth2permissiongrant", "ServicePrincipal"}, {"app role", "ServicePrincipal"}, {"delegated permission", "ServicePrincipal"}, {"consent to application", "ServicePrincipal"}, {"application", "Application"},
+		{"policy", "Policy"}, {"role setting", "Role"}, {"device", "Device"}, {"group", "Group"}} {
+		if strings.Contains(low, t[0]) {
+			return t[1]
+		}
+	}
+	return "Other"
+}
+
+// orNone is null for an empty text.
+func orNone(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
 }
 
 // premium refuses sign-ins to a tenant without Entra P1.

@@ -15,6 +15,8 @@ const (
 	skuE3        = "05e9a617-0261-4cee-bb44-138d3ef5d965"
 	planExchange = "efb87545-963c-4e0d-99df-69c6916d9eb0"
 	planEntraP1  = "41781fb2-bc02-4b7c-bd55-b576c07bb09d"
+	planEntraP2  = "eec0eb4f-6444-4f95-aba0-50c24d67f998"
+	skuEntraP2   = "84a661c4-e949-4bd2-a560-ed7766fcaf2b"
 )
 
 var licensed = json.RawMessage(`[{"disabledPlans":[],"skuId":"` + skuE3 + `"}]`)

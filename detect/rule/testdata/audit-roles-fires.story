@@ -21,3 +21,4 @@ expect role-granted-outside-pim eva risk 65
 expect role-granted-through-pim fay
 expect role-setting-changed root
 expect elevated-access-to-azure root risk 65
+expect roles-granted-in-series root risk 65 says "roles within an hour"

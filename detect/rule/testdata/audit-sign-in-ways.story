@@ -9,7 +9,7 @@ person fay
 person gil
 person hal
 
-mon 03:00 amy audits "UserLoggedIn" from 203.0.113.7 app "Authenticated SMTP" error="0"
+mon 03:00 amy signs in from 203.0.113.7/NL client="Authenticated SMTP"
 mon 03:10 bob audits "UserLoggedIn" from 203.0.113.7 error="0" protocol="ropc" requirement="singleFactorAuthentication"
 mon 03:20 cyd audits "UserLoggedIn" from 203.0.113.7 error="0" protocol="deviceCode" app_id="29d9ed98-a469-4536-ade2-f981bc1d605e"
 mon 03:30 dan audits "UserLoggedIn" from 203.0.113.7 error="0" protocol="deviceCode" app_id="04b07795-8ddb-461a-bbee-02f9e1bf7b46" app="Azure CLI"
