@@ -107,6 +107,8 @@ func Ops(s *Service) []Op {
 		op("protection list", "GET /api/v1/tenants/{tenant}/protection", Viewer, "Whom Microsoft's Identity Protection holds to be at risk: people and applications", s.ListProtection),
 		op("identities list", "GET /api/v1/tenants/{tenant}/identities", Viewer, "The people of the directory", s.ListIdentities),
 		op("identities get", "GET /api/v1/tenants/{tenant}/identities/{person}", Viewer, "A person: roles, mailbox, rules, findings, timeline", s.GetIdentity),
+		op("reports tenant", "GET /api/v1/tenants/{tenant}/reports/tenant", Viewer, "A tenant's report as one HTML document: posture, findings, stories, risk, what is unknown", s.ReportTenant),
+		op("reports person", "GET /api/v1/tenants/{tenant}/reports/people/{person}", Viewer, "A person's report as one HTML document: profile, risk, stories, what happened, what was done", s.ReportPerson),
 		op("directory list", "GET /api/v1/tenants/{tenant}/directory", Viewer, "What is known of groups, guests, devices and sites, and what is unknown, because", s.ListHeld),
 		op("groups list", "GET /api/v1/tenants/{tenant}/groups", Viewer, "Groups: who is in them, by which rule, and what they grant", s.ListGroups),
 		op("groups get", "GET /api/v1/tenants/{tenant}/groups/{id}", Viewer, "A group with its members, owners, roles and policies", s.GetGroup),

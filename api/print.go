@@ -21,6 +21,10 @@ func (r *run) print(v reflect.Value) error {
 	if g, ok := v.Interface().(Guide); ok && !r.json {
 		return printGuide(w, g)
 	}
+	if doc, ok := v.Interface().(Report); ok && !r.json {
+		_, err := io.WriteString(w, doc.HTML)
+		return err
+	}
 	items := []reflect.Value{v}
 	if isPage(v.Type()) {
 		items = items[:0]

@@ -177,6 +177,8 @@ var matrix = map[string]asked{
 	"stories get":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: storyIDOf(t)} }},
 	"identities list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.IdentitiesIn{In: in(t)} }},
 	"identities get":     {least: api.Viewer, in: person},
+	"reports tenant":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"reports person":     {least: api.Viewer, in: person},
 	"directory list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.KnowledgeIn{In: in(t)} }},
 	"groups list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GroupsIn{In: in(t)} }},
 	"groups get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: "g"} }},

@@ -114,6 +114,8 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/identities", t("identities", "Identities", w.identities))
 	m.HandleFunc("GET /t/{tenant}/identities.csv", w.csv(w.identitiesCSV))
 	m.HandleFunc("GET /t/{tenant}/identities/{person}", t("identities", "Identity", w.identity))
+	m.HandleFunc("GET /t/{tenant}/report", w.report(w.tenantReport))
+	m.HandleFunc("GET /t/{tenant}/identities/{person}/report", w.report(w.personReport))
 	m.HandleFunc("GET /t/{tenant}/guests", t("identities", "Guests", w.guests))
 	m.HandleFunc("GET /t/{tenant}/guests.csv", w.csv(w.guestsCSV))
 	m.HandleFunc("GET /t/{tenant}/groups", t("identities", "Groups", w.groups))
