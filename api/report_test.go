@@ -21,7 +21,7 @@ func alone(t *testing.T, doc string) (text string) {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	tables, policies := 0, 0
+	policies := 0
 	for n := range root.Descendants() {
 		switch {
 		case n.Type == html.TextNode && n.Parent.Data != "style":
@@ -31,8 +31,6 @@ func alone(t *testing.T, doc string) (text string) {
 			switch n.Data {
 			case "script", "link", "img", "iframe", "object", "embed", "base", "form", "a":
 				t.Errorf("<%s> stands in it", n.Data)
-			case "table":
-				tables++
 			}
 			for _, a := range n.Attr {
 				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || a.Key == "src" || a.Key == "href" {
@@ -44,8 +42,8 @@ func alone(t *testing.T, doc string) (text string) {
 			}
 		}
 	}
-	if policies != 1 || tables == 0 || regexp.MustCompile(`(?i)https?://[^ ]*\.(css|js|png|woff)|@import|url\(`).MatchString(doc) {
-		t.Errorf("%d policies, %d tables; or it loads something", policies, tables)
+	if policies != 1 || regexp.MustCompile(`(?i)https?://[^ ]*\.(css|js|png|woff)|@import|url\(`).MatchString(doc) {
+		t.Errorf("%d policies, or it loads something", policies)
 	}
 	return b.String()
 }
