@@ -96,7 +96,7 @@ func TestBrowserPosture(t *testing.T) {
 	p.shows("how it is mended", "How to mend")
 	p.shoot("full-posture-check")
 	p.press("its finding", `a[href*="rule=ca-mfa-everyone"]`)
-	p.shows("the finding", "A second factor is asked of everybody")
+	p.shows("the finding", "MFA is not required for all users")
 
 	open("/access")
 	p.script("ask about amy", `{const f = document.querySelector("main form"); f.elements.person.value = "amy@fabrikamfreight.com"; f.elements.place.value = "elsewhere"; f.requestSubmit()}`)

@@ -34,6 +34,7 @@ type Frameworks struct {
 type Check struct {
 	ID       string // kebab-case, never changed: results and findings are filed under it
 	Title    string // what should be so
+	Fails    string // what is so where it fails: the finding's title
 	Area     string // of the areas below
 	Severity tocsin.Severity
 	Frameworks
@@ -45,8 +46,8 @@ type Check struct {
 
 // Meta is the check as the catalogue of detections has it.
 func (c *Check) Meta() detect.Meta {
-	return detect.Meta{Name: c.ID, Title: "Not so: " + c.Title, Family: "posture", Severity: c.Severity, Attack: c.Attack, Stage: "access",
-		Says: "Whether it is so that: " + c.Title + ".", FalsePositives: "A risk that somebody has accepted: make an exception with an owner and an end.",
+	return detect.Meta{Name: c.ID, Title: c.Fails, Family: "posture", Severity: c.Severity, Attack: c.Attack, Stage: "access",
+		Says: "This does not hold: " + c.Title + ".", FalsePositives: "A risk that somebody has accepted: make an exception with an owner and an end.",
 		Fix: c.Mend, Source: "setting"}
 }
 

@@ -59,7 +59,7 @@ var judgeCloudOnly = ofAdmins(administrators, "administrator", "comes from on pr
 		return ""
 	})
 
-var judgeGuestAdmins = ofAdmins(administrators, "guest", "is an administrator", "No guest is an administrator.",
+var judgeGuestAdmins = ofAdmins(administrators, "guest", "is an administrator", "No guest holds a privileged role.",
 	func(_ *State, u *user, _ []Holding) string {
 		if u.guest() {
 			return "a guest"
@@ -124,7 +124,7 @@ func judgePermanent(s *State) Verdict {
 		}
 		bad = append(bad, Object{ID: h.Principal, Name: s.nameOf(h.Principal), Path: pathUsers, Why: "always " + h.RoleName})
 	}
-	return none(bad, "person", "has a highest role at all times", "The highest roles are taken for a time only, but by emergency accounts.")
+	return none(bad, "person", "has a highest role at all times", "No highly privileged role is assigned permanently, but to emergency access accounts.")
 }
 
 // judgeAdminKeys wants administrators to have registered a way that no phishing site can pass on.

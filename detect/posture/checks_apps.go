@@ -221,7 +221,7 @@ func judgeAudience(s *State) Verdict {
 			bad = append(bad, Object{ID: a.ID, Name: or(a.DisplayName, a.ID), Path: pathApplications, Why: "takes accounts of other organisations"})
 		}
 	}
-	return none(bad, "application", "of ours takes accounts of other organisations", "Applications of ours take our own accounts alone.")
+	return none(bad, "application", "of ours takes accounts of other organisations", "Own applications are single-tenant.")
 }
 
 // judgeGrants wants no consent of an administrator, for everybody, to what reads mail or files.
@@ -245,7 +245,7 @@ func judgeGrants(s *State) Verdict {
 			bad = append(bad, Object{ID: g.ClientID, Name: s.nameOf(g.ClientID), Path: pathGrants, Why: "for everybody: " + strings.Join(why, ", ")})
 		}
 	}
-	return none(bad, "application", "acts for everybody on mail, files or the directory", "No application acts for everybody on mail, files or the directory.")
+	return none(bad, "application", "acts for everybody on mail, files or the directory", "No application has risky delegated permissions for all users on mail, files or the directory.")
 }
 
 func (s *State) tierZeroApps() map[string][]Holding {

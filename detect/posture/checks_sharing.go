@@ -98,7 +98,7 @@ func judgeShareLegacy(x *sharing) Verdict {
 	case *x.LegacyAuth:
 		return fail("SharePoint takes old protocols, which know no second factor.")
 	}
-	return pass("SharePoint takes no old protocols.")
+	return pass("SharePoint blocks legacy authentication.")
 }
 
 func judgeSyncClients(x *sharing) Verdict {
@@ -145,7 +145,7 @@ func judgeAnyoneView(x *sharing) Verdict {
 	case !viewing(x.AnyoneFile) || !viewing(x.AnyoneFolder):
 		return fail("Links for anybody allow changing what they lead to.")
 	}
-	return pass("Links for anybody allow reading alone.")
+	return pass("Anyone links are view-only.")
 }
 
 func viewing(kind string) bool { return strings.EqualFold(kind, "view") }
@@ -167,7 +167,7 @@ func judgeLinkPermission(x *sharing) Verdict {
 	case x.LinkPermission == "":
 		return undecided("What a new link allows at first is not told: Graph does not have it.")
 	case viewing(x.LinkPermission):
-		return pass("A new link allows reading at first.")
+		return pass("The default sharing link is view-only.")
 	}
 	return fail("A new link allows changing at first.")
 }

@@ -115,7 +115,7 @@ func judgeConsent(a *authorization) Verdict {
 			return fail("Users may give applications permissions by themselves, by the policy %s.", strings.TrimPrefix(g, "managepermissiongrantsforself."))
 		}
 	}
-	return pass("Users cannot give applications permissions.")
+	return pass("Users cannot consent to applications.")
 }
 
 func judgeAdminConsent(s *State) Verdict {
@@ -599,7 +599,7 @@ func judgeLaps(j *joining) Verdict {
 	case !*j.Password.IsEnabled:
 		return fail("Local administrators' passwords are not kept and changed by the directory.")
 	}
-	return pass("Local administrators' passwords are kept and changed by the directory.")
+	return pass("Windows LAPS is enabled: the directory keeps and changes local administrators' passwords.")
 }
 
 // judgeIdle wants a session in a browser to end when nobody uses it.
@@ -816,7 +816,7 @@ func judgeGuestGroup(s *State) Verdict {
 	if len(found) == 0 {
 		return fail("No group takes in all guests by itself, for policies and reviews to name.")
 	}
-	return pass("A group takes in all guests by itself: %s.", some(found)).with(found...)
+	return pass("A dynamic group holds all guests: %s.", some(found)).with(found...)
 }
 
 func judgeCapable(s *State) Verdict {

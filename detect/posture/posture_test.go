@@ -46,7 +46,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%q is no id, or there twice", c.ID)
 		}
 		seen[c.ID] = true
-		if !slices.Contains(Areas, c.Area) || c.Title == "" || !strings.HasSuffix(c.Mend, ".") || len(c.Needs) == 0 || c.Severity == "" || c.judge == nil {
+		if !slices.Contains(Areas, c.Area) || c.Title == "" || c.Fails == "" || c.Fails == c.Title || !strings.HasSuffix(c.Mend, ".") || len(c.Needs) == 0 || c.Severity == "" || c.judge == nil {
 			t.Errorf("%s: something lacks", c.ID)
 		}
 	}
