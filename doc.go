@@ -15,6 +15,8 @@
 //	graph         speaks to Microsoft Graph: calls, tokens, limits, pages, delta, batch
 //	graph/sim     stands in for Microsoft 365: worlds, faults, ground truth
 //	connect       consent, credentials, what is granted, what is missing and what that costs
+//	learn         what is usual for a person, and how odd a day is
+//	learn/plant   attacks of few mails hidden in real mail, to measure with
 //	detect        the forms of judgement: organisation, mailbox, rule set, audit record; risk and its terms
 //	detect/rule   the detections, by family
 //	detect/posture  the checks of how a tenant is set, over Graph's own objects
@@ -30,6 +32,6 @@
 //	server        all wiring, for the command, the demo and the tests
 //	cmd/tocsin    the command
 //
-// What the design foresees and is not built yet (learn, mail, query, investigate, inbox) has its
+// What the design foresees and is not built yet (mail, query, investigate, inbox) has its
 // place on the line when it comes.
 package tocsin

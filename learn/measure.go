@@ -1,0 +1,485 @@
+package learn
+
+import (
+	"math"
+)
+
+// Day is the verdict on what one person did on one day.
+type Day struct {
+	Who   *Address
+	Day   int32   // since 1970, in the person's zone
+	Sent  int     // mailings
+	P     float64 // the probability that a usual day is as odd: 1 − P is the score
+	Alarm bool    // P is below the threshold
+
+	stats [features]float64
+	p     [features]float64
+	cause cause
+	joint float64
+	day   *day
+}
+
+// cause is what the sentence of a verdict is made of.
+type cause struct {
+	fresh    []*Address // written to for the first time, the most surprising first
+	unasked  int
+	odd      []sent // mailings in odd hours
+	host     *Address
+	hostNew  bool
+	hostN    int
+	hostF    int
+	growing  *Address
+	weeks    []int
+	usual    float64 // mailings on such a day
+	newUsual float64 // new correspondents on such a day
+}
+
+// How a new correspondent stands to the person: six relations, asked or unasked, in a wide mailing or not.
+const (
+	stranger  = iota // inside, nobody in common
+	colleague        // inside, one or two in common
+	circle           // inside, three or more in common
+	known            // outside, at a domain that the person knows
+	ours             // outside, at a domain that the tenant knows
+	foreign          // outside, at a domain that nobody has written to
+	relations
+	kinds = relations * 4
+)
+
+// kindPrior is how new correspondents would be shared out among the kinds by an attacker, who does not know who asked.
+func kindPrior(k int) float64 {
+	p := [relations]float64{0.25, 0.2, 0.15, 0.1, 0.2, 0.1}[k/4]
+	if k&2 != 0 {
+		p *= 0.05
+	} else {
+		p *= 0.95
+	}
+	if k&1 != 0 {
+		return p * 0.25
+	}
+	return p * 0.75
+}
+
+// met is one person written to on a day.
+type met struct {
+	a     *Address
+	c     *contact // nil where new
+	n     int      // mailings
+	kind  int
+	llr   float64
+	asked bool
+}
+
+// host is one outside domain written to on a day.
+type hosted struct {
+	a              *Address
+	n, files, none int
+	asked          bool
+}
+
+// measure gives the statistics of a day.
+func (m *Model) measure(d *day, quiet int) (s [features]float64, c cause) {
+	p := m.people[d.who.ID]
+	if p == nil {
+		p = &Persona{Of: d.who, Day: d.n}
+	} else if p.Day < d.n {
+		p.age(d.n, m.half) // nothing is learned by it
+	}
+	people := m.meets(p, d)
+	s[strangers], s[spread] = m.strange(p, d, people, &c)
+	s[volume] = m.much(p, d, quiet, &c)
+	s[hours] = m.late(p, d, quiet, &c)
+	s[files] = m.carried(p, d, &c)
+	s[drift] = m.grows(p, d, people, &c)
+	s[rules] = m.ruled(p, d)
+	return s, c
+}
+
+// wrote says when a wrote to the person first on the day of d; 0 where never.
+func (d *day) wrote(a *Address) int64 {
+	for i := range d.got {
+		if d.got[i].from == a {
+			return d.got[i].at
+		}
+	}
+	return 0
+}
+
+// meets is everybody written to on a day, once each.
+func (m *Model) meets(p *Persona, d *day) []met {
+	var l []met
+	at := map[*Address]int{}
+	for i := range d.sent {
+		x := &d.sent[i]
+		for _, a := range x.to {
+			if a == d.who {
+				continue
+			}
+			if j, again := at[a]; again {
+				l[j].n++
+				continue
+			}
+			at[a] = len(l)
+			e := met{a: a, c: p.contact(a), n: 1}
+			e.asked = (e.c != nil && e.c.in > 0) || d.wrote(a) != 0
+			if e.c == nil || e.c.out == 0 {
+				wide := 0
+				if len(x.to) >= 4 {
+					wide = 1
+				}
+				e.kind = m.relation(p, a)*4 + wide
+				if e.asked {
+					e.kind += 2
+				}
+			}
+			l = append(l, e)
+		}
+	}
+	return l
+}
+
+// relation is how a new correspondent stands to the person.
+func (m *Model) relation(p *Persona, a *Address) int {
+	if !a.Inside {
+		if p.domain(a.Domain) != nil {
+			return known
+		}
+		if h := m.host[a.Domain]; h != nil && h.people > 0 {
+			return ours
+		}
+		return foreign
+	}
+	q := m.people[a.ID]
+	if q == nil {
+		return stranger
+	}
+	common := 0
+	for i := range p.Contacts {
+		k := p.Contacts[i].key
+		for j := range q.Contacts {
+			if q.Contacts[j].key == k {
+				common++
+				break
+			}
+		}
+		if common >= 3 {
+			return circle
+		}
+	}
+	if common > 0 {
+		return colleague
+	}
+	return stranger
+}
+
+func rate(own, of, prior, weight float64) float64 { return (own + weight*prior) / (of + weight) }
+
+// strange is how unlike the person those are who were written to, and how many are new.
+//
+// Each correspondent of the day has a log-likelihood ratio: that somebody would write there who does not know the person,
+// against that the person would. Under the person, a correspondent is new with the person's own rate, drawn towards the
+// tenant's (a two-level Beta-Binomial; for the number of new ones among n this is the Pitman-Yor process's rule with the
+// discount learned instead of assumed; Heard and Rubin-Delanchy 2016, https://doi.org/10.1214/15-AOAS892, and Sanna Passino,
+// Turcotte and Heard 2022, https://doi.org/10.1214/21-AOAS1540), of a kind (relation, asked, wide) with the tenant's Dirichlet frequencies; a known
+// one comes with their share. The day's statistic is the mixture's.
+func (m *Model) strange(p *Persona, d *day, people []met, c *cause) (float64, float64) {
+	tenantFresh := (float64(m.fresh) + 2) / (float64(m.people_) + 10)
+	fresh := rate(float64(p.Fresh), float64(p.People), tenantFresh, 10)
+	all := 0.0
+	for _, k := range m.kinds {
+		all += float64(k)
+	}
+	total := float64(m.out) + 1
+	l := make([]float64, 0, len(people))
+	bold := 0.0
+	for i := range people {
+		e := &people[i]
+		if e.c == nil || e.c.out == 0 {
+			e.llr = math.Log(0.9/fresh) + math.Log(kindPrior(e.kind)/(float64(m.kinds[e.kind])/all))
+			if !e.asked {
+				more := (float64(m.more) + 2) / (float64(m.moreOf) + 10)
+				e.llr += float64(min(e.n-1, 4)) * math.Log(0.6/min(more, 0.6))
+			}
+			e.llr = min(max(e.llr, -3), 9)
+			c.fresh = append(c.fresh, e.a)
+			if !e.asked {
+				c.unasked++
+				if e.kind&1 == 0 {
+					bold++
+				}
+			}
+		} else {
+			own := float64(e.c.out*m.half.at(d.n-int32(e.c.last))) / (float64(p.People) + 1)
+			pop := 0.0
+			if q := m.sent[e.a.ID]; q != nil {
+				pop = float64(q.out * m.half.at(d.n-q.day))
+			}
+			e.llr = min(max(math.Log((pop+0.5)/total/max(own, 1e-4)), -4), 1.5)
+		}
+		l = append(l, e.llr)
+	}
+	days, tdays := float64(p.Days[0]+p.Days[1]), float64(m.days)+5
+	prior := (float64(m.bold) + 1) / tdays
+	mean := rate(float64(p.Bold), days, prior, 5)
+	second := rate(float64(p.Bold2), days, max((float64(m.bold2)+1)/tdays, prior+prior*prior), 8)
+	c.newUsual = mean
+	return mixture(l), surprise(bold, mean, size(mean, second))
+}
+
+// size is the size of the negative binomial with that mean and second moment, kept in bounds.
+func size(mean, second float64) float64 {
+	over := second - mean*mean - mean
+	if over <= 0 {
+		return 20
+	}
+	return min(max(mean*mean/over, 0.15), 20)
+}
+
+// much is how much more was sent than usual on such a day: the tail of a negative binomial with the person's mean and
+// spread of usual and of quiet days, drawn towards the tenant's.
+func (m *Model) much(p *Persona, d *day, quiet int, c *cause) float64 {
+	prior := (float64(m.vol) + 2) / (float64(m.days) + 1)
+	prior2 := max((float64(m.vol2)+10)/(float64(m.days)+1), prior*prior)
+	other := 1 - quiet
+	n := float64(p.Days[quiet]) + 0.3*float64(p.Days[other])
+	mean := rate(float64(p.Volume[quiet])+0.3*float64(p.Volume[other]), n, prior, 3)
+	second := rate(float64(p.Square[quiet])+0.3*float64(p.Square[other]), n, prior2, 3)
+	c.usual = mean
+	return surprise(float64(len(d.sent)), mean, size(mean, second))
+}
+
+// density is the share of what the person sends in that hour of the day, on usual or quiet days: a kernel estimate on the
+// circle, drawn towards the tenant's.
+func (m *Model) density(p *Persona, quiet int) (f [24]float64) {
+	n, tn := 0.0, 0.0
+	var own, ten [24]float64
+	for h := range 24 {
+		for w := range 7 {
+			weight := 1.0
+			if (w >= 5) != (quiet == 1) {
+				weight = 0.35
+			}
+			own[h] += weight * float64(p.Hours[w*24+h])
+		}
+		ten[h] = float64(m.hours[quiet][h]) + 0.2*float64(m.hours[1-quiet][h]) + 0.5
+		n += own[h]
+		tn += ten[h]
+	}
+	const weight = 8
+	for h := range 24 {
+		k := 0.68*own[h] + 0.12*(own[(h+1)%24]+own[(h+23)%24]) + 0.04*(own[(h+2)%24]+own[(h+22)%24])
+		f[h] = (k + weight*(0.7*ten[h]/tn+0.3/24)) / (n + weight)
+	}
+	return f
+}
+
+// late is how odd the hours are: each hour of the day in which something was sent counts once, with the ratio of a day
+// without night to the person's own, and what answers a mail of the last hours counts less.
+func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
+	f := m.density(p, quiet)
+	var l []float64
+	last := int64(math.MinInt64)
+	hour := uint8(255)
+	for i := range d.sent {
+		x := &d.sent[i]
+		llr := math.Log(1 / 24.0 / f[x.hour%24])
+		if llr > 0 {
+			for _, a := range x.to {
+				if at := d.wrote(a); at != 0 && at < x.at {
+					llr *= 0.4
+					break
+				}
+			}
+			if x.hour == hour || x.at-last < 1_800_000 {
+				llr *= 0.3
+			}
+			c.odd = append(c.odd, *x)
+		}
+		last, hour = x.at, x.hour
+		l = append(l, llr)
+	}
+	return mixture(l)
+}
+
+// carried is how unlike the person it is to send attachments to an outside domain: for the domain of the day where this is
+// most so, the log ratio that the domain is new, that mails there carry attachments, and that there are so many.
+func (m *Model) carried(p *Persona, d *day, c *cause) float64 {
+	var hosts []hosted
+	for i := range d.sent {
+		x := &d.sent[i]
+		was := len(hosts)
+		_ = was
+		for j, a := range x.to {
+			if a.Inside || a == d.who {
+				continue
+			}
+			again := false
+			for _, b := range x.to[:j] {
+				again = again || b.Domain == a.Domain
+			}
+			if again {
+				continue
+			}
+			k := 0
+			for k < len(hosts) && hosts[k].a.Domain != a.Domain {
+				k++
+			}
+			if k == len(hosts) {
+				hosts = append(hosts, hosted{a: a})
+			}
+			h := &hosts[k]
+			h.n++
+			switch {
+			case x.files > 0:
+				h.files++
+			case x.files == 0:
+				h.none++
+			}
+			h.asked = h.asked || d.wrote(a) != 0
+		}
+	}
+	best := 0.0
+	days := float64(p.Days[0] + p.Days[1])
+	newHost := rate(float64(p.New), days, (float64(m.newHosts)+1)/(float64(m.days)+5), 5)
+	base := rate(float64(p.Files), float64(p.Filed), (float64(m.files)+1)/(float64(m.filed)+5), 8)
+	baseNew := rate(float64(m.newFiles), float64(m.newFiled), base, 8)
+	more := (float64(m.more) + 2) / (float64(m.moreOf) + 10)
+	for _, h := range hosts {
+		k := p.domain(h.a.Domain)
+		s := 0.0
+		at := base
+		isNew := k == nil || k.out == 0
+		switch {
+		case isNew:
+			s = math.Log(1 / min(newHost, 1))
+			at = baseNew
+			if h.asked || (k != nil && k.in > 0) {
+				s -= 2
+			}
+			s += float64(min(h.n-1, 6)) * math.Log(0.7/min(more, 0.7))
+		default:
+			at = rate(float64(k.files), float64(k.filed), base, 6)
+			share := float64(k.out*m.half.at(d.n-int32(k.last))) / (days + 1)
+			s = 0.5 * surprise(float64(h.n), share, 0.5)
+		}
+		s += float64(h.files)*math.Log(0.9/min(at, 0.9)) + float64(h.none)*math.Log(0.1/(1-min(at, 0.9)))
+		if h.files+h.none == 0 {
+			s *= 0.5
+		}
+		if s > best {
+			best = s
+			c.host, c.hostNew, c.hostN, c.hostF = h.a, isNew, h.n, h.files
+		}
+	}
+	return best
+}
+
+// grows is the trend of the outside correspondent of the day whose weeks grow most: the log-likelihood ratio of a Poisson
+// rate that grows by as much every week, from nothing, against weeks that are exchangeable and overdispersed as
+// correspondences are (a negative binomial of size 0.8), for the best length of at least four weeks; and that nobody answers.
+func (m *Model) grows(p *Persona, d *day, people []met, c *cause) float64 {
+	best := 0.0
+	week := floor(int64(d.n+3), 7)
+	for _, e := range people {
+		if e.a.Inside {
+			continue
+		}
+		t := p.trend(e.a)
+		if t == nil {
+			continue
+		}
+		n := t.at(int32(week))
+		n[trendWeeks-1] = uint8(min(255, int(n[trendWeeks-1])+e.n))
+		part := float64(weekday(d.n)+1) / 7
+		if s, from := growth(n, part); s > best/1 {
+			s += answers(n, t.in)
+			if s > best {
+				best = s
+				c.growing = e.a
+				c.weeks = c.weeks[:0]
+				for _, x := range n[from:] {
+					c.weeks = append(c.weeks, int(x))
+				}
+			}
+		}
+	}
+	return best
+}
+
+// growth is the largest log-likelihood ratio over the lengths, and where the run begins. part is how much of the last week is over.
+func growth(n [trendWeeks]uint8, part float64) (float64, int) {
+	best, from := 0.0, 0
+	for length := 3; length <= trendWeeks; length++ {
+		run := n[trendWeeks-length:]
+		sum, parts, steps := 0.0, 0.0, 0.0
+		zero := 0
+		for i, x := range run {
+			w := 1.0
+			if i == length-1 {
+				w = part
+			}
+			sum += float64(x)
+			parts += w
+			steps += w * float64(i+1)
+			if x == 0 && i < length-1 {
+				zero++
+			}
+		}
+		if sum < 5 || zero > 1 {
+			continue
+		}
+		slope, mean := sum/steps, sum/parts
+		llr := 0.0
+		for i, x := range run {
+			w := 1.0
+			if i == length-1 {
+				w = part
+			}
+			llr += logPoisson(float64(x), slope*float64(i+1)*w) - logNB(float64(x), mean*w, 0.8)
+		}
+		// Before the run there was nothing: so it is with what begins.
+		if llr > best {
+			best, from = llr, trendWeeks-length
+		}
+	}
+	return best, from
+}
+
+// answers is how much it tells that out of so many mails so few were answered.
+func answers(n [trendWeeks]uint8, in uint8) float64 {
+	out := 0.0
+	for _, x := range n {
+		out += float64(x)
+	}
+	return min(3, 0.8*math.Log((out+1)/(float64(in)*2+1)))
+}
+
+// ruled is how odd it is that the person made a mailbox rule, by what the rule does.
+func (m *Model) ruled(p *Persona, d *day) float64 {
+	if len(d.rule) == 0 {
+		return 0
+	}
+	prior := (float64(m.rules) + 0.2) / (float64(m.days) + 20)
+	s := -math.Log(rate(float64(p.Rules), float64(p.Days[0]+p.Days[1]), prior, 20))
+	worst := 0.0
+	f := m.density(p, 0)
+	for _, r := range d.rule {
+		x := 0.0
+		if r.Outside {
+			x += 3
+		}
+		if r.Deletes {
+			x += 1.5
+		}
+		if r.Hide {
+			x += 1.5
+		}
+		_, h := m.local(d.who, r.At)
+		x += max(0, math.Log(1/24.0/f[h%24]))
+		worst = max(worst, x)
+	}
+	return max(0, s+worst)
+}
+
+// FeatureNames are what the features are called where they are measured one by one.
+var FeatureNames = [features]string{"strangers", "spread", "volume", "hours", "files", "drift", "rules"}

@@ -1,0 +1,134 @@
+package learn
+
+import "math"
+
+func exp2(x float64) float64 { return math.Exp2(x) }
+
+// surprise is −log P(X ≥ x) for a negative binomial X with that mean and size (variance mean + mean²/size).
+func surprise(x, mean, size float64) float64 {
+	if x <= 0 {
+		return 0
+	}
+	mean = max(mean, 1e-6)
+	lx, _ := math.Lgamma(x + size)
+	l1, _ := math.Lgamma(x + 1)
+	l0, _ := math.Lgamma(size)
+	first := lx - l1 - l0 + size*math.Log(size/(size+mean)) + x*math.Log(mean/(size+mean))
+	sum, term, q := 1.0, 1.0, mean/(size+mean)
+	for i := range 2000 {
+		y := x + float64(i)
+		term *= (y + size) / (y + 1) * q
+		sum += term
+		if term < 1e-6*sum {
+			break
+		}
+	}
+	return max(0, -first-math.Log(sum))
+}
+
+// logNB is the log probability of x under a negative binomial; logPoisson under Poisson.
+func logNB(x, mean, size float64) float64 {
+	mean = max(mean, 1e-6)
+	lx, _ := math.Lgamma(x + size)
+	l1, _ := math.Lgamma(x + 1)
+	l0, _ := math.Lgamma(size)
+	return lx - l1 - l0 + size*math.Log(size/(size+mean)) + x*math.Log(mean/(size+mean))
+}
+
+func logPoisson(x, mean float64) float64 {
+	mean = max(mean, 1e-6)
+	l1, _ := math.Lgamma(x + 1)
+	return x*math.Log(mean) - mean - l1
+}
+
+// The histogram of a [tail] goes from 0 nats to 80 in steps of an eighth.
+const (
+	tailSteps = 640
+	tailStep  = 0.125
+)
+
+// tail is the distribution of a statistic over a tenant's person-days, decayed: what share of them has at least so much.
+// Beyond the last tenth of a percent, where there are too few to count, an exponential tail with the mean excess over a high
+// threshold goes on (peaks over threshold; Pickands 1975, https://doi.org/10.1214/aos/1176343003, with shape 0). Before much
+// was seen, pseudo-days with an exponential tail stand in.
+type tail struct {
+	N     [tailSteps]float32
+	Total float32
+
+	above [tailSteps + 1]float64 // the share at or above each step, as of the last settle
+	fit   float64                // from here on the exponential holds
+	rate  float64                // per nat
+}
+
+// The prior: so many person-days, whose statistic has this rate of decline per nat.
+const (
+	priorDays = 20
+	priorRate = 0.6
+)
+
+func (t *tail) add(s float64) {
+	t.N[min(max(0, int(s/tailStep)), tailSteps-1)]++
+	t.Total++
+}
+
+func (t *tail) fade(f float32) {
+	for i := range t.N {
+		t.N[i] *= f
+	}
+	t.Total *= f
+}
+
+// settle makes the distribution ready to be asked.
+func (t *tail) settle() {
+	sum := 0.0
+	all := float64(t.Total) + priorDays
+	for i := tailSteps - 1; i >= 0; i-- {
+		sum += float64(t.N[i])
+		t.above[i] = (sum + priorDays*math.Exp(-priorRate*float64(i)*tailStep)) / all
+	}
+	// The threshold: the highest with 20 person-days above it, or 2 % of them.
+	want := max(20, 0.002*all) / all
+	at := tailSteps - 1
+	for at > 0 && t.above[at] < want {
+		at--
+	}
+	t.fit = float64(at) * tailStep
+	excess, n := 0.0, 0.0
+	for i := at; i < tailSteps; i++ {
+		w := (t.above[i] - t.above[min(i+1, tailSteps-1)])
+		excess += w * (float64(i-at) + 0.5) * tailStep
+		n += w
+	}
+	t.rate = priorRate
+	if n > 0 {
+		t.rate = 1 / max(0.25, excess/n)
+	}
+}
+
+// p is the share of person-days with at least s.
+func (t *tail) p(s float64) float64 {
+	if s <= 0 || t.above[0] == 0 {
+		return 1
+	}
+	if s > t.fit {
+		return max(1e-15, t.above[int(t.fit/tailStep)]*math.Exp(-t.rate*(s-t.fit)))
+	}
+	i := int(s / tailStep)
+	part := s/tailStep - float64(i)
+	return math.Exp(math.Log(t.above[i])*(1-part) + math.Log(max(t.above[min(i+1, tailSteps-1)], 1e-15))*part)
+}
+
+// mixture is the most that the share of an attack in a day can explain: the largest over e of Σ log(1−e+e·exp(l)), for l the
+// log-likelihood ratios of what the day had (a generalised likelihood ratio; Donoho and Jin 2004 on sparse mixtures,
+// https://doi.org/10.1214/009053604000000265). It is never below 0.
+func mixture(l []float64) float64 {
+	best := 0.0
+	for _, e := range [...]float64{0.05, 0.15, 0.4, 0.8} {
+		sum := 0.0
+		for _, x := range l {
+			sum += math.Log(1 - e + e*math.Exp(x))
+		}
+		best = max(best, sum)
+	}
+	return best
+}

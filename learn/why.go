@@ -1,0 +1,210 @@
+package learn
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Kind is a class of anomaly.
+type Kind string
+
+// The classes.
+const (
+	Rule_        Kind = "rule_manipulation"
+	Exfiltration Kind = "exfiltration"
+	Graph        Kind = "graph"
+	OffHours     Kind = "off_hours"
+	Drift        Kind = "drift"
+)
+
+// Kinds are all classes, in the order of the pages.
+var Kinds = []Kind{Rule_, Exfiltration, Graph, OffHours, Drift}
+
+// Score is from 0, as usual as can be, to 1: one minus the probability that a usual day is as odd.
+func (d *Day) Score() float64 { return 1 - d.P }
+
+// feature is the one that says most.
+func (d *Day) feature() int {
+	best := 0
+	for f := range d.p {
+		if d.p[f] < d.p[best] {
+			best = f
+		}
+	}
+	return best
+}
+
+// Kind is the class that the day's oddness is of.
+func (d *Day) Kind() Kind {
+	switch d.feature() {
+	case files:
+		return Exfiltration
+	case hours:
+		return OffHours
+	case drift:
+		return Drift
+	case rules:
+		return Rule_
+	case volume:
+		out := 0
+		for _, x := range d.day.sent {
+			for _, a := range x.to {
+				if !a.Inside {
+					out++
+					break
+				}
+			}
+		}
+		if out*2 > len(d.day.sent) {
+			return Exfiltration
+		}
+	}
+	return Graph
+}
+
+// At is when on the day it happened, in Unix milliseconds: the first mailing that shows it.
+func (d *Day) At() int64 {
+	x := d.day
+	switch f := d.feature(); {
+	case f == hours && len(d.cause.odd) > 0:
+		return d.cause.odd[0].at
+	case f == rules:
+		return x.rule[0].At
+	case (f == strangers || f == spread) && len(d.cause.fresh) > 0:
+		return x.first(func(a *Address) bool { return a == d.cause.fresh[0] })
+	case f == files && d.cause.host != nil:
+		return x.first(func(a *Address) bool { return a.Domain == d.cause.host.Domain })
+	case f == drift && d.cause.growing != nil:
+		return x.first(func(a *Address) bool { return a == d.cause.growing })
+	}
+	return x.first(func(*Address) bool { return true })
+}
+
+func (d *day) first(is func(*Address) bool) int64 {
+	for _, x := range d.sent {
+		for _, a := range x.to {
+			if is(a) {
+				return x.at
+			}
+		}
+	}
+	if len(d.sent) > 0 {
+		return d.sent[0].at
+	}
+	return d.rule[0].At
+}
+
+// Why says in a sentence what is odd, for somebody who knows no statistics.
+func (m *Model) Why(d *Day) string {
+	c := &d.cause
+	name := m.opt.Named
+	var s string
+	switch d.feature() {
+	case strangers, spread:
+		if len(c.fresh) == 0 {
+			s = fmt.Sprintf("%s wrote to people that are rarely written to from here", name(d.Who))
+			break
+		}
+		s = fmt.Sprintf("%s wrote to %s that %s had never written to (%s); %s",
+			name(d.Who), count(len(c.fresh), "address"), they, list(c.fresh, name), per(c.newUsual, "new one"))
+		if c.unasked == len(c.fresh) {
+			s += ", and none of them had written first"
+		}
+	case volume:
+		s = fmt.Sprintf("%s sent %s, where about %s is usual for such a day", name(d.Who), count(d.Sent, "mail"), round(c.usual))
+	case hours:
+		var at []string
+		for _, x := range c.odd {
+			if h := fmt.Sprintf("%d:00", x.hour%24); len(at) == 0 || at[len(at)-1] != h {
+				at = append(at, h)
+			}
+		}
+		if len(at) > 4 {
+			at = append(at[:4], "…")
+		}
+		s = fmt.Sprintf("%s sent %s in hours in which %s hardly ever writes (%s)", name(d.Who), count(len(c.odd), "mail"), they, strings.Join(at, ", "))
+	case files:
+		s = fmt.Sprintf("%s sent %s to %s", name(d.Who), count(c.hostN, "mail"), c.host.Host())
+		if c.hostF > 0 {
+			s += fmt.Sprintf(", %d with attachments", c.hostF)
+		}
+		if c.hostNew {
+			s += ", where " + they + " had never written before"
+		}
+	case drift:
+		var n []string
+		for _, w := range c.weeks {
+			n = append(n, fmt.Sprint(w))
+		}
+		s = fmt.Sprintf("%s writes more to %s every week: %s mails in the last %d weeks", name(d.Who), name(c.growing), strings.Join(n, ", "), len(n))
+	case rules:
+		s = fmt.Sprintf("%s made or changed a mailbox rule, which %s hardly ever does", name(d.Who), they)
+	}
+	return s + "; " + odds(d.P) + "."
+}
+
+const they = "this person"
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "one " + what
+	}
+	if strings.HasSuffix(what, "s") {
+		what += "e"
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// odds is a probability as people say it.
+func odds(p float64) string {
+	if p > 0.5 {
+		return "most days are like that"
+	}
+	n := 1 / p
+	switch {
+	case n > 1e6:
+		return "fewer than one day in a million is as unusual"
+	case n >= 10:
+		unit := math.Pow(10, math.Floor(math.Log10(n))-1)
+		return fmt.Sprintf("about one day in %s is as unusual", thousands(int(math.Round(n/unit)*unit)))
+	}
+	return fmt.Sprintf("about one day in %d is as unusual", int(math.Round(n)))
+}
+
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
+
+func round(x float64) string {
+	if x < 10 {
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", x), ".0")
+	}
+	return fmt.Sprintf("%.0f", x)
+}
+
+// per is how often something is usual.
+func per(a float64, what string) string {
+	if a >= 0.8 {
+		return "about " + round(a) + " on a day is usual"
+	}
+	return fmt.Sprintf("usual is a %s every %.0f days", what, 1/max(a, 0.01))
+}
+
+func list(l []*Address, name func(*Address) string) string {
+	var s []string
+	for i, a := range l {
+		if i == 3 {
+			return strings.Join(s, ", ") + fmt.Sprintf(" and %d more", len(l)-3)
+		}
+		s = append(s, name(a))
+	}
+	return strings.Join(s, ", ")
+}
+
+// Date is the day as a date at midnight UTC.
+func Date(day int32) time.Time { return time.Unix(int64(day)*86400, 0).UTC() }
