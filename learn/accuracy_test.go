@@ -193,7 +193,7 @@ func TestAccuracy(t *testing.T) {
 			}
 			got[detector][kind] = append(got[detector][kind], m)
 		}
-		each := map[string]int{"college": 12, "dnc": 4, "world": 40}[name]
+		each := map[string]int{"college": 3, "dnc": 1, "world": 8}[name]
 		negatives, planted := 0, 0
 		for seed := range uint64(*accuracySeeds) {
 			clean := carrier(t, name, seed)
@@ -206,11 +206,44 @@ func TestAccuracy(t *testing.T) {
 			if *features {
 				o.Watch = func(a *learn.Address, d int32, s []float64) { raw[key{a.ID, d}] = slices.Clone(s) }
 			}
-			scores, _, _ := replay(mails, o)
+			scores, all, _ := replay(mails, o)
+			if *features {
+				in := map[key]bool{}
+				for _, k := range others {
+					in[k] = true
+				}
+				learn.Debug(all, func(d *learn.Day) bool { return in[key{d.Who.ID, d.Day}] })
+				at := map[key]string{}
+				for _, a := range attacks {
+					for i, d := range a.Days {
+						if i >= len(a.Days)*3/4 {
+							at[key{a.Who.ID, d}] = string(a.Kind)
+						}
+					}
+				}
+				learn.DebugTop(all, func(d *learn.Day) bool { return in[key{d.Who.ID, d.Day}] }, func(d *learn.Day) string { return at[key{d.Who.ID, d.Day}] })
+			}
 			base := baselines(mails)
 			for _, kind := range plant.Kinds {
 				if m, ok := measure(func(k key) (float64, bool) { s, ok := scores[k]; return s, ok }, attacks, kind, others); ok {
 					put("tocsin", kind, m)
+				}
+				if *features {
+					ys := map[key][]float64{}
+					for i := range all {
+						ys[key{all[i].Who.ID, all[i].Day}] = learn.Classes(&all[i])
+					}
+					for i, b := range learn.Kinds {
+						if m, ok := measure(func(k key) (float64, bool) {
+							s, ok := ys[k]
+							if !ok {
+								return 0, false
+							}
+							return s[i], ok
+						}, attacks, kind, others); ok {
+							put("y "+string(b), kind, m)
+						}
+					}
 				}
 				for i, b := range baselineNames {
 					if m, ok := measure(func(k key) (float64, bool) { s, ok := base[k]; return s[i], ok }, attacks, kind, others); ok {

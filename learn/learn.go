@@ -33,9 +33,9 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 				m.personDays++
 			}
 			for f := range features {
-				if q := m.tails[f].p(v.stats[f]); q < 0.1 {
+				if z := m.tails[f].z(v.stats[f]); z > 2.3026 {
 					p.Over[f][0]++
-					if q < 0.01 {
+					if z > 4.6052 {
 						p.Over[f][1]++
 					}
 				}
@@ -53,11 +53,29 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 	}
 	for i := range verdicts {
 		for f := range features {
-			m.tails[f].add(verdicts[i].stats[f])
+			w := float32(1)
+			if verdicts[i].z[f] > 2.3 { // one person's habit is not the tenant's
+				w = 1 / (0.7 + 0.3*m.people[verdicts[i].Who.ID].Over[f][0])
+				if f == drift {
+					w *= w // nor are the days of one drift
+				}
+			}
+			m.tails[f].add(verdicts[i].stats[f], w)
+		}
+		for c := range classes {
+			w := float32(1)
+			if c == classDrift && verdicts[i].z[drift] > 2.3 {
+				o := 0.7 + 0.3*m.people[verdicts[i].Who.ID].Over[drift][0]
+				w = 1 / (o * o)
+			}
+			m.classes[c].add(verdicts[i].class[c], w)
 		}
 	}
+	for c := range m.classes {
+		m.classes[c].settle()
+	}
 	for _, j := range joints {
-		m.joint.add(j)
+		m.joint.add(j, 1)
 	}
 	for f := range m.tails {
 		m.tails[f].settle()
@@ -99,6 +117,9 @@ func (m *Model) fade(n int32) {
 	slow := float32(math.Sqrt(float64(f)))
 	for i := range m.tails {
 		m.tails[i].fade(slow)
+	}
+	for i := range m.classes {
+		m.classes[i].fade(slow)
 	}
 	m.joint.fade(slow)
 }

@@ -13,7 +13,9 @@ type Day struct {
 	Alarm bool    // P is below the threshold
 
 	stats [features]float64
-	p     [features]float64
+	z     [features]float64 // −log of the probability of each
+	class [classes]float64 // the statistic of each class
+	y     [classes]float64 // −log of the probability of each
 	cause cause
 	joint float64
 	day   *day
@@ -92,6 +94,11 @@ func (m *Model) measure(d *day, quiet int) (s [features]float64, c cause) {
 	s[files] = m.carried(p, d, &c)
 	s[drift] = m.grows(p, d, people, &c)
 	s[rules] = m.ruled(p, d)
+	for f := range s {
+		if f != drift {
+			s[f] = bend * math.Log1p(s[f]/bend)
+		}
+	}
 	return s, c
 }
 
@@ -409,7 +416,7 @@ func (m *Model) grows(p *Persona, d *day, people []met, c *cause) float64 {
 // growth is the largest log-likelihood ratio over the lengths, and where the run begins. part is how much of the last week is over.
 func growth(n [trendWeeks]uint8, part float64) (float64, int) {
 	best, from := 0.0, 0
-	for length := 3; length <= trendWeeks; length++ {
+	for length := 2; length <= trendWeeks; length++ {
 		run := n[trendWeeks-length:]
 		sum, parts, steps := 0.0, 0.0, 0.0
 		zero := 0
@@ -425,7 +432,7 @@ func growth(n [trendWeeks]uint8, part float64) (float64, int) {
 				zero++
 			}
 		}
-		if sum < 5 || zero > 1 {
+		if sum < 2 || zero > 1 {
 			continue
 		}
 		slope, mean := sum/steps, sum/parts

@@ -2,8 +2,11 @@ package learn
 
 import (
 	"cmp"
+	"fmt"
 	"math"
+	"os"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -21,6 +24,12 @@ const (
 )
 
 // Options are what a model can be told. The zero value of each field has the meaning written beside it.
+var wVol, _ = strconv.ParseFloat(cmp.Or(os.Getenv("WV"), "0.3"), 64)
+var wHour, _ = strconv.ParseFloat(cmp.Or(os.Getenv("WH"), "0.2"), 64)
+var fisherCost, _ = strconv.ParseFloat(cmp.Or(os.Getenv("FC"), "2"), 64)
+var bend, _ = strconv.ParseFloat(cmp.Or(os.Getenv("BEND"), "6"), 64)
+var personal, _ = strconv.ParseFloat(cmp.Or(os.Getenv("PERS"), "1"), 64)
+
 type Options struct {
 	HalfLife float64                          // days after which what was learned counts half; 30
 	Budget   float64                          // expected false alarms per person and month; 0.03
@@ -54,9 +63,10 @@ type Model struct {
 	weeks                             [7]float32 // of how many days
 	personDays, calendarDays          float32    // person-days with a mailing, and all of them
 
-	tails  [features]tail
-	joint  tail
-	strict float64 // log of what the threshold is multiplied with, so that the budget is held
+	tails   [features]tail
+	classes [classes]tail
+	joint   tail
+	strict  float64 // log of what the threshold is multiplied with, so that the budget is held
 }
 
 // New is a model that knows nothing yet.
@@ -75,6 +85,9 @@ func New(o Options) *Model {
 	}
 	for i := range m.tails {
 		m.tails[i].settle()
+	}
+	for i := range m.classes {
+		m.classes[i].settle()
 	}
 	m.joint.settle()
 	return m
@@ -263,10 +276,10 @@ func (m *Model) judge(n int32, days []*day, quiet int) []Day {
 			m.opt.Watch(d.who, n, v.stats[:])
 		}
 		p := m.people[d.who.ID]
-		for f := range v.p {
-			v.p[f] = m.tails[f].p(v.stats[f])
-			if p != nil {
-				v.p[f] = min(1, v.p[f]*p.factor(f)*math.Exp(float64(p.Asked[f])))
+		for f := range v.z {
+			v.z[f] = m.tails[f].z(v.stats[f])
+			if p != nil && f != drift {
+				v.z[f] = max(0, v.z[f]-personal*p.factor(f)-float64(p.Asked[f]))
 			}
 		}
 		out = append(out, v)
@@ -275,20 +288,59 @@ func (m *Model) judge(n int32, days []*day, quiet int) []Day {
 	alarm := m.Threshold()
 	for i := range out {
 		v := &out[i]
-		v.joint = together(v.p)
-		v.P = m.joint.p(v.joint)
+		v.class = classStats(&v.z)
+		for c := range v.class {
+			v.y[c] = m.classes[c].z(v.class[c])
+		}
+		v.joint = together(v.y)
+		v.P = math.Exp(-squeeze(m.joint.z(v.joint)))
 		v.Alarm = v.P < alarm
 	}
 	return out
 }
 
-// factor is how much more often than others this person passes the tenant's 10 % and 1 % of a feature: an empirical-Bayes rate,
-// ten days of the tenant's against the person's own.
+// The classes, in the order of Kinds.
+const (
+	classRules = iota
+	classFiles
+	classGraph
+	classHours
+	classDrift
+	classes
+)
+
+// classStats is what a day has of each class: its own feature, and in part those that an attack of that class moves as well.
+func classStats(z *[features]float64) (c [classes]float64) {
+	c[classRules] = z[rules]
+	if z[rules] > 0 {
+		c[classRules] += 0.3*z[hours] + 0.3*z[strangers]
+	}
+	if z[files] > 0 {
+		c[classFiles] = z[files] + 0.2*z[spread]
+	}
+	c[classGraph] = 0.5*(z[strangers]+z[spread]) + wVol*z[volume] + wHour*z[hours]
+	c[classHours] = z[hours]
+	c[classDrift] = z[drift]
+	return c
+}
+
+// weights are what share of the false alarms each class may make.
+var weights = parseW()
+
+func parseW() (w [classes]float64) {
+	if _, err := fmt.Sscan(cmp.Or(os.Getenv("W"), "0.05 0.2 0.35 0.25 0.15"), &w[0], &w[1], &w[2], &w[3], &w[4]); err != nil {
+		panic(err)
+	}
+	return w
+}
+
+// factor is the log of how much more often than others this person passes the tenant's 10 % and 1 % of a feature: an
+// empirical-Bayes rate, ten days of the tenant's against the person's own.
 func (p *Persona) factor(f int) float64 {
 	n := float64(p.Days[0] + p.Days[1])
 	ten := (float64(p.Over[f][0]) + 1) / (0.1*n + 1)
 	one := (float64(p.Over[f][1]) + 0.5) / (0.01*n + 0.5)
-	return min(max(math.Sqrt(ten*one), 0.2), 20)
+	return min(max(math.Log(ten*one)/2, -1.5), 3)
 }
 
 // calm takes out what a whole tenant has in common on a day: where more persons than expected pass a feature's 5 %, each
@@ -299,7 +351,7 @@ func (m *Model) calm(days []Day) {
 	for f := range features {
 		over := 0.0
 		for i := range days {
-			if days[i].p[f] < 0.05 {
+			if days[i].z[f] > 3 {
 				over++
 			}
 		}
@@ -309,14 +361,14 @@ func (m *Model) calm(days []Day) {
 		}
 		ranks = ranks[:0]
 		for i := range days {
-			ranks = append(ranks, days[i].p[f])
+			ranks = append(ranks, -days[i].z[f])
 		}
 		slices.Sort(ranks)
 		for i := range days {
-			p := days[i].p[f]
-			at, _ := slices.BinarySearch(ranks, p)
-			rank := (float64(at) + 1) / (n + 1)
-			days[i].p[f] = min(1, max(p*storm/1.5, rank*min(1, (storm-1.5)/1.5)))
+			z := days[i].z[f]
+			at, _ := slices.BinarySearch(ranks, -z)
+			rank := -math.Log((float64(at) + 1) / (n + 1) * min(1, (storm-1.5)/1.5))
+			days[i].z[f] = max(0, min(z-math.Log(storm/1.5), rank))
 		}
 	}
 }
@@ -330,22 +382,21 @@ func (m *Model) Threshold() float64 {
 	return m.opt.Budget / 30.44 / share * math.Exp(m.strict)
 }
 
-// together is one statistic of all features: the log of the harmonic mean of the p-values, which holds under any dependence
-// (Wilson 2019, https://doi.org/10.1073/pnas.1814092116), and Fisher's sum, which sees what is a little odd in everything.
-func together(p [features]float64) float64 {
-	hm, sum := 0.0, 0.0
-	for _, x := range p {
-		hm += 1 / x / features
+// together is one statistic of all classes, from −log of their p-values: the log of the weighted harmonic mean, which holds
+// under any dependence (Wilson 2019, https://doi.org/10.1073/pnas.1814092116).
+func together(y [classes]float64) float64 {
+	most := slices.Max(y[:])
+	sum := 0.0
+	for c, x := range y {
+		sum += weights[c] * math.Exp(x-most)
 	}
-	for _, x := range [...]float64{min(1, 2*min(p[strangers], p[spread])), p[volume], p[hours], p[files], min(p[drift], p[rules])} {
-		sum -= math.Log(x)
+	return max(0, most+math.Log(sum))
+}
+
+// squeeze keeps −log of a probability within what a float64 near 1 can tell apart, without changing any order.
+func squeeze(z float64) float64 {
+	if z <= 18 {
+		return z
 	}
-	// The tail of Gamma(5): e^-s Σ s^k/k!
-	term, fisher := 1.0, 1.0
-	for k := 1; k < 5; k++ {
-		term *= sum / float64(k)
-		fisher += term
-	}
-	fisher *= math.Exp(-sum)
-	return max(0, math.Log(0.6*hm+0.4/max(fisher, 1e-300)))
+	return 18 + 16*(1-math.Exp(-(z-18)/40))
 }

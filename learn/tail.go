@@ -66,9 +66,9 @@ const (
 	priorRate = 0.6
 )
 
-func (t *tail) add(s float64) {
-	t.N[min(max(0, int(s/tailStep)), tailSteps-1)]++
-	t.Total++
+func (t *tail) add(s float64, weight float32) {
+	t.N[min(max(0, int(s/tailStep)), tailSteps-1)] += weight
+	t.Total += weight
 }
 
 func (t *tail) fade(f float32) {
@@ -86,36 +86,36 @@ func (t *tail) settle() {
 		sum += float64(t.N[i])
 		t.above[i] = (sum + priorDays*math.Exp(-priorRate*float64(i)*tailStep)) / all
 	}
-	// The threshold: the highest with 20 person-days above it, or 2 % of them.
-	want := max(20, 0.002*all) / all
-	at := tailSteps - 1
-	for at > 0 && t.above[at] < want {
-		at--
+	// The threshold has 5 % of the person-days above it, or a third of those that have the statistic at all; the tail's rate is
+	// that between there and a fifth as many. What few days are beyond, attacks perhaps, does not bend it.
+	high := min(0.05, t.above[1]/3)
+	low := high / 5
+	at, to := 0, 0
+	for at < tailSteps-1 && t.above[at+1] >= high {
+		at++
 	}
+	for to = at; to < tailSteps-1 && t.above[to+1] >= low; {
+		to++
+	}
+	to = max(to, at+8)
 	t.fit = float64(at) * tailStep
-	excess, n := 0.0, 0.0
-	for i := at; i < tailSteps; i++ {
-		w := (t.above[i] - t.above[min(i+1, tailSteps-1)])
-		excess += w * (float64(i-at) + 0.5) * tailStep
-		n += w
-	}
-	t.rate = priorRate
-	if n > 0 {
-		t.rate = 1 / max(0.25, excess/n)
+	t.rate = 2.0
+	if to < tailSteps {
+		t.rate = min(4.0, math.Log(t.above[at]/t.above[to])/(float64(to-at)*tailStep))
 	}
 }
 
-// p is the share of person-days with at least s.
-func (t *tail) p(s float64) float64 {
+// z is −log of the share of person-days with at least s.
+func (t *tail) z(s float64) float64 {
 	if s <= 0 || t.above[0] == 0 {
-		return 1
+		return 0
 	}
 	if s > t.fit {
-		return max(1e-15, t.above[int(t.fit/tailStep)]*math.Exp(-t.rate*(s-t.fit)))
+		return -math.Log(t.above[int(t.fit/tailStep)]) + t.rate*(s-t.fit)
 	}
 	i := int(s / tailStep)
 	part := s/tailStep - float64(i)
-	return math.Exp(math.Log(t.above[i])*(1-part) + math.Log(max(t.above[min(i+1, tailSteps-1)], 1e-15))*part)
+	return -math.Log(t.above[i])*(1-part) - math.Log(t.above[min(i+1, tailSteps-1)])*part
 }
 
 // mixture is the most that the share of an attack in a day can explain: the largest over e of Σ log(1−e+e·exp(l)), for l the

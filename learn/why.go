@@ -28,8 +28,8 @@ func (d *Day) Score() float64 { return 1 - d.P }
 // feature is the one that says most.
 func (d *Day) feature() int {
 	best := 0
-	for f := range d.p {
-		if d.p[f] < d.p[best] {
+	for f := range d.z {
+		if d.z[f] > d.z[best] {
 			best = f
 		}
 	}
