@@ -34,6 +34,10 @@ bench: ## the measured promises, as ratios within one run
 	go test ./server -run TestFullSync -sync.users 100000 -v -timeout 60m
 	go test ./server -run TestStreamLoad -load.rate 5000 -load.for 60s -load.users 2000 -v -timeout 60m
 
+SEEDS := 20
+accuracy: ## what share of planted attacks package learn finds, beside simple detectors, over SEEDS seeds
+	go test ./learn -run TestAccuracy -accuracy $(SEEDS) -v -timeout 120m
+
 KILLS := 100
 RATE := 5000
 PROVE := go test ./server -prove.kills $(KILLS) -prove.rate $(RATE) -v -timeout 300m
@@ -52,4 +56,4 @@ prove-cuts: ## KILLS power cuts of each kind: the server, the log, the database
 prove-fuzz: ## fuzzing: the webhook and the opener 10 minutes each, every other parser 15 seconds
 	.ci/fuzz 15s 10m
 
-.PHONY: help demo build test lint setup generate bench prove prove-kills prove-cuts prove-fuzz
+.PHONY: help demo build test lint setup generate bench accuracy prove prove-kills prove-cuts prove-fuzz

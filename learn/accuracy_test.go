@@ -24,7 +24,6 @@ var (
 	carriersOnly  = flag.String("carriers", "college,dnc,world", "the carriers to measure on")
 	worldPeople   = flag.Int("world.people", 1000, "the people of the generated world")
 	worldDays     = flag.Int("world.days", 120, "the days of the generated world")
-	features      = flag.Bool("features", false, "print the area under the curve of each feature alone")
 )
 
 // shared is a file that was given with the project, found by walking up.
@@ -145,15 +144,13 @@ func measure(scores func(key) (float64, bool), attacks []plant.Attack, kind plan
 		m.n++
 		best := math.Inf(-1)
 		found := -1
-		for i, d := range a.Days {
+		for _, d := range a.Days {
 			s, ok := scores(key{a.Who.ID, d})
 			if !ok {
 				s = math.Inf(-1)
 			}
 			best = max(best, s)
-			if kind != plant.Drift || i >= 0 {
-				pos = append(pos, s)
-			}
+			pos = append(pos, s)
 			if found < 0 && s > b100 {
 				found = int(d - a.Days[0])
 			}
@@ -201,66 +198,27 @@ func TestAccuracy(t *testing.T) {
 			planted += len(attacks)
 			others := untouched(clean, able, attacks)
 			negatives += len(others)
-			raw := map[key][]float64{}
-			o := learn.Options{}
-			if *features {
-				o.Watch = func(a *learn.Address, d int32, s []float64) { raw[key{a.ID, d}] = slices.Clone(s) }
+			scores, all, _ := replay(mails, learn.Options{})
+			class := map[plant.Kind]map[key]float64{}
+			for kind := range classOf {
+				class[kind] = map[key]float64{}
 			}
-			scores, all, _ := replay(mails, o)
-			if *features {
-				in := map[key]bool{}
-				for _, k := range others {
-					in[k] = true
+			for i := range all {
+				for kind, c := range classOf {
+					class[kind][key{all[i].Who.ID, all[i].Day}] = all[i].Surprise(c)
 				}
-				learn.Debug(all, func(d *learn.Day) bool { return in[key{d.Who.ID, d.Day}] })
-				at := map[key]string{}
-				for _, a := range attacks {
-					for i, d := range a.Days {
-						if i >= len(a.Days)*3/4 {
-							at[key{a.Who.ID, d}] = string(a.Kind)
-						}
-					}
-				}
-				learn.DebugTop(all, func(d *learn.Day) bool { return in[key{d.Who.ID, d.Day}] }, func(d *learn.Day) string { return at[key{d.Who.ID, d.Day}] })
 			}
 			base := baselines(mails)
 			for _, kind := range plant.Kinds {
 				if m, ok := measure(func(k key) (float64, bool) { s, ok := scores[k]; return s, ok }, attacks, kind, others); ok {
 					put("tocsin", kind, m)
 				}
-				if *features {
-					ys := map[key][]float64{}
-					for i := range all {
-						ys[key{all[i].Who.ID, all[i].Day}] = learn.Classes(&all[i])
-					}
-					for i, b := range learn.Kinds {
-						if m, ok := measure(func(k key) (float64, bool) {
-							s, ok := ys[k]
-							if !ok {
-								return 0, false
-							}
-							return s[i], ok
-						}, attacks, kind, others); ok {
-							put("y "+string(b), kind, m)
-						}
-					}
+				if m, ok := measure(func(k key) (float64, bool) { s, ok := class[kind][k]; return s, ok }, attacks, kind, others); ok {
+					put("its class alone", kind, m)
 				}
 				for i, b := range baselineNames {
 					if m, ok := measure(func(k key) (float64, bool) { s, ok := base[k]; return s[i], ok }, attacks, kind, others); ok {
 						put(b, kind, m)
-					}
-				}
-				if *features {
-					for i, b := range learn.FeatureNames {
-						if m, ok := measure(func(k key) (float64, bool) {
-							s, ok := raw[k]
-							if !ok {
-								return 0, false
-							}
-							return s[i], ok
-						}, attacks, kind, others); ok {
-							put("  "+b, kind, m)
-						}
 					}
 				}
 			}
@@ -288,12 +246,9 @@ func TestAccuracy(t *testing.T) {
 
 func order(d string) int {
 	if d == "tocsin" {
-		return -1
+		return -2
 	}
-	if i := slices.Index(baselineNames, d); i >= 0 {
-		return i
-	}
-	return 100 + slices.Index(learn.FeatureNames[:], strings.TrimSpace(d))
+	return slices.Index(baselineNames, d)
 }
 
 // interval is the mean over the seeds with half the width of its 95 % interval.
@@ -314,6 +269,9 @@ func interval(l []measured, of func(measured) float64) string {
 	sd := math.Sqrt(max(0, square/n-mean*mean))
 	return fmt.Sprintf("%.3f ±%.3f", mean, 1.96*sd/math.Sqrt(float64(max(len(l)-1, 1))))
 }
+
+// classOf is the class of learn that each attack is for.
+var classOf = map[plant.Kind]learn.Kind{plant.Takeover: learn.Graph, plant.Fanout: learn.Graph, plant.Exfiltration: learn.Exfiltration, plant.Offhours: learn.OffHours, plant.Drift: learn.Drift}
 
 // untouched is the person-days against which attacks are held: of possible victims who were spared, in the second half of what they sent.
 func untouched(mails []learn.Mail, able []*learn.Address, attacks []plant.Attack) []key {

@@ -110,6 +110,7 @@ func (m *Model) fade(n int32) {
 		m.kinds[k] = m.kinds[k]*f + 20*float32(kindPrior(k))*(1-f)
 	}
 	for q := range m.hours {
+		m.awakeDays[q] *= f
 		for h := range m.hours[q] {
 			m.hours[q][h] *= f
 		}
@@ -157,6 +158,7 @@ func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 		p.Bold += weight * bold
 		p.Bold2 += weight * bold * bold
 		m.days += weight
+		m.awakeDays[quiet] += weight
 		m.vol += weight * count
 		m.vol2 += weight * count * count
 		m.people_ += weight * float32(len(people))
@@ -177,8 +179,10 @@ func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 		m.takeHosts(p, d, weight)
 		for i := range d.sent {
 			x := &d.sent[i]
-			p.Hours[x.hour] += weight
-			m.hours[quiet][x.hour%24] += weight
+			if i == 0 || d.sent[i-1].hour != x.hour {
+				p.Hours[x.hour] += weight
+				m.hours[quiet][x.hour%24] += weight
+			}
 		}
 	}
 	for i := range d.got {

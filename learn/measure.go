@@ -2,6 +2,7 @@ package learn
 
 import (
 	"math"
+	"slices"
 )
 
 // Day is the verdict on what one person did on one day.
@@ -14,8 +15,8 @@ type Day struct {
 
 	stats [features]float64
 	z     [features]float64 // −log of the probability of each
-	class [classes]float64 // the statistic of each class
-	y     [classes]float64 // −log of the probability of each
+	class [classes]float64  // the statistic of each class
+	y     [classes]float64  // −log of the probability of each
 	cause cause
 	joint float64
 	day   *day
@@ -94,6 +95,8 @@ func (m *Model) measure(d *day, quiet int) (s [features]float64, c cause) {
 	s[files] = m.carried(p, d, &c)
 	s[drift] = m.grows(p, d, people, &c)
 	s[rules] = m.ruled(p, d)
+	// What adds up over a day comes in bursts: its tail is heavy, and the logarithm of it is not.
+	const bend = 6
 	for f := range s {
 		if f != drift {
 			s[f] = bend * math.Log1p(s[f]/bend)
@@ -255,57 +258,71 @@ func (m *Model) much(p *Persona, d *day, quiet int, c *cause) float64 {
 	return surprise(float64(len(d.sent)), mean, size(mean, second))
 }
 
-// density is the share of what the person sends in that hour of the day, on usual or quiet days: a kernel estimate on the
-// circle, drawn towards the tenant's.
-func (m *Model) density(p *Persona, quiet int) (f [24]float64) {
-	n, tn := 0.0, 0.0
-	var own, ten [24]float64
+// awake is for each hour of the day the chance that the person sends something in it, on a usual or a quiet day with mail: the
+// share of such days, drawn towards what it is in the hours around and towards the tenant's share.
+func (m *Model) awake(p *Persona, quiet int) (f [24]float64) {
+	var own [24]float64
+	n := float64(p.Days[quiet]) + 0.3*float64(p.Days[1-quiet])
 	for h := range 24 {
 		for w := range 7 {
-			weight := 1.0
+			x := float64(p.Hours[w*24+h])
 			if (w >= 5) != (quiet == 1) {
-				weight = 0.35
+				x *= 0.3
 			}
-			own[h] += weight * float64(p.Hours[w*24+h])
+			own[h] += x
 		}
-		ten[h] = float64(m.hours[quiet][h]) + 0.2*float64(m.hours[1-quiet][h]) + 0.5
-		n += own[h]
-		tn += ten[h]
 	}
-	const weight = 8
+	n = max(n, slices.Max(own[:]))
+	tn := float64(m.awakeDays[quiet]) + 0.2*float64(m.awakeDays[1-quiet]) + 4
 	for h := range 24 {
-		k := 0.68*own[h] + 0.12*(own[(h+1)%24]+own[(h+23)%24]) + 0.04*(own[(h+2)%24]+own[(h+22)%24])
-		f[h] = (k + weight*(0.7*ten[h]/tn+0.3/24)) / (n + weight)
+		near := 0.35*(own[(h+1)%24]+own[(h+23)%24]) + 0.15*(own[(h+2)%24]+own[(h+22)%24])
+		all := (float64(m.hours[quiet][h]) + 0.2*float64(m.hours[1-quiet][h]) + 0.4) / tn
+		f[h] = (own[h] + 2*near/(n+1) + 2*all) / (n + 4)
 	}
 	return f
 }
 
-// late is how odd the hours are: each hour of the day in which something was sent counts once, with the ratio of a day
-// without night to the person's own, and what answers a mail of the last hours counts less.
+// late is how odd the hours are: for each hour of the day in which something was sent, the log ratio of a day without night
+// to the person's own, where that is above nothing. Hours in a row are mostly one sitting and count less, and so does what
+// answers a mail that has just come.
 func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
-	f := m.density(p, quiet)
-	var l []float64
-	last := int64(math.MinInt64)
-	hour := uint8(255)
+	f := m.awake(p, quiet)
+	sum := 0.0
+	last := -10
 	for i := range d.sent {
 		x := &d.sent[i]
-		llr := math.Log(1 / 24.0 / f[x.hour%24])
-		if llr > 0 {
-			for _, a := range x.to {
-				if at := d.wrote(a); at != 0 && at < x.at {
-					llr *= 0.4
-					break
-				}
-			}
-			if x.hour == hour || x.at-last < 1_800_000 {
-				llr *= 0.3
-			}
+		h := int(x.hour)
+		llr := math.Log(0.125 / f[h%24])
+		if llr <= 0 {
+			last = h
+			continue
+		}
+		if llr > 1 {
 			c.odd = append(c.odd, *x)
 		}
-		last, hour = x.at, x.hour
-		l = append(l, llr)
+		switch {
+		case h == last:
+			llr = 0.3
+		case h == last+1:
+			llr *= 0.5
+		}
+		if d.answers(x) {
+			llr *= 0.5
+		}
+		sum += llr
+		last = h
 	}
-	return mixture(l)
+	return sum
+}
+
+// answers says whether a mailing goes to somebody who wrote in the 90 minutes before.
+func (d *day) answers(x *sent) bool {
+	for _, g := range d.got {
+		if g.at < x.at && x.at-g.at < 5_400_000 && slices.Contains(x.to, g.from) {
+			return true
+		}
+	}
+	return false
 }
 
 // carried is how unlike the person it is to send attachments to an outside domain: for the domain of the day where this is
@@ -314,8 +331,6 @@ func (m *Model) carried(p *Persona, d *day, c *cause) float64 {
 	var hosts []hosted
 	for i := range d.sent {
 		x := &d.sent[i]
-		was := len(hosts)
-		_ = was
 		for j, a := range x.to {
 			if a.Inside || a == d.who {
 				continue
@@ -398,7 +413,7 @@ func (m *Model) grows(p *Persona, d *day, people []met, c *cause) float64 {
 		n := t.at(int32(week))
 		n[trendWeeks-1] = uint8(min(255, int(n[trendWeeks-1])+e.n))
 		part := float64(weekday(d.n)+1) / 7
-		if s, from := growth(n, part); s > best/1 {
+		if s, from := growth(n, part); s > best {
 			s += answers(n, t.in)
 			if s > best {
 				best = s
@@ -444,7 +459,6 @@ func growth(n [trendWeeks]uint8, part float64) (float64, int) {
 			}
 			llr += logPoisson(float64(x), slope*float64(i+1)*w) - logNB(float64(x), mean*w, 0.8)
 		}
-		// Before the run there was nothing: so it is with what begins.
 		if llr > best {
 			best, from = llr, trendWeeks-length
 		}
@@ -469,7 +483,7 @@ func (m *Model) ruled(p *Persona, d *day) float64 {
 	prior := (float64(m.rules) + 0.2) / (float64(m.days) + 20)
 	s := -math.Log(rate(float64(p.Rules), float64(p.Days[0]+p.Days[1]), prior, 20))
 	worst := 0.0
-	f := m.density(p, 0)
+	f := m.awake(p, 0)
 	for _, r := range d.rule {
 		x := 0.0
 		if r.Outside {
@@ -482,11 +496,8 @@ func (m *Model) ruled(p *Persona, d *day) float64 {
 			x += 1.5
 		}
 		_, h := m.local(d.who, r.At)
-		x += max(0, math.Log(1/24.0/f[h%24]))
+		x += max(0, math.Log(0.125/f[h%24]))
 		worst = max(worst, x)
 	}
 	return max(0, s+worst)
 }
-
-// FeatureNames are what the features are called where they are measured one by one.
-var FeatureNames = [features]string{"strangers", "spread", "volume", "hours", "files", "drift", "rules"}

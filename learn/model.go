@@ -2,11 +2,8 @@ package learn
 
 import (
 	"cmp"
-	"fmt"
 	"math"
-	"os"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -24,18 +21,12 @@ const (
 )
 
 // Options are what a model can be told. The zero value of each field has the meaning written beside it.
-var wVol, _ = strconv.ParseFloat(cmp.Or(os.Getenv("WV"), "0.3"), 64)
-var wHour, _ = strconv.ParseFloat(cmp.Or(os.Getenv("WH"), "0.2"), 64)
-var fisherCost, _ = strconv.ParseFloat(cmp.Or(os.Getenv("FC"), "2"), 64)
-var bend, _ = strconv.ParseFloat(cmp.Or(os.Getenv("BEND"), "6"), 64)
-var personal, _ = strconv.ParseFloat(cmp.Or(os.Getenv("PERS"), "1"), 64)
 
 type Options struct {
-	HalfLife float64                          // days after which what was learned counts half; 30
-	Budget   float64                          // expected false alarms per person and month; 0.03
-	Zone     func(*Address) *time.Location    // the zone of a person; UTC
-	Named    func(*Address) string            // how an address is called in a sentence; its name
-	Watch    func(*Address, int32, []float64) // for those who measure: each person-day's statistics before calibration
+	HalfLife float64                       // days after which what was learned counts half; 30
+	Budget   float64                       // expected false alarms per person and month; 0.03
+	Zone     func(*Address) *time.Location // the zone of a person; UTC
+	Named    func(*Address) string         // how an address is called in a sentence; its name
 }
 
 // Model is one tenant's personas and what they share.
@@ -48,7 +39,8 @@ type Model struct {
 	sent map[uint64]*popular // by address
 	host map[uint64]*popular // by outside domain
 	out  float32             // mailings to recipients, decayed to at
-	at   int32               // the last day closed
+	at   int32               // the last day learned: what decays over the tenant stands there
+	shut int32               // the last day closed
 
 	// Rates over the tenant, decayed: the prior of each person's.
 	people_, fresh, bold, bold2, days float32
@@ -57,7 +49,8 @@ type Model struct {
 	files, filed, newFiles, newFiled  float32
 	more, moreOf                      float32 // second mailings on the first day of a correspondence, and first ones
 	rules                             float32
-	hours                             [2][24]float32
+	hours                             [2][24]float32 // person-days with something sent in that hour
+	awakeDays                         [2]float32
 	kinds                             [kinds]float32
 	week                              [7]float32 // mailings by weekday
 	weeks                             [7]float32 // of how many days
@@ -169,13 +162,13 @@ func (m *Model) day(a *Address, n int32) *day {
 func (m *Model) Mail(x Mail) {
 	if x.From.Inside {
 		n, h := m.local(x.From, x.At)
-		d := m.day(x.From, max(n, m.at+1))
+		d := m.day(x.From, max(n, m.shut+1))
 		d.sent = append(d.sent, sent{at: x.At, hour: h, to: x.To, files: x.Files, id: x.ID})
 	}
 	for _, to := range x.To {
 		if to.Inside && to != x.From {
 			n, _ := m.local(to, x.At)
-			d := m.day(to, max(n, m.at+1))
+			d := m.day(to, max(n, m.shut+1))
 			d.got = append(d.got, got{x.At, x.From})
 		}
 	}
@@ -184,7 +177,7 @@ func (m *Model) Mail(x Mail) {
 // Rule takes the making or changing of a mailbox rule.
 func (m *Model) Rule(r Rule) {
 	n, _ := m.local(r.Who, r.At)
-	d := m.day(r.Who, max(n, m.at+1))
+	d := m.day(r.Who, max(n, m.shut+1))
 	d.rule = append(d.rule, r)
 }
 
@@ -208,7 +201,7 @@ func (m *Model) Close(n int32) []Day {
 			delete(m.open, d)
 		}
 	}
-	m.at = max(m.at, n)
+	m.shut = max(m.shut, n)
 	return all
 }
 
@@ -272,14 +265,11 @@ func (m *Model) judge(n int32, days []*day, quiet int) []Day {
 		}
 		v := Day{Who: d.who, Day: n, Sent: len(d.sent), day: d}
 		v.stats, v.cause = m.measure(d, quiet)
-		if m.opt.Watch != nil {
-			m.opt.Watch(d.who, n, v.stats[:])
-		}
 		p := m.people[d.who.ID]
 		for f := range v.z {
 			v.z[f] = m.tails[f].z(v.stats[f])
 			if p != nil && f != drift {
-				v.z[f] = max(0, v.z[f]-personal*p.factor(f)-float64(p.Asked[f]))
+				v.z[f] = max(0, v.z[f]-p.factor(f))
 			}
 		}
 		out = append(out, v)
@@ -291,6 +281,9 @@ func (m *Model) judge(n int32, days []*day, quiet int) []Day {
 		v.class = classStats(&v.z)
 		for c := range v.class {
 			v.y[c] = m.classes[c].z(v.class[c])
+			if p := m.people[v.Who.ID]; p != nil {
+				v.y[c] = max(0, v.y[c]-float64(p.Asked[c]))
+			}
 		}
 		v.joint = together(v.y)
 		v.P = math.Exp(-squeeze(m.joint.z(v.joint)))
@@ -318,21 +311,14 @@ func classStats(z *[features]float64) (c [classes]float64) {
 	if z[files] > 0 {
 		c[classFiles] = z[files] + 0.2*z[spread]
 	}
-	c[classGraph] = 0.5*(z[strangers]+z[spread]) + wVol*z[volume] + wHour*z[hours]
+	c[classGraph] = 0.5*(z[strangers]+z[spread]) + 0.2*z[volume] + 0.1*z[hours]
 	c[classHours] = z[hours]
 	c[classDrift] = z[drift]
 	return c
 }
 
 // weights are what share of the false alarms each class may make.
-var weights = parseW()
-
-func parseW() (w [classes]float64) {
-	if _, err := fmt.Sscan(cmp.Or(os.Getenv("W"), "0.05 0.2 0.35 0.25 0.15"), &w[0], &w[1], &w[2], &w[3], &w[4]); err != nil {
-		panic(err)
-	}
-	return w
-}
+var weights = [classes]float64{classRules: 0.05, classFiles: 0.1, classGraph: 0.4, classHours: 0.35, classDrift: 0.1}
 
 // factor is the log of how much more often than others this person passes the tenant's 10 % and 1 % of a feature: an
 // empirical-Bayes rate, ten days of the tenant's against the person's own.
@@ -370,6 +356,14 @@ func (m *Model) calm(days []Day) {
 			rank := -math.Log((float64(at) + 1) / (n + 1) * min(1, (storm-1.5)/1.5))
 			days[i].z[f] = max(0, min(z-math.Log(storm/1.5), rank))
 		}
+	}
+}
+
+// Ask takes feedback: the probability of a class is multiplied with e^factor for that person; above 0 after a false alarm, below
+// after one that was confirmed, 0 to take it back.
+func (m *Model) Ask(a *Address, k Kind, factor float32) {
+	if p := m.people[a.ID]; p != nil {
+		p.Asked[slices.Index(Kinds, k)] = factor
 	}
 }
 

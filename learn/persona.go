@@ -1,6 +1,10 @@
 package learn
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+	"unsafe"
+)
 
 // The room of a persona. With these it takes about 2.5 KB in memory and never more.
 const (
@@ -24,7 +28,7 @@ type Persona struct {
 	Days   [2]float32   // days on which anything was sent: usual ones, and quiet ones
 	Volume [2]float32   // mailings on these
 	Square [2]float32   // the sum of their squares
-	Hours  [168]float32 // mailings by hour of the week, Monday 0:00 first, in the person's zone
+	Hours  [168]float32 // days on which something was sent in that hour of the week, Monday 0:00 first, in the person's zone
 	Out    float32      // mailings with a recipient outside
 	Hosts  float32      // outside domains, counted once a day
 	New    float32      // of these, those not written to before
@@ -36,7 +40,7 @@ type Persona struct {
 	Known    []domain
 	Trends   []trend
 	Over     [features][2]float32 // days on which a feature passed its tenant's 10 % and 1 %
-	Asked    [features]float32    // what feedback made of the threshold: natural log of the factor on the probability
+	Asked    [classes]float32     // what feedback made of the threshold: natural log of the factor on the probability
 }
 
 // contact is a correspondent: weights stand at the day of last.
@@ -240,4 +244,31 @@ func (q *popular) learn(who *Address, n float32, fresh bool, day int32, half *de
 		q.lately[q.next%8] = k
 		q.next++
 	}
+}
+
+// Size is about how many bytes a persona takes in memory.
+func (p *Persona) Size() int {
+	return int(unsafe.Sizeof(*p)) + cap(p.Contacts)*int(unsafe.Sizeof(contact{})) + cap(p.Known)*int(unsafe.Sizeof(domain{})) + cap(p.Trends)*int(unsafe.Sizeof(trend{}))
+}
+
+// Correspondent is somebody whom a person writes to or hears from, as the persona knows them: by the hash of the address.
+type Correspondent struct {
+	Key         uint32  // the lower half of the address's ID
+	Out, In     float32 // mailings to them, mails from them, decayed to Last
+	First, Last int32   // days since 1970
+}
+
+// Is says whether it is that address.
+func (c Correspondent) Is(a *Address) bool { return c.Key == uint32(a.ID) }
+
+// Correspondents are those the persona knows, who is written to most first.
+func (p *Persona) Correspondents() []Correspondent {
+	l := make([]Correspondent, len(p.Contacts))
+	for i, c := range p.Contacts {
+		l[i] = Correspondent{c.key, c.out, c.in, int32(c.first), int32(c.last)}
+	}
+	slices.SortFunc(l, func(a, b Correspondent) int {
+		return cmp.Or(cmp.Compare(b.Out, a.Out), cmp.Compare(b.In, a.In), cmp.Compare(a.Key, b.Key))
+	})
+	return l
 }

@@ -225,19 +225,30 @@ func (r *mailReader) add(name string, line int, x mailRow) {
 	r.rows = append(r.rows, x)
 }
 
-// mails is what was read as mails, in order of time. A mail told twice under the same id counts once.
+// mails is what was read as mails, in order of time. What is told of the same id, sender and time is one mail, as exports
+// with a line for each recipient have it.
 func (r *mailReader) mails(names *learn.Names) []learn.Mail {
 	slices.SortStableFunc(r.rows, func(a, b mailRow) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from, b.from), cmp.Compare(a.id, b.id), slices.Compare(a.to, b.to))
 	})
 	l := make([]learn.Mail, 0, len(r.rows))
-	seen := map[string]bool{}
+	type same struct {
+		id, from string
+		at       int64
+	}
+	seen := map[same]int{}
 	for _, x := range r.rows {
 		if x.id != "" {
-			if seen[x.id] {
+			k := same{x.id, x.from, x.at}
+			if i, again := seen[k]; again {
+				for _, a := range x.to {
+					if to := names.Of(a); !slices.Contains(l[i].To, to) {
+						l[i].To = append(l[i].To, to)
+					}
+				}
 				continue
 			}
-			seen[x.id] = true
+			seen[k] = len(l)
 		}
 		m := learn.Mail{At: x.at, From: names.Of(x.from), Files: x.files, Bytes: x.bytes, ID: x.id}
 		for _, a := range x.to {

@@ -1,0 +1,50 @@
+// Package learn knows what is usual for each person who sends mail, and says how odd a day is. It is pure: metadata goes in
+// (who wrote to whom, when, with or without attachments; that a mailbox rule was made), personas and verdicts come out.
+//
+// # How it goes
+//
+// A [Model] is one tenant. Mails and rules are put into it as they come, in any order within the days that are open. [Model.Close]
+// judges each person's day against what was known before it, and then learns it. A [Persona] takes 4 KB at most, whatever comes;
+// what was learned decays by a half-life (30 days), and a day that alarmed is learned at a quarter. What a person has too
+// little of is filled up from the tenant: every rate is an empirical-Bayes mean of the person's own and the tenant's.
+//
+// From a day come statistics (features), each a log-likelihood ratio or −log of a tail probability:
+//
+//   - strangers: who is written to. A correspondent is new with the person's own rate; of a kind (nobody in common, some, a
+//     circle; a domain the person knows, the tenant knows, nobody knows; who wrote first; in a wide mailing) with the
+//     tenant's Dirichlet frequencies; a known one comes with their share. After Heard and Rubin-Delanchy 2016
+//     (https://doi.org/10.1214/15-AOAS892), who score a network's edges by a hierarchy of Dirichlet processes.
+//   - spread: how many are written to for the first time, unasked, unanswered: the tail of a negative binomial with the person's mean
+//     and overdispersion.
+//   - volume: how many mails, on a day that is usual or quiet. A quiet day is one on which the whole tenant sends less than 45 % of
+//     its busiest weekday: weekends and holidays are not told, they are learned.
+//   - hours: for each hour of the day in which something was sent, the ratio of a day without night to the share of days on which
+//     the person sends in it. Hours in a row are one sitting, answers to what just came count half.
+//   - files: for the outside domain of the day where this is most so, that it is new to the person, that mails there carry attachments,
+//     and how many.
+//   - drift: for the outside correspondent who gets more week after week, a rate that grows from nothing against weeks that are
+//     exchangeable and overdispersed; and that nobody answers.
+//   - rules: that a mailbox rule was made, by what it does and at which hour.
+//
+// # How it is calibrated
+//
+// A statistic becomes a probability by its distribution over the tenant's person-days, decayed, with an exponential tail fitted
+// between its 5 % and its 1 % (peaks over threshold, https://doi.org/10.1214/aos/1176343003), so that the few attacks that
+// are in it do not hide each other; and by how often this person passes the tenant's 10 % and 1 %. What a whole tenant has in
+// common on a day is taken out: everybody's clock was shifted, or the mail system changed. The statistics of a class
+// are added up and calibrated once more, and the classes come together in the weighted harmonic mean of their p-values, which
+// holds under any dependence (Wilson 2019, https://doi.org/10.1073/pnas.1814092116); that is calibrated last. A day alarms below the probability
+// that makes as many false alarms as the budget allows per person and month; when more come than that, the threshold goes down
+// (Gibbs and Candès 2021, adaptive conformal inference, https://arxiv.org/abs/2106.00170).
+//
+// # The classes
+//
+//   - [RuleManipulation]: rules, with hours and strangers of the same day.
+//   - [Exfiltration]: files, with spread.
+//   - [Graph]: strangers and spread, with volume and hours: a mailbox taken over, a fan-out.
+//   - [OffHours]: hours.
+//   - [Drift]: drift.
+//
+// How well that does is measured by "make accuracy" (docs/accuracy.md has the table), and on anybody's own mail by
+// "tocsin backtest --inject".
+package learn

@@ -1,0 +1,228 @@
+package learn_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin.dev/learn"
+	"tocsin.dev/learn/plant"
+	"tocsin.dev/learn/worldtest"
+)
+
+// small is a world that costs little.
+func small(seed uint64) []learn.Mail {
+	mails, _ := worldtest.New(worldtest.Size{People: 150, Days: 75}, seed)
+	return mails
+}
+
+// TestOrder: mails of a day may come in any order, and days close late, with the same verdicts.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	mails := small(1)
+	_, want, _ := replay(mails, learn.Options{})
+	r := rand.New(rand.NewPCG(1, 2))
+	m := learn.New(learn.Options{})
+	var got []learn.Day
+	for len(mails) > 0 {
+		day := mails[0].At / 86_400_000
+		n := slices.IndexFunc(mails, func(x learn.Mail) bool { return x.At/86_400_000 > day+1 })
+		if n < 0 {
+			n = len(mails)
+		}
+		two := slices.Clone(mails[:n])
+		r.Shuffle(len(two), func(i, j int) { two[i], two[j] = two[j], two[i] })
+		for _, x := range two {
+			m.Mail(x)
+		}
+		got = append(got, m.Close(int32(day+1))...)
+		mails = mails[n:]
+	}
+	if len(want) == 0 || len(got) != len(want) {
+		t.Fatalf("%d verdicts in order, %d shuffled", len(want), len(got))
+	}
+	for i := range want {
+		if want[i].Who != got[i].Who || want[i].Day != got[i].Day || want[i].P != got[i].P {
+			t.Fatalf("%s on day %d has %g in order; %s on %d has %g shuffled", want[i].Who.Name, want[i].Day, want[i].P, got[i].Who.Name, got[i].Day, got[i].P)
+		}
+	}
+}
+
+// TestLate: a mail that comes when its day is closed is learned all the same.
+func TestLate(t *testing.T) {
+	t.Parallel()
+	names := learn.NewNames("acme.example")
+	a, b := names.Of("a@acme.example"), names.Of("b@acme.example")
+	m := learn.New(learn.Options{})
+	at := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	m.Mail(learn.Mail{At: at.UnixMilli(), From: a, To: []*learn.Address{b}})
+	m.Close(plant.Number(at))
+	m.Mail(learn.Mail{At: at.Add(time.Hour).UnixMilli(), From: a, To: []*learn.Address{b}})
+	m.Close(plant.Number(at) + 3)
+	if p := m.Persona(a); p == nil || p.Sent < 1.9 {
+		t.Fatalf("the late mail is lost: %+v", p)
+	}
+}
+
+// TestRoom: a persona has its room and no more, whomever it meets, and keeps those it meets most.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	names := learn.NewNames("acme.example")
+	a, friend := names.Of("a@acme.example"), names.Of("friend@out.example")
+	m := learn.New(learn.Options{})
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	for d := range 60 {
+		at := start.AddDate(0, 0, d)
+		m.Mail(learn.Mail{At: at.UnixMilli(), From: a, To: []*learn.Address{friend}})
+		for i := range 50 {
+			x := names.Of(fmt.Sprintf("x%d-%d@host%d-%d.example", d, i, d, i))
+			m.Mail(learn.Mail{At: at.Add(time.Duration(i) * time.Minute).UnixMilli(), From: a, To: []*learn.Address{x}})
+			m.Mail(learn.Mail{At: at.Add(time.Duration(i) * time.Minute).UnixMilli(), From: x, To: []*learn.Address{a}})
+		}
+		m.Close(plant.Number(at))
+	}
+	p := m.Persona(a)
+	if n := p.Size(); n > 4096 {
+		t.Errorf("a persona takes %d bytes", n)
+	}
+	if l := p.Correspondents(); len(l) == 0 || !l[0].Is(friend) {
+		t.Errorf("who is written to every day is not first: %+v", l[:min(3, len(l))])
+	}
+}
+
+// TestZone: hours and days are the person's own, summer and winter.
+func TestZone(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := learn.NewNames("acme.example")
+	a, b := names.Of("a@acme.example"), names.Of("b@acme.example")
+	m := learn.New(learn.Options{Zone: func(*learn.Address) *time.Location { return berlin }})
+	for _, at := range []time.Time{time.Date(2026, 3, 27, 23, 30, 0, 0, berlin), time.Date(2026, 4, 3, 23, 30, 0, 0, berlin)} { // two Fridays, the clock goes forward between them
+		m.Mail(learn.Mail{At: at.UnixMilli(), From: a, To: []*learn.Address{b}})
+		m.Close(plant.Number(at) + 1)
+	}
+	for h, x := range m.Persona(a).Hours {
+		if (x > 0) != (h == 4*24+23) {
+			t.Errorf("hour %d of the week has %g", h, x)
+		}
+	}
+}
+
+// TestBudget: a stream nobody touched keeps to the false alarms that were allowed, and a shift of everybody's clock by five
+// hours raises no storm.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	const budget = 0.2
+	alarms, months, shifted := 0.0, 0.0, 0.0
+	for seed := range uint64(3) {
+		mails := small(seed)
+		first := mails[0].At / 86_400_000
+		_, days, _ := replay(mails, learn.Options{Budget: budget})
+		for _, d := range days {
+			if d.Alarm {
+				alarms++
+			}
+		}
+		months += 150 * 75 / 30.44
+		for i := range mails {
+			if mails[i].At/86_400_000-first >= 50 {
+				mails[i].At += 5 * 3_600_000
+			}
+		}
+		_, days, _ = replay(mails, learn.Options{Budget: budget})
+		for _, d := range days {
+			if d.Alarm {
+				shifted++
+			}
+		}
+	}
+	t.Logf("%.4f alarms per person and month, and %.4f with the shift, where %g were allowed", alarms/months, shifted/months, budget)
+	if alarms/months > 1.5*budget {
+		t.Errorf("%.3f alarms per person and month, where %g were allowed", alarms/months, budget)
+	}
+	if shifted/months > 1.5*budget {
+		t.Errorf("%.3f alarms per person and month after everybody's clock was shifted, where %g were allowed", shifted/months, budget)
+	}
+}
+
+// TestFinds: in a small world what is planted scores above what is not, and the sentence says what it was.
+func TestFinds(t *testing.T) {
+	t.Parallel()
+	words := map[plant.Kind]string{plant.Takeover: "had never written", plant.Exfiltration: "with attachments", plant.Fanout: "had never written", plant.Offhours: "hours", plant.Drift: "every week"}
+	hits, others := map[plant.Kind][]float64{}, []float64(nil)
+	said := map[plant.Kind]int{}
+	for seed := range uint64(3) {
+		clean := small(seed + 10)
+		mails, attacks, able := plant.Into(clean, plant.Options{Kinds: plant.Kinds, Each: 2, Seed: seed})
+		scores, days, m := replay(mails, learn.Options{})
+		for _, k := range untouched(clean, able, attacks) {
+			others = append(others, scores[k])
+		}
+		for _, a := range attacks {
+			best, why := math.Inf(-1), ""
+			for i := range days {
+				if d := &days[i]; d.Who == a.Who && slices.Contains(a.Days, d.Day) && scores[key{d.Who.ID, d.Day}] > best {
+					best, why = scores[key{d.Who.ID, d.Day}], m.Why(d)
+				}
+			}
+			hits[a.Kind] = append(hits[a.Kind], best)
+			if strings.Contains(why, words[a.Kind]) {
+				said[a.Kind]++
+			}
+		}
+	}
+	for _, k := range plant.Kinds {
+		auc := plant.AUC(hits[k], others)
+		t.Logf("%s: %d planted, %.3f, %d said so", k, len(hits[k]), auc, said[k])
+		if len(hits[k]) == 0 || auc < 0.9 || said[k]*2 < len(hits[k]) {
+			t.Errorf("%s: %d planted, area under the curve %.3f, and %d sentences say what it was", k, len(hits[k]), auc, said[k])
+		}
+	}
+}
+
+// TestFeedback: a cause that a person called a false alarm counts less for that person, and as before when that is taken back.
+func TestFeedback(t *testing.T) {
+	t.Parallel()
+	names := learn.NewNames("acme.example")
+	a := names.Of("a@acme.example")
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	odd := func(asked float32) float64 {
+		m := learn.New(learn.Options{})
+		for d := range 41 {
+			at := start.AddDate(0, 0, d)
+			for i := range 5 {
+				m.Mail(learn.Mail{At: at.Add(time.Duration(i) * time.Hour).UnixMilli(), From: a, To: []*learn.Address{names.Of(fmt.Sprint("c", i, "@acme.example"))}})
+			}
+			if d == 40 {
+				m.Mail(learn.Mail{At: at.Add(16 * time.Hour).UnixMilli(), From: a, To: []*learn.Address{names.Of("c1@acme.example")}})
+				m.Ask(a, learn.OffHours, asked)
+			}
+			l := m.Close(plant.Number(at))
+			if d == 40 {
+				return l[0].Surprise(learn.OffHours)
+			}
+		}
+		return 0
+	}
+	plain, less, more := odd(0), odd(2), odd(-1)
+	if !(less < plain && plain < more) || plain == 0 {
+		t.Errorf("surprise %.2f, %.2f after a false alarm, %.2f after it was confirmed", plain, less, more)
+	}
+}
+
+func BenchmarkMail(b *testing.B) {
+	mails := small(1)
+	n := 0
+	for b.Loop() {
+		replay(mails, learn.Options{})
+		n += len(mails)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/mail")
+}
