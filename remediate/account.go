@@ -36,7 +36,16 @@ func lookAccount(ctx context.Context, gc *graph.Client, t target) (seen, error) 
 
 // sessionsRevoked: only our own sending counts, that the date is late says nothing of it.
 func sessionsRevoked(s *step, now seen) (bool, error) {
-	return !s.Sent.IsZero() && accountIn(now.raw).Sessions.After(accountIn(s.Plan.Before).Sessions), nil
+	return s.dated(accountIn(s.Plan.Before).Sessions, accountIn(now.raw).Sessions), nil
+}
+
+// dated says whether a date that Microsoft sets to the second tells of what was sent: it is later than before; or the same, where
+// Microsoft has accepted it and the one before was of the same second.
+func (s *step) dated(before, now time.Time) bool {
+	if s.Sent.IsZero() {
+		return false
+	}
+	return now.After(before) || s.State == Done && !now.Before(s.Sent.Truncate(time.Second))
 }
 
 func revokeSessions(ctx context.Context, s *step) (string, error) {
@@ -44,7 +53,7 @@ func revokeSessions(ctx context.Context, s *step) (string, error) {
 }
 
 func passwordChanged(s *step, now seen) (bool, error) {
-	return !s.Sent.IsZero() && accountIn(now.raw).Password.After(accountIn(s.Plan.Before).Password), nil
+	return s.dated(accountIn(s.Plan.Before).Password, accountIn(now.raw).Password), nil
 }
 
 // newPassword sets a password that is told to nobody and kept nowhere, and that has to be changed at the next sign-in.

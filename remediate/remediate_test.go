@@ -71,6 +71,17 @@ func TestActs(t *testing.T) {
 	})
 }
 
+// TestTwiceInASecond: Microsoft's date of a revocation has whole seconds; a second one within the same ends well all the same.
+func TestTwiceInASecond(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t))
+	for range 2 {
+		a, err := b.tried(own, Ask{Kind: RevokeSessions, Person: b.amy, Why: "x"})
+		must(t, err)
+		b.is(b.runs(b.executor(), a.ID), Verified)
+	}
+	b.equal("what was done", b.acted(), []string{"sessions.revoked", "sessions.revoked"})
+}
+
 var points = []string{"running", "recorded", "sent", "done", "verified"}
 
 // TestBrokenOff: wherever an act breaks off, another executor ends it, and nothing is done twice or left out.
