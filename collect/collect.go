@@ -177,6 +177,7 @@ func (c *Collector) sources() []source {
 		all = append(all, source{name: name, every: 6 * every.Posture, ask: c.askState(name), needs: graph.Find(rests).Permissions})
 	}
 	all = append(all, source{name: "sites", every: 144 * every.Posture, ask: c.askState("sites"), needs: graph.Find("sites.list").Permissions})
+	all = append(all, source{name: "mail_settings", every: 36 * every.Posture, ask: c.askMailSettings, of: graph.ExchangeAdmin, needs: mailSettingsNeed})
 	all = append(all, source{name: "posture", every: min(time.Minute, every.Posture), ask: c.askPosture})
 	if c.Webhook.URL == "" {
 		all = slices.DeleteFunc(all, func(s source) bool {

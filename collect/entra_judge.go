@@ -80,6 +80,16 @@ func lacking(s *posture.Snapshot, granted []string) {
 			}
 		}
 	}
+	for _, path := range posture.ExchangePaths {
+		_, read := s.Collections[path]
+		if _, told := s.Missing[path]; !read && !told {
+			m := posture.Missing{Reason: posture.NotCollected, Why: "Exchange's administration has not been read yet."}
+			if !slices.ContainsFunc(mailSettingsNeed, func(p string) bool { return slices.Contains(granted, p) }) {
+				m = posture.Missing{Reason: posture.Permission, Why: "The permission " + mailSettingsNeed[0] + " is not granted."}
+			}
+			s.Missing[path] = m
+		}
+	}
 }
 
 // neverRead adds to a snapshot that a path is read by no connection.

@@ -12,6 +12,7 @@ import (
 	"tocsin.dev/detect/posture"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 )
 
 // stateRoles are the permissions with which all but sharing is read.
@@ -200,4 +201,32 @@ func TestStateUngranted(t *testing.T) {
 			t.Errorf("granted, and it is %q", got)
 		}
 	})
+}
+
+// TestMailSettings: what Exchange is set to is read by its cmdlets, kept and judged as Graph's objects are; a second round writes nothing,
+// and where nothing of Exchange may be read each check says which permission lacks.
+func TestMailSettings(t *testing.T) {
+	f := newField(t, storetest.SQLite(t), 20, "")
+	f.w.Consent(stateRoles...)
+	f.ask("domains", "users", "access", "posture")
+	if got := f.rows(`select status, reason, why from posture_result where tenant = $1 and id = 'mail-forwarding'`); len(got) != 1 || !strings.HasPrefix(got[0], "unknown permission ") || !strings.Contains(got[0], "Exchange.ManageAsApp") {
+		t.Errorf("without the permission: %q", got)
+	}
+	f.w.Consent(append([]string{"Exchange.ManageAsApp"}, stateRoles...)...)
+	f.c.Graph = f.client()
+	f.st.Clock().Advance(time.Hour)
+	f.ask("mail_settings", "posture")
+	f.ok("mail_settings", "posture")
+	for id, want := range map[string]string{"mail-forwarding": "fail", "mail-audit": "pass", "mail-modern": "pass", "mail-smtp": "pass", "mail-direct-send": "fail", "mail-tips": "fail", "mail-add-ins": "fail",
+		"mail-signed": "pass", "mail-rules-redirect": "pass", "mail-audit-bypass": "pass", "mail-calendars": "fail", "mail-outside-marked": "pass", "mail-remote-forwarding": "fail"} {
+		if got := f.rows(`select status, why from posture_result where tenant = $1 and id = $2`, id); len(got) != 1 || !strings.HasPrefix(got[0], want+" ") {
+			t.Errorf("%s: %q, want %s", id, got, want)
+		}
+	}
+	before := f.rows(`select path, id, changed from state_object where tenant = $1 and path like '/exchange/%' order by path, id`)
+	f.st.Clock().Advance(time.Hour)
+	f.ask("mail_settings")
+	if after := f.rows(`select path, id, changed from state_object where tenant = $1 and path like '/exchange/%' order by path, id`); len(before) < 10 || !slices.Equal(before, after) {
+		t.Errorf("a round in which nothing changed wrote: %q and %q", before, after)
+	}
 }

@@ -462,7 +462,7 @@ var Calls = []Call{
 		Name: "exchange.command", Method: "POST", Service: ExchangeAdmin, Path: "/adminapi/beta/{tenant}/InvokeCommand", Kind: Administration, Reads: true, PageSize: 1000,
 		Permissions: []string{"Exchange.ManageAsApp"},
 		Docs:        "https://learn.microsoft.com/powershell/exchange/app-only-auth-powershell-v2",
-		Why:         "The state of forwarding, Full Access, Send As and transport rules, by Get- cmdlets alone. Needs a role in Exchange besides.",
+		Why:         "The state of forwarding, Full Access, Send As and transport rules, and what the organisation's mail is set to, by Get- cmdlets alone. Needs a role in Exchange besides.",
 	},
 
 	{

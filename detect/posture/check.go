@@ -60,10 +60,11 @@ const (
 	Applications = "applications"
 	Devices      = "devices"
 	Sharing      = "sharing"
+	Mail         = "mail"
 )
 
 // Areas are all of them.
-var Areas = []string{Access, Admins, Methods, Defaults, Applications, Devices, Sharing}
+var Areas = []string{Access, Admins, Methods, Defaults, Applications, Devices, Sharing, Mail}
 
 // Object is a thing that a verdict rests on.
 type Object struct {

@@ -37,8 +37,15 @@ func fromScuba(text []byte) (*Snapshot, error) {
 				Extra map[string]json.RawMessage `json:"AdditionalProperties"`
 			}
 		} `json:"privileged_roles"`
-		Sites []scubaSharing `json:"SPO_tenant"`
-		Sync  []struct {
+		Sites     []scubaSharing  `json:"SPO_tenant"`
+		Org       json.RawMessage `json:"org_config"`
+		Transport json.RawMessage `json:"transport_config"`
+		Rules     json.RawMessage `json:"transport_rule"`
+		Calendar  json.RawMessage `json:"sharing_policy"`
+		Filter    json.RawMessage `json:"conn_filter"`
+		Inbound   json.RawMessage `json:"hosted_content_filter_policies"`
+		Remote    json.RawMessage `json:"remote_domains"`
+		Sync      []struct {
 			TenantRestrictionEnabled *bool
 		} `json:"Tenant_sync_info"`
 	}
@@ -51,6 +58,7 @@ func fromScuba(text []byte) (*Snapshot, error) {
 	}
 	for path, body := range map[string]json.RawMessage{
 		pathPolicies: in.Policies, pathAuthorization: in.Authorization, pathAdminConsent: in.Consent, pathDomains: in.Domains, pathSettings: in.Settings,
+		pathMailOrg: in.Org, pathMailTransport: in.Transport, pathMailRules: in.Rules, pathMailCalendar: in.Calendar, pathMailConnection: in.Filter, pathMailInbound: in.Inbound, pathMailRemote: in.Remote,
 	} {
 		if len(bytes.TrimSpace(body)) == 0 {
 			continue

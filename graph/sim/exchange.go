@@ -296,6 +296,34 @@ func (s *Sim) objectsOf(name, identity string) ([]obj, bool) {
 			out = append(out, o)
 		}
 		return out, true
+	case "Get-OrganizationConfig":
+		return []obj{{{"Name", w.initial()}, {"Identity", w.initial()}, {"Guid", w.tenant}, {"AuditDisabled", false}, {"OAuth2ClientProfileEnabled", true}, {"MailTipsAllTipsEnabled", true},
+			{"MailTipsExternalRecipientsTipsEnabled", false}, {"MailTipsGroupMetricsEnabled", true}, {"MailTipsLargeAudienceThreshold", 25}, {"RejectDirectSend", false}, {"CustomerLockboxEnabled", false}}}, true
+	case "Get-TransportConfig":
+		return []obj{{{"Name", "Transport Settings"}, {"Identity", "Transport Settings"}, {"SmtpClientAuthenticationDisabled", true}}}, true
+	case "Get-ExternalInOutlook":
+		return []obj{{{"Identity", w.tenant}, {"Enabled", true}, {"AllowList", []string{}}}}, true
+	case "Get-OwaMailboxPolicy":
+		return []obj{{{"Name", "OwaMailboxPolicy-Default"}, {"Identity", "OwaMailboxPolicy-Default"}, {"IsDefault", true}, {"AdditionalStorageProvidersAvailable", true}, {"PersonalAccountsEnabled", true},
+			{"PersonalAccountCalendarsEnabled", true}}}, true
+	case "Get-RoleAssignmentPolicy":
+		return []obj{{{"Name", "Default Role Assignment Policy"}, {"Identity", "Default Role Assignment Policy"}, {"IsDefault", true}, {"AssignedRoles", []string{"MyBaseOptions", "My Marketplace Apps", "MyContactInformation"}}}}, true
+	case "Get-HostedConnectionFilterPolicy":
+		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"IPAllowList", []string{}}, {"IPBlockList", []string{}}, {"EnableSafeList", false}}}, true
+	case "Get-HostedContentFilterPolicy":
+		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"IsDefault", true}, {"AllowedSenderDomains", []string{}}, {"SpamAction", "MoveToJmf"}}}, true
+	case "Get-HostedOutboundSpamFilterPolicy":
+		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"IsDefault", true}, {"AutoForwardingMode", "Automatic"}}}, true
+	case "Get-DkimSigningConfig":
+		return []obj{{{"Name", w.domain}, {"Identity", w.domain}, {"Domain", w.domain}, {"Enabled", true}, {"Status", "Valid"}}}, true
+	case "Get-SharingPolicy":
+		return []obj{{{"Name", "Default Sharing Policy"}, {"Identity", "Default Sharing Policy"}, {"Enabled", true}, {"Domains", []string{"Anonymous:CalendarSharingFreeBusyReviewer", "*:CalendarSharingFreeBusySimple"}}}}, true
+	case "Get-RemoteDomain":
+		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"DomainName", "*"}, {"AutoForwardEnabled", true}}}, true
+	case "Get-MailboxAuditBypassAssociation":
+		return of(func(p *person, r *rights) []obj {
+			return []obj{{{"Name", p.display}, {"Identity", p.display}, {"Guid", p.id}, {"AuditBypassEnabled", r.bypass}}}
+		}), true
 	case "Get-AcceptedDomain":
 		out := []obj{}
 		for _, d := range append([]string{w.domain, w.initial()}, w.more...) {
