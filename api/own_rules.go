@@ -68,7 +68,7 @@ type OwnTested struct {
 
 // OwnRuleText is a rule's text.
 type OwnRuleText struct {
-	Text string `json:"text" minLength:"1" maxLength:"65536" doc:"A Sigma rule (YAML); @FILE reads it from a file"`
+	Text string `json:"text" minLength:"1" maxLength:"65536" doc:"A Sigma rule (YAML)"`
 }
 
 // CreateOwnRuleIn adds a rule.
@@ -86,7 +86,7 @@ type TestOwnRuleIn struct {
 
 // OwnRuleEdit is another text for a rule.
 type OwnRuleEdit struct {
-	Text    string `json:"text" minLength:"1" maxLength:"65536" doc:"The rule's text; @FILE reads it from a file"`
+	Text    string `json:"text" minLength:"1" maxLength:"65536" doc:"The rule's text"`
 	Version int64  `json:"version" minimum:"1" doc:"The version you looked at"`
 }
 
@@ -117,7 +117,7 @@ type ReplayOwnRuleIn struct {
 // OwnReplayAsked says over how many days, and perhaps by which text.
 type OwnReplayAsked struct {
 	Days int    `json:"days" minimum:"1" maximum:"180" doc:"How many days back"`
-	Text string `json:"text,omitempty" maxLength:"65536" doc:"Another text than the rule has, not kept; @FILE reads it from a file"`
+	Text string `json:"text,omitempty" maxLength:"65536" doc:"Another text than the rule has, not kept"`
 }
 
 const ownColumns = `id, name, title, level, state, sources, origin, version, hits, last_hit, noisy, created, created_by, changed, changed_by`

@@ -142,6 +142,24 @@ var matrix = map[string]asked{
 	"actions undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.UndoIn{ByIDAct: act(doneOf)(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
 	}},
+	"sigma list": {least: api.Viewer, in: list},
+	"sigma get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: ownOf(t)} }},
+	"sigma create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateOwnRuleIn{In: in(t), Body: api.OwnRuleText{Text: ownText}}
+	}},
+	"sigma update": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.UpdateOwnRuleIn{ByIDAct: act(ownOf)(t).(api.ByIDAct), Body: api.OwnRuleEdit{Text: ownText, Version: 1}}
+	}},
+	"sigma test": {least: api.Analyst, in: func(t tocsin.TenantID) any {
+		return api.TestOwnRuleIn{In: in(t), Body: api.OwnRuleText{Text: ownText}}
+	}},
+	"sigma replay": {least: api.Analyst, in: func(t tocsin.TenantID) any {
+		return api.ReplayOwnRuleIn{ByID: api.ByID{In: in(t), ID: ownOf(t)}, Body: api.OwnReplayAsked{Days: 1}}
+	}},
+	"sigma set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetOwnRuleIn{ByIDAct: act(ownOf)(t).(api.ByIDAct), Body: api.OwnRuleState{State: "live", Version: 1}}
+	}},
+	"sigma delete":   {least: api.Admin, in: act(ownOf), acts: true},
 	"playbooks list": {least: api.Viewer, in: list},
 	"playbooks plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.PlanPlaybookIn{In: in(t), Body: containment(t)} }},
 	"playbooks run": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {

@@ -53,6 +53,7 @@ func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
 func deviceOf(t tocsin.TenantID) string     { return "device-" + string(t) }
 func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
+func ownOf(t tocsin.TenantID) string        { return "own-rule-" + string(t) }
 func actionOf(t tocsin.TenantID) string     { return "action-" + string(t) } // waits for approval
 func doneOf(t tocsin.TenantID) string       { return "done-" + string(t) }   // disabled the rule
 func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
@@ -256,6 +257,10 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into sign_in (tenant, id, record, at, seen, kind, actor, ip, country, result) values ($1, $2, $2, 1, 1, 'interactive', 'a@b.example', '203.0.113.7', 'NL', 'success') on conflict do nothing`, []any{recordOf(tenant)}},
 			{`insert into audit_query (tenant, id, by_whom, since, until, state, created) values ($1, $2, 'c', 1, 2, 'done', 1) on conflict do nothing`, []any{queryOf(tenant)}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
+			{`delete from own_rule where tenant = $1`, nil},
+			{`delete from own_rule_version where tenant = $1`, nil},
+			{`insert into own_rule (tenant, id, name, title, level, state, sources, version, created, created_by, changed, changed_by, samples, text)
+				values ($1, $2, 'own-hidden', 'Hidden', 'high', 'draft', '{"names":["the unified audit log"],"lacks":""}', 1, 1, 'c', 1, 'c', '[]', $3)`, []any{ownOf(tenant), ownText}},
 			{`delete from export where tenant = $1`, nil},
 			{`insert into export (tenant, id, kind, name, settings, sealed, state, done, done_at, created, created_by) values ($1, $2, 'webhook', 'Events', '{"address":"https://127.0.0.1:1/…","form":"native","body":"lines","header":"Authorization","batch":500,"wait_ms":500}', $3, 'running', 0, 1, 1, 'c')`,
 				[]any{exportOf(tenant), sealedExport(tb, tenant)}},
@@ -329,3 +334,6 @@ func newHTTP(t *testing.T, s *api.Service) *httptest.Server {
 	t.Cleanup(h.Close)
 	return h
 }
+
+// ownText is a rule of the customer's own.
+const ownText = "title: Hidden\nlevel: high\nlogsource: {product: m365, service: audit}\ndetection:\n  s: {Operation: Set-Mailbox}\n  condition: s\ntests:\n  - {name: n, expect: match, events: [{Id: x, Operation: Set-Mailbox, Workload: Exchange}]}\n"

@@ -156,8 +156,8 @@ func (b *subject) objects() map[string][]string {
 		"events":  `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
-		"playbooks": `select id from playbook_run where tenant = $1`,
-		"signins":   `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`,
+		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`,
+		"signins": `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
@@ -256,6 +256,7 @@ func (l *landlord) fill() {
 	for colour, b := range map[string]*subject{"red": l.red, "blue": l.blue} {
 		at := "/api/v1/tenants/" + string(b.tenant())
 		l.did(l.owner, "POST", at+"/exceptions", fmt.Sprintf(`{"rule":"opaque-rule","scope":"domain","value":"%s-only-excused.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
+		l.did(l.owner, "POST", at+"/sigma", fmt.Sprintf(`{"text":"title: %s-only rule\nlogsource: {product: m365}\ndetection: {s: {Operation: X}, condition: s}\n"}`, colour), nil)
 		l.did(l.owner, "POST", at+"/partners", fmt.Sprintf(`{"domain":"%s-only-partner.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
 		var made api.Channel
 		l.did(l.owner, "POST", at+"/channels", fmt.Sprintf(`{"kind":"slack","name":"%s-only channel","address":"https://hooks.%s-only.invalid/x"}`, colour, colour), &made)
@@ -391,7 +392,8 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"actions undo": `{"why":"x"}`, "actions approve": `{}`, "actions refuse": `{}`, "actions cancel": `{}`,
 		"connections set-stream": `{"version":0}`,
 		"canary set":             `{"mailbox":"","version":0}`,
-		"response-settings set":  `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
+		"sigma create":           `{"text":"x"}`, "sigma test": `{"text":"x"}`, "sigma update": `{"text":"x","version":1}`, "sigma set": `{"state":"off","version":1}`, "sigma replay": `{"days":1}`,
+		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
 	for _, o := range api.Ops(nil) {
 		if !strings.Contains(o.Path, "{tenant}") {
