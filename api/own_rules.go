@@ -41,7 +41,7 @@ type OwnRuleDetail struct {
 	OwnRule
 	Text     string              `json:"text"`
 	About    detect.Meta         `json:"about"`
-	Problems []sigma.Problem     `json:"problems" doc:"What is wrong with the text; it is not judged then"`
+	Problems []sigma.Fault       `json:"problems" doc:"What is wrong with the text; it is not judged then"`
 	Tests    []sigma.Outcome     `json:"tests" doc:"Its own examples, run"`
 	Days     []collect.OwnDay    `json:"days" doc:"Hits of the last 30 days"`
 	Samples  []collect.OwnSample `json:"samples" doc:"The last records that it met"`
@@ -60,7 +60,7 @@ type OwnVersion struct {
 // OwnTested is what came of a text that was tried.
 type OwnTested struct {
 	OK       bool            `json:"ok" doc:"It can be read, and its tests come out as they should"`
-	Problems []sigma.Problem `json:"problems"`
+	Problems []sigma.Fault   `json:"problems"`
 	Tests    []sigma.Outcome `json:"tests"`
 	About    detect.Meta     `json:"about"`
 	Lacks    string          `json:"lacks" doc:"Why it can find nothing here"`
@@ -247,9 +247,9 @@ func (s *Service) ownRule(ctx context.Context, t *store.Tenant, id string) (d Ow
 
 // tryOwn reads a text and runs its tests.
 func tryOwn(text, name string) OwnTested {
-	out := OwnTested{Problems: []sigma.Problem{}, Tests: []sigma.Outcome{}, About: detect.Meta{Attack: []string{}, Actions: []string{}}}
+	out := OwnTested{Problems: []sigma.Fault{}, Tests: []sigma.Outcome{}, About: detect.Meta{Attack: []string{}, Actions: []string{}}}
 	b, err := sigma.Parse([]byte(text))
-	if p, ok := errors.AsType[sigma.Problems](err); ok {
+	if p, ok := errors.AsType[sigma.Faults](err); ok {
 		out.Problems = p
 		return out
 	}
@@ -269,7 +269,7 @@ func (s *Service) TestOwnRule(ctx context.Context, in TestOwnRuleIn) (OwnTested,
 // compiledOwn is a text compiled, or a problem that says what is wrong with it.
 func compiledOwn(text string) (*sigma.Bundle, error) {
 	b, err := sigma.Parse([]byte(text))
-	if p, ok := errors.AsType[sigma.Problems](err); ok {
+	if p, ok := errors.AsType[sigma.Faults](err); ok {
 		at := ""
 		if p[0].Line > 0 {
 			at = fmt.Sprintf("Line %d: ", p[0].Line)

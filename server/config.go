@@ -87,6 +87,10 @@ type Config struct {
 		Directory string        `koanf:"directory"` // where exports to files write, a directory for each tenant in it. Empty: none, and no export writes files
 		Late      time.Duration `koanf:"late"`      // an export that fails, or sends what came so long ago, is told of as a fault
 	} `koanf:"exports"`
+	Sigma struct {
+		Directory string `koanf:"directory"` // a folder of Sigma rules of one's own, read again every minute; a folder in it that is called as a tenant's id is that tenant's alone. Empty: none
+		State     string `koanf:"state"`     // of a rule that is new in it: draft, testing (counted, nothing is filed) or live
+	} `koanf:"sigma"`
 	Cloud struct {
 		Allow string `koanf:"allow"` // networks in which a cloud of one's own may stand: 10.1.0.0/16, 127.0.0.0/8. Empty: loopback, if the pages are reached by it alone
 	} `koanf:"cloud"`
@@ -176,6 +180,7 @@ func Defaults() Config {
 	c.Key.Timeout = 30 * time.Second
 	c.Silence = collect.Improbable
 	c.SMTP.TLS = notify.StartTLS
+	c.Sigma.State = collect.OwnTesting
 	c.Every = Every(collect.Intervals{}.OrDefault())
 	return c
 }
@@ -340,6 +345,8 @@ func (c *Config) check() error {
 		return tocsin.Problemf(tocsin.Invalid, "Use debug, info, warn or error.", "No log.level is called %q.", c.Log.Level)
 	case !slices.Contains([]string{"text", "json"}, c.Log.Format):
 		return tocsin.Problemf(tocsin.Invalid, "Use text or json.", "No log.format is called %q.", c.Log.Format)
+	case !slices.Contains([]string{collect.OwnDraft, collect.OwnTesting, collect.OwnLive}, c.Sigma.State):
+		return tocsin.Problemf(tocsin.Invalid, "Use draft, testing or live.", "No sigma.state is called %q.", c.Sigma.State)
 	case c.Every.tooShort() != "":
 		return tocsin.Problemf(tocsin.Invalid, "Give a duration of at least a second, such as 5m.", "The setting every.%s is shorter than a second.", c.Every.tooShort())
 	case c.Limits.negative() != "":

@@ -61,7 +61,8 @@ type Server struct {
 	unleased     atomic.Pointer[error] // why the last lease could not be written; nil: it could
 	ear          ear                   // when notifications could be stored
 	auditor      *collect.AuditJudge
-	owner        string // of leases: this process
+	folder       *collect.OwnFolder // of rules of one's own; nil where there is none
+	owner        string             // of leases: this process
 	log          *slog.Logger
 	options      Options
 	handler      http.Handler
@@ -113,6 +114,9 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	fold := &collect.Fold{Log: s.log, Unseal: keeper.Open}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
+	if c.Sigma.Directory != "" {
+		s.folder = &collect.OwnFolder{Store: s.Store, Dir: c.Sigma.Directory, State: c.Sigma.State}
+	}
 	s.Certificates = &collect.Certificates{Store: s.Store, Keeper: keeper}
 	s.opener = &collect.Opener{Store: s.Store, Client: s.Connections.Reading, Certificates: s.Certificates, Log: s.log}
 	hookKey, err := s.hookKey(ctx, keeper)

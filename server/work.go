@@ -199,7 +199,7 @@ func (s *Server) alert(ctx context.Context, lane int) error {
 // chores are done now and then, by one replica: what ends by itself is told, what is old is dropped.
 func (s *Server) chores(ctx context.Context) error {
 	for hour := 0; ctx.Err() == nil; hour = (hour + 1) % 60 {
-		failed := errors.Join(collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx), s.Exports.TellTroubles(ctx))
+		failed := errors.Join(s.syncRules(ctx), collect.TellEnds(ctx, s.Store), s.Connections.TellEnds(ctx), s.Exports.TellTroubles(ctx))
 		if hour%5 == 0 {
 			failed = errors.Join(failed, collect.Bursts(ctx, s.Store))
 		}
@@ -214,6 +214,16 @@ func (s *Server) chores(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// syncRules keeps the rules of the folder.
+func (s *Server) syncRules(ctx context.Context) error {
+	if s.folder == nil {
+		return nil
+	}
+	return s.folder.Sync(ctx, func(file, what string) {
+		s.log.Warn("a rule of the folder was not taken; what there was of it stays", "file", file, "because", what)
+	})
 }
 
 // loops are what is kept running, one for each key. The next of a key begins when the last has ended: both would hold its

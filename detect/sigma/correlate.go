@@ -125,7 +125,7 @@ func (p *parser) counts(c *Correlation, n *yaml.Node) {
 // join ties correlations to the rules that they name, all within one text.
 func (p *parser) join(b *Bundle) {
 	if len(b.Rules) == 0 {
-		p.found = append(p.found, Problem{Line: 1, What: "There is no rule in the text.", Do: "Write the rules that the correlation counts into the same file, parted by a line ---."})
+		p.found = append(p.found, Fault{Line: 1, What: "There is no rule in the text.", Do: "Write the rules that the correlation counts into the same file, parted by a line ---."})
 		return
 	}
 	for i, c := range b.Correlations {

@@ -30,18 +30,18 @@ const (
 	maxExamples  = 50
 )
 
-// Problem is what is wrong with a rule's text, and what to do about it.
-type Problem struct {
+// Fault is what is wrong with a rule's text, and what to do about it.
+type Fault struct {
 	Line int    `json:"line"` // from 1; 0 where it is of no line
 	What string `json:"what"`
 	Do   string `json:"do"`
 }
 
-// Problems are all that is wrong with a text.
-type Problems []Problem
+// Faults are all that is wrong with a text.
+type Faults []Fault
 
 // Error is the problems in one text.
-func (p Problems) Error() string {
+func (p Faults) Error() string {
 	var b strings.Builder
 	for i, one := range p {
 		if i > 0 {
@@ -134,7 +134,7 @@ func (h *Head) Risk() int {
 
 // parser reads one text.
 type parser struct {
-	found    Problems
+	found    Faults
 	items    int
 	values   int
 	patterns int
@@ -142,7 +142,7 @@ type parser struct {
 
 func (p *parser) say(n *yaml.Node, do, what string, args ...any) {
 	if len(p.found) < 20 {
-		p.found = append(p.found, Problem{Line: lineOf(n), What: fmt.Sprintf(what, args...), Do: do})
+		p.found = append(p.found, Fault{Line: lineOf(n), What: fmt.Sprintf(what, args...), Do: do})
 	}
 }
 
@@ -155,11 +155,11 @@ func lineOf(n *yaml.Node) int {
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// Parse compiles a rule's text. An error is of type [Problems].
+// Parse compiles a rule's text. An error is of type [Faults].
 func Parse(text []byte) (*Bundle, error) {
 	p := &parser{}
 	if len(text) > MaxText {
-		return nil, Problems{{What: fmt.Sprintf("The text is longer than %d KB.", MaxText>>10), Do: "Make it several rules."}}
+		return nil, Faults{{What: fmt.Sprintf("The text is longer than %d KB.", MaxText>>10), Do: "Make it several rules."}}
 	}
 	docs, err := documents(text)
 	if err != nil {
@@ -189,30 +189,30 @@ func documents(text []byte) (docs []*yaml.Node, err error) {
 			break
 		}
 		if err != nil {
-			one := Problem{What: "This is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") + ".", Do: "Mind blanks (no tabs) and quotes: a value that begins with * or % or holds “: ” is written in quotes."}
+			one := Fault{What: "This is no YAML: " + strings.TrimPrefix(err.Error(), "yaml: ") + ".", Do: "Mind blanks (no tabs) and quotes: a value that begins with * or % or holds “: ” is written in quotes."}
 			if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 				one.Line, _ = strconv.Atoi(m[1])
 				one.What = "This is no YAML: " + err.Error()[len(m[0]):] + "."
 			}
-			return nil, Problems{one}
+			return nil, Faults{one}
 		}
 		if len(n.Content) == 0 || n.Content[0].Tag == "!!null" {
 			continue
 		}
 		root := n.Content[0]
 		if root.Kind != yaml.MappingNode {
-			return nil, Problems{{Line: root.Line, What: "A rule is a mapping of title, logsource and detection.", Do: "See docs/rules.md for one to begin with."}}
+			return nil, Faults{{Line: root.Line, What: "A rule is a mapping of title, logsource and detection.", Do: "See docs/rules.md for one to begin with."}}
 		}
 		if alias := aliased(root, 0); alias != nil {
-			return nil, Problems{{Line: alias.Line, What: "YAML's anchors, aliases and merge keys are not read.", Do: "Write the values out."}}
+			return nil, Faults{{Line: alias.Line, What: "YAML's anchors, aliases and merge keys are not read.", Do: "Write the values out."}}
 		}
 		docs = append(docs, root)
 	}
 	switch {
 	case len(docs) == 0:
-		return nil, Problems{{What: "The text is empty.", Do: "Write or paste a Sigma rule: title, logsource, detection."}}
+		return nil, Faults{{What: "The text is empty.", Do: "Write or paste a Sigma rule: title, logsource, detection."}}
 	case len(docs) > maxDocuments:
-		return nil, Problems{{Line: docs[maxDocuments].Line, What: fmt.Sprintf("There are more than %d documents.", maxDocuments), Do: "Put them into several files."}}
+		return nil, Faults{{Line: docs[maxDocuments].Line, What: fmt.Sprintf("There are more than %d documents.", maxDocuments), Do: "Put them into several files."}}
 	}
 	return docs, nil
 }

@@ -163,7 +163,7 @@ func TestSays(t *testing.T) {
 		{ruleText("m365/audit", "s: {A: x}\ncondition: "+strings.Repeat("(", 60)+"s"+strings.Repeat(")", 60)), 5, "nested"},
 	} {
 		_, err := Parse([]byte(c.text))
-		var p Problems
+		var p Faults
 		if !errors.As(err, &p) || len(p) == 0 || !strings.Contains(p[0].What, c.want) || p[0].Line != c.line || p[0].Do == "" {
 			t.Errorf("%+v, want line %d %q:\n%.300s", p, c.line, c.want, c.text)
 		}
@@ -332,7 +332,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		b, err := Parse([]byte(text))
 		if err != nil {
-			var p Problems
+			var p Faults
 			if !errors.As(err, &p) || len(p) == 0 || p[0].What == "" || p[0].Do == "" {
 				t.Errorf("%q is refused without a word: %v", text, err)
 			}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tocsin.dev/story"
 )
 
 func (s *Sim) organizations(r *request) reply {
@@ -243,6 +245,9 @@ func (s *Sim) revokeSessions(r *request) reply {
 		}); err != nil {
 			return s.refuse(r, http.StatusInternalServerError, "UnknownError", "The truth cannot be written.")
 		}
+		// https://learn.microsoft.com/entra/identity/monitoring-health/reference-audit-activities
+		act := story.Act{Verb: story.Audits, Args: map[string]string{"target": p.upn()}, Modified: map[string][2]string{"StsRefreshTokensValidFrom": {"[]", `["` + stamp(now) + `"]`}}}
+		s.reported(scheduled{act: act, at: now}, "Update StsRefreshTokenValidFrom Timestamp", "Tocsin", nil)
 	}
 	return ok(append(r.context("Edm.Boolean"), `,"value":true}`...))
 }
