@@ -36,6 +36,7 @@ func Commands(connect func() (*Client, error)) []*cobra.Command {
 		}
 		parent.AddCommand(command(o, verb, connect))
 	}
+	by["sigma"].AddCommand(loadOwn(connect))
 	return nouns
 }
 

@@ -267,7 +267,7 @@ func TestEveryRecord(t *testing.T) {
 	}{
 		{"otrf-goldensaml/AADAuditEvents.json", 4, 0, 0, []string{"application-credential-added", "consent-for-everybody"}},
 		{"otrf-goldensaml/OfficeActivityEvents.json", 1, 0, 0, nil},
-		{"otrf-goldensaml/Microsoft365DefenderEvents.json", 9, 0, 0, []string{"consent-by-user"}},
+		{"otrf-goldensaml/Microsoft365DefenderEvents.json", 9, 0, 0, []string{"account-takeover", "consent-by-user", "directory-replicated", "federation-key-read", "mail-read-after-consent"}},
 		{"sentinel-training-lab/AuditLogs_Hunting.csv", 5, 0, 0, []string{"application-credential-added"}},
 		{"sentinel-training-lab/disable_accounts.csv", 4, 0, 0, []string{"disabled-account-sign-in"}},
 		{"sentinel-training-lab/office_activity.csv", 266, 0, 0, []string{"anonymous-link", "sharing-policy-weakened"}},
@@ -311,6 +311,81 @@ func TestLabStory(t *testing.T) {
 	f := got.findings[i]
 	if !strings.Contains(f.Why, "adelev@") || f.Severity.Rank() < tocsin.High.Rank() {
 		t.Errorf("%s %d: %s; want the success as adelev, at least high", f.Severity, f.Risk, f.Why)
+	}
+}
+
+// TestGoldenSAML reads the recorded attack whole: every step that an export tells of is found, and they join.
+func TestGoldenSAML(t *testing.T) {
+	data := filepath.Join(shared(t, "the golden SAML"), "data", "otrf-goldensaml")
+	got := analyze(t, Options{Files: []string{filepath.Join(data, "AADAuditEvents.json"), filepath.Join(data, "Microsoft365DefenderEvents.json"), filepath.Join(data, "OfficeActivityEvents.json")}})
+	for _, c := range []struct{ step, rule, who string }{
+		{"the key of AD FS is read", "federation-key-read", "wardog@simulandlabs.com"},
+		{"the directory is copied", "directory-replicated", "pgustavo@simulandlabs.com"},
+		{"an application is allowed for everybody", "consent-for-everybody", "pgustavo@simulandlabs.com"},
+		{"a credential is added to it", "application-credential-added", "pgustavo@simulandlabs.com"},
+		{"mail is read with it", "mail-read-after-consent", "pgustavo@simulandlabs.com"},
+		{"all of it is one takeover", "account-takeover", "pgustavo@simulandlabs.com"},
+	} {
+		i := slices.IndexFunc(got.findings, func(f tocsin.Finding) bool { return f.Rule == c.rule && string(f.Person) == c.who })
+		if i < 0 {
+			t.Errorf("%s: no %s of %s among %v", c.step, c.rule, c.who, got.rules())
+			continue
+		}
+		if c.rule == "account-takeover" && (got.findings[i].Severity != tocsin.Critical || len(got.findings[i].Evidence) < 4) {
+			t.Errorf("%s %+v", got.findings[i].Severity, got.findings[i].Evidence)
+		}
+	}
+	if len(got.sum.Stories) != 1 {
+		t.Errorf("%d stories: %+v", len(got.sum.Stories), got.sum.Stories)
+	}
+}
+
+// TestLabAttacks reads all the lab's logs at once: what its own alert rules look for is found.
+func TestLabAttacks(t *testing.T) {
+	data := filepath.Join(shared(t, "the lab's attacks"), "data", "sentinel-training-lab")
+	var files []string
+	for _, name := range []string{"AuditLogs_Hunting.csv", "disable_accounts.csv", "office_activity.csv", "office_activity_inbox_rule.csv", "sign-in_adelete.csv", "azureActivity_adele.csv"} {
+		files = append(files, filepath.Join(data, name))
+	}
+	got := analyze(t, Options{Files: files})
+	for _, c := range []struct{ attack, rule, who string }{
+		{"Sign-ins from addresses that attempt sign-ins to disabled accounts", "disabled-account-sign-in", "adelev@m365x816222.onmicrosoft.com"},
+		{"Malicious Inbox Rule", "hides-security-notices", "adelev@contoso.onmicrosoft.com"},
+		{"Credential added after another to an application (hunting)", "application-credential-added", "victim@buildseccxpninja.onmicrosoft.com"},
+		{"Files shared by a link that asks for no sign-in, from the address of the attack", "anonymous-link", "adelev@m365x816222.onmicrosoft.com"},
+	} {
+		if !slices.ContainsFunc(got.findings, func(f tocsin.Finding) bool { return f.Rule == c.rule && strings.EqualFold(string(f.Person), c.who) }) {
+			t.Errorf("%s: no %s of %s among %v", c.attack, c.rule, c.who, got.rules())
+		}
+	}
+}
+
+// TestOwnRules has a rule of one's own judge beside: what no detection looks at is read for it, from rows and from JSON.
+func TestOwnRules(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"viewed.yml": "title: A page was viewed\nlevel: high\nlogsource: {product: m365, service: audit}\ndetection: {s: {Operation: PageViewed}, condition: s}\n",
+		"many.yml":   "title: Many pages\nlevel: critical\ncorrelation: {type: event_count, rules: [v], group-by: [UserId], timespan: 1h, condition: {gte: 3}}\n---\ntitle: One\nname: v\nlogsource: {product: m365}\ndetection: {s: {Operation: PageViewed}, condition: s}\n",
+		"bad.yml":    "title: x\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&log, `{"Id":"v%d","CreationTime":"2026-03-02T02:0%d:00","Operation":"PageViewed","Workload":"SharePoint","UserId":"amy@fabrikam.com"}`+"\n", i, i)
+	}
+	file := write(t, "log.jsonl", []byte(log.String()))
+	out, notes, err := run(t, "--rules", dir, "--json", file)
+	if err != nil || !strings.Contains(notes, "bad.yml: line 1:") || !strings.Contains(notes, "2 rules of your own, 1 that cannot be read") {
+		t.Errorf("%v %s", err, notes)
+	}
+	if strings.Count(out, `"rule":"own-a-page-was-viewed"`) != 1 || strings.Count(out, `"rule":"own-many-pages"`) != 1 {
+		t.Errorf("found %s", out)
+	}
+	if out, _, err := run(t, "--json", file); err != nil || strings.Contains(out, "own-") {
+		t.Errorf("without rules: %s %v", out, err)
 	}
 }
 

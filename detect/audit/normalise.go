@@ -266,6 +266,15 @@ func defender(o object) Entry {
 	x := extras{}
 	x.put("permissions", o.text("permissions"))
 	x.put("permissions_in", o.text("permissionsaddedto"))
+	if more := o.object("additionalfields"); len(more) > 0 {
+		x.put("ldap_base", more.text("distinguishedname"))
+		x.put("ldap_filter", more.text("searchfilter"))
+		x.put("ldap_wants", strings.Join(textsOf(more.list("attributelist")), " "))
+	}
+	if n.Record.Workload == "" || n.Record.Workload == "Active Directory" {
+		x.put("program", o.text("initiatingprocessfilename"))
+		x.put("device", o.text("devicename"))
+	}
 	if len(x) > 0 {
 		n.Record.Extra = x
 	}
@@ -274,7 +283,7 @@ func defender(o object) Entry {
 
 // principal is who acted: by the address, which other logs have as well, before the name that is shown.
 func principal(o object) string {
-	for _, name := range []string{"accountupn", "userid", "userprincipalname"} {
+	for _, name := range []string{"accountupn", "userid", "userprincipalname", "initiatingprocessaccountupn"} {
 		if s := o.text(name); strings.Contains(s, "@") {
 			return s
 		}

@@ -28,12 +28,13 @@ import (
 //	conditional_access, resource_id, managed of a sign-in
 //	category, reason  of a directory record
 //	actor_name        what the directory calls who did it, where the record tells
+//	ldap_base, ldap_filter, ldap_wants, program, device  of a search in the organisation's own directory: where, for what, by what
 //	permissions, permissions_in  of a consent in Defender's tables: the scopes, and the resource they open
 //	targets           the objects of a directory record: id, name, type, upn
 //	file, recipient, recipient_type, site, item_type of a SharePoint record
 var Events = excusing(slices.Concat(
 	inboxRuleEvents, mailboxEvents, delegateEvents, transportEvents, protectionEvents, accessEvents,
-	roleEvents, applicationEvents, accountEvents, seriesEvents, aroundEvents, policyEvents, clientEvents, signInEvents, shareEvents, alertEvents,
+	roleEvents, applicationEvents, accountEvents, seriesEvents, aroundEvents, policyEvents, clientEvents, signInEvents, shareEvents, alertEvents, stolenEvents,
 ))
 
 // Judged says whether any rule of Events looks at records of an operation; a reader may leave the others aside.
@@ -61,7 +62,7 @@ var judgedOperations = func() map[string]bool {
 	for _, list := range [][]string{
 		inboxRuleOperations, mailboxOperations, delegateOperations, transportOperations, protectionOperations,
 		accessOperations, roleOperations, applicationOperations, accountOperations, seriesOperations, policyOperations,
-		signInOperations, shareOperations, alertOperations, rightsOperations, aroundOperations,
+		signInOperations, shareOperations, alertOperations, rightsOperations, aroundOperations, stolenOperations,
 	} {
 		for _, op := range list {
 			all[op] = true
