@@ -117,7 +117,7 @@ func (j *AuditJudge) chunk(ctx context.Context, tenant tocsin.TenantID) (more bo
 		if err != nil {
 			return err
 		}
-		known = known && version == s.version && own == s.own // else another judged meanwhile, or the customer's rules are others
+		known = known && version == s.version && own.same(s.own) // else another judged meanwhile, or the customer's rules are others
 		s.version, s.own = version, own
 		first, any, err := unjudged(ctx, t)
 		if err != nil || !any {

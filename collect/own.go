@@ -97,6 +97,11 @@ func ownRulesOf(ctx context.Context, t *store.Tenant) (*ownRules, error) {
 	return o, nil
 }
 
+// same says whether both are the same rules.
+func (o *ownRules) same(other *ownRules) bool {
+	return o == nil && other == nil || o != nil && other != nil && o.edition == other.edition
+}
+
 // OwnChanged notes that the tenant's own rules changed: from the next record on they are judged as they are now.
 func OwnChanged(ctx context.Context, t *store.Tenant) error {
 	_, err := t.Exec(ctx, `insert into own_rule_set (tenant, edition) values ($1, $2) on conflict (tenant) do update set edition = excluded.edition`, tocsin.NewID())

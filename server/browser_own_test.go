@@ -10,7 +10,6 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"tocsin.dev/api"
-	"tocsin.dev/remediate"
 	"tocsin.dev/store/storetest"
 )
 
@@ -27,11 +26,11 @@ func nowIn(now time.Time, ago time.Duration, act string) string {
 }
 
 // TestBrowserOwnRules writes a rule on its page: its faults are told with their lines, its tests run, what is stored is played to
-// it, and set live it finds what comes. In the same world a session lives on after it was revoked, which is found as well.
+// it, and set live it finds what comes.
 func TestBrowserOwnRules(t *testing.T) {
 	ctx := browser(t)
 	w := world(t, 60, fromAfar)
-	w.Consent(append(allOfState, "User.RevokeSessions.All")...)
+	w.Consent(allOfState...)
 	c := settings(t)
 	c.Database = storetest.SQLiteAddress(t)
 	c.Every.SignIns = time.Second
@@ -95,27 +94,4 @@ func TestBrowserOwnRules(t *testing.T) {
 	p.press("the rule of the finding", fmt.Sprintf(`main a[href$="/detections/own/%s"]`, rule))
 	p.shows("what it met", "1 hit")
 	p.shoot("own-live")
-
-	// The sessions are revoked; two hours later one of them is let in again.
-	f := findings(t, s, conn.Tenant)[rule+" amy@"+w.Domain()]
-	made, err := s.API.CreateAction(as(t.Context(), api.Owner), api.CreateActionIn{In: in, Body: api.ActionNew{Kind: remediate.RevokeSessions, Person: f.Person, Finding: f.ID, Why: "Taken over."}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the revocation", func() string {
-		d, err := s.API.GetAction(as(t.Context(), api.Viewer), api.ByID{In: in, ID: made.ID})
-		if err != nil || !d.State.Ended() {
-			return fmt.Sprintf("%s %v", d.State, err)
-		}
-		return ""
-	})
-	w.Advance(2*time.Hour + 5*time.Minute)
-	s.Clock.Advance(2*time.Hour + 5*time.Minute)
-	play(t, w, "# It lives on.\ndomain fabrikamfreight.com\nperson amy\n"+nowIn(w.Clock().Now(), time.Minute, "amy signs in from 203.0.113.9/NL session=s2 kind=non_interactive mfa=claim"))
-	eventually(t, "that the session lives on", func() string {
-		if f := findings(t, s, conn.Tenant)["session-outlived-revocation amy@"+w.Domain()]; f.ID == "" {
-			return fmt.Sprint("is not found: ", findings(t, s, conn.Tenant))
-		}
-		return ""
-	})
 }
