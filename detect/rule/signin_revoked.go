@@ -19,8 +19,9 @@ var sessionOutlived = detect.Meta{
 }
 
 const (
-	noteRevoked = "revoked" // account → how
-	tokenLife   = 90 * time.Minute
+	noteRevoked      = "revoked"       // account → how
+	noteSessionBegan = "session-began" // session → its first sign-in
+	tokenLife        = 90 * time.Minute
 )
 
 // revokes are the operations that end sessions.
@@ -35,22 +36,26 @@ func judgeOutlived(o *detect.Org, mem *detect.Memory, r *detect.Record) []tocsin
 		return nil
 	}
 	session, who := auditText(r, "session"), strings.ToLower(r.Actor)
-	if !signIn(r) || !succeeded(r) || session == "" || r.ActorKind == "app" || auditText(r, "interactive") == "true" {
+	if !signIn(r) || !succeeded(r) || session == "" || r.ActorKind == "app" {
+		return nil
+	}
+	// When it began, wherever that was: of a session from the office nothing else is remembered.
+	began, known := mem.Last(noteSessionBegan, session)
+	if !known {
+		mem.Add(noteSessionBegan, session, detect.Note{At: r.Time, ID: r.ID})
+		return nil
+	}
+	if auditText(r, "interactive") == "true" {
 		return nil
 	}
 	for _, revoked := range mem.Since(noteRevoked, who, r.Time.Add(-7*24*time.Hour)) {
 		after := r.Time.Sub(revoked.At)
-		if after < tokenLife {
+		if after < tokenLife || !began.At.Before(revoked.At) {
 			continue
 		}
-		for _, n := range mem.Since(noteFrom, session, revoked.At.Add(-30*24*time.Hour)) {
-			if !n.At.Before(revoked.At) {
-				continue
-			}
-			why := fmt.Sprintf("%s later, a session of %s that began before %s was let in again%s.", auditAgo(after), r.Actor, revoked.Value, auditFrom(r))
-			suspect(mem, r, who, why)
-			return auditOne(auditFinding(o, &sessionOutlived, r, r.Actor, who, session, why, auditTerms(90, auditAgo(after)+" after "+revoked.Value), revoked, n))
-		}
+		why := fmt.Sprintf("%s later, a session of %s that began before %s was let in again%s.", auditAgo(after), r.Actor, revoked.Value, auditFrom(r))
+		suspect(mem, r, who, why)
+		return auditOne(auditFinding(o, &sessionOutlived, r, r.Actor, who, session, why, auditTerms(90, auditAgo(after)+" after "+revoked.Value), revoked, began))
 	}
 	return nil
 }
