@@ -74,6 +74,71 @@ func directoryOf(t *testing.T, st *store.Store) {
 	}
 }
 
+// TestApplicationsAndRoles: an application at risk comes first, and has its acts, each with why it cannot be done; people are filtered by
+// the roles that they have by a group or may take, by their second factor and by their risk.
+func TestApplicationsAndRoles(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		directoryOf(t, st)
+		const reader = "5d6b6bb7-de71-4623-b4af-96380a352509"
+		object := "object-" + string(acme)
+		kept(t, st, "/roleManagement/directory/roleEligibilityScheduleInstances", obj{"id": "e1", "principalId": "o-eve", "roleDefinitionId": reader, "directoryScopeId": "/"})
+		kept(t, st, "/reports/authenticationMethods/userRegistrationDetails", obj{"id": "o-eve", "isMfaRegistered": false}, obj{"id": object, "isMfaRegistered": true})
+		kept(t, st, "/applications")
+		kept(t, st, "/servicePrincipals", obj{"id": "sp-calm", "appId": "a1", "displayName": "Calm"}, obj{"id": "sp-bad", "appId": "a2", "displayName": "Bad", "accountEnabled": true},
+			obj{"id": "sp-graph", "appId": "00000003-0000-0000-c000-000000000000", "displayName": "Microsoft Graph", "appOwnerOrganizationId": "f8cdef31-a31e-4b4a-93e4-5f571e91255a", "appRoles": []obj{{"id": "r1", "value": "Mail.Read"}}})
+		kept(t, st, "/servicePrincipals/sp-graph/appRoleAssignedTo", obj{"id": "as1", "appRoleId": "r1", "principalId": "sp-bad", "resourceId": "sp-graph"})
+		kept(t, st, "/oauth2PermissionGrants", obj{"id": "gr1", "clientId": "sp-bad", "consentType": "Principal", "principalId": object, "resourceId": "sp-graph", "scope": "User.Read Mail.Send"})
+		err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error {
+			_, err := tn.Exec(t.Context(), `insert into protection (tenant, object_id, kind, person, name, level, state, detail, at, seen) values ($1, 'sp-bad', 'application', '', 'Bad', 'high', 'at_risk', '', 5, 5)`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apps := call[api.Page[api.Application]](t, s.owner, "applications list", api.ApplicationsIn{In: in(acme)}).Items
+		if len(apps) < 2 || apps[0].Name != "Bad" || !apps[0].AtRisk() || apps[1].AtRisk() {
+			t.Errorf("applications: %+v", apps)
+		}
+		if some := call[api.Page[api.Application]](t, s.owner, "applications list", api.ApplicationsIn{In: in(acme), Risky: true}).Items; len(some) != 1 {
+			t.Errorf("those at risk: %+v", some)
+		}
+		d := call[api.ApplicationDetail](t, s.owner, "applications get", api.ByID{In: in(acme), ID: "sp-bad"})
+		var acts []string
+		for _, a := range d.Acts {
+			acts = append(acts, string(a.Kind)+" "+a.Target+" "+a.Name)
+			if a.Off == "" || a.Mend == "" {
+				t.Errorf("%s: nothing says why it cannot be done", a.Kind)
+			}
+		}
+		if want := []string{"disable_app  ", "remove_permission as1 Mail.Read", "revoke_grant gr1 User.Read, Mail.Send for Jane Doe"}; !slices.Equal(acts, want) {
+			t.Errorf("acts: %q, want %q", acts, want)
+		}
+		if len(d.Consents) != 1 || d.Consents[0].Person != personOf(acme) || d.Consents[0].Resource != "Microsoft Graph" {
+			t.Errorf("consents: %+v", d.Consents)
+		}
+		for what, c := range map[string]struct {
+			in   api.IdentitiesIn
+			want string
+		}{
+			"administrators": {api.IdentitiesIn{Role: "any"}, "Eve,Jane Doe"}, "who may take a role": {api.IdentitiesIn{Role: reader}, "Eve"}, "without a second factor": {api.IdentitiesIn{NoMFA: true}, "Eve"},
+			"at high risk": {api.IdentitiesIn{Risk: "high"}, "Jane Doe"}, "at critical risk": {api.IdentitiesIn{Risk: "critical"}, ""}, "guests": {api.IdentitiesIn{Kind: "guest"}, "Eve,Olaf"},
+		} {
+			var names []string
+			c.in.In = in(acme)
+			for _, i := range call[api.Page[api.Identity]](t, s.owner, "identities list", c.in).Items {
+				names = append(names, i.Name)
+				if i.Name == "Eve" && (len(i.Roles) != 0 || len(i.Eligible) != 1) {
+					t.Errorf("eve's roles: %v, eligible %v", i.Roles, i.Eligible)
+				}
+			}
+			if got := strings.Join(names, ","); got != c.want {
+				t.Errorf("%s: %s, want %s", what, got, c.want)
+			}
+		}
+	})
+}
+
 // TestDirectory: groups, guests, devices and sites are listed from what is held, filtered and in pieces; what is not held is unknown,
 // and never no.
 func TestDirectory(t *testing.T) {

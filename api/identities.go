@@ -2,26 +2,73 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
+	"tocsin.dev/detect/posture"
 	"tocsin.dev/store"
 )
 
 // ListIdentities lists people by their sign-in name, or by their risk.
 func (s *Service) ListIdentities(ctx context.Context, in IdentitiesIn) (Page[Identity], error) {
 	return view(ctx, s, "identities list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Identity], error) {
-		if in.Sort == "risk" {
-			return identitiesByRisk(ctx, t, in)
+		holders, err := s.holders(ctx, t)
+		if err != nil {
+			return Page[Identity]{}, err
 		}
-		if in.Sort == "riskiest" {
-			return identitiesRiskiest(ctx, t, in)
+		asked := peopleAsked{in, administrators(holders, in.Role)}
+		list := identitiesByName
+		switch in.Sort {
+		case "risk":
+			list = identitiesByRisk
+		case "riskiest":
+			list = identitiesRiskiest
 		}
-		return identitiesByName(ctx, t, in)
+		p, err := list(ctx, t, asked)
+		for i := range p.Items {
+			p.Items[i].hold(holders[strings.ToLower(p.Items[i].ObjectID)])
+		}
+		return p, err
 	})
 }
 
-func identitiesByName(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
+// peopleAsked is what is asked for, with who has the role, or may take it, by Entra's own ids.
+type peopleAsked struct {
+	IdentitiesIn
+	holders []any
+}
+
+// administrators are those who have a role or may take it: any, or the one of a name or an id.
+func administrators(holders map[string][]posture.Holding, role string) (ids []any) {
+	if role == "" {
+		return nil
+	}
+	for id, list := range holders {
+		if slices.ContainsFunc(list, func(h posture.Holding) bool { return role == "any" || h.Role == role || h.RoleName == role }) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// hold adds the roles that somebody has by a group, or may take.
+func (i *Identity) hold(list []posture.Holding) {
+	for _, h := range list {
+		if !h.Eligible && !slices.Contains(i.Roles, h.RoleName) {
+			i.Roles = append(i.Roles, h.RoleName)
+		}
+	}
+	for _, h := range list {
+		if h.Eligible && !slices.Contains(i.Roles, h.RoleName) && !slices.Contains(i.Eligible, h.RoleName) {
+			i.Eligible = append(i.Eligible, h.RoleName)
+		}
+	}
+	slices.Sort(i.Roles)
+	slices.Sort(i.Eligible)
+}
+
+func identitiesByName(ctx context.Context, t *store.Tenant, in peopleAsked) (Page[Identity], error) {
 	var p Page[Identity]
 	after, err := parseCursor(in.After, "identities", 2)
 	if err != nil {
@@ -53,8 +100,11 @@ func identitiesByName(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Pa
 	})
 }
 
+// riskLevels are the least risk of each level, as detect.Grade has them.
+var riskLevels = map[string]int{"low": 15, "medium": 40, "high": 65, "critical": 85}
+
 // personFilters adds what is asked for.
-func personFilters(q *query, in IdentitiesIn) {
+func personFilters(q *query, in peopleAsked) {
 	if !in.Deleted {
 		q.add(" and deleted = 0")
 	}
@@ -80,7 +130,7 @@ func personFilters(q *query, in IdentitiesIn) {
 }
 
 // identitiesByRisk lists those at risk, the highest first.
-func identitiesByRisk(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
+func identitiesByRisk(ctx context.Context, t *store.Tenant, in peopleAsked) (Page[Identity], error) {
 	var p Page[Identity]
 	after, err := parseCursor(in.After, "identities/risk", 2)
 	if err != nil {
@@ -113,7 +163,7 @@ func identitiesByRisk(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Pa
 	return total(in.Paging, p, func() (int, bool, error) { return counted(ctx, t, riskyPeople(in)) })
 }
 
-func riskyPeople(in IdentitiesIn) *query {
+func riskyPeople(in peopleAsked) *query {
 	q := (&query{}).add("identity_risk where tenant = $1 and risk > 0 and person in (select person from person where tenant = $1")
 	personFilters(q, in)
 	return q.add(")")

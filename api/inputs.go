@@ -146,7 +146,9 @@ type IdentitiesIn struct {
 	Paging
 	Q       string `query:"q" maxLength:"200" doc:"Only with this in the name or an address"`
 	Kind    string `query:"kind" maxLength:"50" doc:"member or guest"`
-	Role    string `query:"role" maxLength:"200" doc:"Only those who hold this directory role (id or name); any for any"`
+	Role    string `query:"role" maxLength:"200" doc:"Only those who have this directory role, or may take it, directly or by a group (id or name); any for any"`
+	Risk    string `query:"risk" enum:"low,medium,high,critical" doc:"Only those whose risk is of this level or above"`
+	NoMFA   bool   `query:"no_mfa" doc:"Only those of whom it is known that they have registered no second factor"`
 	Mailbox string `query:"mailbox" maxLength:"50" doc:"Only those whose mailbox is in this state"`
 	Deleted bool   `query:"deleted" doc:"Also those who are gone"`
 	Sort    string `query:"sort" enum:"name,risk,riskiest" doc:"name when absent; risk lists only those at risk, riskiest lists these before the others"`

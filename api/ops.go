@@ -80,7 +80,8 @@ func Ops(s *Service) []Op {
 		op("access places", "GET /api/v1/tenants/{tenant}/access/places", Viewer, "The places that conditional access knows by name", s.ListPlaces),
 		op("access what-if", "GET /api/v1/tenants/{tenant}/access/what-if", Viewer, "What conditional access does about a sign-in", s.AskAccess),
 		op("privileges list", "GET /api/v1/tenants/{tenant}/privileges", Viewer, "Who has which role of the directory, at all times, for a time, or eligible", s.ListPrivileges),
-		op("applications list", "GET /api/v1/tenants/{tenant}/applications", Viewer, "Applications: credentials, permissions, publisher", s.ListApplications),
+		op("applications list", "GET /api/v1/tenants/{tenant}/applications", Viewer, "Applications: credentials, permissions, publisher, risk", s.ListApplications),
+		op("applications get", "GET /api/v1/tenants/{tenant}/applications/{id}", Viewer, "An application with its consents, and what can be done about it", s.GetApplication),
 		op("snapshots get", "GET /api/v1/tenants/{tenant}/snapshot", Viewer, "How the tenant is set, as Graph's own objects", s.GetSnapshot),
 		op("detections list", "GET /api/v1/tenants/{tenant}/detections", Viewer, "What is looked for: the catalogue", s.ListDetections),
 

@@ -28,7 +28,7 @@ func (r *personRow) fields() []any {
 }
 
 func (r *personRow) view() Identity {
-	r.Created, r.Deleted, r.Roles = tocsin.FromMillis(r.created), tocsin.FromMillis(r.deleted), []string{}
+	r.Created, r.Deleted, r.Roles, r.Eligible = tocsin.FromMillis(r.created), tocsin.FromMillis(r.deleted), []string{}, []string{}
 	return r.Identity
 }
 

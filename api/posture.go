@@ -412,17 +412,40 @@ func privilegeOf(h *posture.Holding, who string) Privilege {
 	return p
 }
 
+// holding is what is kept of roles, with who is in the groups that have them.
+func (s *Service) holding(ctx context.Context, t *store.Tenant) (heldState, error) {
+	kept, err := s.state(ctx, t, "/roleManagement/*")
+	if err != nil {
+		return kept, err
+	}
+	for _, id := range kept.ids() {
+		if err := collect.StateObjects(ctx, t, kept.Snapshot, "/groups/"+id+"/transitiveMembers"); err != nil {
+			return kept, err
+		}
+	}
+	return kept, nil
+}
+
+// holders are the roles that each has or may take, directly or by a group, by Entra's own ids in lower case.
+func (s *Service) holders(ctx context.Context, t *store.Tenant) (map[string][]posture.Holding, error) {
+	kept, err := s.holding(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]posture.Holding{}
+	for _, h := range posture.NewState(kept.Snapshot, s.now()).Holdings() {
+		id := strings.ToLower(h.Principal)
+		out[id] = append(out[id], h)
+	}
+	return out, nil
+}
+
 // ListPrivileges lists who has which role of the directory, or may take it.
 func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege], error) {
 	return view(ctx, s, "privileges list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Privilege], error) {
-		kept, err := s.state(ctx, t, "/roleManagement/*")
+		kept, err := s.holding(ctx, t)
 		if err != nil {
 			return Page[Privilege]{}, err
-		}
-		for _, id := range kept.ids() {
-			if err := collect.StateObjects(ctx, t, kept.Snapshot, "/groups/"+id+"/transitiveMembers"); err != nil {
-				return Page[Privilege]{}, err
-			}
 		}
 		if err := kept.names(ctx, "", "/users", "/groups", "/servicePrincipals"); err != nil {
 			return Page[Privilege]{}, err
@@ -449,16 +472,5 @@ func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege
 			return strings.Compare(a.Role+"\n"+a.Who+a.ID+a.How, b.Role+"\n"+b.Who+b.ID+b.How)
 		})
 		return sliced(out, in.Paging, "privileges")
-	})
-}
-
-// ListApplications lists the tenant's applications, those that can do most first.
-func (s *Service) ListApplications(ctx context.Context, in ListIn) (Page[posture.AppView], error) {
-	return view(ctx, s, "applications list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[posture.AppView], error) {
-		h, err := s.state(ctx, t, "/applications", "/servicePrincipals", "/servicePrincipals/*", "/oauth2PermissionGrants", "/reports/servicePrincipalSignInActivities")
-		if err != nil {
-			return Page[posture.AppView]{}, err
-		}
-		return sliced(posture.NewState(h.Snapshot, s.now()).Apps(), in.Paging, "applications")
 	})
 }

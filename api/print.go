@@ -110,7 +110,7 @@ var columns = map[string][]string{
 	"PlaceView":         {"trusted", "name", "what", "policies"},
 	"AccessAnswer":      {"person", "blocked", "mfa", "phishing_resistant", "unsure"},
 	"Privilege":         {"role", "how", "who", "ends", "group"},
-	"AppView":           {"name", "whose", "dangerous", "secrets", "certificates", "ends", "publisher"},
+	"Application":       {"name", "whose", "enabled", "dangerous", "secrets", "certificates", "ends", "last_used", "id"},
 }
 
 // notes are members that stand whole below their row, where there is something in them: reasons, and what to do.

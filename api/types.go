@@ -419,7 +419,8 @@ type Identity struct {
 	Deleted    time.Time       `json:"deleted,omitzero"`
 	Mailbox    string          `json:"mailbox"`         // its state
 	Because    string          `json:"mailbox_because"` // why it is not read
-	Roles      []string        `json:"roles"`           // directory roles, by name
+	Roles      []string        `json:"roles"`           // directory roles that they have, also by a group, by name
+	Eligible   []string        `json:"eligible_roles"`  // that they may take, and do not have
 	Rules      int             `json:"rules"`
 	Manager    *PersonRef      `json:"manager"`               // null where none is told
 	LastSignIn time.Time       `json:"last_sign_in,omitzero"` // as the directory tells it; zero where that is not known

@@ -74,4 +74,22 @@ func TestBrowserDirectory(t *testing.T) {
 	open("/sites")
 	p.shows("with whom is shared", "without signing in")
 	p.shows("that links are not known", "Sharing links stand on each file")
+
+	open("/identities?role=any")
+	p.until("who administers, and who may", `document.querySelectorAll("main .table tbody tr").length > 1 && document.querySelector("main .table").innerText.includes("May take")`)
+	p.shoot("full-identities-admins")
+	p.narrow(at + "/identities?role=any")
+	open("/applications")
+	p.press("an application", `main .table td.lead a`)
+	p.shows("on whose behalf it acts", "On whose behalf it acts")
+	p.shows("why it cannot be acted on", "cannot be done from here now")
+	p.shoot("full-application")
+
+	open("/report")
+	p.shows("the tenant's report", "CISA SCuBA")
+	p.until("that it has its style", `getComputedStyle(document.querySelector("header")).borderBottomStyle === "solid"`)
+	p.shoot("report-tenant")
+	open("/identities/amy@" + w.Domain() + "/report")
+	p.shows("the person's report", "Report on Amy Okafor")
+	p.shoot("report-person")
 }

@@ -152,8 +152,9 @@ func (b *subject) objects() map[string][]string {
 	for name, query := range map[string]string{
 		"connections": `select id from connection where tenant = $1`, "findings": `select id from finding where tenant = $1`, "people": `select person from person where tenant = $1`,
 		"directory": `select object_id from person where tenant = $1`, "rules": `select id from mail_rule where tenant = $1`, "groups": `select id from mail_group where tenant = $1 and kind <> 'contact' order by id`,
-		"devices": `select id from state_object where tenant = $1 and path = '/deviceManagement/managedDevices'`,
-		"events":  `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
+		"applications": `select id from state_object where tenant = $1 and path = '/servicePrincipals' and deleted = 0 and body not like '%f8cdef31-a31e-4b4a-93e4-5f571e91255a%' order by id`,
+		"devices":      `select id from state_object where tenant = $1 and path = '/deviceManagement/managedDevices'`,
+		"events":       `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
 		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`,
@@ -214,6 +215,7 @@ func TestIsolation(t *testing.T) {
 		l := newLandlord(t, address)
 		for _, b := range []*subject{l.red, l.blue} {
 			synced(t, l.s, b.tenant())
+			synced(t, l.s, b.tenant(), "applications")
 		}
 		l.fill()
 		red, blue := l.red.objects(), l.blue.objects()

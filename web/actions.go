@@ -362,14 +362,14 @@ func planBack(p *page, v planView) string {
 	case v.Ask.Kind.OnRule():
 		return p.at("rules", string(v.Ask.Person), v.Ask.Target)
 	case v.Ask.App != "":
-		return p.at("applications")
+		return p.at("applications", v.Ask.App)
 	}
 	return p.at("identities", string(v.Ask.Person))
 }
 
 // actLink leads to the dry run of an act.
-func actLink(p *page, a api.Act, person tocsin.PersonID, finding string) string {
-	return with(p.at("actions", "new"), "kind", string(a.Kind), "person", string(person), "target", a.Target, "finding", finding)
+func actLink(p *page, a api.Act, person tocsin.PersonID, app, finding string) string {
+	return with(p.at("actions", "new"), "kind", string(a.Kind), "person", string(person), "app", app, "target", a.Target, "finding", finding)
 }
 
 // ruleActs are the acts on a rule's own page: those on the rule. A rule that is gone has none.

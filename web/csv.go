@@ -139,13 +139,13 @@ func (w *web) mailboxesCSV(tenant tocsin.TenantID, q url.Values) export {
 }
 
 func (w *web) identitiesCSV(tenant tocsin.TenantID, q url.Values) export {
-	return export{[]string{"name", "upn", "mail", "kind", "enabled", "synced", "licensed", "title", "department", "roles", "mailbox", "rules", "open_findings", "risk"},
+	return export{[]string{"name", "upn", "mail", "kind", "enabled", "synced", "licensed", "title", "department", "roles", "eligible_roles", "second_factor", "last_sign_in", "mailbox", "rules", "open_findings", "risk"},
 		func(ctx context.Context, after string) (rows [][]string, next string, err error) {
 			in := identitiesIn(tenant, q)
 			in.Limit, in.After = 200, after
 			p, err := w.svc.ListIdentities(ctx, in)
 			for _, i := range p.Items {
-				rows = append(rows, []string{i.Name, i.UPN, i.Mail, i.Kind, maybe(i.Enabled), maybe(i.Synced), maybe(i.Licensed), i.Title, i.Department, strings.Join(i.Roles, "; "), i.Mailbox, strconv.Itoa(i.Rules), strconv.Itoa(i.Open.All()), strconv.Itoa(i.Risk)})
+				rows = append(rows, []string{i.Name, i.UPN, i.Mail, i.Kind, maybe(i.Enabled), maybe(i.Synced), maybe(i.Licensed), i.Title, i.Department, strings.Join(i.Roles, "; "), strings.Join(i.Eligible, "; "), maybe(i.MFA), stamp(i.LastSignIn), i.Mailbox, strconv.Itoa(i.Rules), strconv.Itoa(i.Open.All()), strconv.Itoa(i.Risk)})
 			}
 			return rows, p.Next, err
 		}}

@@ -70,7 +70,7 @@ func (w *web) mailbox(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 
 func identitiesIn(tenant tocsin.TenantID, q url.Values) api.IdentitiesIn {
 	return api.IdentitiesIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: pageSize, After: q.Get("after")},
-		Q: q.Get("q"), Kind: q.Get("kind"), Role: q.Get("role"), Mailbox: q.Get("mailbox"), Deleted: on(q, "deleted"), Sort: nameOr(q.Get("sort"), "riskiest")}
+		Q: q.Get("q"), Kind: q.Get("kind"), Role: q.Get("role"), Risk: q.Get("risk"), NoMFA: on(q, "no_mfa"), Mailbox: q.Get("mailbox"), Deleted: on(q, "deleted"), Sort: nameOr(q.Get("sort"), "riskiest")}
 }
 
 func (w *web) identities(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {

@@ -263,9 +263,18 @@ func (w *web) privileges(_ http.ResponseWriter, r *http.Request, p *page) (templ
 }
 
 func (w *web) applications(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
-	in := api.ListIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: pageSize, After: r.URL.Query().Get("after")}}
-	list, err := w.svc.ListApplications(r.Context(), in)
-	return applicationsPage(p, kept(r), list), err
+	q := r.URL.Query()
+	in := api.ApplicationsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: paging(q), Q: q.Get("q"), Risky: on(q, "risky"), Dangerous: on(q, "dangerous"), Whose: q.Get("whose")}
+	v := directoryView[api.ApplicationsIn, api.Application]{Query: kept(r), In: in}
+	var err error
+	v.Page, err = w.svc.ListApplications(r.Context(), in)
+	return applicationsPage(p, v), err
+}
+
+func (w *web) application(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	d, err := w.svc.GetApplication(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: r.PathValue("id")})
+	p.Title = d.Name
+	return applicationPage(p, d), err
 }
 
 func howWord(how string) (word, tone string) {

@@ -130,6 +130,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/access", t("posture", "Conditional access", w.access))
 	m.HandleFunc("GET /t/{tenant}/privileges", t("posture", "Roles", w.privileges))
 	m.HandleFunc("GET /t/{tenant}/applications", t("posture", "Applications", w.applications))
+	m.HandleFunc("GET /t/{tenant}/applications/{id}", t("posture", "Application", w.application))
 	m.HandleFunc("GET /t/{tenant}/detections", t("detections", "Detections", w.detections))
 	m.HandleFunc("GET /t/{tenant}/detections/own", t("detections", "Your own rules", w.ownRules))
 	m.HandleFunc("POST /t/{tenant}/detections/own", t("detections", "Add a rule", w.ownAdd))
