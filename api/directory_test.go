@@ -82,7 +82,6 @@ func TestApplicationsAndRoles(t *testing.T) {
 		directoryOf(t, st)
 		const reader = "5d6b6bb7-de71-4623-b4af-96380a352509"
 		object := "object-" + string(acme)
-		kept(t, st, "/roleManagement/directory/roleEligibilityScheduleInstances", obj{"id": "e1", "principalId": "o-eve", "roleDefinitionId": reader, "directoryScopeId": "/"})
 		kept(t, st, "/reports/authenticationMethods/userRegistrationDetails", obj{"id": "o-eve", "isMfaRegistered": false}, obj{"id": object, "isMfaRegistered": true})
 		kept(t, st, "/applications")
 		kept(t, st, "/servicePrincipals", obj{"id": "sp-calm", "appId": "a1", "displayName": "Calm"}, obj{"id": "sp-bad", "appId": "a2", "displayName": "Bad", "accountEnabled": true},
@@ -90,6 +89,9 @@ func TestApplicationsAndRoles(t *testing.T) {
 		kept(t, st, "/servicePrincipals/sp-graph/appRoleAssignedTo", obj{"id": "as1", "appRoleId": "r1", "principalId": "sp-bad", "resourceId": "sp-graph"})
 		kept(t, st, "/oauth2PermissionGrants", obj{"id": "gr1", "clientId": "sp-bad", "consentType": "Principal", "principalId": object, "resourceId": "sp-graph", "scope": "User.Read Mail.Send"})
 		err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error {
+			if _, err := tn.Exec(t.Context(), `insert into role_holding (tenant, id, object_id, person, role, name, how, via, via_name, scope, highest, ends, since) values ($1, 'h1', 'o-eve', 'p-eve', $2, 'Security Reader', 'eligible', '', '', '/', 0, 0, 1)`, reader); err != nil {
+				return err
+			}
 			_, err := tn.Exec(t.Context(), `insert into protection (tenant, object_id, kind, person, name, level, state, detail, at, seen) values ($1, 'sp-bad', 'application', '', 'Bad', 'high', 'at_risk', '', 5, 5)`)
 			return err
 		})

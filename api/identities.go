@@ -2,73 +2,26 @@ package api
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"tocsin.dev"
-	"tocsin.dev/detect/posture"
 	"tocsin.dev/store"
 )
 
 // ListIdentities lists people by their sign-in name, or by their risk.
 func (s *Service) ListIdentities(ctx context.Context, in IdentitiesIn) (Page[Identity], error) {
 	return view(ctx, s, "identities list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Identity], error) {
-		holders, err := s.holders(ctx, t)
-		if err != nil {
-			return Page[Identity]{}, err
+		if in.Sort == "risk" {
+			return identitiesByRisk(ctx, t, in)
 		}
-		asked := peopleAsked{in, administrators(holders, in.Role)}
-		list := identitiesByName
-		switch in.Sort {
-		case "risk":
-			list = identitiesByRisk
-		case "riskiest":
-			list = identitiesRiskiest
+		if in.Sort == "riskiest" {
+			return identitiesRiskiest(ctx, t, in)
 		}
-		p, err := list(ctx, t, asked)
-		for i := range p.Items {
-			p.Items[i].hold(holders[strings.ToLower(p.Items[i].ObjectID)])
-		}
-		return p, err
+		return identitiesByName(ctx, t, in)
 	})
 }
 
-// peopleAsked is what is asked for, with who has the role, or may take it, by Entra's own ids.
-type peopleAsked struct {
-	IdentitiesIn
-	holders []any
-}
-
-// administrators are those who have a role or may take it: any, or the one of a name or an id.
-func administrators(holders map[string][]posture.Holding, role string) (ids []any) {
-	if role == "" {
-		return nil
-	}
-	for id, list := range holders {
-		if slices.ContainsFunc(list, func(h posture.Holding) bool { return role == "any" || h.Role == role || h.RoleName == role }) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
-// hold adds the roles that somebody has by a group, or may take.
-func (i *Identity) hold(list []posture.Holding) {
-	for _, h := range list {
-		if !h.Eligible && !slices.Contains(i.Roles, h.RoleName) {
-			i.Roles = append(i.Roles, h.RoleName)
-		}
-	}
-	for _, h := range list {
-		if h.Eligible && !slices.Contains(i.Roles, h.RoleName) && !slices.Contains(i.Eligible, h.RoleName) {
-			i.Eligible = append(i.Eligible, h.RoleName)
-		}
-	}
-	slices.Sort(i.Roles)
-	slices.Sort(i.Eligible)
-}
-
-func identitiesByName(ctx context.Context, t *store.Tenant, in peopleAsked) (Page[Identity], error) {
+func identitiesByName(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
 	var p Page[Identity]
 	after, err := parseCursor(in.After, "identities", 2)
 	if err != nil {
@@ -104,7 +57,7 @@ func identitiesByName(ctx context.Context, t *store.Tenant, in peopleAsked) (Pag
 var riskLevels = map[string]int{"low": 15, "medium": 40, "high": 65, "critical": 85}
 
 // personFilters adds what is asked for.
-func personFilters(q *query, in peopleAsked) {
+func personFilters(q *query, in IdentitiesIn) {
 	if !in.Deleted {
 		q.add(" and deleted = 0")
 	}
@@ -122,6 +75,12 @@ func personFilters(q *query, in peopleAsked) {
 		role := q.arg(in.Role)
 		q.add(" and person in (select m.person from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and (d.id = " + role + " or d.name = " + role + ") union select person from role_holding where tenant = $1 and (role = " + role + " or name = " + role + "))")
 	}
+	if least, ok := riskLevels[in.Risk]; ok {
+		q.add(" and person in (select person from identity_risk where tenant = $1 and risk >= ?)", least)
+	}
+	if in.NoMFA {
+		q.add(` and object_id in (select id from state_object where tenant = $1 and path = ? and deleted = 0 and body like '%"isMfaRegistered":false%')`, pathFactors)
+	}
 	if strings.TrimSpace(in.Q) != "" {
 		like := q.arg(contains(in.Q))
 		q.add(` and (lower(name) like ` + like + ` escape '\' or lower(upn) like ` + like + ` escape '\' or
@@ -130,7 +89,7 @@ func personFilters(q *query, in peopleAsked) {
 }
 
 // identitiesByRisk lists those at risk, the highest first.
-func identitiesByRisk(ctx context.Context, t *store.Tenant, in peopleAsked) (Page[Identity], error) {
+func identitiesByRisk(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
 	var p Page[Identity]
 	after, err := parseCursor(in.After, "identities/risk", 2)
 	if err != nil {
@@ -163,7 +122,7 @@ func identitiesByRisk(ctx context.Context, t *store.Tenant, in peopleAsked) (Pag
 	return total(in.Paging, p, func() (int, bool, error) { return counted(ctx, t, riskyPeople(in)) })
 }
 
-func riskyPeople(in peopleAsked) *query {
+func riskyPeople(in IdentitiesIn) *query {
 	q := (&query{}).add("identity_risk where tenant = $1 and risk > 0 and person in (select person from person where tenant = $1")
 	personFilters(q, in)
 	return q.add(")")

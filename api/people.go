@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
@@ -124,13 +125,23 @@ func surround(ctx context.Context, t *store.Tenant, people []Identity) error {
 	}
 	q := &query{}
 	these := q.in(ids...)
-	q.add("select m.person, d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person in (" + these + ") union select person, name from role_holding where tenant = $1 and person in (" + these + ") order by 2")
+	q.add("select m.person, d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person in (" + these + ") union select person, name from role_holding where tenant = $1 and how <> 'eligible' and person in (" + these + ") order by 2")
 	roles, err := find(ctx, t, q, func(r *role) []any { return []any{&r.person, &r.name} })
 	if err != nil {
 		return err
 	}
 	for _, r := range roles {
 		at[r.person].Roles = append(at[r.person].Roles, r.name)
+	}
+	q = &query{}
+	q.add("select distinct person, name from role_holding where tenant = $1 and how = 'eligible' and person in (" + q.in(ids...) + ") order by 2")
+	if roles, err = find(ctx, t, q, func(r *role) []any { return []any{&r.person, &r.name} }); err != nil {
+		return err
+	}
+	for _, r := range roles {
+		if p := at[r.person]; !slices.Contains(p.Roles, r.name) {
+			p.Eligible = append(p.Eligible, r.name)
+		}
 	}
 	type count struct {
 		person tocsin.PersonID

@@ -426,20 +426,6 @@ func (s *Service) holding(ctx context.Context, t *store.Tenant) (heldState, erro
 	return kept, nil
 }
 
-// holders are the roles that each has or may take, directly or by a group, by Entra's own ids in lower case.
-func (s *Service) holders(ctx context.Context, t *store.Tenant) (map[string][]posture.Holding, error) {
-	kept, err := s.holding(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]posture.Holding{}
-	for _, h := range posture.NewState(kept.Snapshot, s.now()).Holdings() {
-		id := strings.ToLower(h.Principal)
-		out[id] = append(out[id], h)
-	}
-	return out, nil
-}
-
 // ListPrivileges lists who has which role of the directory, or may take it.
 func (s *Service) ListPrivileges(ctx context.Context, in ListIn) (Page[Privilege], error) {
 	return view(ctx, s, "privileges list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Privilege], error) {

@@ -53,7 +53,7 @@ func byRisk(ctx context.Context, t *store.Tenant, list, after string, n int, amo
 }
 
 // identitiesRiskiest lists those with open findings, the highest risk first, and then the others by name.
-func identitiesRiskiest(ctx context.Context, t *store.Tenant, in peopleAsked) (Page[Identity], error) {
+func identitiesRiskiest(ctx context.Context, t *store.Tenant, in IdentitiesIn) (Page[Identity], error) {
 	var p Page[Identity]
 	ids, next, err := byRisk(ctx, t, "identities/riskiest", in.After, in.limit(), func(q *query) {
 		q.add("exists (select 1 from person where tenant = $1 and person = risky.person")
