@@ -16,9 +16,9 @@ type key struct {
 
 // baselines are the simple detectors that everyone would write first, by person-day: they know the past of each person and
 // nothing else. Their scores go up with oddness.
-var baselineNames = []string{"first-seen", "volume z", "hour histogram", "edge burst", "sum of three"}
+var baselineNames = []string{"first-seen", "volume z", "hour histogram", "edge burst", "sum of three", "knows the hours"}
 
-func baselines(mails []learn.Mail) map[key][5]float64 {
+func baselines(mails []learn.Mail) map[key][6]float64 {
 	type edge struct{ total, today float64 }
 	type past struct {
 		seen         map[uint64]bool
@@ -35,7 +35,7 @@ func baselines(mails []learn.Mail) map[key][5]float64 {
 		to           []uint64
 	}
 	people := map[uint64]*past{}
-	out := map[key][5]float64{}
+	out := map[key][6]float64{}
 	closeDay := func(id uint64, p *past) {
 		if p.count == 0 {
 			return
@@ -47,6 +47,14 @@ func baselines(mails []learn.Mail) map[key][5]float64 {
 			p.rare += -math.Log((p.hours[h] + 0.5) / (p.n + 12))
 		}
 		p.rare /= p.count
+		// The last one knows what is planted off hours: how many hours of the day, with under 1 % of the past, were used.
+		odd, used := 0.0, [24]bool{}
+		for _, h := range p.h {
+			if !used[h] && p.hours[h] < 0.01*p.n {
+				odd++
+			}
+			used[h] = true
+		}
 		// MIDAS (Bhatia et al. 2020, https://arxiv.org/abs/1911.04464): chi-squared of an edge's count in this tick against its past.
 		for id, e := range p.edges {
 			if e.today > 0 {
@@ -60,7 +68,7 @@ func baselines(mails []learn.Mail) map[key][5]float64 {
 			}
 			_ = id
 		}
-		out[key{id, p.day}] = [5]float64{p.fresh, z, p.rare, p.burst, math.Log1p(p.fresh) + z/2 + p.rare/2}
+		out[key{id, p.day}] = [6]float64{p.fresh, z, p.rare, p.burst, math.Log1p(p.fresh) + z/2 + p.rare/2, odd}
 		p.days++
 		p.sum += p.count
 		p.square += p.count * p.count

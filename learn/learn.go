@@ -40,6 +40,12 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 					}
 				}
 			}
+			if v.habit > 2.3026 {
+				p.Odd[0]++
+				if v.habit > 4.6052 {
+					p.Odd[1]++
+				}
+			}
 			joints = append(joints, v.joint)
 			target := m.opt.Budget / 30.44 * m.calendar()
 			if v.Alarm {
@@ -56,9 +62,6 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 			w := float32(1)
 			if verdicts[i].z[f] > 2.3 { // one person's habit is not the tenant's
 				w = 1 / (0.7 + 0.3*m.people[verdicts[i].Who.ID].Over[f][0])
-				if f == drift {
-					w *= w // nor are the days of one drift
-				}
 			}
 			m.tails[f].add(verdicts[i].stats[f], w)
 		}
@@ -66,7 +69,7 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 			w := float32(1)
 			if c == classDrift && verdicts[i].z[drift] > 2.3 {
 				o := 0.7 + 0.3*m.people[verdicts[i].Who.ID].Over[drift][0]
-				w = 1 / (o * o)
+				w = 1 / o
 			}
 			m.classes[c].add(verdicts[i].class[c], w)
 		}

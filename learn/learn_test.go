@@ -201,7 +201,7 @@ func TestFeedback(t *testing.T) {
 				m.Mail(learn.Mail{At: at.Add(time.Duration(i) * time.Hour).UnixMilli(), From: a, To: []*learn.Address{names.Of(fmt.Sprint("c", i, "@acme.example"))}})
 			}
 			if d == 40 {
-				m.Mail(learn.Mail{At: at.Add(16 * time.Hour).UnixMilli(), From: a, To: []*learn.Address{names.Of("c1@acme.example")}})
+				m.Mail(learn.Mail{At: at.Add(-6 * time.Hour).UnixMilli(), From: a, To: []*learn.Address{names.Of("c1@acme.example")}})
 				m.Ask(a, learn.OffHours, asked)
 			}
 			l := m.Close(plant.Number(at))
@@ -225,4 +225,30 @@ func BenchmarkMail(b *testing.B) {
 		n += len(mails)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/mail")
+}
+
+// TestRule: a mailbox rule that sends mail outside at night is odd for who never makes rules, even on a day with no mail.
+func TestRule(t *testing.T) {
+	t.Parallel()
+	mails := small(5)
+	m := learn.New(learn.Options{})
+	last := int32(0)
+	for _, x := range mails {
+		if n := int32(x.At / 86_400_000); n > last {
+			m.Close(n - 1)
+			last = n
+		}
+		m.Mail(x)
+	}
+	m.Close(last)
+	who := mails[0].From
+	night := (int64(last)+2)*86_400_000 + 3*3_600_000
+	m.Rule(learn.Rule{At: night, Who: who, Outside: true, Deletes: true})
+	l := m.Close(last + 2)
+	if len(l) != 1 || l[0].Kind() != learn.RuleManipulation || l[0].At() != night || !strings.Contains(m.Why(&l[0]), "mailbox rule") {
+		t.Fatalf("the rule is told as %+v", l)
+	}
+	if l[0].Score() < 0.99 {
+		t.Errorf("the rule has a score of %g", l[0].Score())
+	}
 }

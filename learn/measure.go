@@ -19,6 +19,7 @@ type Day struct {
 	y     [classes]float64  // −log of the probability of each
 	cause cause
 	joint float64
+	habit float64 // −log of the probability before the person's habit of being odd is counted
 	day   *day
 }
 
@@ -287,6 +288,10 @@ func (m *Model) awake(p *Persona, quiet int) (f [24]float64) {
 // answers a mail that has just come.
 func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 	f := m.awake(p, quiet)
+	var on [24]bool
+	for i := range d.sent {
+		on[d.sent[i].hour%24] = true
+	}
 	sum := 0.0
 	last := -10
 	for i := range d.sent {
@@ -303,11 +308,11 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 		switch {
 		case h == last:
 			llr = 0.3
-		case h == last+1:
-			llr *= 0.5
+		case on[(h+1)%24] || on[(h+23)%24]:
+			llr *= 0.6
 		}
 		if d.answers(x) {
-			llr *= 0.5
+			llr *= 0.25
 		}
 		sum += llr
 		last = h

@@ -268,7 +268,7 @@ func (m *Model) judge(n int32, days []*day, quiet int) []Day {
 		p := m.people[d.who.ID]
 		for f := range v.z {
 			v.z[f] = m.tails[f].z(v.stats[f])
-			if p != nil && f != drift {
+			if p != nil && f != drift && v.stats[f] > 0 {
 				v.z[f] = max(0, v.z[f]-p.factor(f))
 			}
 		}
@@ -281,11 +281,23 @@ func (m *Model) judge(n int32, days []*day, quiet int) []Day {
 		v.class = classStats(&v.z)
 		for c := range v.class {
 			v.y[c] = m.classes[c].z(v.class[c])
-			if p := m.people[v.Who.ID]; p != nil {
+			if p := m.people[v.Who.ID]; p != nil && v.y[c] > 0 {
 				v.y[c] = max(0, v.y[c]-float64(p.Asked[c]))
 			}
 		}
-		v.joint = together(v.y)
+		// A person who is often odd is less odd for it; a drift of weeks is no habit.
+		usual := v.y
+		usual[classDrift] = 0
+		v.habit = m.joint.z(together(usual))
+		if p := m.people[v.Who.ID]; p != nil {
+			for c := range usual {
+				if c != classDrift && usual[c] > 0 {
+					usual[c] = max(0, usual[c]-often(p.Odd, p.Days[0]+p.Days[1]))
+				}
+			}
+		}
+		usual[classDrift] = v.y[classDrift]
+		v.joint = together(usual)
 		v.P = math.Exp(-squeeze(m.joint.z(v.joint)))
 		v.Alarm = v.P < alarm
 	}
@@ -318,14 +330,17 @@ func classStats(z *[features]float64) (c [classes]float64) {
 }
 
 // weights are what share of the false alarms each class may make.
-var weights = [classes]float64{classRules: 0.05, classFiles: 0.1, classGraph: 0.4, classHours: 0.35, classDrift: 0.1}
+var weights = [classes]float64{classRules: 0.02, classFiles: 0.05, classGraph: 0.4, classHours: 0.43, classDrift: 0.1}
 
-// factor is the log of how much more often than others this person passes the tenant's 10 % and 1 % of a feature: an
+// factor is the log of how much more often than others this person passes the tenant's 10 % and 1 % of a feature.
+func (p *Persona) factor(f int) float64 { return often(p.Over[f], p.Days[0]+p.Days[1]) }
+
+// often is the log of how much more often than the tenant's 10 % and 1 % of days a person passes what these pass: an
 // empirical-Bayes rate, ten days of the tenant's against the person's own.
-func (p *Persona) factor(f int) float64 {
-	n := float64(p.Days[0] + p.Days[1])
-	ten := (float64(p.Over[f][0]) + 1) / (0.1*n + 1)
-	one := (float64(p.Over[f][1]) + 0.5) / (0.01*n + 0.5)
+func often(over [2]float32, days float32) float64 {
+	n := float64(days)
+	ten := (float64(over[0]) + 1) / (0.1*n + 1)
+	one := (float64(over[1]) + 0.5) / (0.01*n + 0.5)
 	return min(max(math.Log(ten*one)/2, -1.5), 3)
 }
 

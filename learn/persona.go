@@ -40,6 +40,7 @@ type Persona struct {
 	Known    []domain
 	Trends   []trend
 	Over     [features][2]float32 // days on which a feature passed its tenant's 10 % and 1 %
+	Odd      [2]float32           // days on which the person passed the tenant's 10 % and 1 % in all
 	Asked    [classes]float32     // what feedback made of the threshold: natural log of the factor on the probability
 }
 
@@ -115,6 +116,8 @@ func (p *Persona) age(day int32, half *decay) {
 		p.Over[i][0] *= f
 		p.Over[i][1] *= f
 	}
+	p.Odd[0] *= f
+	p.Odd[1] *= f
 	for i, h := range p.Hours {
 		if h > 0 {
 			p.Hours[i] = h * f
