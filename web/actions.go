@@ -372,6 +372,23 @@ func actLink(p *page, a api.Act, person tocsin.PersonID, app, finding string) st
 	return with(p.at("actions", "new"), "kind", string(a.Kind), "person", string(person), "app", app, "target", a.Target, "finding", finding)
 }
 
+// offTogether are acts that cannot be done, those of one reason together: their names stand in Name.
+func offTogether(off []api.Act) (out []api.Act) {
+	for _, a := range off {
+		a.Name = actTitle(a)
+		i := slices.IndexFunc(out, func(b api.Act) bool { return b.Off == a.Off && b.Mend == a.Mend })
+		switch {
+		case i < 0:
+			out = append(out, a)
+		case strings.HasPrefix(a.Name, actWord(a.Kind)+": ") && out[i].Kind == a.Kind:
+			out[i].Name += ", " + strings.TrimPrefix(a.Name, actWord(a.Kind)+": ")
+		default:
+			out[i].Name += "; " + a.Name
+		}
+	}
+	return out
+}
+
 // ruleActs are the acts on a rule's own page: those on the rule. A rule that is gone has none.
 func ruleActs(acts []api.Act) []api.Act {
 	return slices.DeleteFunc(slices.Clone(acts), func(a api.Act) bool { return !a.Kind.OnRule() })

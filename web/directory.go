@@ -324,3 +324,13 @@ func membersWord(members, guests int) string {
 	}
 	return fmt.Sprintf("%s, %s of them", plural(members, "member", "members"), plural(guests, "guest", "guests"))
 }
+
+// besides are what is held without some that are wholly unknown, and of which that is said elsewhere.
+func besides(list []api.Knowledge, said ...string) (out []api.Knowledge) {
+	for _, h := range list {
+		if h.State != "unknown" || !has(said, h.What) {
+			out = append(out, h)
+		}
+	}
+	return out
+}

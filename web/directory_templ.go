@@ -4419,7 +4419,7 @@ func sitesPage(p *page, v directoryView[api.SitesIn, api.Site], s api.Sharing, c
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = lackingNote(v.Held).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = lackingNote(besides(v.Held, "sites", "sharing")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
