@@ -250,15 +250,19 @@ func sweepRisk(ctx context.Context, tx *store.Tx, facts []store.Fact) error {
 // called now and then.
 func AgeRisks(ctx context.Context, st *store.Store) error {
 	return inEach(ctx, st, func(id tocsin.TenantID) error {
-		for {
-			n, err := ageSome(ctx, st, id)
-			if err != nil {
-				return fmt.Errorf("reckon the risks of %s: %w", id, err)
-			}
-			if n < ageAtOnce {
-				return nil
+		for some, args := range map[string][]any{decayed: {tocsin.Millis(st.Clock().Now())}, unreckoned: nil} {
+			for last := tocsin.PersonID(""); ; {
+				people, err := ageSome(ctx, st, id, some, append([]any{string(last)}, args...)...)
+				if err != nil {
+					return fmt.Errorf("reckon the risks of %s: %w", id, err)
+				}
+				if len(people) < ageAtOnce {
+					break
+				}
+				last = people[len(people)-1]
 			}
 		}
+		return nil
 	})
 }
 
@@ -277,9 +281,17 @@ func inEach(ctx context.Context, st *store.Store, do func(tocsin.TenantID) error
 
 const ageAtOnce = 100
 
-func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID) (n int, err error) {
+// Whose risk is reckoned anew, in the order of their ids behind $2, so that each is come to once; $3 is now.
+var (
+	decayed = fmt.Sprintf(`select person from identity_risk where tenant = $1 and person > $2 and due > 0 and due <= $3 order by person limit %d`, ageAtOnce)
+	// Each person is come to by the index, whose findings are not read one by one.
+	unreckoned = fmt.Sprintf(`select distinct person from finding f where tenant = $1 and person > $2 and status in ('open', 'in_work')
+		and not exists (select 1 from identity_risk r where r.tenant = $1 and r.person = f.person) order by person limit %d`, ageAtOnce)
+)
+
+// ageSome reckons anew the risks of the next people whom the statement some names, and gives them.
+func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID, some string, args ...any) (people []tocsin.PersonID, err error) {
 	now := st.Clock().Now()
-	var people []tocsin.PersonID
 	err = st.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
 		people = nil
 		return each(ctx, t, func(scan func(...any) error) error {
@@ -287,12 +299,10 @@ func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID) (n in
 			err := scan(&p)
 			people = append(people, p)
 			return err
-		}, fmt.Sprintf(`select person from identity_risk where tenant = $1 and due > 0 and due <= $2
-			union select person from finding f where f.tenant = $1 and f.status in ('open', 'in_work') and f.person <> ''
-				and not exists (select 1 from identity_risk r where r.tenant = $1 and r.person = f.person) order by person limit %d`, ageAtOnce), tocsin.Millis(now))
+		}, some, args...)
 	})
 	if err != nil || len(people) == 0 {
-		return 0, err
+		return nil, err
 	}
-	return len(people), st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error { return joined(ctx, t, now, people) })
+	return people, st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error { return joined(ctx, t, now, people) })
 }
