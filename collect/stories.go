@@ -90,6 +90,8 @@ type aboutPerson struct {
 	last   time.Time
 }
 
+// foundAbout are a person's findings, the oldest first. They are sorted here: by an index of their times those of everybody
+// would be read.
 func foundAbout(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (out []aboutPerson, err error) {
 	err = each(ctx, t, func(scan func(...any) error) error {
 		var f aboutPerson
@@ -106,7 +108,7 @@ func foundAbout(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (o
 		f.Open = f.status == tocsin.Open || f.status == tocsin.InWork
 		out = append(out, f)
 		return nil
-	}, `select id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person = $2 order by first_seen, id`, string(person))
+	}, `select id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person = $2 order by first_seen + 0, id`, string(person))
 	return out, err
 }
 

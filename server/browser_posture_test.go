@@ -17,7 +17,7 @@ import (
 
 // allOfState are the permissions with which everything that a tenant is set to can be read.
 var allOfState = append(slices.Clone(sim.ReadTier), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "DeviceManagementConfiguration.Read.All", "SharePointTenantSettings.Read.All",
-	"Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All")
+	"Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "Exchange.ManageAsApp")
 
 const signingIn = `# People sign in, one of them from far away.
 domain fabrikamfreight.com
@@ -68,7 +68,7 @@ func TestBrowserPosture(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Clock.Advance(time.Minute) // a source that nothing is granted for looks again after a minute
-	synced(t, s, conn.Tenant, "access", "privileges", "applications", "settings_of_people", "registrations", "devices", "sharing", "sign_ins")
+	synced(t, s, conn.Tenant, "access", "privileges", "applications", "settings_of_people", "registrations", "devices", "sharing", "mail_settings", "sign_ins")
 	eventually(t, "what is judged", func() string {
 		got, err := s.API.ListChecks(as(t.Context(), api.Viewer), api.ChecksIn{In: in.In, Paging: api.Paging{Limit: 200}})
 		if err != nil {
