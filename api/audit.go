@@ -103,7 +103,7 @@ func (s *Service) ListAudit(ctx context.Context, in AuditIn) (Page[AuditRecord],
 		if !after.begins() {
 			q.add(" and (at, id) < (?, ?)", after.number(0), after.text(1))
 		}
-		rows, err := find(ctx, t, q.add(" order by at desc, id desc limit ?", n+1), (*auditRow).fields)
+		rows, err := find(ctx, t, q.add(newest, n+1), (*auditRow).fields)
 		if err != nil {
 			return p, err
 		}

@@ -167,7 +167,7 @@ func (s *Service) GetDevice(ctx context.Context, in ByID) (DeviceDetail, error) 
 		if len(who) > 0 {
 			d.Identity = &who[0]
 		}
-		rows, err := find(ctx, t, (&query{}).add("select "+signInColumns+" from sign_in where tenant = $1 and person = ? and lower(device) = ? order by at desc, id desc limit 10", d.Person, strings.ToLower(d.Name)), (*signInRow).fields)
+		rows, err := find(ctx, t, (&query{}).add("select "+signInColumns+" from sign_in where tenant = $1 and person = ? and lower(device) = ?", d.Person, strings.ToLower(d.Name)).add(newest, 10), (*signInRow).fields)
 		for i := range rows {
 			d.SignIns = append(d.SignIns, rows[i].view())
 		}

@@ -227,7 +227,7 @@ func (s *Service) wholePerson(ctx context.Context, t *store.Tenant, d *IdentityD
 			return err
 		}
 	}
-	p, err := find(ctx, t, (&query{}).add("select "+signInColumns+" from sign_in where tenant = $1 and person = ? order by at desc, id desc limit 10", d.Person), (*signInRow).fields)
+	p, err := find(ctx, t, (&query{}).add("select "+signInColumns+" from sign_in where tenant = $1 and person = ?", d.Person).add(newest, 10), (*signInRow).fields)
 	if err != nil {
 		return err
 	}

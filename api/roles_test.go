@@ -200,7 +200,7 @@ var matrix = map[string]asked{
 	"reports person":     {least: api.Viewer, in: person},
 	"directory list":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.KnowledgeIn{In: in(t)} }},
 	"groups list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GroupsIn{In: in(t)} }},
-	"groups get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: "g"} }},
+	"groups get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: groupOf(t)} }},
 	"guests list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.GuestsIn{In: in(t)} }},
 	"devices list":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.DevicesIn{In: in(t)} }},
 	"devices get":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: deviceOf(t)} }},

@@ -115,7 +115,7 @@ func (s *Service) ListSignIns(ctx context.Context, in SignInsIn) (Page[EntraSign
 		if !after.begins() {
 			q.add(" and (at, id) < (?, ?)", after.number(0), after.text(1))
 		}
-		rows, err := find(ctx, t, q.add(" order by at desc, id desc limit ?", n+1), (*signInRow).fields)
+		rows, err := find(ctx, t, q.add(newest, n+1), (*signInRow).fields)
 		if err != nil {
 			return p, err
 		}

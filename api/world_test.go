@@ -51,6 +51,7 @@ func exportOf(t tocsin.TenantID) string     { return "export-" + string(t) }
 func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
 func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
+func groupOf(t tocsin.TenantID) string      { return "group-" + string(t) }
 func deviceOf(t tocsin.TenantID) string     { return "device-" + string(t) }
 func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
 func ownOf(t tocsin.TenantID) string        { return "own-rule-" + string(t) }
@@ -222,7 +223,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into person_address (tenant, address, person) values ($1, $2, $3) on conflict do nothing`, []any{"jane@" + domainOf(tenant), p}},
 			{`insert into directory_role (tenant, id, name, template, seen) values ($1, 'ga', 'Global Administrator', 'tpl', 1) on conflict do nothing`, nil},
 			{`insert into role_member (tenant, role, object_id, person, name, seen) values ($1, 'ga', $2, $3, 'Jane Doe', 1) on conflict do nothing`, []any{"object-" + string(tenant), p}},
-			{`insert into mail_group (tenant, id, name, mail, kind, outside, seen) values ($1, 'g', 'All', 'all@x.example', 'unified', $2, 1) on conflict do nothing`, []any{text(tb, []tocsin.Address{{Address: "out@evil.example"}})}},
+			{`insert into mail_group (tenant, id, name, mail, kind, outside, seen) values ($1, $3, 'All', 'all@x.example', 'unified', $2, 1) on conflict do nothing`, []any{text(tb, []tocsin.Address{{Address: "out@evil.example"}}), groupOf(tenant)}},
 			{`insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, '/deviceManagement/managedDevices', $2, $2, '', '') on conflict do nothing`, []any{now}},
 			{`insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, '/deviceManagement/managedDevices', $2, 'LAPTOP-1', $3, '', 1, 1, 0) on conflict do nothing`,
 				[]any{deviceOf(tenant), text(tb, map[string]any{"id": deviceOf(tenant), "deviceName": "LAPTOP-1", "operatingSystem": "Windows", "osVersion": "10.0.19045.1", "complianceState": "noncompliant", "isEncrypted": false, "lastSyncDateTime": "2026-03-14T09:00:00Z"})}},
@@ -230,7 +231,7 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into mail_rule (tenant, person, id, name, enabled, body, raw, targets, outside, risk, first_seen, changed, seen) values ($1, $2, $3, '..', $4, $5, '{"id":"raw"}', 1, $4, 72, $6, $6, $6) on conflict do nothing`,
 				[]any{p, ruleOf(tenant), true, text(tb, rule), now}},
 			{`insert into rule_target (tenant, address, person, rule, verb, outside) values ($1, 'drop@evil.example', $2, $3, 'forward', $4) on conflict do nothing`, []any{p, ruleOf(tenant), true}},
-			{`insert into group_address (tenant, address, group_id) values ($1, 'drop@evil.example', 'g') on conflict do nothing`, nil},
+			{`insert into group_address (tenant, address, group_id) values ($1, 'drop@evil.example', $2) on conflict do nothing`, []any{groupOf(tenant)}},
 			{`insert into rule_change (tenant, person, rule, at, id, change, before, after) values ($1, $2, $3, $4, 'c1', 'updated', $5, $6) on conflict do nothing`, []any{p, ruleOf(tenant), now, text(tb, before), text(tb, rule)}},
 			{`insert into dead_letter (tenant, id, kind, subject, body, because, at) values ($1, $2, 'notified', $3, '{}', 'Refused.', 1) on conflict do nothing`, []any{letterOf(tenant), p}},
 			{`insert into event (tenant, id, at, type, action, person, body) values ($1, $2, $3, 'RULE', 'rule_updated', $4, '{"event_id":"e"}') on conflict do nothing`, []any{"event-" + string(tenant), now, p}},

@@ -166,7 +166,8 @@ func real(t *testing.T) []json.RawMessage {
 // of them twice, in small parcels, with a restart after each.
 func TestCollectedAsAnalyzed(t *testing.T) {
 	list := real(t)
-	want := analyzed(t, []string{"x.example"}, list)
+	// A takeover is joined of what was found about people of the directory, which has none here.
+	want := slices.DeleteFunc(analyzed(t, []string{"x.example"}, list), func(s string) bool { return strings.HasPrefix(s, "account-takeover ") })
 	if len(want) < 20 {
 		t.Fatalf("only %d findings", len(want))
 	}

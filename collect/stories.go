@@ -136,7 +136,7 @@ func storiesHeld(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (
 		err := scan(&finding, &story)
 		h.of[finding] = story
 		return err
-	}, `select finding, story from attack_story_part where tenant = $1 and story in (select id from attack_story where tenant = $1 and person = $2) order by finding`, string(person))
+	}, `select finding, story from attack_story_part where tenant = $1 and story in (select id from attack_story where tenant = $1 and person = $2)`, string(person))
 }
 
 func rowSays(why, terms, takeover string, findings, open int64) string {

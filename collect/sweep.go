@@ -140,13 +140,11 @@ func concerned(f *store.Fact, now time.Time) (query string, args []any) {
 			union select person from mail_rule where tenant = $1 and deleted > $2
 			union select person from mailbox_verdict where tenant = $1 and (forwards <> '' or delegates > 0)`, []any{tocsin.Millis(now.Add(-remembered))}
 	case "group.changed":
-		return behind(f, `select r.person from rule_target r join group_address a on a.tenant = r.tenant and a.address = r.address
-			where r.tenant = $1 and a.group_id = $2
+		return behind(f, `select person from rule_target where tenant = $1 and address in (select address from group_address where tenant = $1 and group_id = $2)
 			union select owner from delegation where tenant = $1 and trustee = '`+groupMark+`' || $2 and removed = 0
 			union select s.person from mailbox_setting s join group_address a on a.tenant = s.tenant and a.address = s.value where s.tenant = $1 and a.group_id = $2 and s.person <> ''`)
 	case "person.changed": // their own mailbox is judged by the fold already
-		return behind(f, `select r.person from rule_target r join person_address a on a.tenant = r.tenant and a.address = r.address
-			where r.tenant = $1 and a.person = $2
+		return behind(f, `select person from rule_target where tenant = $1 and address in (select address from person_address where tenant = $1 and person = $2)
 			union select owner from delegation where tenant = $1 and trustee = $2 and removed = 0
 			union select s.person from mailbox_setting s join person_address a on a.tenant = s.tenant and a.address = s.value where s.tenant = $1 and a.person = $2 and s.person <> ''`)
 	case "finding.lapsed":

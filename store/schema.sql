@@ -207,6 +207,7 @@ create table person_address (
 	person text not null,
 	primary key (tenant, address, person)
 );
+create index person_address_person on person_address (tenant, person);
 
 create table directory_role (
 	tenant text not null,
@@ -299,6 +300,7 @@ create table rule_target (
 	outside boolean not null,
 	primary key (tenant, address, person, rule, verb)
 );
+create index rule_target_person on rule_target (tenant, person, rule);
 
 create table rule_change (
 	tenant text not null,
