@@ -44,6 +44,8 @@ PROVE := go test ./server -prove.kills $(KILLS) -prove.rate $(RATE) -v -timeout 
 
 prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills of each kind, power cuts, fuzzing; some four hours
 	$(RACE) ./server -run 'TestKill|TestActKill' -kills 50 -v
+	$(RACE) ./remediate -run TestEveryKindBrokenOff -breaks.all
+	$(RACE) ./collect -run TestAttacks -attacks.all
 	go test ./server -run TestHugeMailbox -huge 200000 -v
 	go test ./server -run 'TestCanaryFaults|TestADayWithoutA429' -canary.whole -day.users 3000 -v -timeout 30m
 
