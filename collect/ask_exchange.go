@@ -10,6 +10,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/posture"
 	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 	"tocsin.dev/store"
@@ -33,11 +34,17 @@ func (c *Collector) askExchange(ctx context.Context) error {
 	if err := c.transportRules(ctx); err != nil {
 		return err
 	}
-	return c.eachBox(ctx, "exchange", func(b boxAsked) (*rightsSeen, error) {
+	row, err := c.row(ctx, "exchange")
+	if err != nil {
+		return err
+	}
+	seen := boxesSeen{whole: row.Token == "", kept: keeping{path: posture.ExchangeMailboxes}}
+	err = c.eachBox(ctx, "exchange", func(b boxAsked) (*rightsSeen, error) {
 		s := &rightsSeen{Source: byCommand, Mailbox: b.address, At: tocsin.Millis(c.Store.Clock().Now()), Whole: []string{detect.RightForwarding, detect.RightFullAccess, detect.RightSendAs}}
 		err := c.cmdlet(ctx, "exchange.command", "Get-Mailbox", b.address, func(m map[string]any) {
 			deliver, _ := m["DeliverToMailboxAndForward"].(bool)
 			s.Settings = detect.Forwards(textIn(m, "ForwardingSmtpAddress"), textIn(m, "ForwardingAddress"), deliver)
+			seen.look(m)
 		})
 		if err != nil {
 			return nil, err
@@ -53,6 +60,10 @@ func (c *Collector) askExchange(ctx context.Context) error {
 		})
 		return s, err
 	})
+	if err != nil || !seen.whole {
+		return err
+	}
+	return c.keepPath(ctx, seen.kept)
 }
 
 // askFolderRights reads who may send on behalf of whom, and to whom inboxes are open, by the Exchange Admin API.

@@ -76,7 +76,7 @@ func newField(t *testing.T, st *store.Store, users int, stories string) *field {
 func (f *field) client() *graph.Client {
 	f.Helper()
 	gc, err := graph.New(graph.Config{Cloud: graph.Own(sim.Address, sim.Address), Tenant: f.w.Tenant(), Client: f.w.ClientID(), Secret: f.w.Secret(),
-		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: f.st.Clock().Now, Limits: graph.Limits{Reports: 10_000, Protection: 100}})
+		HTTP: &http.Client{Transport: f}, Backoff: time.Millisecond, Tries: 2, Now: f.st.Clock().Now, Limits: graph.Limits{Reports: 10_000, Protection: 100, Administration: 10_000}})
 	if err != nil {
 		f.Fatal(err)
 	}

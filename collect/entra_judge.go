@@ -80,7 +80,7 @@ func lacking(s *posture.Snapshot, granted []string) {
 			}
 		}
 	}
-	for _, path := range posture.ExchangePaths {
+	for _, path := range append(slices.Clip(posture.ExchangePaths), posture.ExchangeMailboxes) {
 		_, read := s.Collections[path]
 		if _, told := s.Missing[path]; !read && !told {
 			m := posture.Missing{Reason: posture.NotCollected, Why: "Exchange's administration has not been read yet."}

@@ -218,7 +218,9 @@ func TestMailSettings(t *testing.T) {
 	f.ask("mail_settings", "posture")
 	f.ok("mail_settings", "posture")
 	for id, want := range map[string]string{"mail-forwarding": "fail", "mail-audit": "pass", "mail-modern": "pass", "mail-smtp": "pass", "mail-direct-send": "fail", "mail-tips": "fail", "mail-add-ins": "fail",
-		"mail-signed": "pass", "mail-rules-redirect": "pass", "mail-audit-bypass": "pass", "mail-calendars": "fail", "mail-outside-marked": "pass", "mail-remote-forwarding": "fail"} {
+		"mail-signed": "pass", "mail-rules-redirect": "pass", "mail-audit-bypass": "pass", "mail-calendars": "fail", "mail-outside-marked": "pass", "mail-remote-forwarding": "fail",
+		"mail-phishing": "fail", "mail-links": "fail", "mail-attachments": "pass", "mail-malware-types": "pass", "mail-preset": "fail", "mail-preset-strict": "pass", "mail-audit-log": "pass", "mail-impersonation": "pass",
+		"mail-shared-sign-in": "unknown"} {
 		if got := f.rows(`select status, why from posture_result where tenant = $1 and id = $2`, id); len(got) != 1 || !strings.HasPrefix(got[0], want+" ") {
 			t.Errorf("%s: %q, want %s", id, got, want)
 		}
@@ -228,5 +230,16 @@ func TestMailSettings(t *testing.T) {
 	f.ask("mail_settings")
 	if after := f.rows(`select path, id, changed from state_object where tenant = $1 and path like '/exchange/%' order by path, id`); len(before) < 10 || !slices.Equal(before, after) {
 		t.Errorf("a round in which nothing changed wrote: %q and %q", before, after)
+	}
+	// The round through all mailboxes tells of those that checks look at.
+	f.ask("settings_of_people", "exchange", "posture")
+	f.ok("exchange")
+	for id, want := range map[string]string{"mail-shared-sign-in": "fail", "mail-audit-mailboxes": "pass", "mail-own-domain": "pass"} {
+		if got := f.rows(`select status, why from posture_result where tenant = $1 and id = $2`, id); len(got) != 1 || !strings.HasPrefix(got[0], want+" ") {
+			t.Errorf("%s: %q, want %s", id, got, want)
+		}
+	}
+	if got := f.rows(`select name from state_object where tenant = $1 and path = '/exchange/Get-Mailbox' and deleted = 0`); len(got) == 0 || len(got) > 3 {
+		t.Errorf("of the mailboxes are kept %q", got)
 	}
 }

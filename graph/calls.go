@@ -24,7 +24,7 @@ var Calls = []Call{
 		Name: "subscribedSkus.list", Method: "GET", Path: "/subscribedSkus", Kind: Directory, Cost: 3,
 		Permissions: []string{"Organization.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/subscribedsku-list",
-		Select:      []string{"id", "skuId", "skuPartNumber", "capabilityStatus", "consumedUnits", "servicePlans"},
+		Select:      []string{"id", "skuId", "skuPartNumber", "capabilityStatus", "consumedUnits", "prepaidUnits", "servicePlans"},
 		Why:         "The licences the tenant holds: sign-ins need Entra P1, risk needs P2.",
 	},
 
@@ -462,7 +462,7 @@ var Calls = []Call{
 		Name: "exchange.command", Method: "POST", Service: ExchangeAdmin, Path: "/adminapi/beta/{tenant}/InvokeCommand", Kind: Administration, Reads: true, PageSize: 1000,
 		Permissions: []string{"Exchange.ManageAsApp"},
 		Docs:        "https://learn.microsoft.com/powershell/exchange/app-only-auth-powershell-v2",
-		Why:         "The state of forwarding, Full Access, Send As and transport rules, and what the organisation's mail is set to, by Get- cmdlets alone. Needs a role in Exchange besides.",
+		Why:         "The state of forwarding, Full Access, Send As and transport rules, what the organisation's mail is set to and what protects it, by Get- cmdlets alone. Needs a role in Exchange besides.",
 	},
 
 	{
@@ -792,7 +792,7 @@ var detectionFields = []string{
 
 // stateUserFields are what people are judged by.
 var stateUserFields = []string{
-	"id", "displayName", "userPrincipalName", "userType", "accountEnabled", "onPremisesSyncEnabled", "assignedLicenses", "createdDateTime",
+	"id", "displayName", "userPrincipalName", "mail", "userType", "accountEnabled", "onPremisesSyncEnabled", "assignedLicenses", "createdDateTime",
 	"employeeHireDate", "creationType", "externalUserState", "externalUserStateChangeDateTime",
 }
 

@@ -152,13 +152,6 @@ func judgeAdminKeys(s *State) Verdict {
 
 // judgeAdminLicence wants administrators to have no mailbox, chat or files of their own.
 func judgeAdminLicence(s *State) Verdict {
-	type sku struct {
-		SkuID string `json:"skuId"`
-		Part  string `json:"skuPartNumber"`
-		Plans []struct {
-			Name string `json:"servicePlanName"`
-		} `json:"servicePlans"`
-	}
 	skus := map[string]sku{}
 	for _, k := range all[sku](s, pathSkus) {
 		skus[strings.ToLower(k.SkuID)] = k

@@ -26,7 +26,12 @@ const (
 
 // ExchangePaths are the paths of Exchange's settings: each ends in the cmdlet that tells them.
 var ExchangePaths = []string{pathMailOrg, pathMailTransport, pathMailRules, pathMailTag, pathMailWeb, pathMailRoles, pathMailConnection, pathMailInbound, pathMailOutbound, pathMailSigning, pathMailCalendar,
-	pathMailRemote, pathMailBypass}
+	pathMailRemote, pathMailBypass, pathMailPhish, pathMailPhishRules, pathMailOutboundRules, pathMailMalware, pathMailMalwareRules, pathMailAttached, pathMailAttachedRules, pathMailLinks, pathMailLinksRules,
+	pathMailOffice, pathMailPriority, pathMailPreset, pathMailPresetOffice, pathMailTeams, pathMailReports, pathMailLog}
+
+// ExchangeMailboxes is of the mailboxes that checks look at: the shared ones, and those that record less than they should. They are told
+// by the round that goes through all mailboxes.
+const ExchangeMailboxes = pathMailBoxes
 
 // ExchangeBypass is of accounts whose access to mailboxes is not recorded.
 const ExchangeBypass = pathMailBypass

@@ -74,6 +74,7 @@ type user struct {
 	DisplayName           string `json:"displayName"`
 	UserPrincipalName     string `json:"userPrincipalName"`
 	AccountEnabled        *bool  `json:"accountEnabled"`
+	Mail                  string `json:"mail"`
 	UserType              string `json:"userType"`
 	OnPremisesSyncEnabled *bool  `json:"onPremisesSyncEnabled"`
 	EmployeeHireDate      moment `json:"employeeHireDate"`
@@ -115,6 +116,23 @@ type group struct {
 	MembershipRule         string `json:"membershipRule"`
 	IsAssignableToRole     bool   `json:"isAssignableToRole"`
 	IsManagementRestricted bool   `json:"isManagementRestricted"`
+}
+
+type domain struct {
+	ID       string `json:"id"`
+	Verified bool   `json:"isVerified"`
+}
+
+// sku is a licence that the tenant holds.
+type sku struct {
+	SkuID   string `json:"skuId"`
+	Part    string `json:"skuPartNumber"`
+	Prepaid struct {
+		Enabled int `json:"enabled"`
+	} `json:"prepaidUnits"`
+	Plans []struct {
+		Name string `json:"servicePlanName"`
+	} `json:"servicePlans"`
 }
 
 type namedLocation struct {

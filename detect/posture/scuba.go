@@ -45,6 +45,16 @@ func fromScuba(text []byte) (*Snapshot, error) {
 		Filter    json.RawMessage `json:"conn_filter"`
 		Inbound   json.RawMessage `json:"hosted_content_filter_policies"`
 		Remote    json.RawMessage `json:"remote_domains"`
+		Phish     json.RawMessage `json:"anti_phish_policies"`
+		Malware   json.RawMessage `json:"malware_filter_policies"`
+		Attached  json.RawMessage `json:"safe_attachment_policies"`
+		AttRules  json.RawMessage `json:"safe_attachment_rules"`
+		Links     json.RawMessage `json:"safe_links_policies"`
+		LinkRules json.RawMessage `json:"safe_links_rules"`
+		Office    json.RawMessage `json:"atp_policy_for_o365"`
+		Presets   json.RawMessage `json:"protection_policy_rules"`
+		PresetsO  json.RawMessage `json:"atp_policy_rules"`
+		Log       json.RawMessage `json:"admin_audit_log_config"`
 		Sync      []struct {
 			TenantRestrictionEnabled *bool
 		} `json:"Tenant_sync_info"`
@@ -59,6 +69,8 @@ func fromScuba(text []byte) (*Snapshot, error) {
 	for path, body := range map[string]json.RawMessage{
 		pathPolicies: in.Policies, pathAuthorization: in.Authorization, pathAdminConsent: in.Consent, pathDomains: in.Domains, pathSettings: in.Settings,
 		pathMailOrg: in.Org, pathMailTransport: in.Transport, pathMailRules: in.Rules, pathMailCalendar: in.Calendar, pathMailConnection: in.Filter, pathMailInbound: in.Inbound, pathMailRemote: in.Remote,
+		pathMailPhish: in.Phish, pathMailMalware: in.Malware, pathMailAttached: in.Attached, pathMailAttachedRules: in.AttRules, pathMailLinks: in.Links, pathMailLinksRules: in.LinkRules, pathMailOffice: in.Office,
+		pathMailPreset: in.Presets, pathMailPresetOffice: in.PresetsO, pathMailLog: in.Log,
 	} {
 		if len(bytes.TrimSpace(body)) == 0 {
 			continue

@@ -245,7 +245,7 @@ func (s *Sim) objectsOf(name, identity string) ([]obj, bool) {
 			return []obj{{{"ExternalDirectoryObjectId", p.id}, {"UserPrincipalName", p.upn()}, {"PrimarySmtpAddress", p.mail}, {"DisplayName", p.display}, {"Identity", p.display},
 				{"RecipientTypeDetails", map[kind]string{employee: "UserMailbox", shared: "SharedMailbox", room: "RoomMailbox", equipment: "EquipmentMailbox"}[p.kind]},
 				{"ForwardingAddress", nullable(r.forward)}, {"ForwardingSmtpAddress", nullable(r.forwardSMTP)}, {"DeliverToMailboxAndForward", r.both},
-				{"GrantSendOnBehalfTo", texts(r.behalf)}, {"AuditBypassEnabled", r.bypass}}}
+				{"GrantSendOnBehalfTo", texts(r.behalf)}, {"AuditBypassEnabled", r.bypass}, {"AuditEnabled", true}, {"AuditLogAgeLimit", "90.00:00:00"}, {"DefaultAuditSet", []string{"Admin", "Delegate", "Owner"}}}}
 		}), true
 	case "Get-MailboxPermission":
 		return of(func(p *person, r *rights) []obj {
@@ -298,14 +298,14 @@ func (s *Sim) objectsOf(name, identity string) ([]obj, bool) {
 		return out, true
 	case "Get-OrganizationConfig":
 		return []obj{{{"Name", w.initial()}, {"Identity", w.initial()}, {"Guid", w.tenant}, {"AuditDisabled", false}, {"OAuth2ClientProfileEnabled", true}, {"MailTipsAllTipsEnabled", true},
-			{"MailTipsExternalRecipientsTipsEnabled", false}, {"MailTipsGroupMetricsEnabled", true}, {"MailTipsLargeAudienceThreshold", 25}, {"RejectDirectSend", false}, {"CustomerLockboxEnabled", false}}}, true
+			{"MailTipsExternalRecipientsTipsEnabled", false}, {"MailTipsGroupMetricsEnabled", true}, {"MailTipsLargeAudienceThreshold", 25}, {"RejectDirectSend", false}, {"CustomerLockboxEnabled", false}, {"BookingsEnabled", true}, {"DelayedDelicensingEnabled", false}}}, true
 	case "Get-TransportConfig":
 		return []obj{{{"Name", "Transport Settings"}, {"Identity", "Transport Settings"}, {"SmtpClientAuthenticationDisabled", true}}}, true
 	case "Get-ExternalInOutlook":
 		return []obj{{{"Identity", w.tenant}, {"Enabled", true}, {"AllowList", []string{}}}}, true
 	case "Get-OwaMailboxPolicy":
 		return []obj{{{"Name", "OwaMailboxPolicy-Default"}, {"Identity", "OwaMailboxPolicy-Default"}, {"IsDefault", true}, {"AdditionalStorageProvidersAvailable", true}, {"PersonalAccountsEnabled", true},
-			{"PersonalAccountCalendarsEnabled", true}}}, true
+			{"PersonalAccountCalendarsEnabled", true}, {"BookingsMailboxCreationEnabled", true}}}, true
 	case "Get-RoleAssignmentPolicy":
 		return []obj{{{"Name", "Default Role Assignment Policy"}, {"Identity", "Default Role Assignment Policy"}, {"IsDefault", true}, {"AssignedRoles", []string{"MyBaseOptions", "My Marketplace Apps", "MyContactInformation"}}}}, true
 	case "Get-HostedConnectionFilterPolicy":
@@ -313,7 +313,8 @@ func (s *Sim) objectsOf(name, identity string) ([]obj, bool) {
 	case "Get-HostedContentFilterPolicy":
 		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"IsDefault", true}, {"AllowedSenderDomains", []string{}}, {"SpamAction", "MoveToJmf"}}}, true
 	case "Get-HostedOutboundSpamFilterPolicy":
-		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"IsDefault", true}, {"AutoForwardingMode", "Automatic"}}}, true
+		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"IsDefault", true}, {"AutoForwardingMode", "Automatic"}, {"NotifyOutboundSpam", false}, {"NotifyOutboundSpamRecipients", []string{}},
+			{"BccSuspiciousOutboundMail", false}, {"BccSuspiciousOutboundAdditionalRecipients", []string{}}}}, true
 	case "Get-DkimSigningConfig":
 		return []obj{{{"Name", w.domain}, {"Identity", w.domain}, {"Domain", w.domain}, {"Enabled", true}, {"Status", "Valid"}}}, true
 	case "Get-SharingPolicy":
@@ -324,6 +325,11 @@ func (s *Sim) objectsOf(name, identity string) ([]obj, bool) {
 		return of(func(p *person, r *rights) []obj {
 			return []obj{{{"Name", p.display}, {"Identity", p.display}, {"Guid", p.id}, {"AuditBypassEnabled", r.bypass}}}
 		}), true
+	}
+	if out, ok := s.protection(name); ok {
+		return out, true
+	}
+	switch name {
 	case "Get-AcceptedDomain":
 		out := []obj{}
 		for _, d := range append([]string{w.domain, w.initial()}, w.more...) {
@@ -352,3 +358,56 @@ func (s *Sim) adminFolders(r *request) reply {
 }
 
 func (s *Sim) adminDomains(r *request) reply { return s.admin(r, []string{"Get-AcceptedDomain"}) }
+
+// protection are the settings of Exchange Online Protection and Defender for Office 365: as Microsoft delivers them, with a policy of the
+// organisation's own for finance that has what the standing one lacks, and the strict preset for the board alone.
+func (s *Sim) protection(name string) ([]obj, bool) {
+	w := s.world
+	policy := func(name, standing string, is bool, more ...member) obj {
+		return append(obj{{"Name", name}, {"Identity", name}, {standing, is}, {"RecommendedPolicyType", "Custom"}}, more...)
+	}
+	const ours = "Finance"
+	rule := func(link string) []obj {
+		return []obj{{{"Name", ours}, {"Identity", ours}, {link, ours}, {"State", "Enabled"}, {"Priority", 0}, {"SentTo", []string{}}, {"SentToMemberOf", []string{"finance@" + w.domain}}, {"RecipientDomainIs", []string{}}}}
+	}
+	phish := func(name string, is bool, people []string) obj {
+		return policy(name, "IsDefault", is, member{"Enabled", true}, member{"EnableSpoofIntelligence", true}, member{"AuthenticationFailAction", map[bool]string{true: "MoveToJmf", false: "Quarantine"}[is]},
+			member{"HonorDmarcPolicy", true}, member{"DmarcRejectAction", "Reject"}, member{"DmarcQuarantineAction", "Quarantine"}, member{"EnableFirstContactSafetyTips", !is}, member{"EnableUnauthenticatedSender", true},
+			member{"EnableViaTag", true}, member{"EnableTargetedUserProtection", !is}, member{"TargetedUsersToProtect", people}, member{"EnableOrganizationDomainsProtection", !is}, member{"EnableMailboxIntelligenceProtection", !is})
+	}
+	preset := []obj{{{"Name", "Strict Preset Security Policy"}, {"Identity", "Strict Preset Security Policy"}, {"State", "Enabled"}, {"Priority", 0}, {"SentTo", []string{}}, {"SentToMemberOf", []string{"board@" + w.domain}}, {"RecipientDomainIs", []string{}}}}
+	switch name {
+	case "Get-AntiPhishPolicy":
+		return []obj{phish("Office365 AntiPhish Default", true, []string{}), phish(ours, false, []string{"Chief Executive;ceo@" + w.domain})}, true
+	case "Get-AntiPhishRule":
+		return rule("AntiPhishPolicy"), true
+	case "Get-HostedOutboundSpamFilterRule":
+		return []obj{}, true
+	case "Get-MalwareFilterPolicy":
+		return []obj{policy("Default", "IsDefault", true, member{"EnableFileFilter", true}, member{"FileTypes", []string{"ace", "ani", "apk", "app", "cmd", "exe", "jar", "reg", "scr", "vbe", "vbs"}}, member{"ZapEnabled", true},
+			member{"EnableInternalSenderAdminNotifications", false}, member{"InternalSenderAdminAddress", nil})}, true
+	case "Get-MalwareFilterRule":
+		return []obj{}, true
+	case "Get-SafeAttachmentPolicy":
+		return []obj{policy("Built-In Protection Policy", "IsBuiltInProtection", true, member{"Enable", true}, member{"Action", "Block"}, member{"QuarantineTag", "AdminOnlyAccessPolicy"}, member{"Redirect", false})}, true
+	case "Get-SafeAttachmentRule", "Get-SafeLinksRule":
+		return []obj{}, true
+	case "Get-SafeLinksPolicy":
+		return []obj{policy("Built-In Protection Policy", "IsBuiltInProtection", true, member{"EnableSafeLinksForEmail", true}, member{"EnableSafeLinksForTeams", true}, member{"EnableSafeLinksForOffice", true}, member{"TrackClicks", true},
+			member{"AllowClickThrough", true}, member{"ScanUrls", true}, member{"EnableForInternalSenders", false}, member{"DeliverMessageAfterScan", true}, member{"DisableUrlRewrite", true})}, true
+	case "Get-AtpPolicyForO365":
+		return []obj{{{"Name", "Default"}, {"Identity", "Default"}, {"EnableATPForSPOTeamsODB", true}, {"EnableSafeDocs", false}, {"AllowSafeDocsOpen", false}}}, true
+	case "Get-EmailTenantSettings":
+		return []obj{{{"Identity", w.initial()}, {"EnablePriorityAccountProtection", true}}}, true
+	case "Get-EOPProtectionPolicyRule", "Get-ATPProtectionPolicyRule":
+		return preset, true
+	case "Get-TeamsProtectionPolicy":
+		return []obj{{{"Name", "Teams Protection Policy"}, {"Identity", "Teams Protection Policy"}, {"ZapEnabled", true}}}, true
+	case "Get-ReportSubmissionPolicy":
+		return []obj{{{"Name", "DefaultReportSubmissionPolicy"}, {"Identity", "DefaultReportSubmissionPolicy"}, {"ReportJunkToCustomizedAddress", false}, {"ReportNotJunkToCustomizedAddress", false}, {"ReportPhishToCustomizedAddress", false},
+			{"ReportJunkAddresses", []string{}}, {"ReportNotJunkAddresses", []string{}}, {"ReportPhishAddresses", []string{}}, {"ReportChatMessageEnabled", true}, {"ReportChatMessageToCustomizedAddressEnabled", false}}}, true
+	case "Get-AdminAuditLogConfig":
+		return []obj{{{"Name", "Admin Audit Log Settings"}, {"Identity", "Admin Audit Log Settings"}, {"AdminAuditLogEnabled", true}, {"UnifiedAuditLogIngestionEnabled", !s.feed.Off}}}, true
+	}
+	return nil, false
+}
