@@ -3,7 +3,8 @@ package api
 import (
 	"cmp"
 	"context"
-	"slices"
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"tocsin.dev"
@@ -52,56 +53,74 @@ type ApplicationsIn struct {
 	Whose     string `query:"whose" enum:"ours,microsoft,foreign" doc:"Only the organisation's own, Microsoft's, or another organisation's"`
 }
 
-// applications are the tenant's applications, those at risk first.
-func (s *Service) applications(ctx context.Context, t *store.Tenant) ([]Application, error) {
-	h, err := s.state(ctx, t, "/applications", "/servicePrincipals", "/servicePrincipals/*", "/oauth2PermissionGrants", "/reports/servicePrincipalSignInActivities")
-	if err != nil {
-		return nil, err
-	}
+// protectedApps are what Identity Protection says of applications, by their folded ids.
+func protectedApps(ctx context.Context, t *store.Tenant) (map[string]*Protection, error) {
 	type risky struct {
 		Protection
 		id string
 		at int64
 	}
 	told, err := find(ctx, t, (&query{}).add("select object_id, level, state, detail, at from protection where tenant = $1 and kind = 'application'"), func(r *risky) []any { return []any{&r.id, &r.Level, &r.State, &r.Detail, &r.at} })
-	if err != nil {
-		return nil, err
-	}
 	by := map[string]*Protection{}
 	for i := range told {
 		told[i].At = tocsin.FromMillis(told[i].at)
 		by[strings.ToLower(told[i].id)] = &told[i].Protection
 	}
+	return by, err
+}
+
+// applicationsOf are the applications of these folded ids.
+func applicationsOf(ctx context.Context, t *store.Tenant, by map[string]*Protection, ids ...any) ([]Application, error) {
 	fails, err := failing(ctx, t, "/servicePrincipals")
 	if err != nil {
 		return nil, err
 	}
-	apps := posture.NewState(h.Snapshot, s.now()).Apps()
-	out := make([]Application, len(apps))
-	for i, a := range apps {
-		out[i] = Application{AppView: a, Protection: by[strings.ToLower(a.ID)], Checks: orNone(fails[strings.ToLower(a.ID)])}
+	q := &query{}
+	q.add("select body from listed where tenant = $1 and kind = 'application' and id in (" + q.in(ids...) + ")")
+	rows, err := find(ctx, t, q, func(b *string) []any { return []any{b} })
+	if err != nil {
+		return nil, err
 	}
-	rank := func(a *Application) int {
-		if a.AtRisk() {
-			return 0
+	out := make([]Application, len(rows))
+	for i, body := range rows {
+		a := &out[i]
+		if err := json.Unmarshal([]byte(body), &a.AppView); err != nil {
+			return nil, fmt.Errorf("an application: %w", err)
 		}
-		return 1
+		id := strings.ToLower(a.ID)
+		a.Protection, a.Checks = by[id], orNone(fails[id])
 	}
-	slices.SortStableFunc(out, func(a, b Application) int { return cmp.Compare(rank(&a), rank(&b)) })
 	return out, nil
 }
 
 // ListApplications lists the tenant's applications, those at risk first, then those that can do most.
 func (s *Service) ListApplications(ctx context.Context, in ApplicationsIn) (Page[Application], error) {
 	return view(ctx, s, "applications list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Application], error) {
-		all, err := s.applications(ctx, t)
+		by, err := protectedApps(ctx, t)
 		if err != nil {
 			return Page[Application]{}, err
 		}
-		all = slices.DeleteFunc(all, func(a Application) bool {
-			return !mentions(in.Q, a.Name, a.AppID, a.ID) || in.Risky && !a.AtRisk() || in.Dangerous && a.Dangerous == 0 || in.Whose != "" && a.Whose != in.Whose
-		})
-		return sliced(all, in.Paging, "applications")
+		l := &listing{kind: "application", name: "applications", by: "rank", first: map[string]int{}, only: in.Risky}
+		for id, p := range by {
+			if a := (Application{Protection: p}); a.AtRisk() {
+				l.first[id] = 1
+			}
+		}
+		l.that = func(q *query) {
+			texted(q, in.Q)
+			if in.Dangerous {
+				marked(q, true, "dangerous", "")
+			}
+			if in.Whose != "" {
+				marked(q, true, "whose", in.Whose)
+			}
+		}
+		return pageOf(ctx, t, l, in.Paging, func(ids []any) ([]Application, error) {
+			for i, id := range ids {
+				ids[i] = strings.ToLower(id.(string))
+			}
+			return applicationsOf(ctx, t, by, ids...)
+		}, func(a *Application) string { return a.ID })
 	})
 }
 
@@ -109,15 +128,18 @@ func (s *Service) ListApplications(ctx context.Context, in ApplicationsIn) (Page
 func (s *Service) GetApplication(ctx context.Context, in ByID) (ApplicationDetail, error) {
 	return view(ctx, s, "applications get", in, func(ctx context.Context, t *store.Tenant, c Caller) (ApplicationDetail, error) {
 		d := ApplicationDetail{Consents: []AppConsent{}, Acts: []Act{}}
-		all, err := s.applications(ctx, t)
+		by, err := protectedApps(ctx, t)
 		if err != nil {
 			return d, err
 		}
-		i := slices.IndexFunc(all, func(a Application) bool { return strings.EqualFold(a.ID, in.ID) })
-		if i < 0 {
+		list, err := applicationsOf(ctx, t, by, strings.ToLower(in.ID))
+		if err != nil {
+			return d, err
+		}
+		if len(list) == 0 {
 			return d, notFound("application")
 		}
-		d.Application = all[i]
+		d.Application = list[0]
 		if err := d.fill(ctx, t); err != nil {
 			return d, err
 		}

@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -101,11 +100,15 @@ func (d *deviceState) view(tenant tocsin.TenantID, now time.Time) ManagedDevice 
 
 // devicesFound are the devices that more picks, with the checks that each fails.
 func (s *Service) devicesFound(ctx context.Context, t *store.Tenant, more func(*query)) ([]ManagedDevice, error) {
-	list, err := bodies[deviceState](ctx, t, pathManaged, more)
+	fails, err := failing(ctx, t, pathManaged)
 	if err != nil {
 		return nil, err
 	}
-	fails, err := failing(ctx, t, pathManaged)
+	return s.devicesOf(ctx, t, fails, more)
+}
+
+func (s *Service) devicesOf(ctx context.Context, t *store.Tenant, fails map[string][]Failing, more func(*query)) ([]ManagedDevice, error) {
+	list, err := bodies[deviceState](ctx, t, pathManaged, more)
 	if err != nil {
 		return nil, err
 	}
@@ -117,31 +120,47 @@ func (s *Service) devicesFound(ctx context.Context, t *store.Tenant, more func(*
 	return out, nil
 }
 
-// fits says whether a device is one of those that are asked for.
-func (in *DevicesIn) fits(d *ManagedDevice) bool {
-	return mentions(in.Q, d.Name, d.Model, d.Who) && (in.System == "" || strings.EqualFold(d.System, in.System)) && (!in.Failing || len(d.Checks) > 0) && (in.Compliance == "" || (d.Compliance == "compliant") == (in.Compliance == "compliant")) &&
-		(!in.Unencrypted || !isTrue(d.Encrypted)) && (!in.OutOfDate || d.OutOfDate) && (!in.Silent || d.Silent)
-}
-
 // ListDevices lists devices.
 func (s *Service) ListDevices(ctx context.Context, in DevicesIn) (Page[ManagedDevice], error) {
 	return view(ctx, s, "devices list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[ManagedDevice], error) {
-		all, err := s.devicesFound(ctx, t, nil)
+		fails, err := failing(ctx, t, pathManaged)
 		if err != nil {
 			return Page[ManagedDevice]{}, err
 		}
-		all = slices.DeleteFunc(all, func(d ManagedDevice) bool { return !in.fits(&d) })
-		slices.SortFunc(all, func(a, b ManagedDevice) int {
-			by := 0
-			switch in.Sort {
-			case "synced":
-				by = a.Synced.Compare(b.Synced)
-			case "", "checks":
-				by = len(b.Checks) - len(a.Checks)
+		l := &listing{kind: "device", name: "devices/" + in.Sort, by: "rank", only: in.Failing}
+		switch in.Sort {
+		case "synced":
+			l.by = "at"
+		case "", "checks":
+			l.first = map[string]int{}
+			for id, list := range fails {
+				l.first[id] = len(list)
 			}
-			return cmp.Or(by, strings.Compare(folded(a.Name), folded(b.Name)), strings.Compare(a.ID, b.ID))
-		})
-		return sliced(all, in.Paging, "devices/"+in.Sort)
+		}
+		if in.Failing && l.first == nil {
+			l.first = ones(fails)
+		}
+		l.that = func(q *query) {
+			texted(q, in.Q)
+			if in.System != "" {
+				marked(q, true, "system", in.System)
+			}
+			if in.Compliance != "" {
+				marked(q, in.Compliance == "compliant", "compliant", "")
+			}
+			if in.Unencrypted {
+				marked(q, false, "encrypted", "")
+			}
+			if in.OutOfDate {
+				q.add(" and seen > 0 and seen < ?", tocsin.Millis(s.now()))
+			}
+			if in.Silent {
+				q.add(" and at > 0 and at < ?", tocsin.Millis(s.now().Add(-deviceSilent)))
+			}
+		}
+		return pageOf(ctx, t, l, in.Paging, func(ids []any) ([]ManagedDevice, error) {
+			return s.devicesOf(ctx, t, fails, func(q *query) { q.add(" and id in (" + q.in(ids...) + ")") })
+		}, func(d *ManagedDevice) string { return d.ID })
 	})
 }
 

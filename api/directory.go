@@ -216,9 +216,3 @@ func failing(ctx context.Context, t *store.Tenant, path string) (map[string][]Fa
 
 // folded is a text as it is looked for and sorted by.
 func folded(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
-
-// mentions says whether one of the texts has what is looked for.
-func mentions(q string, texts ...string) bool {
-	q = folded(q)
-	return q == "" || slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(strings.ToLower(s), q) })
-}

@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/collect"
 	"tocsin.dev/detect/posture"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -18,7 +19,7 @@ import (
 func kept(t *testing.T, st *store.Store, path string, objects ...map[string]any) {
 	t.Helper()
 	err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error {
-		if _, err := tn.Exec(t.Context(), `insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, $2, 1000, 1000, '', '') on conflict (tenant, path) do update set read_at = 1000, reason = ''`, path); err != nil {
+		if _, err := tn.Exec(t.Context(), `insert into state_path (tenant, path, read_at, changed, reason, because) values ($1, $2, 1000, 1000, '', '') on conflict (tenant, path) do update set read_at = 1000, reason = '', listed = 0`, path); err != nil {
 			return err
 		}
 		for _, o := range objects {
@@ -30,6 +31,15 @@ func kept(t *testing.T, st *store.Store, path string, objects ...map[string]any)
 		return nil
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	relisted(t, st)
+}
+
+// relisted has the lists of the directory show what was kept without collection.
+func relisted(t *testing.T, st *store.Store) {
+	t.Helper()
+	if err := collect.Relist(t.Context(), st); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -72,6 +82,7 @@ func directoryOf(t *testing.T, st *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	relisted(t, st)
 }
 
 // TestApplicationsAndRoles: an application at risk comes first, and has its acts, each with why it cannot be done; people are filtered by

@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/collect"
 	"tocsin.dev/detect/posture"
 	"tocsin.dev/store"
 )
@@ -78,23 +79,8 @@ type groupState struct {
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// kind is what sort of group it is.
-func (g *groupState) kind() string {
-	switch mail := isTrue(g.MailOn) || g.MailOn == nil && g.Mail != ""; {
-	case slices.Contains(g.Types, "Unified"):
-		return "microsoft365"
-	case isTrue(g.Security) && mail:
-		return "mail_security"
-	case isTrue(g.Security):
-		return "security"
-	case mail:
-		return "distribution"
-	}
-	return ""
-}
-
 func (g *groupState) into(v *Group) {
-	v.ID, v.Name, v.Mail, v.Kind, v.Rule, v.Created = g.ID, cmp.Or(g.Name, v.Name), cmp.Or(g.Mail, v.Mail), cmp.Or(g.kind(), v.Kind), g.Rule, g.Created
+	v.ID, v.Name, v.Mail, v.Kind, v.Rule, v.Created = g.ID, cmp.Or(g.Name, v.Name), cmp.Or(g.Mail, v.Mail), cmp.Or(collect.GroupKind(g.Types, g.Security, g.MailOn, g.Mail), v.Kind), g.Rule, g.Created
 	v.Dynamic, v.Assignable, v.Protected, v.Synced = slices.Contains(g.Types, "DynamicMembership") || g.Rule != "", isTrue(g.Assignable), isTrue(g.Protected), g.Synced
 	v.Visibility = map[string]string{"public": "public", "private": "private", "hiddenmembership": "hidden"}[strings.ToLower(g.Visibility)]
 }
@@ -137,13 +123,9 @@ func (r *groupRow) view() (Group, error) {
 	return r.Group, nil
 }
 
-// groupsOf are the tenant's groups with what their own objects tell: all of them, or the one of an id.
-func groupsOf(ctx context.Context, t *store.Tenant, id string) ([]Group, error) {
-	only := func(q *query) {
-		if id != "" {
-			q.add(" and id = ?", id)
-		}
-	}
+// groupsOf are the groups of these ids, with what their own objects tell.
+func groupsOf(ctx context.Context, t *store.Tenant, ids ...any) ([]Group, error) {
+	only := func(q *query) { q.add(" and id in (" + q.in(ids...) + ")") }
 	q := (&query{}).add("select " + groupColumns + " from mail_group where tenant = $1 and deleted = 0 and kind <> 'contact'")
 	only(q)
 	rows, err := find(ctx, t, q, (*groupRow).fields)
@@ -174,31 +156,56 @@ func groupsOf(ctx context.Context, t *store.Tenant, id string) ([]Group, error) 
 	return out, nil
 }
 
-// groupsMean adds to groups what they mean: roles, policies, and the checks they fail.
-func (s *Service) groupsMean(ctx context.Context, t *store.Tenant, list []Group) error {
-	fails, err := failing(ctx, t, pathGroupObjects)
-	if err != nil {
-		return err
+// groupsMean is what groups mean: the checks that they fail and the roles that they have, by their folded ids, and the policies.
+type groupsMean struct {
+	fails map[string][]Failing
+	roles map[string][]string
+	st    *posture.State
+}
+
+func (s *Service) groupsMean(ctx context.Context, t *store.Tenant) (m groupsMean, err error) {
+	if m.fails, err = failing(ctx, t, pathGroupObjects); err != nil {
+		return m, err
 	}
 	h, err := s.state(ctx, t, "/identity/*", "/roleManagement/*")
 	if err != nil {
-		return err
+		return m, err
 	}
 	h.closed()
-	st := posture.NewState(h.Snapshot, s.now())
-	roles := map[string][]string{}
-	for _, k := range st.Holdings() {
+	m.st, m.roles = posture.NewState(h.Snapshot, s.now()), map[string][]string{}
+	for _, k := range m.st.Holdings() {
 		id := strings.ToLower(cmp.Or(k.Group, k.Principal))
-		if !slices.Contains(roles[id], k.RoleName) {
-			roles[id] = append(roles[id], k.RoleName)
+		if !slices.Contains(m.roles[id], k.RoleName) {
+			m.roles[id] = append(m.roles[id], k.RoleName)
 		}
 	}
+	return m, nil
+}
+
+// on adds to groups what they mean.
+func (m *groupsMean) on(list []Group) {
 	for i := range list {
 		g := &list[i]
 		id := strings.ToLower(g.ID)
-		g.Checks, g.Roles, g.Policies = orNone(fails[id]), orNone(roles[id]), st.UsesOf(g.ID)
+		g.Checks, g.Roles, g.Policies = orNone(m.fails[id]), orNone(m.roles[id]), m.st.UsesOf(g.ID)
 	}
-	return nil
+}
+
+// ranks are the groups that mean something, by how much: roles before policies before checks. named are those that policies name.
+func (m *groupsMean) ranks(named map[string]bool, grants, fails bool) map[string]int {
+	out := map[string]int{}
+	for _, ids := range [][]string{slices.Collect(maps.Keys(m.roles)), slices.Collect(maps.Keys(named)), slices.Collect(maps.Keys(m.fails))} {
+		for _, id := range ids {
+			roles, policies, checks := len(m.roles[id]), 0, len(m.fails[id])
+			if named[id] {
+				policies = len(m.st.UsesOf(id))
+			}
+			if n := roles*1_000_000 + policies*1_000 + checks; n > 0 && (!grants || roles+policies > 0) && (!fails || checks > 0) {
+				out[id] = n
+			}
+		}
+	}
+	return out
 }
 
 // groupsCount adds to groups how many are in them, of those whose members were read.
@@ -229,49 +236,83 @@ func groupsCount(ctx context.Context, t *store.Tenant, list []Group) error {
 	return nil
 }
 
-// fits says whether a group is one of those that are asked for.
-func (in *GroupsIn) fits(g *Group) bool {
-	return mentions(in.Q, g.Name, g.Mail) && (in.Kind == "" || g.Kind == in.Kind) && (!in.Dynamic || g.Dynamic) && (!in.Public || g.Visibility == "public") && (!in.Assignable || g.Assignable) &&
-		(!in.Outside || len(g.Outside) > 0 || g.Guests != nil && *g.Guests > 0) && (!in.Grants || len(g.Roles)+len(g.Policies) > 0) && (!in.Failing || len(g.Checks) > 0)
+// groupMembers are how many are in each group whose members were read, by folded ids.
+func groupMembers(ctx context.Context, t *store.Tenant) (members, guests map[string]int, err error) {
+	type row struct{ path string }
+	rows, err := find(ctx, t, (&query{}).add("select path from state_path where tenant = $1 and path like '/groups/%/transitiveMembers' and read_at > 0"), func(r *row) []any { return []any{&r.path} })
+	if err != nil {
+		return nil, nil, err
+	}
+	list := make([]Group, len(rows))
+	for i, r := range rows {
+		list[i].ID = strings.TrimSuffix(strings.TrimPrefix(r.path, "/groups/"), "/transitiveMembers")
+	}
+	if err := groupsCount(ctx, t, list); err != nil {
+		return nil, nil, err
+	}
+	members, guests = map[string]int{}, map[string]int{}
+	for _, g := range list {
+		if g.Members != nil {
+			members[strings.ToLower(g.ID)], guests[strings.ToLower(g.ID)] = *g.Members+1, *g.Guests
+		}
+	}
+	return members, guests, nil
 }
 
 // ListGroups lists groups: by name, or those that mean most first.
 func (s *Service) ListGroups(ctx context.Context, in GroupsIn) (Page[Group], error) {
 	return view(ctx, s, "groups list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Group], error) {
-		all, err := groupsOf(ctx, t, "")
+		mean, err := s.groupsMean(ctx, t)
 		if err != nil {
 			return Page[Group]{}, err
 		}
-		if err := s.groupsMean(ctx, t, all); err != nil {
-			return Page[Group]{}, err
-		}
+		l := &listing{kind: "group", name: "groups/" + in.Sort, by: "rank", only: in.Grants || in.Failing}
+		var withGuests []any
 		if in.Outside || in.Sort == "members" {
-			if err := groupsCount(ctx, t, all); err != nil {
+			members, guests, err := groupMembers(ctx, t)
+			if err != nil {
 				return Page[Group]{}, err
 			}
-		}
-		all = slices.DeleteFunc(all, func(g Group) bool { return !in.fits(&g) })
-		members := func(g *Group) int {
-			if g.Members == nil {
-				return -1
+			if in.Sort == "members" {
+				l.first = members
 			}
-			return *g.Members
-		}
-		slices.SortFunc(all, func(a, b Group) int {
-			by := 0
-			switch in.Sort {
-			case "members":
-				by = members(&b) - members(&a)
-			case "meaning":
-				by = cmp.Or(len(b.Roles)-len(a.Roles), len(b.Policies)-len(a.Policies), len(b.Checks)-len(a.Checks))
+			for id, n := range guests {
+				if n > 0 {
+					withGuests = append(withGuests, id)
+				}
 			}
-			return cmp.Or(by, strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.ID, b.ID))
-		})
-		p, err := sliced(all, in.Paging, "groups/"+in.Sort)
-		if err == nil {
-			err = groupsCount(ctx, t, p.Items)
 		}
-		return p, err
+		if ranks := mean.ranks(mean.st.GroupsNamed(), in.Grants, in.Failing); in.Sort == "meaning" {
+			l.first = ranks
+		} else if l.only {
+			first := map[string]int{}
+			for id := range ranks {
+				first[id] = max(l.first[id], 1)
+			}
+			l.first = first
+		}
+		l.that = func(q *query) {
+			texted(q, in.Q)
+			if in.Kind != "" {
+				marked(q, true, "kind", in.Kind)
+			}
+			for name, is := range map[string]bool{"dynamic": in.Dynamic, "public": in.Public, "assignable": in.Assignable} {
+				if is {
+					marked(q, true, name, "")
+				}
+			}
+			if in.Outside {
+				q.add(" and (marks like '% outside %' or id in (" + q.in(withGuests...) + "))")
+			}
+		}
+		return pageOf(ctx, t, l, in.Paging, func(ids []any) ([]Group, error) {
+			list, err := groupsOf(ctx, t, ids...)
+			if err != nil {
+				return nil, err
+			}
+			mean.on(list)
+			return list, groupsCount(ctx, t, list)
+		}, func(g *Group) string { return g.ID })
 	})
 }
 
@@ -286,7 +327,12 @@ func (s *Service) GetGroup(ctx context.Context, in ByID) (GroupDetail, error) {
 		if len(list) == 0 {
 			return d, notFound("group")
 		}
-		if err := errors.Join(s.groupsMean(ctx, t, list), groupsCount(ctx, t, list)); err != nil {
+		mean, err := s.groupsMean(ctx, t)
+		if err != nil {
+			return d, err
+		}
+		mean.on(list)
+		if err := groupsCount(ctx, t, list); err != nil {
 			return d, err
 		}
 		d.Group = list[0]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/collect"
 	"tocsin.dev/detect/posture"
 	"tocsin.dev/store"
 )
@@ -78,31 +79,26 @@ type guestState struct {
 	} `json:"signInActivity"`
 }
 
-// guestsOf are the tenant's guests, or one person who is one, with what their own objects tell; and whether it is told when people
-// last signed in.
-func (s *Service) guestsOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID) ([]Guest, error) {
+// guestsOf are the guests of these ids in a column of people (object_id or person), with what their own objects tell.
+func (s *Service) guestsOf(ctx context.Context, t *store.Tenant, column string, ids ...any) ([]Guest, error) {
 	type row struct {
 		Guest
 		created int64
 	}
 	q := (&query{}).add(`select p.person, p.object_id, p.name, p.upn, p.mail, p.enabled, p.created, coalesce(r.risk, 0) from person p left join identity_risk r on r.tenant = p.tenant and r.person = p.person
 		where p.tenant = $1 and p.deleted = 0 and p.kind = 'guest'`)
-	if person != "" {
-		q.add(" and p.person = ?", person)
-	}
+	q.add(" and p." + column + " in (" + q.in(ids...) + ")")
 	rows, err := find(ctx, t, q, func(r *row) []any {
 		return []any{&r.Person, &r.ObjectID, &r.Name, &r.UPN, &r.Mail, &r.Enabled, &r.created, &r.Risk}
 	})
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	states, err := bodies[guestState](ctx, t, pathPeople, func(q *query) {
-		if person != "" {
-			q.add(" and id = ?", rows[0].ObjectID)
-		} else {
-			q.add(` and body like '%"userType":"Guest"%'`)
-		}
-	})
+	objects := make([]any, len(rows))
+	for i := range rows {
+		objects[i] = rows[i].ObjectID
+	}
+	states, err := bodies[guestState](ctx, t, pathPeople, func(q *query) { q.add(" and id in (" + q.in(objects...) + ")") })
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +114,7 @@ func (s *Service) guestsOf(ctx context.Context, t *store.Tenant, person tocsin.P
 	for i, r := range rows {
 		g := r.Guest
 		g.Created, g.Groups, g.Roles, g.Checks = tocsin.FromMillis(r.created), []GroupRef{}, []string{}, []Failing{}
-		g.Home = homeOf(g.Mail, g.UPN)
+		g.Home = collect.HomeOf(g.Mail, g.UPN)
 		if x := by[g.ObjectID]; x != nil {
 			g.State = map[string]string{"accepted": "accepted", "pendingacceptance": "pending"}[strings.ToLower(x.State)]
 			g.StateSince = x.Since
@@ -136,17 +132,6 @@ func (s *Service) guestsOf(ctx context.Context, t *store.Tenant, person tocsin.P
 		out[i] = g
 	}
 	return out, nil
-}
-
-// homeOf is the domain that a guest comes from: of their address, else as their name here has it (eve_evil.example#EXT#@…).
-func homeOf(mail, upn string) string {
-	if _, domain, ok := strings.Cut(mail, "@"); ok {
-		return strings.ToLower(domain)
-	}
-	if local, _, ok := strings.Cut(upn, "#EXT#"); ok {
-		return strings.ToLower(local[strings.LastIndexByte(local, '_')+1:])
-	}
-	return ""
 }
 
 // guestsAsked adds to guests whether a policy asks them for a second factor.
@@ -288,49 +273,127 @@ func invitationsOf(ctx context.Context, t *store.Tenant, list []Guest) error {
 	return nil
 }
 
-// fits says whether a guest is one of those that are asked for.
-func (in *GuestsIn) fits(g *Guest) bool {
-	return mentions(in.Q, g.Name, g.Mail, g.UPN) && (in.State == "" || g.State == in.State) && (!in.Unused || g.Unused != nil && *g.Unused) && (in.Home == "" || strings.EqualFold(g.Home, in.Home)) &&
-		(!in.NoFactor || g.Demand.Factor == posture.FactorNot || g.Demand.Factor == posture.FactorUnknown)
-}
+// askedAtOnce is of how many guests it is looked whether a policy asks them for a second factor, for one page: a page may be short, and go
+// on.
+const askedAtOnce = 2000
 
 // ListGuests lists guests.
 func (s *Service) ListGuests(ctx context.Context, in GuestsIn) (Page[Guest], error) {
 	return view(ctx, s, "guests list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Guest], error) {
-		all, err := s.guestsOf(ctx, t, "")
-		if err == nil && in.NoFactor {
-			err = s.guestsAsked(ctx, t, all)
-		}
-		if err != nil {
-			return Page[Guest]{}, err
-		}
-		all = slices.DeleteFunc(all, func(g Guest) bool { return !in.fits(&g) })
-		slices.SortFunc(all, func(a, b Guest) int {
-			by := 0
-			switch in.Sort {
-			case "created":
-				by = a.Created.Compare(b.Created)
-			case "last_sign_in":
-				by = a.LastSignIn.Compare(b.LastSignIn)
-			case "", "risk":
-				by = b.Risk - a.Risk
+		l := &listing{kind: "guest", name: "guests/" + in.Sort, by: "rank"}
+		told := Knowledge{}
+		if in.Unused {
+			if err := signingIn(ctx, t, &told, 0); err != nil {
+				return Page[Guest]{}, err
 			}
-			return cmp.Or(by, strings.Compare(folded(cmp.Or(a.Name, a.UPN)), folded(cmp.Or(b.Name, b.UPN))), strings.Compare(a.ObjectID, b.ObjectID))
-		})
-		p, err := sliced(all, in.Paging, "guests/"+in.Sort)
-		if err == nil && !in.NoFactor {
-			err = s.guestsAsked(ctx, t, p.Items)
 		}
-		if err == nil {
-			err = s.surroundGuests(ctx, t, p.Items)
+		switch in.Sort {
+		case "created":
+			l.by = "at"
+		case "last_sign_in":
+			l.by = "seen"
+		case "", "risk":
+			type row struct {
+				object string
+				risk   int
+			}
+			rows, err := find(ctx, t, (&query{}).add("select p.object_id, r.risk from identity_risk r join person p on p.tenant = r.tenant and p.person = r.person where r.tenant = $1 and r.risk > 0 and p.kind = 'guest'"),
+				func(r *row) []any { return []any{&r.object, &r.risk} })
+			if err != nil {
+				return Page[Guest]{}, err
+			}
+			l.first = map[string]int{}
+			for _, r := range rows {
+				l.first[strings.ToLower(r.object)] = r.risk
+			}
 		}
-		return p, err
+		l.that = func(q *query) {
+			texted(q, in.Q)
+			if in.State != "" {
+				marked(q, true, in.State, "")
+			}
+			if in.Home != "" {
+				marked(q, true, "home", in.Home)
+			}
+			if in.Unused {
+				marked(q, told.State == "known", "read", "")
+				before := tocsin.Millis(s.now().Add(-guestUnused))
+				q.add(" and at < ? and seen < ?", before, before)
+				if told.State != "known" {
+					q.add(" and 1 = 0")
+				}
+			}
+		}
+		load := func(ids []any) ([]Guest, error) {
+			list, err := s.guestsOf(ctx, t, "object_id", ids...)
+			if err != nil {
+				return nil, err
+			}
+			return list, s.guestsAsked(ctx, t, list)
+		}
+		id := func(g *Guest) string { return g.ObjectID }
+		if in.NoFactor {
+			return s.guestsUnasked(ctx, t, l, in.Paging, load, id)
+		}
+		return pageOf(ctx, t, l, in.Paging, func(ids []any) ([]Guest, error) {
+			list, err := load(ids)
+			if err != nil {
+				return nil, err
+			}
+			return list, s.surroundGuests(ctx, t, list)
+		}, id)
 	})
+}
+
+// guestsUnasked are those of a list whom no policy asks for a second factor, or of whom it is not known. No column tells that: it is
+// reckoned for one after the other, and how many there are is known only where the list ends.
+func (s *Service) guestsUnasked(ctx context.Context, t *store.Tenant, l *listing, in Paging, load func([]any) ([]Guest, error), id func(*Guest) string) (Page[Guest], error) {
+	l.name += "/unasked"
+	p := Page[Guest]{Items: []Guest{}}
+	at, err := parseCursor(in.After, l.name, 4)
+	if err != nil {
+		return p, err
+	}
+	n := in.limit()
+	for looked := 0; looked < askedAtOnce; {
+		rows, _, err := l.after(ctx, t, at, 201)
+		if err != nil {
+			return p, err
+		}
+		more := len(rows) > 200
+		list, err := loaded(rows[:min(len(rows), 200)], load, id)
+		if err != nil {
+			return p, err
+		}
+		p.Next = ""
+		for i, g := range list {
+			if g.Demand.Factor != posture.FactorNot && g.Demand.Factor != posture.FactorUnknown {
+				continue
+			}
+			p.Items = append(p.Items, g)
+			if len(p.Items) == n && (more || i+1 < len(list)) {
+				k := slices.IndexFunc(rows, func(r listed) bool { return r.id == strings.ToLower(g.ObjectID) })
+				p.Next = l.cursor(rows[k])
+				break
+			}
+		}
+		if len(p.Items) == n || !more {
+			break
+		}
+		last := rows[199]
+		p.Next = l.cursor(last)
+		at = place{[]any{last.head, last.by, last.name, last.id}}
+		looked += 200
+	}
+	if in.After == "" {
+		p.Total, p.TotalIsMore = len(p.Items), p.Next != ""
+	}
+	return p, s.surroundGuests(ctx, t, p.Items)
 }
 
 // guestOf is what is known of a person as a guest; nil where they are none.
 func (s *Service) guestOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (*Guest, error) {
-	list, err := s.guestsOf(ctx, t, person)
+	list, err := s.guestsOf(ctx, t, "person", string(person))
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}

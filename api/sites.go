@@ -48,13 +48,35 @@ func sitesFound(ctx context.Context, t *store.Tenant, more func(*query)) ([]Site
 	if err != nil || len(list) == 0 {
 		return []Site{}, err
 	}
-	groups, err := bodies[groupState](ctx, t, pathGroupObjects, func(q *query) { q.add(` and body like '%"Unified"%'`) })
-	if err != nil {
-		return nil, err
+	names := map[string]bool{}
+	for _, x := range list {
+		if folded(x.Name) != "" && !isTrue(x.Personal) {
+			names[folded(x.Name)] = true
+		}
+	}
+	var ids []any
+	for some := range slices.Chunk(keys(names), 400) {
+		q := &query{}
+		q.add("select object from listed where tenant = $1 and kind = 'group' and rank = 0 and name in (" + q.in(some...) + ") and marks like '% bears %'")
+		found, err := find(ctx, t, q, func(id *string) []any { return []any{id} })
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range found {
+			ids = append(ids, id)
+		}
+	}
+	var groups []groupState
+	for some := range slices.Chunk(ids, 400) {
+		found, err := bodies[groupState](ctx, t, pathGroupObjects, func(q *query) { q.add(" and id in (" + q.in(some...) + ")") })
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, found...)
 	}
 	by := map[string]*groupState{}
 	for i := range groups {
-		by[strings.ToLower(groups[i].Name)] = &groups[i]
+		by[folded(groups[i].Name)] = &groups[i]
 	}
 	fails, err := failing(ctx, t, pathSites)
 	if err != nil {
@@ -63,7 +85,7 @@ func sitesFound(ctx context.Context, t *store.Tenant, more func(*query)) ([]Site
 	out := make([]Site, len(list))
 	for i, x := range list {
 		out[i] = Site{ID: x.ID, Name: cmp.Or(x.Name, x.URL), URL: x.URL, Personal: isTrue(x.Personal), Created: x.Created, Checks: orNone(fails[strings.ToLower(x.ID)])}
-		if g := by[strings.ToLower(x.Name)]; g != nil && !out[i].Personal {
+		if g := by[folded(x.Name)]; g != nil && !out[i].Personal {
 			out[i].Group = &GroupRef{ID: g.ID, Name: g.Name}
 			if g.Visibility != "" {
 				public := strings.EqualFold(g.Visibility, "Public")
@@ -83,31 +105,20 @@ func sitesNamed(ctx context.Context, t *store.Tenant, name string) ([]Site, erro
 // ListSites lists sites.
 func (s *Service) ListSites(ctx context.Context, in SitesIn) (Page[Site], error) {
 	return view(ctx, s, "sites list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Site], error) {
-		all, err := sitesFound(ctx, t, func(q *query) {
-			if in.Personal {
-				q.add(` and body like '%"isPersonalSite":true%'`)
-			} else {
-				q.add(` and body not like '%"isPersonalSite":true%'`)
-			}
-		})
-		if err != nil {
-			return Page[Site]{}, err
+		l := &listing{kind: "site", name: "sites/" + in.Sort, by: "rank"}
+		if in.Sort == "created" {
+			l.by = "at"
 		}
-		all = slices.DeleteFunc(all, func(x Site) bool { return !mentions(in.Q, x.Name, x.URL) || in.Public && !isTrue(x.Public) })
-		rank := func(x *Site) int {
-			if isTrue(x.Public) {
-				return 0
+		l.that = func(q *query) {
+			texted(q, in.Q)
+			marked(q, in.Personal, "personal", "")
+			if in.Public {
+				marked(q, true, "public", "")
 			}
-			return 1
 		}
-		slices.SortFunc(all, func(a, b Site) int {
-			by := rank(&a) - rank(&b)
-			if in.Sort == "created" {
-				by = b.Created.Compare(a.Created)
-			}
-			return cmp.Or(by, strings.Compare(folded(a.Name), folded(b.Name)), strings.Compare(a.ID, b.ID))
-		})
-		return sliced(all, in.Paging, "sites/"+in.Sort)
+		return pageOf(ctx, t, l, in.Paging, func(ids []any) ([]Site, error) {
+			return sitesFound(ctx, t, func(q *query) { q.add(" and id in (" + q.in(ids...) + ")") })
+		}, func(x *Site) string { return x.ID })
 	})
 }
 
@@ -170,21 +181,11 @@ func (s *Service) GetSharing(ctx context.Context, in In) (Sharing, error) {
 				v.IdleEnds = &ends
 			}
 		}
-		all, err := sitesFound(ctx, t, nil)
-		for _, x := range all {
-			switch {
-			case x.Personal:
-				v.Personal++
-			default:
-				v.Sites++
-			}
-			if isTrue(x.Public) {
-				v.Public++
-			}
+		if err := t.QueryRow(ctx, `select count(case when marks like '% personal %' then 1 end), count(case when marks not like '% personal %' then 1 end), count(case when marks like '% public %' then 1 end)
+			from listed where tenant = $1 and kind = 'site'`).Scan(&v.Personal, &v.Sites, &v.Public); err != nil {
+			return v, err
 		}
-		if err == nil {
-			v.Held, err = whatIsHeld(ctx, t, "sites")
-		}
+		v.Held, err = whatIsHeld(ctx, t, "sites")
 		return v, err
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/dial"
 	"tocsin.dev/export"
@@ -281,6 +282,9 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 		return nil
 	})
 	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := collect.Relist(ctx, st); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -93,6 +93,11 @@ func (c *Collector) askState(source string) func(context.Context) error {
 				return err
 			}
 		}
+		if source == "applications" {
+			if err := relistApps(ctx, c.Store, c.Tenant); err != nil {
+				return err
+			}
+		}
 		if len(refused) == 0 {
 			return nil
 		}
@@ -443,7 +448,7 @@ func (c *Collector) keepPath(ctx context.Context, k keeping) error {
 					return err
 				}
 			}
-			return nil
+			return relist(ctx, t, listKinds[k.path], idsOf(some))
 		})
 		if err != nil {
 			return err
@@ -455,6 +460,9 @@ func (c *Collector) keepPath(ctx context.Context, k keeping) error {
 				return err
 			}
 		}
+		if err := relist(ctx, t, listKinds[k.path], gone); err != nil {
+			return err
+		}
 		changed, whole := int64(0), now
 		if len(news)+len(gone) > 0 {
 			changed = now
@@ -462,11 +470,12 @@ func (c *Collector) keepPath(ctx context.Context, k keeping) error {
 		if k.changes {
 			whole = 0
 		}
-		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because, token, whole, edition) values ($1, $2, $3, $3, '', '', $5, $6, 1)
+		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because, token, whole, edition, listed) values ($1, $2, $3, $3, '', '', $5, $6, 1, $7)
 			on conflict (tenant, path) do update set read_at = excluded.read_at, reason = '', because = '', token = excluded.token,
 				whole = case when excluded.whole > 0 then excluded.whole else state_path.whole end,
 				changed = case when cast($4 as bigint) > 0 or state_path.reason <> '' then excluded.changed else state_path.changed end,
-				edition = case when cast($4 as bigint) > 0 or state_path.reason <> '' then state_path.edition + 1 else state_path.edition end`, k.path, now, changed, k.token, whole); err != nil {
+				edition = case when cast($4 as bigint) > 0 or state_path.reason <> '' then state_path.edition + 1 else state_path.edition end,
+				listed = case when cast($4 as bigint) > 0 and cast($7 as bigint) = 0 then 0 else state_path.listed end`, k.path, now, changed, k.token, whole, listedAs(k.path)); err != nil {
 			return err
 		}
 		if changed == 0 {

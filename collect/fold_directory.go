@@ -104,6 +104,9 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 	if err := r.peopleGone(ctx, removed, batch); err != nil {
 		return err
 	}
+	if err := r.relistGuests(ctx, batch, append(changed, removed...)); err != nil {
+		return err
+	}
 	if err := watchDue(ctx, r.t, append(changed, removed...)); err != nil {
 		return err
 	}
@@ -113,6 +116,29 @@ func (r *run) foldPeople(ctx context.Context, batch []pending[personSeen]) error
 		}
 	}
 	return r.judge(ctx, append(changed, removed...))
+}
+
+// relistGuests writes anew the rows of the list of guests: of those in the batch who are guests, and of whoever changed, who may have
+// been one.
+func (r *run) relistGuests(ctx context.Context, batch []pending[personSeen], changed []tocsin.PersonID) error {
+	var ids []string
+	for _, p := range batch {
+		if p.body.Kind == "guest" && !p.body.Removed {
+			ids = append(ids, p.body.Object)
+		}
+	}
+	if len(changed) > 0 {
+		if err := each(ctx, r.t, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		}, `select object_id from person where tenant = $1 and person in (`+store.In(len(changed), 2)+`)`, anys(changed)...); err != nil {
+			return err
+		}
+	}
+	slices.Sort(ids)
+	return relist(ctx, r.t, "guest", slices.Compact(ids))
 }
 
 // lost gives by holder the addresses that query tells to be held by these holders, and that are not theirs in reach.
@@ -241,7 +267,7 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 		return err
 	}
 	var list, reach [][]any
-	var changed, rewritten []string
+	var changed, rewritten, relisted []string
 	for _, p := range batch {
 		g := &p.body
 		old, known := had[g.ID]
@@ -298,6 +324,14 @@ func (r *run) foldGroups(ctx context.Context, batch []pending[groupSeen]) error 
 	if err := r.adoptGroups(ctx, list); err != nil {
 		return err
 	}
+	for _, row := range list {
+		if id := row[0].(string); !slices.Contains(changed, id) {
+			relisted = append(relisted, id)
+		}
+	}
+	if err := relist(ctx, r.t, "group", append(relisted, changed...)); err != nil {
+		return err
+	}
 	for _, id := range changed {
 		if err := r.tellMoved(ctx, "group.changed", id, "", lost[id]); err != nil {
 			return err
@@ -325,6 +359,9 @@ func (r *run) foldMembers(ctx context.Context, at int64, m membersSeen) error {
 		return nil
 	}
 	r.org = nil
+	if err := relist(ctx, r.t, "group", []string{m.Group}); err != nil {
+		return err
+	}
 	return r.t.Append(ctx, store.Fact{Kind: "group.changed", Subject: m.Group})
 }
 

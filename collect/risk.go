@@ -126,87 +126,148 @@ func others(n int) string {
 	return fmt.Sprintf(" and %d more", n)
 }
 
-// reckoned writes how much a person is at risk, where that changed, and that it did.
-func reckoned(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID, found []aboutPerson, stories []rule.Story) error {
-	a, err := accountOf(ctx, t, person)
-	if err != nil {
-		return err
-	}
-	terms, again := riskOf(now, weights(found, stories), a)
-	sum := 0
-	for _, x := range terms {
-		sum += x.Points
-	}
-	risk := min(100, max(0, sum))
-	why := "Nothing weighs any more."
-	if len(terms) > 0 {
-		why = terms[0].Why
-	}
-	body, err := encode(append(detect.Terms{}, terms...))
-	if err != nil {
-		return err
-	}
-	due := int64(0)
-	if !again.IsZero() {
-		due = tocsin.Millis(again)
-	}
-	var before int
-	if err := t.QueryRow(ctx, `select risk from identity_risk where tenant = $1 and person = $2`, string(person)).Scan(&before); err != nil {
-		return err
-	}
-	if _, err := t.Exec(ctx, `update identity_risk set risk = $3, terms = $4, judged = $5, due = $6 where tenant = $1 and person = $2`,
-		string(person), risk, string(body), tocsin.Millis(now), due); err != nil {
-		return err
-	}
-	if before == risk {
-		return nil
-	}
-	_, err = t.Exec(ctx, `insert into identity_risk_change (tenant, person, at, risk, why) values ($1, $2, $3, $4, $5)
-		on conflict (tenant, person, at) do update set risk = excluded.risk, why = excluded.why`, string(person), tocsin.Millis(now), risk, why)
-	return err // no fact of its own: what changed it is told
+// about is what weighs in a person's risk of what was found.
+type about struct {
+	found   []aboutPerson
+	stories []rule.Story
 }
 
-func accountOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (a account, err error) {
-	a.enabled = true
-	var object string
-	var enabled *bool
-	err = t.QueryRow(ctx, `select object_id, enabled from person where tenant = $1 and person = $2`, string(person)).Scan(&object, &enabled)
-	if errors.Is(err, store.ErrNone) {
-		return a, nil
+// reckoned writes how much people are at risk, and where that changed, that it did. What each statement reads and writes is of all of
+// them: one by one it took most of the time.
+func reckoned(ctx context.Context, t *store.Tenant, now time.Time, of map[tocsin.PersonID]about) error {
+	people := sortedKeys(of)
+	if len(people) == 0 {
+		return nil
 	}
+	accounts, err := accountsOf(ctx, t, people)
 	if err != nil {
-		return a, err
-	}
-	a.enabled = enabled == nil || *enabled
-	if err := each(ctx, t, func(scan func(...any) error) error {
-		var name string
-		err := scan(&name)
-		a.roles = append(a.roles, name)
 		return err
-	}, `select d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person = $2
-		union select name from role_holding where tenant = $1 and person = $2 order by 1`, string(person)); err != nil {
-		return a, err
 	}
-	var body string
-	err = t.QueryRow(ctx, `select body from state_object where tenant = $1 and path = '/reports/authenticationMethods/userRegistrationDetails' and id = $2 and deleted = 0`, object).Scan(&body)
-	if err == nil {
+	before := map[tocsin.PersonID]int{}
+	if err := each(ctx, t, func(scan func(...any) error) error {
+		var p tocsin.PersonID
+		var risk int
+		err := scan(&p, &risk)
+		before[p] = risk
+		return err
+	}, `select person, risk from identity_risk where tenant = $1 and person in (`+store.In(len(people), 2)+`)`, anys(people)...); err != nil {
+		return err
+	}
+	var risks, changes [][]any
+	for _, p := range people {
+		terms, again := riskOf(now, weights(of[p].found, of[p].stories), accounts[p])
+		sum := 0
+		for _, x := range terms {
+			sum += x.Points
+		}
+		risk, due := min(100, max(0, sum)), int64(0)
+		if !again.IsZero() {
+			due = tocsin.Millis(again)
+		}
+		body, err := encode(append(detect.Terms{}, terms...))
+		if err != nil {
+			return err
+		}
+		risks = append(risks, []any{string(p), risk, string(body), tocsin.Millis(now), due})
+		if before[p] == risk {
+			continue
+		}
+		why := "Nothing weighs any more."
+		if len(terms) > 0 {
+			why = terms[0].Why
+		}
+		changes = append(changes, []any{string(p), tocsin.Millis(now), risk, why})
+	}
+	if err := t.Insert(ctx, store.Into{Table: "identity_risk", Columns: []string{"person", "risk", "terms", "judged", "due"}, Key: []string{"person"}}, risks); err != nil {
+		return err
+	}
+	// No fact of its own: what changed it is told.
+	return t.Insert(ctx, store.Into{Table: "identity_risk_change", Columns: []string{"person", "at", "risk", "why"}, Key: []string{"person", "at"}}, changes)
+}
+
+// accountsOf are people's accounts as they weigh in their risks.
+func accountsOf(ctx context.Context, t *store.Tenant, people []tocsin.PersonID) (map[tocsin.PersonID]account, error) {
+	out, of := make(map[tocsin.PersonID]account, len(people)), map[string]tocsin.PersonID{}
+	for _, p := range people {
+		out[p] = account{enabled: true}
+	}
+	change := func(p tocsin.PersonID, do func(*account)) {
+		a := out[p]
+		do(&a)
+		out[p] = a
+	}
+	in := store.In(len(people), 2)
+	if err := each(ctx, t, func(scan func(...any) error) error {
+		var p tocsin.PersonID
+		var object string
+		var enabled *bool
+		err := scan(&p, &object, &enabled)
+		of[object] = p
+		change(p, func(a *account) { a.enabled = enabled == nil || *enabled })
+		return err
+	}, `select person, object_id, enabled from person where tenant = $1 and person in (`+in+`)`, anys(people)...); err != nil {
+		return nil, err
+	}
+	if err := each(ctx, t, func(scan func(...any) error) error {
+		var p tocsin.PersonID
+		var name string
+		err := scan(&p, &name)
+		change(p, func(a *account) { a.roles = append(a.roles, name) })
+		return err
+	}, `select m.person, d.name from role_member m join directory_role d on d.tenant = m.tenant and d.id = m.role where m.tenant = $1 and m.person in (`+in+`)
+		union select person, name from role_holding where tenant = $1 and person in (`+in+`) order by 1, 2`, anys(people)...); err != nil {
+		return nil, err
+	}
+	objects := sortedKeys(of)
+	if len(objects) == 0 {
+		return out, nil
+	}
+	these := store.In(len(objects), 2)
+	if err := each(ctx, t, func(scan func(...any) error) error {
+		var id, body string
+		err := scan(&id, &body)
 		var r struct {
 			Registered *bool `json:"isMfaRegistered"`
 		}
-		a.unfactored = json.Unmarshal([]byte(body), &r) == nil && r.Registered != nil && !*r.Registered
-	} else if !errors.Is(err, store.ErrNone) {
-		return a, err
+		change(of[id], func(a *account) {
+			a.unfactored = json.Unmarshal([]byte(body), &r) == nil && r.Registered != nil && !*r.Registered
+		})
+		return err
+	}, `select id, body from state_object where tenant = $1 and path = '/reports/authenticationMethods/userRegistrationDetails' and deleted = 0 and id in (`+these+`)`, anys(objects)...); err != nil {
+		return nil, err
 	}
-	var state string
-	err = t.QueryRow(ctx, `select level, state from protection where tenant = $1 and object_id = $2`, object).Scan(&a.level, &state)
-	if errors.Is(err, store.ErrNone) {
-		return a, nil
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var id, level, state string
+		err := scan(&id, &level, &state)
+		change(of[id], func(a *account) {
+			a.confirmed = state == "confirmed"
+			if state == "at_risk" || a.confirmed {
+				a.level = level
+			}
+		})
+		return err
+	}, `select object_id, level, state from protection where tenant = $1 and object_id in (`+these+`)`, anys(objects)...)
+	return out, err
+}
+
+// decay reckons people's risks anew for the time that passed alone: their stories stay as they are.
+func decay(ctx context.Context, t *store.Tenant, now time.Time, people []tocsin.PersonID) error {
+	if len(people) == 0 {
+		return nil
 	}
-	a.confirmed = state == "confirmed"
-	if state != "at_risk" && state != "confirmed" {
-		a.level = ""
+	// Two that reckon at once wait for each other here, as in joinedOne.
+	if _, err := t.Exec(ctx, `update identity_risk set judged = judged where tenant = $1 and person in (`+store.In(len(people), 2)+`)`, anys(people)...); err != nil {
+		return err
 	}
-	return a, err
+	found, err := foundAbout(ctx, t, people...)
+	if err != nil {
+		return err
+	}
+	of := map[tocsin.PersonID]about{}
+	for _, p := range people {
+		of[p] = about{found[p], rule.Join(parted(found[p]))}
+	}
+	return reckoned(ctx, t, now, of)
 }
 
 // sweepRisk reckons anew how much those are at risk whom facts concern: about whose findings somebody decided, whose account or
@@ -304,5 +365,9 @@ func ageSome(ctx context.Context, st *store.Store, tenant tocsin.TenantID, some 
 	if err != nil || len(people) == 0 {
 		return nil, err
 	}
-	return people, st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error { return joined(ctx, t, now, people) })
+	do := joined
+	if some == decayed {
+		do = decay
+	}
+	return people, st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error { return do(ctx, t, now, people) })
 }

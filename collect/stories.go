@@ -19,39 +19,47 @@ import (
 
 // joined makes the stories of people anew, and reckons how much they are at risk.
 func joined(ctx context.Context, t *store.Tenant, now time.Time, people []tocsin.PersonID) error {
+	of := map[tocsin.PersonID]about{}
 	for _, p := range people {
-		if err := joinedOne(ctx, t, now, p); err != nil {
+		a, err := joinedOne(ctx, t, now, p)
+		if err != nil {
 			return fmt.Errorf("join what was found about %s: %w", p, err)
 		}
+		of[p] = a
 	}
-	return nil
+	return reckoned(ctx, t, now, of)
 }
 
-func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID) error {
-	// Two that file at once wait for each other here, so that the later sees what the earlier filed.
-	if _, err := t.Exec(ctx, `insert into identity_risk (tenant, person, risk, terms, judged, due) values ($1, $2, 0, '[]', 0, 0)
-		on conflict (tenant, person) do update set judged = identity_risk.judged`, string(person)); err != nil {
-		return err
-	}
-	found, err := foundAbout(ctx, t, person)
-	if err != nil {
-		return err
-	}
-	var parts []rule.Part
+// parted are the findings that stories are made of.
+func parted(found []aboutPerson) (parts []rule.Part) {
 	for _, f := range found {
 		if f.Open || f.status == tocsin.Fixed {
 			parts = append(parts, f.Part)
 		}
 	}
+	return parts
+}
+
+func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID) (a about, err error) {
+	// Two that file at once wait for each other here, so that the later sees what the earlier filed.
+	if _, err := t.Exec(ctx, `insert into identity_risk (tenant, person, risk, terms, judged, due) values ($1, $2, 0, '[]', 0, 0)
+		on conflict (tenant, person) do update set judged = identity_risk.judged`, string(person)); err != nil {
+		return a, err
+	}
+	by, err := foundAbout(ctx, t, person)
+	if err != nil {
+		return a, err
+	}
+	found := by[person]
 	stories, err := storiesHeld(ctx, t, person)
 	if err != nil {
-		return err
+		return a, err
 	}
-	list := rule.Join(parts)
+	list := rule.Join(parted(found))
 	ids := stories.named(t.ID(), person, list)
 	who := ""
 	if err := t.QueryRow(ctx, `select case when mail <> '' then mail else upn end from person where tenant = $1 and person = $2`, string(person)).Scan(&who); err != nil && !errors.Is(err, store.ErrNone) {
-		return err
+		return a, err
 	}
 	var taken []tocsin.Finding
 	for i := range list {
@@ -65,22 +73,23 @@ func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsi
 			}
 		}
 		if err := stories.keep(ctx, t, now, ids[i], person, who, takeover, s); err != nil {
-			return err
+			return a, err
 		}
 	}
 	if err := stories.drop(ctx, t, ids); err != nil {
-		return err
+		return a, err
 	}
 	if len(taken) > 0 || slices.ContainsFunc(found, func(f aboutPerson) bool { return f.Rule == rule.AccountTakeover && f.Open }) {
 		f := filing{t: t, now: now, rules: map[string]bool{rule.AccountTakeover: true}, joins: true}
 		if err := f.file(ctx, taken, `person = $2 and rule = $3`, string(person), rule.AccountTakeover); err != nil {
-			return err
+			return a, err
 		}
-		if found, err = foundAbout(ctx, t, person); err != nil {
-			return err
+		if by, err = foundAbout(ctx, t, person); err != nil {
+			return a, err
 		}
+		found = by[person]
 	}
-	return reckoned(ctx, t, now, person, found, list)
+	return about{found, list}, nil
 }
 
 // aboutPerson is a finding about a person, with what was decided of it.
@@ -90,14 +99,16 @@ type aboutPerson struct {
 	last   time.Time
 }
 
-// foundAbout are a person's findings, the oldest first. They are sorted here: by an index of their times those of everybody
+// foundAbout are people's findings, the oldest first. They are sorted here: by an index of their times those of everybody
 // would be read.
-func foundAbout(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (out []aboutPerson, err error) {
-	err = each(ctx, t, func(scan func(...any) error) error {
+func foundAbout(ctx context.Context, t *store.Tenant, people ...tocsin.PersonID) (map[tocsin.PersonID][]aboutPerson, error) {
+	out := map[tocsin.PersonID][]aboutPerson{}
+	err := each(ctx, t, func(scan func(...any) error) error {
 		var f aboutPerson
+		var p tocsin.PersonID
 		var body string
 		var first, last int64
-		if err := scan(&f.ID, &f.Rule, &f.Title, &f.Severity, &f.Risk, &f.Stage, &f.Why, &f.status, &first, &last, &body); err != nil {
+		if err := scan(&p, &f.ID, &f.Rule, &f.Title, &f.Severity, &f.Risk, &f.Stage, &f.Why, &f.status, &first, &last, &body); err != nil {
 			return err
 		}
 		var x struct{ Attack []string }
@@ -106,9 +117,9 @@ func foundAbout(ctx context.Context, t *store.Tenant, person tocsin.PersonID) (o
 		}
 		f.Attack, f.At, f.last = x.Attack, tocsin.FromMillis(first), tocsin.FromMillis(last)
 		f.Open = f.status == tocsin.Open || f.status == tocsin.InWork
-		out = append(out, f)
+		out[p] = append(out[p], f)
 		return nil
-	}, `select id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person = $2 order by first_seen + 0, id`, string(person))
+	}, `select person, id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person in (`+store.In(len(people), 2)+`) order by first_seen + 0, id`, anys(people)...)
 	return out, err
 }
 

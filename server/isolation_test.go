@@ -274,6 +274,9 @@ func (l *landlord) fill() {
 					colour+"-only-device", `{"id":"`+colour+`-only-device","deviceName":"`+colour+`-only laptop"}`)
 			}
 			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into listed (tenant, kind, id, object, name, rank, at, seen, marks, text, body) values ($1, 'device', $2, $2, $2, 0, 0, 0, '', '', '')`, colour+"-only-device")
+			}
+			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")
 			}
 			return err

@@ -19,6 +19,7 @@ import (
 
 var (
 	benchEvents = flag.Int("pages.events", 200_000, "how many events BenchmarkPages has stored (10,000,000 take some 8 GB in TMPDIR)")
+	benchThings = flag.Int("pages.things", 2000, "how many groups, guests, devices, sites and applications BenchmarkPages has, of each")
 	benchPeople = flag.Int("pages.people", 2000, "how many mailboxes BenchmarkPages has")
 )
 
@@ -87,10 +88,12 @@ func (s *site) manyState(people int) {
 	id := `printf('00000000-0000-4000-8000-%012d', n)`
 	queries := []string{
 		object("/users", people, `'{"id":"' || `+id+` || '","displayName":"User ' || n || '","userPrincipalName":"user' || n || '@acme.example","userType":"Member","accountEnabled":true,"assignedLicenses":[{"skuId":"05e9a617-0261-4cee-bb44-138d3ef5d965"}],"signInActivity":{"lastSignInDateTime":"2026-03-01T08:00:00Z"}}'`),
-		object("/groups", people/5+1, `'{"id":"' || `+id+` || '","displayName":"Group ' || n || '","visibility":"Private","groupTypes":["Unified"]}'`),
+		object("/deviceManagement/managedDevices", *benchThings, `'{"id":"' || `+id+` || '","deviceName":"PC-' || n || '","operatingSystem":"Windows","osVersion":"10.0.' || (19045 + n % 3 * 3500) || '.1","complianceState":"' || case when n % 50 = 0 then 'noncompliant' else 'compliant' end || '","isEncrypted":true,"manufacturer":"Maker","model":"Model ' || (n % 40) || '","userPrincipalName":"user' || n || '@acme.example","lastSyncDateTime":"2026-0' || (1 + n % 9) || '-01T00:00:00Z"}'`),
+		object("/sites", *benchThings, `'{"id":"' || `+id+` || '","displayName":"Group ' || n || '","webUrl":"https://acme.sharepoint.example/sites/' || n || '","createdDateTime":"2024-0' || (1 + n % 9) || '-01T00:00:00Z"}'`),
+		object("/groups", *benchThings, `'{"id":"' || `+id+` || '","displayName":"Group ' || n || '","visibility":"' || case when n % 500 = 7 then 'Public' else 'Private' end || '","groupTypes":["Unified"]}'`),
 		object("/identity/conditionalAccess/policies", 30, `'{"id":"' || `+id+` || '","displayName":"CA' || n || '","state":"enabled","conditions":{"clientAppTypes":["all"],"users":{"includeUsers":["All"],"excludeUsers":["' || `+id+` || '"],"excludeGroups":["' || `+id+` || '"]},"applications":{"includeApplications":["All"]}},"grantControls":{"operator":"OR","builtInControls":["mfa"]}}'`),
 		object("/roleManagement/directory/roleAssignments", 200, `'{"id":"' || `+id+` || '","principalId":"' || `+id+` || '","roleDefinitionId":"62e90394-69f5-4237-9190-012177145e10","directoryScopeId":"/"}'`),
-		object("/servicePrincipals", 600, `'{"id":"' || `+id+` || '","appId":"' || `+id+` || '","displayName":"App ' || n || '","accountEnabled":true,"appRoles":[],"appRoleAssignments":[]}'`),
+		object("/servicePrincipals", *benchThings, `'{"id":"' || `+id+` || '","appId":"' || `+id+` || '","displayName":"App ' || n || '","accountEnabled":true,"appRoles":[],"appRoleAssignments":[]}'`),
 	}
 	var found []posture.Object
 	for i := range 1000 {
@@ -106,6 +109,12 @@ func (s *site) manyState(people int) {
 				return fmt.Errorf("%.300s: %w", q, err)
 			}
 		}
+		if _, err := t.Exec(ctx, `insert into person (tenant, person, object_id, name, upn, mail, kind, enabled, licensed, mailbox, created, seen, changed) `+series(*benchThings)+`select $1, 'guest-' || n, 'guest-' || n, 'Guest ' || n, 'guest' || n || '_partner' || (n % 50) || '.example#EXT#@acme.example', 'guest' || n || '@partner' || (n % 50) || '.example', 'guest', true, false, 'none', $2 - n * 60000, $2, $2 from s`, ms); err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) `+series(*benchThings)+`select $1, '/users', 'guest-' || n, 'Guest ' || n, '{"id":"guest-' || n || '","displayName":"Guest ' || n || '","userType":"Guest","externalUserState":"' || case when n % 20 = 0 then 'PendingAcceptance' else 'Accepted' end || '","signInActivity":{"lastSignInDateTime":"2026-02-01T08:00:00Z"}}', n, $2, $2, 0 from s`, ms); err != nil {
+			return err
+		}
 		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) select distinct tenant, path, $2, $2, '', '' from state_object where tenant = $1 on conflict do nothing`, ms); err != nil {
 			return err
 		}
@@ -120,6 +129,9 @@ func (s *site) manyState(people int) {
 		}
 		return nil
 	}); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := collect.Relist(ctx, s.st); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -184,6 +196,21 @@ func BenchmarkPages(b *testing.B) {
 		{"conditional access, asked", func(i int) string { return fmt.Sprintf("%s/access?person=user%d@acme.example", at, i*31%*benchPeople) }},
 		{"roles", func(int) string { return at + "/privileges" }},
 		{"applications", func(int) string { return at + "/applications" }},
+		{"applications, of a name", func(i int) string { return fmt.Sprintf("%s/applications?q=app+%d", at, i*31%*benchThings) }},
+		{"groups", func(int) string { return at + "/groups" }},
+		{"groups, of a name", func(i int) string { return fmt.Sprintf("%s/groups?q=group+%d", at, i*31%*benchThings) }},
+		{"groups, that mean something", func(int) string { return at + "/groups?sort=meaning" }},
+		{"groups, public", func(int) string { return at + "/groups?public=true" }},
+		{"guests", func(int) string { return at + "/guests" }},
+		{"guests, of a name", func(i int) string { return fmt.Sprintf("%s/guests?q=guest%d@", at, i*31%*benchThings) }},
+		{"guests, pending", func(int) string { return at + "/guests?state=pending" }},
+		{"guests, whom nobody asks", func(int) string { return at + "/guests?no_factor=true" }},
+		{"devices", func(int) string { return at + "/devices" }},
+		{"devices, of a name", func(i int) string { return fmt.Sprintf("%s/devices?q=pc-%d", at, i*31%*benchThings) }},
+		{"devices, silent longest", func(int) string { return at + "/devices?sort=synced" }},
+		{"devices, not compliant", func(int) string { return at + "/devices?compliance=noncompliant" }},
+		{"sites", func(int) string { return at + "/sites" }},
+		{"sites, of a name", func(i int) string { return fmt.Sprintf("%s/sites?q=sites/%d", at, i*31%*benchThings) }},
 		{"exports", func(int) string { return at + "/settings/exports" }},
 		{"retention", func(int) string { return "/settings/retention" }},
 	} {

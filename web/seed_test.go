@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -187,7 +188,7 @@ func (s *site) fill() {
 		return nil
 	})
 	if err == nil {
-		err = collect.AgeRisks(ctx, s.st)
+		err = errors.Join(collect.AgeRisks(ctx, s.st), collect.Relist(ctx, s.st))
 	}
 	if err != nil {
 		s.t.Fatal(err)

@@ -109,6 +109,23 @@ func (s *State) UsesOf(group string) []Use {
 	return out
 }
 
+// GroupsNamed are the groups that policies name, by their folded ids.
+func (s *State) GroupsNamed() map[string]bool {
+	out := map[string]bool{}
+	for i := range s.Policies() {
+		u := s.Policies()[i].Conditions.Users
+		if u == nil {
+			continue
+		}
+		for _, list := range []list{u.IncludeGroups, u.ExcludeGroups} {
+			for _, id := range list {
+				out[strings.ToLower(id)] = true
+			}
+		}
+	}
+	return out
+}
+
 // NoLongerMended says whether a system's maker mends it no more, at a time, and since when.
 func NoLongerMended(system, version string, at time.Time) (since time.Time, is bool) {
 	for _, e := range ended {
