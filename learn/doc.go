@@ -4,15 +4,22 @@
 // # How it goes
 //
 // A [Model] is one tenant. Mails and rules are put into it as they come, in any order within the days that are open. [Model.Close]
-// judges each person's day against what was known before it, and then learns it. A [Persona] takes 4 KB at most, whatever comes;
-// what was learned decays by a half-life (30 days), and a day that alarmed is learned at a quarter. What a person has too
-// little of is filled up from the tenant: every rate is an empirical-Bayes mean of the person's own and the tenant's.
+// judges each person's day against what was known before it, and then learns it. What was learned decays by a half-life (30 days),
+// and a day that alarmed is learned at a quarter. What a person has too little of is filled up from their group of peers where
+// the caller knows one (a department, a title), and that from the tenant: every rate is an empirical-Bayes mean.
+//
+// Everything has its room. A [Persona] rests as 2.5 KB of bytes at most, mostly one, and is taken apart once a day: what is kept in
+// a table is what the model itself goes on with, so a model restored after a crash is the one that never stopped. Of a person's open
+// day a sample is kept beyond 256 mailings and 512 mails that came (those whose hashes are least: the same in any order; all are
+// counted). The tenant remembers 32,768 outside domains and 65,536 recipients, those written to most; persons of whom nothing was heard for 13
+// half-lives are forgotten.
 //
 // From a day come statistics (features), each a log-likelihood ratio or −log of a tail probability:
 //
 //   - strangers: who is written to. A correspondent is new with the person's own rate; of a kind (nobody in common, some, a
 //     circle; a domain the person knows, the tenant knows, nobody knows; who wrote first; in a wide mailing) with the
-//     tenant's Dirichlet frequencies; a known one comes with their share. After Heard and Rubin-Delanchy 2016
+//     tenant's Dirichlet frequencies; a known one comes with their share; one who looks like somebody known (a domain one letter
+//     off, a correspondent's name at another domain) with the tenant's rate of such. After Heard and Rubin-Delanchy 2016
 //     (https://doi.org/10.1214/15-AOAS892), who score a network's edges by a hierarchy of Dirichlet processes.
 //   - spread: how many are written to for the first time, unasked, unanswered: the tail of a negative binomial with the person's mean
 //     and overdispersion.
@@ -21,7 +28,7 @@
 //   - hours: for each hour of the day in which something was sent, the ratio of a day without night to the share of days on which
 //     the person sends in it. Hours in a row are one sitting, answers to what just came count half.
 //   - files: for the outside domain of the day where this is most so, that it is new to the person, that mails there carry attachments,
-//     and how many.
+//     how many, and that an address there is like the person's own.
 //   - drift: for the outside correspondent who gets more week after week, a rate that grows from nothing against weeks that are
 //     exchangeable and overdispersed; and that nobody answers.
 //   - rules: that a mailbox rule was made, by what it does and at which hour.

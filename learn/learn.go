@@ -1,29 +1,26 @@
 package learn
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
 
 // learn takes a closed day into the personas and the tenant's rates. What a person did on a day that alarmed counts a quarter:
 // enough that a new job is usual after some weeks, too little for a thief to teach it.
-func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
-	m.fade(n)
-	at := 0
-	sent := 0
-	var joints []float64
-	for _, d := range days {
+func (m *Model) learn(g *gather, logs []*log, verdicts []Day, quiet int) {
+	m.fade(g.n)
+	p := &m.who
+	at, sent := 0, 0
+	active := m.active(g.n)
+	for _, l := range logs {
 		var v *Day
-		if at < len(verdicts) && verdicts[at].day == d {
+		if at < len(verdicts) && verdicts[at].Who.ID == l.who.ID {
 			v = &verdicts[at]
 			at++
 		}
-		p := m.people[d.who.ID]
-		if p == nil {
-			p = &Persona{Of: d.who, First: n, Day: n}
-			m.people[d.who.ID] = p
-		}
-		p.age(n, m.half)
+		m.wake(p, l.who, g.n)
+		p.age(g.n, m.half)
 		weight := float32(1)
 		if v != nil && v.Alarm {
 			weight = 0.25
@@ -39,6 +36,7 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 						p.Over[f][1]++
 					}
 				}
+				v.over[f] = p.Over[f][0]
 			}
 			if v.habit > 2.3026 {
 				p.Odd[0]++
@@ -46,7 +44,6 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 					p.Odd[1]++
 				}
 			}
-			joints = append(joints, v.joint)
 			target := m.opt.Budget / 30.44 * m.calendar()
 			if v.Alarm {
 				m.strict -= 0.05
@@ -54,41 +51,97 @@ func (m *Model) learn(n int32, days []*day, verdicts []Day, quiet int) {
 			m.strict += 0.05 * target
 			m.strict = min(max(m.strict, -6), 0)
 		}
-		m.take(p, d, quiet, weight)
-		sent += len(d.sent)
+		m.take(p, m.day(g, l), quiet, weight)
+		m.rest(p)
+		sent += int(l.all)
 	}
 	for i := range verdicts {
+		v := &verdicts[i]
 		for f := range features {
 			w := float32(1)
-			if verdicts[i].z[f] > 2.3 { // one person's habit is not the tenant's
-				w = 1 / (0.7 + 0.3*m.people[verdicts[i].Who.ID].Over[f][0])
+			if v.z[f] > 2.3 { // one person's habit is not the tenant's
+				w = 1 / (0.7 + 0.3*v.over[f])
 			}
-			m.tails[f].add(verdicts[i].stats[f], w)
+			m.tails[f].add(v.stats[f], w)
 		}
 		for c := range classes {
 			w := float32(1)
-			if c == classDrift && verdicts[i].z[drift] > 2.3 {
-				o := 0.7 + 0.3*m.people[verdicts[i].Who.ID].Over[drift][0]
-				w = 1 / o
+			if c == classDrift && v.z[drift] > 2.3 {
+				w = 1 / (0.7 + 0.3*v.over[drift])
 			}
-			m.classes[c].add(verdicts[i].class[c], w)
+			m.classes[c].add(v.class[c], w)
 		}
+		m.joint.add(v.joint, 1)
 	}
-	for c := range m.classes {
-		m.classes[c].settle()
-	}
-	for _, j := range joints {
-		m.joint.add(j, 1)
-	}
-	for f := range m.tails {
-		m.tails[f].settle()
-	}
-	m.joint.settle()
-	w := weekday(n)
+	m.settle()
+	w := weekday(g.n)
 	m.week[w] = 0.8*m.week[w] + float32(sent)
 	m.weeks[w] = 0.8*m.weeks[w] + 1
-	m.calendarDays += float32(len(m.people))
-	m.at = n
+	m.calendarDays += float32(max(active, len(verdicts)))
+	m.at = g.n
+}
+
+// active is how many persons there are of whom alarms are to be expected: who ever sent something, and was heard of in the
+// last two half-lives.
+func (m *Model) active(n int32) int {
+	k := 0
+	for _, s := range m.people {
+		if s.sent && float64(n-s.day) <= 2*m.opt.HalfLife {
+			k++
+		}
+	}
+	return k
+}
+
+// bound keeps the model in its room: what is written to least goes first, and who has long not been heard of.
+func (m *Model) bound(n int32) {
+	m.least(m.sent, maxSentTo+2*len(m.people), n)
+	m.least(m.host, maxHosts, n)
+	senders := 0
+	for _, s := range m.people {
+		if s.sent {
+			senders++
+		}
+	}
+	var gone []*slot
+	for _, s := range m.people {
+		if float64(n-s.day) > forgetting*m.opt.HalfLife {
+			gone = append(gone, s)
+		}
+	}
+	if silent := len(m.people) - senders; silent > maxSilent+2*senders {
+		var l []*slot
+		for _, s := range m.people {
+			if !s.sent {
+				l = append(l, s)
+			}
+		}
+		slices.SortFunc(l, func(a, b *slot) int { return cmp.Or(cmp.Compare(a.day, b.day), byID(a.of, b.of)) })
+		gone = append(gone, l[:silent/2]...)
+	}
+	for _, s := range gone {
+		delete(m.people, s.of.ID)
+		m.gone = append(m.gone, s.of)
+	}
+}
+
+// least forgets half of what is known of those who are written to, the least first, where there are more than most.
+func (m *Model) least(of map[uint64]popular, most int, n int32) {
+	if len(of) <= most {
+		return
+	}
+	type known struct {
+		id  uint64
+		out float32
+	}
+	l := make([]known, 0, len(of))
+	for id, q := range of {
+		l = append(l, known{id, q.out * m.half.at(n-q.day)})
+	}
+	slices.SortFunc(l, func(a, b known) int { return cmp.Or(cmp.Compare(a.out, b.out), cmp.Compare(a.id, b.id)) })
+	for _, k := range l[:len(l)-most/2] {
+		delete(of, k.id)
+	}
 }
 
 // calendar is how many calendar days one person-day with a mailing stands for.
@@ -99,6 +152,11 @@ func (m *Model) calendar() float64 {
 	return float64(m.calendarDays / m.personDays)
 }
 
+// decaying are the tenant's rates, in the order in which they are kept.
+func (m *Model) decaying() []*float32 {
+	return append(m.rates.all(), &m.out, &m.files, &m.filed, &m.newFiles, &m.newFiled, &m.more, &m.moreOf, &m.rules, &m.owns, &m.alikes, &m.personDays, &m.calendarDays)
+}
+
 // fade decays what the tenant has to day n.
 func (m *Model) fade(n int32) {
 	by := n - m.at
@@ -106,17 +164,16 @@ func (m *Model) fade(n int32) {
 		by = 0
 	}
 	f := m.half.at(by)
-	for _, x := range []*float32{&m.out, &m.people_, &m.fresh, &m.bold, &m.bold2, &m.days, &m.vol, &m.vol2, &m.outs, &m.hosts, &m.newHosts, &m.files, &m.filed, &m.newFiles, &m.newFiled, &m.more, &m.moreOf, &m.rules, &m.personDays, &m.calendarDays} {
+	for _, x := range m.decaying() {
 		*x *= f
+	}
+	for _, g := range m.groups {
+		for _, x := range g.all() {
+			*x *= f
+		}
 	}
 	for k := range m.kinds {
 		m.kinds[k] = m.kinds[k]*f + 20*float32(kindPrior(k))*(1-f)
-	}
-	for q := range m.hours {
-		m.awakeDays[q] *= f
-		for h := range m.hours[q] {
-			m.hours[q][h] *= f
-		}
 	}
 	slow := float32(math.Sqrt(float64(f)))
 	for i := range m.tails {
@@ -128,19 +185,33 @@ func (m *Model) fade(n int32) {
 	m.joint.fade(slow)
 }
 
-// take is one person's day into their persona, with that weight, and into the tenant's rates.
+// take is one person's day into their persona, with that weight, and into the tenant's rates and their group's.
 func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 	n := d.n
-	week := int32(floor(int64(n+3), 7))
+	wk := week(n)
+	group := m.among(p.Of)
+	both := func(add func(r *rates)) {
+		add(&m.rates)
+		if group != nil {
+			add(group)
+		}
+	}
 	if len(d.sent) > 0 {
 		people := m.meets(p, d)
 		fresh, bold := float32(0), float32(0)
-		for _, e := range people {
+		for i := range people {
+			e := &people[i]
 			if e.c != nil && e.c.out > 0 {
 				continue
 			}
 			fresh++
 			m.kinds[e.kind] += weight
+			if e.own {
+				m.owns += weight
+			}
+			if e.like != "" {
+				m.alikes += weight
+			}
 			if !e.asked {
 				m.moreOf += weight
 				if e.n > 1 {
@@ -151,7 +222,7 @@ func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 				}
 			}
 		}
-		count := float32(len(d.sent))
+		count := float32(len(d.sent) + d.more)
 		p.Days[quiet] += weight
 		p.Volume[quiet] += weight * count
 		p.Square[quiet] += weight * count * count
@@ -160,42 +231,51 @@ func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 		p.Fresh += weight * fresh
 		p.Bold += weight * bold
 		p.Bold2 += weight * bold * bold
-		m.days += weight
-		m.awakeDays[quiet] += weight
-		m.vol += weight * count
-		m.vol2 += weight * count * count
-		m.people_ += weight * float32(len(people))
-		m.fresh += weight * fresh
-		m.bold += weight * bold
-		m.bold2 += weight * bold * bold
-		for _, e := range people {
-			isNew := e.c == nil || e.c.out == 0
+		both(func(r *rates) {
+			r.days += weight
+			r.awakeDays[quiet] += weight
+			r.vol += weight * count
+			r.vol2 += weight * count * count
+			r.people_ += weight * float32(len(people))
+			r.fresh += weight * fresh
+			r.bold += weight * bold
+			r.bold2 += weight * bold * bold
+			for i := range d.sent {
+				if x := &d.sent[i]; i == 0 || d.sent[i-1].hour != x.hour {
+					r.hours[quiet][x.hour%24] += weight
+				}
+			}
+		})
+		for i := range people {
+			e := &people[i]
 			c := p.meet(e.a, n, m.half)
 			c.out += weight * float32(e.n)
-			m.pop(m.sent, e.a.ID).learn(d.who, weight*float32(e.n), isNew, n, m.half)
+			m.popular(m.sent, e.a.ID, "", weight*float32(e.n), n)
 			m.out += weight * float32(e.n)
 			if !e.a.Inside {
-				t := p.follow(e.a, week)
+				t := p.follow(e.a, wk)
 				t.n[trendWeeks-1] = uint8(min(255, int(t.n[trendWeeks-1])+e.n))
 			}
 		}
-		m.takeHosts(p, d, weight)
+		m.takeHosts(p, d, weight, both)
 		for i := range d.sent {
 			x := &d.sent[i]
 			if i == 0 || d.sent[i-1].hour != x.hour {
 				p.Hours[x.hour] += weight
-				m.hours[quiet][x.hour%24] += weight
+			}
+			if d.answers(x) {
+				p.Swift += weight
 			}
 		}
 	}
 	for i := range d.got {
-		g := &d.got[i]
-		c := p.meet(g.from, n, m.half)
+		a := d.got[i].from
+		c := p.meet(a, n, m.half)
 		c.in++
-		if !g.from.Inside {
-			k := p.know(g.from.Domain, n, m.half)
+		if !a.Inside {
+			k := p.know(a.Domain, n, m.half)
 			k.in++
-			if t := p.trend(g.from); t != nil && t.in < 255 {
+			if t := p.trend(a); t != nil && t.in < 255 {
 				t.in++
 			}
 		}
@@ -206,7 +286,7 @@ func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 	}
 }
 
-func (m *Model) takeHosts(p *Persona, d *day, weight float32) {
+func (m *Model) takeHosts(p *Persona, d *day, weight float32, both func(func(*rates))) {
 	var seen, fresh []uint64
 	for i := range d.sent {
 		x := &d.sent[i]
@@ -221,11 +301,11 @@ func (m *Model) takeHosts(p *Persona, d *day, weight float32) {
 			if !slices.Contains(seen, a.Domain) {
 				seen = append(seen, a.Domain)
 				p.Hosts += weight
-				m.hosts += weight
+				both(func(r *rates) { r.hosts += weight })
 				if isNew {
 					fresh = append(fresh, a.Domain)
 					p.New += weight
-					m.newHosts += weight
+					both(func(r *rates) { r.newHosts += weight })
 				}
 			}
 			k := p.know(a.Domain, d.n, m.half)
@@ -242,11 +322,11 @@ func (m *Model) takeHosts(p *Persona, d *day, weight float32) {
 					}
 				}
 			}
-			m.pop(m.host, a.Domain).learn(d.who, weight, isNew, d.n, m.half)
+			m.popular(m.host, hostKey(a.Domain), a.Host(), weight, d.n)
 		}
 		if out {
 			p.Out += weight
-			m.outs += weight
+			both(func(r *rates) { r.outs += weight })
 			if x.files >= 0 {
 				p.Filed += weight
 				m.filed += weight
@@ -259,11 +339,11 @@ func (m *Model) takeHosts(p *Persona, d *day, weight float32) {
 	}
 }
 
-func (m *Model) pop(of map[uint64]*popular, id uint64) *popular {
+// hostKey is a domain as personas know it.
+func hostKey(d uint64) uint64 { return uint64(uint32(d)) }
+
+// popular counts n mailings to somebody or to a domain.
+func (m *Model) popular(of map[uint64]popular, id uint64, name string, n float32, day int32) {
 	q := of[id]
-	if q == nil {
-		q = &popular{}
-		of[id] = q
-	}
-	return q
+	of[id] = popular{q.out*m.half.at(day-q.day) + n, max(q.day, day), name}
 }

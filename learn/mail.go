@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Address is somebody who writes or is written to. An address has one *Address in a model: make them with [Names.Of].
+// Address is somebody who writes or is written to. Make them with [Names.Of]; compare them by ID.
 type Address struct {
 	Name   string // the address in lower case, or its hash
 	ID     uint64 // a hash of Name, the same everywhere
@@ -24,11 +24,46 @@ func host(name string) string {
 	return ""
 }
 
-// Names keeps one Address for each name.
+// mark is a hash of the name before the @ where it has two words or more, as jane.roe has and info has not; else 0.
+func (a *Address) mark() uint16 {
+	local, _, ok := strings.Cut(a.Name, "@")
+	if !ok {
+		return 0
+	}
+	words, letters := 0, 0
+	in := false
+	h := uint64(1469598103934665603)
+	for i := range len(local) {
+		c := local[i]
+		if c == '+' {
+			break
+		}
+		if c < 'a' || c > 'z' {
+			in = false
+			continue
+		}
+		if !in {
+			words++
+			in = true
+		}
+		letters++
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	if words < 2 || letters < 6 {
+		return 0
+	}
+	return max(1, uint16(h>>32^h))
+}
+
+// Names keeps one Address for each name. It forgets those that have long not been asked for, so that strangers who write from
+// ever new addresses do not fill it; who is asked for again then has another Address with the same ID.
 type Names struct {
-	of      map[string]*Address
+	of, old map[string]*Address
 	Domains map[string]bool // the organisation's own domains, in lower case
 }
+
+// maxNames is how many names are kept at least, and half of how many at most.
+const maxNames = 1 << 18
 
 // NewNames begins with the organisation's own domains.
 func NewNames(domains ...string) *Names {
@@ -47,9 +82,15 @@ func (n *Names) Of(name string) *Address {
 	low := strings.ToLower(strings.TrimSpace(name))
 	a := n.of[low]
 	if a == nil {
-		host := host(low)
-		a = &Address{Name: low, ID: hash(low), Domain: hash(host), Inside: n.Domains[host]}
-		n.of[low] = a
+		if a = n.old[low]; a == nil {
+			host := host(low)
+			low = strings.Clone(low)
+			a = &Address{Name: low, ID: hash(low), Domain: hash(host), Inside: n.Domains[host]}
+		}
+		if len(n.of) >= maxNames {
+			n.old, n.of = n.of, map[string]*Address{}
+		}
+		n.of[a.Name] = a
 	}
 	return a
 }

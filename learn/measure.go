@@ -3,6 +3,7 @@ package learn
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // Day is the verdict on what one person did on one day.
@@ -19,15 +20,33 @@ type Day struct {
 	y     [classes]float64  // −log of the probability of each
 	cause cause
 	joint float64
-	habit float64 // −log of the probability before the person's habit of being odd is counted
-	day   *day
+	habit float64           // −log of the probability before the person's habit of being odd is counted
+	often float64           // the log of how much more often than others the person is odd
+	over  [features]float32 // how often a feature passed its 10 %, this day counted
+	asked [classes]float32  // what feedback said
+	of    *gather
+	log   *log
+}
+
+// day is what the person did, taken apart anew.
+func (d *Day) day() *day {
+	x := &day{}
+	d.of.read(d.log, x)
+	x.order()
+	return x
 }
 
 // cause is what the sentence of a verdict is made of.
 type cause struct {
-	fresh    []*Address // written to for the first time, the most surprising first
+	fresh    []*Address // written to for the first time, the most surprising first, eight at most
+	new      int        // how many these are
 	unasked  int
-	odd      []sent // mailings in odd hours
+	own      *Address // an address outside that seems to be the person's own
+	like     *Address // who looks like somebody else, and like whom
+	likes    string
+	odd      int     // mailings in odd hours
+	oddAt    int64   // the first of them
+	hours    []uint8 // and in which hours of the day, five at most
 	host     *Address
 	hostNew  bool
 	hostN    int
@@ -72,6 +91,8 @@ type met struct {
 	kind  int
 	llr   float64
 	asked bool
+	own   bool   // new, and like the person's own address
+	like  string // new, and like this known domain or correspondent
 }
 
 // host is one outside domain written to on a day.
@@ -81,19 +102,13 @@ type hosted struct {
 	asked          bool
 }
 
-// measure gives the statistics of a day.
-func (m *Model) measure(d *day, quiet int) (s [features]float64, c cause) {
-	p := m.people[d.who.ID]
-	if p == nil {
-		p = &Persona{Of: d.who, Day: d.n}
-	} else if p.Day < d.n {
-		p.age(d.n, m.half) // nothing is learned by it
-	}
+// measure gives the statistics of a day, of a persona as it stands on it.
+func (m *Model) measure(p *Persona, d *day, quiet int) (s [features]float64, c cause) {
 	people := m.meets(p, d)
 	s[strangers], s[spread] = m.strange(p, d, people, &c)
 	s[volume] = m.much(p, d, quiet, &c)
 	s[hours] = m.late(p, d, quiet, &c)
-	s[files] = m.carried(p, d, &c)
+	s[files] = m.carried(p, d, people, &c)
 	s[drift] = m.grows(p, d, people, &c)
 	s[rules] = m.ruled(p, d)
 	// What adds up over a day comes in bursts: its tail is heavy, and the logarithm of it is not.
@@ -106,33 +121,23 @@ func (m *Model) measure(d *day, quiet int) (s [features]float64, c cause) {
 	return s, c
 }
 
-// wrote says when a wrote to the person first on the day of d; 0 where never.
-func (d *day) wrote(a *Address) int64 {
-	for i := range d.got {
-		if d.got[i].from == a {
-			return d.got[i].at
-		}
-	}
-	return 0
-}
-
 // meets is everybody written to on a day, once each.
 func (m *Model) meets(p *Persona, d *day) []met {
-	var l []met
-	at := map[*Address]int{}
+	l := m.met[:0]
+	clear(m.index)
 	for i := range d.sent {
 		x := &d.sent[i]
 		for _, a := range x.to {
-			if a == d.who {
+			if a.ID == d.who.ID {
 				continue
 			}
-			if j, again := at[a]; again {
+			if j, again := m.index[a.ID]; again {
 				l[j].n++
 				continue
 			}
-			at[a] = len(l)
+			m.index[a.ID] = len(l)
 			e := met{a: a, c: p.contact(a), n: 1}
-			e.asked = (e.c != nil && e.c.in > 0) || d.wrote(a) != 0
+			e.asked = (e.c != nil && e.c.in > 0) || m.first[a.ID] != 0
 			if e.c == nil || e.c.out == 0 {
 				wide := 0
 				if len(x.to) >= 4 {
@@ -142,10 +147,15 @@ func (m *Model) meets(p *Persona, d *day) []met {
 				if e.asked {
 					e.kind += 2
 				}
+				if !a.Inside {
+					e.own = m.opt.Own != nil && m.opt.Own(a, d.who)
+					e.like = m.likeness(p, a)
+				}
 			}
 			l = append(l, e)
 		}
 	}
+	m.met = l
 	return l
 }
 
@@ -155,7 +165,7 @@ func (m *Model) relation(p *Persona, a *Address) int {
 		if p.domain(a.Domain) != nil {
 			return known
 		}
-		if h := m.host[a.Domain]; h != nil && h.people > 0 {
+		if _, ok := m.host[hostKey(a.Domain)]; ok {
 			return ours
 		}
 		return foreign
@@ -164,23 +174,45 @@ func (m *Model) relation(p *Persona, a *Address) int {
 	if q == nil {
 		return stranger
 	}
-	common := 0
-	for i := range p.Contacts {
-		k := p.Contacts[i].key
-		for j := range q.Contacts {
-			if q.Contacts[j].key == k {
-				common++
-				break
-			}
-		}
-		if common >= 3 {
-			return circle
-		}
-	}
-	if common > 0 {
+	switch p.common(q.state, 3) {
+	case 0:
+		return stranger
+	case 1, 2:
 		return colleague
 	}
-	return stranger
+	return circle
+}
+
+// likeness is which domain that the person writes to, or works at, somebody outside at a domain new to the person can be taken to
+// be at; or whose name before the @ is that of a correspondent at another domain. "" where it is like nothing.
+func (m *Model) likeness(p *Persona, a *Address) string {
+	if p.domain(a.Domain) != nil {
+		return ""
+	}
+	if m.opt.Alike != nil {
+		name := a.Host()
+		if own := p.Of.Host(); m.opt.Alike(name, own) {
+			return own
+		}
+		for i := range p.Known {
+			k := &p.Known[i]
+			if k.out == 0 {
+				continue
+			}
+			if of := m.host[uint64(k.key)].name; of != "" && m.opt.Alike(name, of) {
+				return of
+			}
+		}
+	}
+	if mark := a.mark(); mark != 0 {
+		for i := range p.Contacts {
+			if c := &p.Contacts[i]; c.mark == mark && c.out > 0 {
+				local, _, _ := strings.Cut(a.Name, "@")
+				return local + "@…"
+			}
+		}
+	}
+	return ""
 }
 
 func rate(own, of, prior, weight float64) float64 { return (own + weight*prior) / (of + weight) }
@@ -194,15 +226,19 @@ func rate(own, of, prior, weight float64) float64 { return (own + weight*prior) 
 // Turcotte and Heard 2022, https://doi.org/10.1214/21-AOAS1540), of a kind (relation, asked, wide) with the tenant's Dirichlet frequencies; a known
 // one comes with their share. The day's statistic is the mixture's.
 func (m *Model) strange(p *Persona, d *day, people []met, c *cause) (float64, float64) {
-	tenantFresh := (float64(m.fresh) + 2) / (float64(m.people_) + 10)
-	fresh := rate(float64(p.Fresh), float64(p.People), tenantFresh, 10)
+	g := m.peers(p.Of)
+	prior := (float64(m.fresh) + 2) / (float64(m.people_) + 10)
+	if g != nil {
+		prior = rate(float64(g.fresh), float64(g.people_), prior, 50)
+	}
+	fresh := rate(float64(p.Fresh), float64(p.People), prior, 10)
 	all := 0.0
 	for _, k := range m.kinds {
 		all += float64(k)
 	}
 	total := float64(m.out) + 1
-	l := make([]float64, 0, len(people))
-	bold := 0.0
+	l := m.llr[:0]
+	bold, most := 0.0, math.Inf(-1)
 	for i := range people {
 		e := &people[i]
 		if e.c == nil || e.c.out == 0 {
@@ -211,8 +247,18 @@ func (m *Model) strange(p *Persona, d *day, people []met, c *cause) (float64, fl
 				more := (float64(m.more) + 2) / (float64(m.moreOf) + 10)
 				e.llr += float64(min(e.n-1, 4)) * math.Log(0.6/min(more, 0.6))
 			}
+			if e.like != "" {
+				e.llr += math.Log(0.2 * (float64(m.fresh) + 200) / (float64(m.alikes) + 1))
+				c.like, c.likes = e.a, e.like
+			}
 			e.llr = min(max(e.llr, -3), 9)
-			c.fresh = append(c.fresh, e.a)
+			if c.new++; e.llr > most {
+				most = e.llr
+				c.fresh = slices.Insert(c.fresh, 0, e.a)
+			} else if len(c.fresh) < 8 {
+				c.fresh = append(c.fresh, e.a)
+			}
+			c.fresh = c.fresh[:min(8, len(c.fresh))]
 			if !e.asked {
 				c.unasked++
 				if e.kind&1 == 0 {
@@ -222,17 +268,23 @@ func (m *Model) strange(p *Persona, d *day, people []met, c *cause) (float64, fl
 		} else {
 			own := float64(e.c.out*m.half.at(d.n-int32(e.c.last))) / (float64(p.People) + 1)
 			pop := 0.0
-			if q := m.sent[e.a.ID]; q != nil {
+			if q, ok := m.sent[e.a.ID]; ok {
 				pop = float64(q.out * m.half.at(d.n-q.day))
 			}
 			e.llr = min(max(math.Log((pop+0.5)/total/max(own, 1e-4)), -4), 1.5)
 		}
 		l = append(l, e.llr)
 	}
+	m.llr = l
 	days, tdays := float64(p.Days[0]+p.Days[1]), float64(m.days)+5
-	prior := (float64(m.bold) + 1) / tdays
+	prior = (float64(m.bold) + 1) / tdays
+	prior2 := (float64(m.bold2) + 1) / tdays
+	if g != nil {
+		prior = rate(float64(g.bold), float64(g.days), prior, 20)
+		prior2 = rate(float64(g.bold2), float64(g.days), prior2, 20)
+	}
 	mean := rate(float64(p.Bold), days, prior, 5)
-	second := rate(float64(p.Bold2), days, max((float64(m.bold2)+1)/tdays, prior+prior*prior), 8)
+	second := rate(float64(p.Bold2), days, max(prior2, prior+prior*prior), 8)
 	c.newUsual = mean
 	return mixture(l), surprise(bold, mean, size(mean, second))
 }
@@ -249,14 +301,25 @@ func size(mean, second float64) float64 {
 // much is how much more was sent than usual on such a day: the tail of a negative binomial with the person's mean and
 // spread of usual and of quiet days, drawn towards the tenant's.
 func (m *Model) much(p *Persona, d *day, quiet int, c *cause) float64 {
+	mean, size := m.usual(p, quiet)
+	c.usual = mean
+	return surprise(float64(len(d.sent)+d.more), mean, size)
+}
+
+// usual is the mean and the size of the negative binomial of how much is sent on such a day.
+func (m *Model) usual(p *Persona, quiet int) (float64, float64) {
 	prior := (float64(m.vol) + 2) / (float64(m.days) + 1)
-	prior2 := max((float64(m.vol2)+10)/(float64(m.days)+1), prior*prior)
+	prior2 := (float64(m.vol2) + 10) / (float64(m.days) + 1)
+	if g := m.peers(p.Of); g != nil {
+		prior = rate(float64(g.vol), float64(g.days), prior, 20)
+		prior2 = rate(float64(g.vol2), float64(g.days), prior2, 20)
+	}
+	prior2 = max(prior2, prior*prior)
 	other := 1 - quiet
 	n := float64(p.Days[quiet]) + 0.3*float64(p.Days[other])
 	mean := rate(float64(p.Volume[quiet])+0.3*float64(p.Volume[other]), n, prior, 3)
 	second := rate(float64(p.Square[quiet])+0.3*float64(p.Square[other]), n, prior2, 3)
-	c.usual = mean
-	return surprise(float64(len(d.sent)), mean, size(mean, second))
+	return mean, size(mean, second)
 }
 
 // awake is for each hour of the day the chance that the person sends something in it, on a usual or a quiet day with mail: the
@@ -275,9 +338,13 @@ func (m *Model) awake(p *Persona, quiet int) (f [24]float64) {
 	}
 	n = max(n, slices.Max(own[:]))
 	tn := float64(m.awakeDays[quiet]) + 0.2*float64(m.awakeDays[1-quiet]) + 4
+	g := m.peers(p.Of)
 	for h := range 24 {
 		near := 0.35*(own[(h+1)%24]+own[(h+23)%24]) + 0.15*(own[(h+2)%24]+own[(h+22)%24])
 		all := (float64(m.hours[quiet][h]) + 0.2*float64(m.hours[1-quiet][h]) + 0.4) / tn
+		if g != nil {
+			all = rate(float64(g.hours[quiet][h]), float64(g.awakeDays[quiet]), all, 20)
+		}
 		f[h] = (own[h] + 2*near/(n+1) + 2*all) / (n + 4)
 	}
 	return f
@@ -303,7 +370,12 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 			continue
 		}
 		if llr > 1 {
-			c.odd = append(c.odd, *x)
+			if c.odd++; c.odd == 1 {
+				c.oddAt = x.at
+			}
+			if o := uint8(h % 24); len(c.hours) < 5 && (len(c.hours) == 0 || c.hours[len(c.hours)-1] != o) {
+				c.hours = append(c.hours, o)
+			}
 		}
 		switch {
 		case h == last:
@@ -323,7 +395,7 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 // answers says whether a mailing goes to somebody who wrote in the 90 minutes before.
 func (d *day) answers(x *sent) bool {
 	for _, g := range d.got {
-		if g.at < x.at && x.at-g.at < 5_400_000 && slices.Contains(x.to, g.from) {
+		if g.at < x.at && x.at-g.at < 5_400_000 && slices.ContainsFunc(x.to, func(a *Address) bool { return a.ID == g.from.ID }) {
 			return true
 		}
 	}
@@ -332,12 +404,12 @@ func (d *day) answers(x *sent) bool {
 
 // carried is how unlike the person it is to send attachments to an outside domain: for the domain of the day where this is
 // most so, the log ratio that the domain is new, that mails there carry attachments, and that there are so many.
-func (m *Model) carried(p *Persona, d *day, c *cause) float64 {
-	var hosts []hosted
+func (m *Model) carried(p *Persona, d *day, people []met, c *cause) float64 {
+	hosts := m.hosted[:0]
 	for i := range d.sent {
 		x := &d.sent[i]
 		for j, a := range x.to {
-			if a.Inside || a == d.who {
+			if a.Inside || a.ID == d.who.ID {
 				continue
 			}
 			again := false
@@ -362,12 +434,17 @@ func (m *Model) carried(p *Persona, d *day, c *cause) float64 {
 			case x.files == 0:
 				h.none++
 			}
-			h.asked = h.asked || d.wrote(a) != 0
+			h.asked = h.asked || m.first[a.ID] != 0
 		}
 	}
+	m.hosted = hosts
 	best := 0.0
 	days := float64(p.Days[0] + p.Days[1])
-	newHost := rate(float64(p.New), days, (float64(m.newHosts)+1)/(float64(m.days)+5), 5)
+	prior := (float64(m.newHosts) + 1) / (float64(m.days) + 5)
+	if g := m.peers(p.Of); g != nil {
+		prior = rate(float64(g.newHosts), float64(g.days), prior, 20)
+	}
+	newHost := rate(float64(p.New), days, prior, 5)
 	base := rate(float64(p.Files), float64(p.Filed), (float64(m.files)+1)/(float64(m.filed)+5), 8)
 	baseNew := rate(float64(m.newFiles), float64(m.newFiled), base, 8)
 	more := (float64(m.more) + 2) / (float64(m.moreOf) + 10)
@@ -393,9 +470,17 @@ func (m *Model) carried(p *Persona, d *day, c *cause) float64 {
 		if h.files+h.none == 0 {
 			s *= 0.5
 		}
+		own := (*Address)(nil)
+		for i := range people {
+			if e := &people[i]; e.own && e.a.Domain == h.a.Domain {
+				own = e.a
+				s += math.Log(0.2 * (float64(m.hosts) + 100) / (float64(m.owns) + 0.5))
+				break
+			}
+		}
 		if s > best {
 			best = s
-			c.host, c.hostNew, c.hostN, c.hostF = h.a, isNew, h.n, h.files
+			c.host, c.hostNew, c.hostN, c.hostF, c.own = h.a, isNew, h.n, h.files, own
 		}
 	}
 	return best
@@ -406,8 +491,8 @@ func (m *Model) carried(p *Persona, d *day, c *cause) float64 {
 // correspondences are (a negative binomial of size 0.8), for the best length of at least four weeks; and that nobody answers.
 func (m *Model) grows(p *Persona, d *day, people []met, c *cause) float64 {
 	best := 0.0
-	week := floor(int64(d.n+3), 7)
-	for _, e := range people {
+	for i := range people {
+		e := &people[i]
 		if e.a.Inside {
 			continue
 		}
@@ -415,7 +500,7 @@ func (m *Model) grows(p *Persona, d *day, people []met, c *cause) float64 {
 		if t == nil {
 			continue
 		}
-		n := t.at(int32(week))
+		n := t.at(week(d.n))
 		n[trendWeeks-1] = uint8(min(255, int(n[trendWeeks-1])+e.n))
 		part := float64(weekday(d.n)+1) / 7
 		if s, from := growth(n, part); s > best {

@@ -21,46 +21,101 @@ const (
 )
 
 // Options are what a model can be told. The zero value of each field has the meaning written beside it.
-
 type Options struct {
 	HalfLife float64                       // days after which what was learned counts half; 30
 	Budget   float64                       // expected false alarms per person and month; 0.03
 	Zone     func(*Address) *time.Location // the zone of a person; UTC
 	Named    func(*Address) string         // how an address is called in a sentence; its name
+	Group    func(*Address) string         // who a person's peers are: a department, a title; "" for nobody's, which all are
+	Own      func(a, who *Address) bool    // whether an address outside seems to be who's own; never
+	Alike    func(a, b string) bool        // whether a domain can be taken for another; never
 }
 
 // Model is one tenant's personas and what they share.
 type Model struct {
 	opt    Options
 	half   *decay
-	people map[uint64]*Persona
-	open   map[int32]map[uint64]*day
+	people map[uint64]*slot
+	open   map[int32]*gather
+	gone   []*Address // who was forgotten since Gone was asked
 
-	sent map[uint64]*popular // by address
-	host map[uint64]*popular // by outside domain
-	out  float32             // mailings to recipients, decayed to at
-	at   int32               // the last day learned: what decays over the tenant stands there
-	shut int32               // the last day closed
+	sent map[uint64]popular // recipients, by address
+	host map[uint64]popular // outside domains that were written to
+	out  float32            // mailings to recipients, decayed to at
+	at   int32              // the last day learned: what decays over the tenant stands there
+	shut int32              // the last day closed
 
-	// Rates over the tenant, decayed: the prior of each person's.
-	people_, fresh, bold, bold2, days float32
-	vol, vol2                         float32
-	outs, hosts, newHosts             float32
-	files, filed, newFiles, newFiled  float32
-	more, moreOf                      float32 // second mailings on the first day of a correspondence, and first ones
-	rules                             float32
-	hours                             [2][24]float32 // person-days with something sent in that hour
-	awakeDays                         [2]float32
-	kinds                             [kinds]float32
-	week                              [7]float32 // mailings by weekday
-	weeks                             [7]float32 // of how many days
-	personDays, calendarDays          float32    // person-days with a mailing, and all of them
+	// Rates over the tenant, decayed: the prior of each person's. Those of groups of peers stand between.
+	rates
+	groups map[uint64]*rates
+
+	files, filed, newFiles, newFiled float32
+	more, moreOf                     float32 // second mailings on the first day of a correspondence, and first ones
+	rules                            float32
+	owns, alikes                     float32 // first mails to an address like one's own, and to one like a correspondent's
+	kinds                            [kinds]float32
+	week                             [7]float32 // mailings by weekday
+	weeks                            [7]float32 // of how many days
+	personDays, calendarDays         float32    // person-days with a mailing, and all of them
 
 	tails   [features]tail
 	classes [classes]tail
 	joint   tail
 	strict  float64 // log of what the threshold is multiplied with, so that the budget is held
+
+	today    day              // the person-day at hand, taken apart
+	who      Persona          // and whose it is
+	first    map[uint64]int64 // when somebody first wrote on it, by ID
+	index    map[uint64]int
+	met      []met
+	hosted   []hosted
+	llr      []float64
+	restless bool // takes nothing out that a tenant has in common: only for the test that shows what that is good for
 }
+
+// rates are counts over many people, decayed to the tenant's day.
+type rates struct {
+	people_, fresh, bold, bold2, days float32
+	vol, vol2                         float32
+	outs, hosts, newHosts             float32
+	hours                             [2][24]float32 // person-days with something sent in that hour
+	awakeDays                         [2]float32
+}
+
+// all are the numbers of r, in the order in which they are kept.
+func (r *rates) all() []*float32 {
+	l := []*float32{&r.people_, &r.fresh, &r.bold, &r.bold2, &r.days, &r.vol, &r.vol2, &r.outs, &r.hosts, &r.newHosts, &r.awakeDays[0], &r.awakeDays[1]}
+	for q := range r.hours {
+		for h := range r.hours[q] {
+			l = append(l, &r.hours[q][h])
+		}
+	}
+	return l
+}
+
+// slot is a person at rest: the persona's bytes.
+type slot struct {
+	of    *Address
+	state []byte
+	day   int32
+	sent  bool // has ever sent anything
+}
+
+// popular is how a tenant knows somebody or a domain: how much is sent there, decayed to day.
+type popular struct {
+	out  float32
+	day  int32
+	name string // of a domain
+}
+
+// The room of a tenant: what is written to least is forgotten first, and so is who has long not been heard of.
+const (
+	maxSentTo  = 1 << 16 // recipients, and two for each person
+	maxHosts   = 1 << 15 // outside domains
+	maxGroups  = 512
+	maxSilent  = 4096 // persons who never sent anything, and two for each who has
+	forgetting = 13   // half-lives without any mail after which a person is forgotten
+)
 
 // New is a model that knows nothing yet.
 func New(o Options) *Model {
@@ -72,10 +127,18 @@ func New(o Options) *Model {
 	if o.Named == nil {
 		o.Named = func(a *Address) string { return a.Name }
 	}
-	m := &Model{opt: o, half: newDecay(o.HalfLife), people: map[uint64]*Persona{}, open: map[int32]map[uint64]*day{}, sent: map[uint64]*popular{}, host: map[uint64]*popular{}}
+	m := &Model{
+		opt: o, half: newDecay(o.HalfLife), people: map[uint64]*slot{}, open: map[int32]*gather{},
+		sent: map[uint64]popular{}, host: map[uint64]popular{}, groups: map[uint64]*rates{}, first: map[uint64]int64{}, index: map[uint64]int{},
+	}
 	for k := range m.kinds {
 		m.kinds[k] = 20 * float32(kindPrior(k))
 	}
+	m.settle()
+	return m
+}
+
+func (m *Model) settle() {
 	for i := range m.tails {
 		m.tails[i].settle()
 	}
@@ -83,40 +146,73 @@ func New(o Options) *Model {
 		m.classes[i].settle()
 	}
 	m.joint.settle()
-	return m
 }
 
-// Persona is the persona of a, nil where nothing was learned.
-func (m *Model) Persona(a *Address) *Persona { return m.people[a.ID] }
-
-// day is what one person did on one day that is not closed.
-type day struct {
-	who  *Address
-	n    int32
-	sent []sent
-	got  []got
-	rule []Rule
+// Persona is a copy of the persona of a, nil where nothing was learned.
+func (m *Model) Persona(a *Address) *Persona {
+	s := m.people[a.ID]
+	if s == nil {
+		return nil
+	}
+	p := &Persona{Of: s.of}
+	if p.unpack(s.state) != nil {
+		return nil // SetState takes nothing that cannot be taken apart
+	}
+	return p
 }
 
-type sent struct {
-	at    int64
-	hour  uint8 // of the week
-	to    []*Address
-	files int32
-	id    string
+// wake makes p the persona of a as it stood when it was last learned, or an empty one.
+func (m *Model) wake(p *Persona, a *Address, day int32) bool {
+	p.Of = a
+	if s := m.people[a.ID]; s != nil && p.unpack(s.state) == nil {
+		p.Of = s.of
+		return true
+	}
+	*p = Persona{Of: a, First: day, Day: day, Contacts: p.Contacts[:0], Known: p.Known[:0], Trends: p.Trends[:0]}
+	return false
 }
 
-type got struct {
-	at   int64
-	from *Address
+// rest keeps p.
+func (m *Model) rest(p *Persona) {
+	s := m.people[p.Of.ID]
+	if s == nil {
+		s = &slot{of: p.Of}
+		m.people[p.Of.ID] = s
+	}
+	b := p.pack(s.state[:0])
+	if cap(b) > len(b)+len(b)/8+64 {
+		b = slices.Clone(b)
+	}
+	s.state, s.day, s.sent = b, p.Day, p.Sent > 0
 }
 
-// Rule is that somebody made or changed a mailbox rule.
-type Rule struct {
-	At                     int64
-	Who                    *Address
-	Outside, Deletes, Hide bool // it sends mail outside; deletes it; moves it where nobody looks, or marks it read
-	ID                     string
+// peers are the rates of the person's group, nil where there is none.
+func (m *Model) peers(a *Address) *rates {
+	if m.opt.Group == nil {
+		return nil
+	}
+	if g := m.opt.Group(a); g != "" {
+		return m.groups[hash(g)]
+	}
+	return nil
+}
+
+// among makes the group that the person is of, nil where there is none or no room for more.
+func (m *Model) among(a *Address) *rates {
+	if m.opt.Group == nil {
+		return nil
+	}
+	g := m.opt.Group(a)
+	if g == "" {
+		return nil
+	}
+	id := hash(g)
+	r := m.groups[id]
+	if r == nil && len(m.groups) < maxGroups {
+		r = &rates{}
+		m.groups[id] = r
+	}
+	return r
 }
 
 // local is the day since 1970 and the hour of the week in the person's zone.
@@ -143,44 +239,6 @@ func floor(a, b int64) int64 {
 // weekday counts from Monday; the first of January 1970 was a Thursday.
 func weekday(d int32) int { return int(((d+3)%7 + 7) % 7) }
 
-func (m *Model) day(a *Address, n int32) *day {
-	of := m.open[n]
-	if of == nil {
-		of = map[uint64]*day{}
-		m.open[n] = of
-	}
-	d := of[a.ID]
-	if d == nil {
-		d = &day{who: a, n: n}
-		of[a.ID] = d
-	}
-	return d
-}
-
-// Mail takes a mail. Mails may come in any order as long as their day is open; what comes later is learned with the oldest
-// open day, so nothing is lost of it but its time.
-func (m *Model) Mail(x Mail) {
-	if x.From.Inside {
-		n, h := m.local(x.From, x.At)
-		d := m.day(x.From, max(n, m.shut+1))
-		d.sent = append(d.sent, sent{at: x.At, hour: h, to: x.To, files: x.Files, id: x.ID})
-	}
-	for _, to := range x.To {
-		if to.Inside && to != x.From {
-			n, _ := m.local(to, x.At)
-			d := m.day(to, max(n, m.shut+1))
-			d.got = append(d.got, got{x.At, x.From})
-		}
-	}
-}
-
-// Rule takes the making or changing of a mailbox rule.
-func (m *Model) Rule(r Rule) {
-	n, _ := m.local(r.Who, r.At)
-	d := m.day(r.Who, max(n, m.shut+1))
-	d.rule = append(d.rule, r)
-}
-
 // Open is the days that are not closed, in order.
 func (m *Model) Open() []int32 {
 	var l []int32
@@ -206,43 +264,32 @@ func (m *Model) Close(n int32) []Day {
 }
 
 func (m *Model) close(n int32) []Day {
-	of := m.open[n]
-	days := make([]*day, 0, len(of))
-	for _, d := range of {
-		d.order()
-		days = append(days, d)
-	}
-	slices.SortFunc(days, func(a, b *day) int { return cmp.Compare(a.who.ID, b.who.ID) })
-	quiet := m.quiet(n, days)
-	verdicts := m.judge(n, days, quiet)
-	m.learn(n, days, verdicts, quiet)
+	g, logs := m.inOrder(n)
+	quiet := m.quiet(logs)
+	verdicts := m.judge(g, logs, quiet)
+	m.learn(g, logs, verdicts, quiet)
+	m.bound(n)
 	return verdicts
 }
 
-// order sorts a day by time and takes what was sent in the same second for one mailing.
-func (d *day) order() {
-	slices.SortStableFunc(d.sent, func(a, b sent) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) })
-	slices.SortStableFunc(d.got, func(a, b got) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.from.ID, b.from.ID)) })
-	w := 0
-	for i, s := range d.sent {
-		if i > 0 && s.at/1000 == d.sent[w-1].at/1000 {
-			last := &d.sent[w-1]
-			last.to = append(last.to[:len(last.to):len(last.to)], s.to...)
-			last.files = max(last.files, s.files)
-			continue
-		}
-		d.sent[w] = s
-		w++
+// day takes a log apart, with what is asked of it often.
+func (m *Model) day(g *gather, l *log) *day {
+	d := &m.today
+	g.read(l, d)
+	d.order()
+	clear(m.first)
+	for i := len(d.got) - 1; i >= 0; i-- {
+		m.first[d.got[i].from.ID] = d.got[i].at
 	}
-	d.sent = d.sent[:w]
+	return d
 }
 
 // quiet says whether a day is like a weekend or a holiday: the whole tenant sends less than half of what it sends on the
 // busiest weekday.
-func (m *Model) quiet(n int32, days []*day) int {
+func (m *Model) quiet(logs []*log) int {
 	now := float32(0)
-	for _, d := range days {
-		now += float32(len(d.sent))
+	for _, l := range logs {
+		now += float32(l.all)
 	}
 	most := float32(0)
 	for w := range m.week {
@@ -256,44 +303,49 @@ func (m *Model) quiet(n int32, days []*day) int {
 	return 0
 }
 
-// judge gives the verdict on each person-day, in the order of days. Nothing is learned.
-func (m *Model) judge(n int32, days []*day, quiet int) []Day {
+// judge gives the verdict on each person-day, in the order of logs. Nothing is learned.
+func (m *Model) judge(g *gather, logs []*log, quiet int) []Day {
 	var out []Day
-	for _, d := range days {
-		if len(d.sent) == 0 && len(d.rule) == 0 {
+	p := &m.who
+	for _, l := range logs {
+		if l.sent == 0 && l.rules == 0 {
 			continue
 		}
-		v := Day{Who: d.who, Day: n, Sent: len(d.sent), day: d}
-		v.stats, v.cause = m.measure(d, quiet)
-		p := m.people[d.who.ID]
+		d := m.day(g, l)
+		m.wake(p, l.who, g.n)
+		v := Day{Who: l.who, Day: g.n, Sent: len(d.sent) + d.more, of: g, log: l}
+		p.age(g.n, m.half)
+		active := p.Days[0] + p.Days[1]
+		v.often, v.asked = often(p.Odd, active), p.Asked
+		v.stats, v.cause = m.measure(p, d, quiet)
 		for f := range v.z {
 			v.z[f] = m.tails[f].z(v.stats[f])
-			if p != nil && f != drift && v.stats[f] > 0 {
-				v.z[f] = max(0, v.z[f]-p.factor(f))
+			if f != drift && v.stats[f] > 0 {
+				v.z[f] = max(0, v.z[f]-often(p.Over[f], active))
 			}
 		}
 		out = append(out, v)
 	}
-	m.calm(out)
+	if !m.restless {
+		m.calm(out)
+	}
 	alarm := m.Threshold()
 	for i := range out {
 		v := &out[i]
 		v.class = classStats(&v.z)
 		for c := range v.class {
 			v.y[c] = m.classes[c].z(v.class[c])
-			if p := m.people[v.Who.ID]; p != nil && v.y[c] > 0 {
-				v.y[c] = max(0, v.y[c]-float64(p.Asked[c]))
+			if v.y[c] > 0 {
+				v.y[c] = max(0, v.y[c]-float64(v.asked[c]))
 			}
 		}
 		// A person who is often odd is less odd for it; a drift of weeks is no habit.
 		usual := v.y
 		usual[classDrift] = 0
 		v.habit = m.joint.z(together(usual))
-		if p := m.people[v.Who.ID]; p != nil {
-			for c := range usual {
-				if c != classDrift && usual[c] > 0 {
-					usual[c] = max(0, usual[c]-often(p.Odd, p.Days[0]+p.Days[1]))
-				}
+		for c := range usual {
+			if c != classDrift && usual[c] > 0 {
+				usual[c] = max(0, usual[c]-v.often)
 			}
 		}
 		usual[classDrift] = v.y[classDrift]
@@ -331,9 +383,6 @@ func classStats(z *[features]float64) (c [classes]float64) {
 
 // weights are what share of the false alarms each class may make.
 var weights = [classes]float64{classRules: 0.02, classFiles: 0.05, classGraph: 0.4, classHours: 0.43, classDrift: 0.1}
-
-// factor is the log of how much more often than others this person passes the tenant's 10 % and 1 % of a feature.
-func (p *Persona) factor(f int) float64 { return often(p.Over[f], p.Days[0]+p.Days[1]) }
 
 // often is the log of how much more often than the tenant's 10 % and 1 % of days a person passes what these pass: an
 // empirical-Bayes rate, ten days of the tenant's against the person's own.
@@ -377,8 +426,9 @@ func (m *Model) calm(days []Day) {
 // Ask takes feedback: the probability of a class is multiplied with e^factor for that person; above 0 after a false alarm, below
 // after one that was confirmed, 0 to take it back.
 func (m *Model) Ask(a *Address, k Kind, factor float32) {
-	if p := m.people[a.ID]; p != nil {
-		p.Asked[slices.Index(Kinds, k)] = factor
+	if m.wake(&m.who, a, 0) {
+		m.who.Asked[slices.Index(Kinds, k)] = min(max(factor, -100), 100)
+		m.rest(&m.who)
 	}
 }
 

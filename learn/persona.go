@@ -2,16 +2,18 @@ package learn
 
 import (
 	"cmp"
+	"encoding/binary"
+	"math"
 	"slices"
-	"unsafe"
 )
 
-// The room of a persona. With these it takes about 2.5 KB in memory and never more.
+// The room of a persona. With these its bytes are never more than maxState.
 const (
 	maxContacts = 96 // correspondents, those with the least weight left out first
 	maxDomains  = 24 // outside domains
 	maxTrends   = 16 // outside correspondents whose weeks are counted
 	trendWeeks  = 10
+	maxState    = 2500
 )
 
 // Persona is what is usual for one person. Weights decay by the model's half-life; each is a number of mails or days.
@@ -35,10 +37,11 @@ type Persona struct {
 	Files  float32      // mailings to the outside with attachments
 	Filed  float32      // mailings to the outside of which it is known whether they had attachments
 	Rules  float32      // days on which a mailbox rule was made or changed
+	Swift  float32      // mailings that answered what had come in the 90 minutes before
 
-	Contacts []contact
-	Known    []domain
-	Trends   []trend
+	Contacts []contact            // in order of key, and so are the next two
+	Known    []domain             // outside domains
+	Trends   []trend              // who gets how much by week
 	Over     [features][2]float32 // days on which a feature passed its tenant's 10 % and 1 %
 	Odd      [2]float32           // days on which the person passed the tenant's 10 % and 1 % in all
 	Asked    [classes]float32     // what feedback made of the threshold: natural log of the factor on the probability
@@ -49,6 +52,7 @@ type contact struct {
 	key         uint32
 	out, in     float32 // mailings to them, mails from them
 	first, last uint16  // days since 1970
+	mark        uint16  // a hash of the name before the @, where it is one by which people are told apart; else 0
 }
 
 // domain is a domain outside.
@@ -67,34 +71,69 @@ type trend struct {
 	in   uint8             // mails that came back in this time
 }
 
-func (p *Persona) contact(a *Address) *contact {
-	k := uint32(a.ID)
-	for i := range p.Contacts {
-		if p.Contacts[i].key == k {
-			return &p.Contacts[i]
+// search is where the key is, or belongs.
+func search[T any](s []T, k uint32, key func(*T) uint32) (int, bool) {
+	lo, hi := 0, len(s)
+	for lo < hi {
+		at := int(uint(lo+hi) >> 1)
+		switch x := key(&s[at]); {
+		case x == k:
+			return at, true
+		case x < k:
+			lo = at + 1
+		default:
+			hi = at
 		}
+	}
+	return lo, false
+}
+
+func (c *contact) id() uint32 { return c.key }
+func (d *domain) id() uint32  { return d.key }
+func (t *trend) id() uint32   { return t.key }
+
+func (p *Persona) contact(a *Address) *contact {
+	if i, ok := search(p.Contacts, uint32(a.ID), (*contact).id); ok {
+		return &p.Contacts[i]
 	}
 	return nil
 }
 
 func (p *Persona) domain(d uint64) *domain {
-	k := uint32(d)
-	for i := range p.Known {
-		if p.Known[i].key == k {
-			return &p.Known[i]
-		}
+	if i, ok := search(p.Known, uint32(d), (*domain).id); ok {
+		return &p.Known[i]
 	}
 	return nil
 }
 
 func (p *Persona) trend(a *Address) *trend {
-	k := uint32(a.ID)
-	for i := range p.Trends {
-		if p.Trends[i].key == k {
-			return &p.Trends[i]
-		}
+	if i, ok := search(p.Trends, uint32(a.ID), (*trend).id); ok {
+		return &p.Trends[i]
 	}
 	return nil
+}
+
+// place makes room for the key in s, which holds as many as most at most: the one with the least weight goes.
+func place[T any](s []T, k uint32, most int, key func(*T) uint32, weight func(*T) float32) ([]T, *T) {
+	if len(s) >= most {
+		at, low := 0, weight(&s[0])
+		for i := 1; i < len(s); i++ {
+			if w := weight(&s[i]); w < low {
+				at, low = i, w
+			}
+		}
+		s = slices.Delete(s, at, at+1)
+	}
+	i, _ := search(s, k, key)
+	var none T
+	s = slices.Insert(s, i, none)
+	return s, &s[i]
+}
+
+// weights are all that decays at once.
+func (p *Persona) weights() [18]*float32 {
+	return [...]*float32{&p.Sent, &p.People, &p.Fresh, &p.Bold, &p.Bold2, &p.Days[0], &p.Days[1], &p.Volume[0], &p.Volume[1], &p.Square[0], &p.Square[1],
+		&p.Out, &p.Hosts, &p.New, &p.Files, &p.Filed, &p.Rules, &p.Swift}
 }
 
 // age decays what stands at the persona's day to day.
@@ -104,13 +143,8 @@ func (p *Persona) age(day int32, half *decay) {
 	}
 	f := half.at(day - p.Day)
 	p.Day = day
-	for _, w := range []*float32{&p.Sent, &p.People, &p.Fresh, &p.Bold, &p.Bold2, &p.Out, &p.Hosts, &p.New, &p.Files, &p.Filed, &p.Rules} {
+	for _, w := range p.weights() {
 		*w *= f
-	}
-	for k := range p.Days {
-		p.Days[k] *= f
-		p.Volume[k] *= f
-		p.Square[k] *= f
 	}
 	for i := range p.Over {
 		p.Over[i][0] *= f
@@ -125,17 +159,15 @@ func (p *Persona) age(day int32, half *decay) {
 	}
 }
 
+// week is the week of a day, from Monday on.
+func week(day int32) int32 { return int32(floor(int64(day)+3, 7)) }
+
 // meet is the contact for a, made where there is none, with its weights decayed to day.
 func (p *Persona) meet(a *Address, day int32, half *decay) *contact {
 	c := p.contact(a)
 	if c == nil {
-		if len(p.Contacts) < maxContacts {
-			p.Contacts = append(p.Contacts, contact{})
-			c = &p.Contacts[len(p.Contacts)-1]
-		} else {
-			c = least(p.Contacts, func(c *contact) float32 { return (c.out + c.in/4) * half.at(day-int32(c.last)) })
-		}
-		*c = contact{key: uint32(a.ID), first: uint16(day), last: uint16(day)}
+		p.Contacts, c = place(p.Contacts, uint32(a.ID), maxContacts, (*contact).id, func(c *contact) float32 { return (c.out + c.in/4) * half.at(day-int32(c.last)) })
+		*c = contact{key: uint32(a.ID), first: uint16(day), last: uint16(day), mark: a.mark()}
 		return c
 	}
 	if day > int32(c.last) {
@@ -148,12 +180,7 @@ func (p *Persona) meet(a *Address, day int32, half *decay) *contact {
 func (p *Persona) know(d uint64, day int32, half *decay) *domain {
 	c := p.domain(d)
 	if c == nil {
-		if len(p.Known) < maxDomains {
-			p.Known = append(p.Known, domain{})
-			c = &p.Known[len(p.Known)-1]
-		} else {
-			c = least(p.Known, func(c *domain) float32 { return (c.out + c.in/4) * half.at(day-int32(c.last)) })
-		}
+		p.Known, c = place(p.Known, uint32(d), maxDomains, (*domain).id, func(c *domain) float32 { return (c.out + c.in/4) * half.at(day-int32(c.last)) })
 		*c = domain{key: uint32(d), last: uint16(day)}
 		return c
 	}
@@ -167,18 +194,13 @@ func (p *Persona) know(d uint64, day int32, half *decay) *domain {
 func (p *Persona) follow(a *Address, week int32) *trend {
 	t := p.trend(a)
 	if t == nil {
-		if len(p.Trends) < maxTrends {
-			p.Trends = append(p.Trends, trend{})
-			t = &p.Trends[len(p.Trends)-1]
-		} else {
-			t = least(p.Trends, func(t *trend) float32 {
-				sum := float32(0)
-				for i, n := range t.at(week) {
-					sum += float32(n) * float32(1+i)
-				}
-				return sum
-			})
-		}
+		p.Trends, t = place(p.Trends, uint32(a.ID), maxTrends, (*trend).id, func(t *trend) float32 {
+			sum := float32(0)
+			for i, n := range t.at(week) {
+				sum += float32(n) * float32(1+i)
+			}
+			return sum
+		})
 		*t = trend{key: uint32(a.ID), week: uint16(week)}
 		return t
 	}
@@ -197,23 +219,13 @@ func (t *trend) at(week int32) (n [trendWeeks]uint8) {
 	return n
 }
 
-func least[T any](s []T, weight func(*T) float32) *T {
-	at, low := 0, weight(&s[0])
-	for i := 1; i < len(s); i++ {
-		if w := weight(&s[i]); w < low {
-			at, low = i, w
-		}
-	}
-	return &s[at]
-}
-
 // decay is 2^(-days/half-life) for whole days.
 type decay [1024]float32
 
 func newDecay(half float64) *decay {
 	d := new(decay)
 	for i := range d {
-		d[i] = float32(exp2(-float64(i) / half))
+		d[i] = float32(math.Exp2(-float64(i) / half))
 	}
 	return d
 }
@@ -228,31 +240,136 @@ func (d *decay) at(days int32) float32 {
 	return d[days]
 }
 
-// popular is how a tenant knows somebody or a domain: how much is sent there, and who wrote there last.
-type popular struct {
-	out    float32 // mailings, decayed to day
-	people float32 // persons for whom it was new when they first wrote, never decayed
-	day    int32
-	lately [8]uint32 // the last different persons who wrote there
-	next   uint8
+// The form of a persona's bytes. What stands first is what is read without taking it apart: the counts and the keys.
+const personaForm = 1
+
+// pack appends the persona's bytes to b. Floats of lists take 16 bits each; see small.
+func (p *Persona) pack(b []byte) []byte {
+	le := binary.LittleEndian
+	b = append(b, personaForm, byte(len(p.Contacts)), byte(len(p.Known)), byte(len(p.Trends)))
+	for i := range p.Contacts {
+		b = le.AppendUint32(b, p.Contacts[i].key)
+	}
+	b = le.AppendUint32(b, uint32(p.First))
+	b = le.AppendUint32(b, uint32(p.Day))
+	for _, w := range p.weights() {
+		b = put32(b, *w)
+	}
+	for f := range p.Over {
+		b = put16(put16(b, p.Over[f][0]), p.Over[f][1])
+	}
+	b = put16(put16(b, p.Odd[0]), p.Odd[1])
+	for _, a := range p.Asked {
+		b = put32(b, a)
+	}
+	at := len(b)
+	b = append(b, make([]byte, len(p.Hours)/8)...)
+	for h, x := range p.Hours {
+		if q := small(x); q > 0 {
+			b[at+h/8] |= 1 << (h % 8)
+			b = le.AppendUint16(b, q)
+		}
+	}
+	for i := range p.Contacts {
+		c := &p.Contacts[i]
+		b = put16(put16(b, c.out), c.in)
+		b = le.AppendUint16(le.AppendUint16(le.AppendUint16(b, c.first), c.last), c.mark)
+	}
+	for i := range p.Known {
+		k := &p.Known[i]
+		b = le.AppendUint32(b, k.key)
+		b = put16(put16(put16(put16(b, k.out), k.in), k.files), k.filed)
+		b = le.AppendUint16(b, k.last)
+	}
+	for i := range p.Trends {
+		t := &p.Trends[i]
+		b = le.AppendUint32(b, t.key)
+		b = le.AppendUint16(b, t.week)
+		b = append(append(b, t.n[:]...), t.in)
+	}
+	return b
 }
 
-func (q *popular) learn(who *Address, n float32, fresh bool, day int32, half *decay) {
-	q.out = q.out*half.at(day-q.day) + n
-	q.day = max(q.day, day)
-	if fresh {
-		q.people++
+// unpack makes the persona what the bytes say, in the room it has. What pack wrote comes back as those bytes and no others;
+// anything else is refused.
+func (p *Persona) unpack(b []byte) error {
+	t := taker{b: b}
+	form, contacts, known, trends := t.byte(), int(t.byte()), int(t.byte()), int(t.byte())
+	if form != personaForm || contacts > maxContacts || known > maxDomains || trends > maxTrends {
+		return ErrForm
 	}
-	if k := uint32(who.ID); !slices.Contains(q.lately[:], k) {
-		q.lately[q.next%8] = k
-		q.next++
+	*p = Persona{Of: p.Of, Contacts: p.Contacts[:0], Known: p.Known[:0], Trends: p.Trends[:0]}
+	order := func(i int, last, key uint32) uint32 {
+		t.bad = t.bad || i > 0 && key <= last
+		return key
 	}
+	last := uint32(0)
+	for i := range contacts {
+		last = order(i, last, t.u32())
+		p.Contacts = append(p.Contacts, contact{key: last})
+	}
+	p.First, p.Day = int32(t.u32()), int32(t.u32())
+	for _, w := range p.weights() {
+		*w = t.float()
+	}
+	for f := range p.Over {
+		p.Over[f] = [2]float32{t.weight(), t.weight()}
+	}
+	p.Odd = [2]float32{t.weight(), t.weight()}
+	for i := range p.Asked {
+		a := math.Float32frombits(t.u32())
+		t.bad = t.bad || !(a >= -100 && a <= 100)
+		p.Asked[i] = a
+	}
+	if on := t.take(len(p.Hours) / 8); on != nil {
+		for h := range p.Hours {
+			if on[h/8]&(1<<(h%8)) != 0 {
+				p.Hours[h] = t.weight()
+				t.bad = t.bad || p.Hours[h] == 0
+			}
+		}
+	}
+	for i := range p.Contacts {
+		c := &p.Contacts[i]
+		c.out, c.in, c.first, c.last, c.mark = t.weight(), t.weight(), t.u16(), t.u16(), t.u16()
+	}
+	for i := range known {
+		last = order(i, last, t.u32())
+		p.Known = append(p.Known, domain{last, t.weight(), t.weight(), t.weight(), t.weight(), t.u16()})
+	}
+	for i := range trends {
+		last = order(i, last, t.u32())
+		x := trend{key: last, week: t.u16()}
+		copy(x.n[:], t.take(trendWeeks))
+		x.in = t.byte()
+		p.Trends = append(p.Trends, x)
+	}
+	return t.done()
 }
 
-// Size is about how many bytes a persona takes in memory.
-func (p *Persona) Size() int {
-	return int(unsafe.Sizeof(*p)) + cap(p.Contacts)*int(unsafe.Sizeof(contact{})) + cap(p.Known)*int(unsafe.Sizeof(domain{})) + cap(p.Trends)*int(unsafe.Sizeof(trend{}))
+// common counts the correspondents that the persona and the packed one have in common, up to most.
+func (p *Persona) common(packed []byte, most int) int {
+	keys := packed[4 : 4+4*int(packed[1])]
+	n := 0
+	for i := 0; i < len(p.Contacts) && len(keys) > 0; {
+		switch k := binary.LittleEndian.Uint32(keys); {
+		case k < p.Contacts[i].key:
+			keys = keys[4:]
+		case k > p.Contacts[i].key:
+			i++
+		default:
+			if n++; n == most {
+				return n
+			}
+			keys = keys[4:]
+			i++
+		}
+	}
+	return n
 }
+
+// Size is how many bytes the persona takes where it is kept.
+func (p *Persona) Size() int { return len(p.pack(nil)) }
 
 // Correspondent is somebody whom a person writes to or hears from, as the persona knows them: by the hash of the address.
 type Correspondent struct {

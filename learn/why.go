@@ -18,11 +18,12 @@ const (
 	// an empirical-Bayes rate plus log ratios. Source: MITRE ATT&CK T1564.008 and T1114.003 for what thieves' rules do.
 	RuleManipulation Kind = "rule_manipulation"
 	// Exfiltration is attachments and bulk to an outside domain. Features: whether the domain is new to the person, how many mails and
-	// how many with attachments, whether it wrote first. Statistic: the log-likelihood ratio of the day's worst domain under
+	// how many with attachments, whether it wrote first, whether an address is like the person's own. Statistic: the log-likelihood ratio of the day's worst domain under
 	// Beta-Binomial rates shrunk from the tenant to the person to the domain (Robbins 1956; Efron and Morris 1975).
 	Exfiltration Kind = "exfiltration"
 	// Graph is who is written to: a mailbox in strange hands, a fan-out. Features: new correspondents by their relation to the person
-	// (contacts in common, domain, who wrote first), known ones by their share, how many are new, how much is sent. Statistic:
+	// (contacts in common, domain, who wrote first, whether they look like somebody known), known ones by their share, how many are new,
+	// how much is sent. Statistic:
 	// a generalised likelihood ratio of a mixture over the day's correspondents, and the tail of a negative binomial. Source: Heard and
 	// Rubin-Delanchy 2016 (https://doi.org/10.1214/15-AOAS892), Donoho and Jin 2004 (https://doi.org/10.1214/009053604000000265).
 	Graph Kind = "graph"
@@ -85,8 +86,8 @@ func (d *Day) Kind() Kind {
 	case rules:
 		return RuleManipulation
 	case volume:
-		out := 0
-		for _, x := range d.day.sent {
+		out, all := 0, d.day().sent
+		for _, x := range all {
 			for _, a := range x.to {
 				if !a.Inside {
 					out++
@@ -94,7 +95,7 @@ func (d *Day) Kind() Kind {
 				}
 			}
 		}
-		if out*2 > len(d.day.sent) {
+		if out*2 > len(all) {
 			return Exfiltration
 		}
 	}
@@ -103,18 +104,18 @@ func (d *Day) Kind() Kind {
 
 // At is when on the day it happened, in Unix milliseconds: the first mailing that shows it.
 func (d *Day) At() int64 {
-	x := d.day
+	x := d.day()
 	switch f := d.feature(); {
-	case f == hours && len(d.cause.odd) > 0:
-		return d.cause.odd[0].at
+	case f == hours && d.cause.odd > 0:
+		return d.cause.oddAt
 	case f == rules:
 		return x.rule[0].At
 	case (f == strangers || f == spread) && len(d.cause.fresh) > 0:
-		return x.first(func(a *Address) bool { return a == d.cause.fresh[0] })
+		return x.first(func(a *Address) bool { return a.ID == d.cause.fresh[0].ID })
 	case f == files && d.cause.host != nil:
 		return x.first(func(a *Address) bool { return a.Domain == d.cause.host.Domain })
 	case f == drift && d.cause.growing != nil:
-		return x.first(func(a *Address) bool { return a == d.cause.growing })
+		return x.first(func(a *Address) bool { return a.ID == d.cause.growing.ID })
 	}
 	return x.first(func(*Address) bool { return true })
 }
@@ -140,28 +141,32 @@ func (m *Model) Why(d *Day) string {
 	var s string
 	switch d.feature() {
 	case strangers, spread:
-		if len(c.fresh) == 0 {
+		switch {
+		case c.new == 0:
 			s = fmt.Sprintf("%s wrote to people that are rarely written to from here", name(d.Who))
-			break
-		}
-		s = fmt.Sprintf("%s wrote to %s that %s had never written to (%s); %s",
-			name(d.Who), count(len(c.fresh), "address"), they, list(c.fresh, name), per(c.newUsual, "new one"))
-		if c.unasked == len(c.fresh) {
-			s += ", and none of them had written first"
+		case c.like != nil && c.new == 1:
+			s = fmt.Sprintf("%s wrote for the first time to %s, which looks like %s and is not", name(d.Who), name(c.like), c.likes)
+		default:
+			s = fmt.Sprintf("%s wrote to %s that %s had never written to (%s); %s",
+				name(d.Who), count(c.new, "address"), they, list(c.fresh, c.new, name), per(c.newUsual, "new one"))
+			if c.unasked == c.new {
+				s += ", and none of them had written first"
+			}
+			if c.like != nil {
+				s += fmt.Sprintf("; %s looks like %s and is not", name(c.like), c.likes)
+			}
 		}
 	case volume:
 		s = fmt.Sprintf("%s sent %s, where about %s is usual for such a day", name(d.Who), count(d.Sent, "mail"), round(c.usual))
 	case hours:
 		var at []string
-		for _, x := range c.odd {
-			if h := fmt.Sprintf("%d:00", x.hour%24); len(at) == 0 || at[len(at)-1] != h {
-				at = append(at, h)
-			}
+		for _, h := range c.hours {
+			at = append(at, fmt.Sprintf("%d:00", h))
 		}
 		if len(at) > 4 {
 			at = append(at[:4], "…")
 		}
-		s = fmt.Sprintf("%s sent %s in hours in which %s hardly ever writes (%s)", name(d.Who), count(len(c.odd), "mail"), they, strings.Join(at, ", "))
+		s = fmt.Sprintf("%s sent %s in hours in which %s hardly ever writes (%s)", name(d.Who), count(c.odd, "mail"), they, strings.Join(at, ", "))
 	case files:
 		s = fmt.Sprintf("%s sent %s to %s", name(d.Who), count(c.hostN, "mail"), c.host.Host())
 		if c.hostF > 0 {
@@ -169,6 +174,9 @@ func (m *Model) Why(d *Day) string {
 		}
 		if c.hostNew {
 			s += ", where " + they + " had never written before"
+		}
+		if c.own != nil {
+			s += "; " + name(c.own) + " seems to be this person's own address"
 		}
 	case drift:
 		var n []string
@@ -232,11 +240,12 @@ func per(a float64, what string) string {
 	return fmt.Sprintf("usual is a %s every %.0f days", what, 1/max(a, 0.01))
 }
 
-func list(l []*Address, name func(*Address) string) string {
+// list names the first three of all n.
+func list(l []*Address, n int, name func(*Address) string) string {
 	var s []string
 	for i, a := range l {
 		if i == 3 {
-			return strings.Join(s, ", ") + fmt.Sprintf(" and %d more", len(l)-3)
+			return strings.Join(s, ", ") + fmt.Sprintf(" and %d more", n-3)
 		}
 		s = append(s, name(a))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tocsin.dev"
+	"tocsin.dev/detect"
 	"tocsin.dev/learn"
 	"tocsin.dev/learn/plant"
 )
@@ -124,7 +125,14 @@ func (b *backtest) kinds() ([]plant.Kind, error) {
 }
 
 func (b *backtest) options() learn.Options {
-	return learn.Options{Budget: b.budget, Zone: func(*learn.Address) *time.Location { return b.location }}
+	return learn.Options{
+		Budget: b.budget,
+		Zone:   func(*learn.Address) *time.Location { return b.location },
+		Own: func(a, who *learn.Address) bool {
+			return detect.FreeMail(a.Name) && detect.OwnName(a.Name, who.Name, "")
+		},
+		Alike: detect.Alike,
+	}
 }
 
 // days gives each person-day to do, in order of days; a day is closed a day late, since people's midnights differ.
@@ -164,11 +172,11 @@ func (b *backtest) replay(c *cobra.Command, mails []learn.Mail) error {
 	out := c.OutOrStdout()
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	people := map[*learn.Address]bool{}
+	people := map[uint64]bool{}
 	var sum, events, alarms int
 	by := map[learn.Kind]int{}
 	err := days(m, mails, func(d learn.Day) error {
-		people[d.Who] = true
+		people[d.Who.ID] = true
 		sum++
 		events += d.Sent
 		if d.Alarm {
