@@ -36,7 +36,7 @@ bench: ## the measured promises, as ratios within one run
 
 SEEDS := 20
 accuracy: ## what share of planted attacks package learn finds, beside simple detectors, over SEEDS seeds
-	go test ./learn -run TestAccuracy -accuracy $(SEEDS) -v -timeout 120m
+	go test ./learn -run 'TestAccuracy|TestStorm|TestUntouched' -accuracy $(SEEDS) -calm $(SEEDS) -v -timeout 120m
 
 KILLS := 100
 RATE := 5000

@@ -46,9 +46,9 @@ func (m *Model) learn(g *gather, logs []*log, verdicts []Day, quiet int) {
 			}
 			target := m.opt.Budget / 30.44 * m.calendar()
 			if v.Alarm {
-				m.strict -= 0.05
+				m.strict -= 0.15
 			}
-			m.strict += 0.05 * target
+			m.strict += 0.15 * target
 			m.strict = min(max(m.strict, -6), 0)
 		}
 		m.take(p, m.day(g, l), quiet, weight)

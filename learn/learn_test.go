@@ -115,43 +115,6 @@ func TestZone(t *testing.T) {
 	}
 }
 
-// TestBudget: a stream nobody touched keeps to the false alarms that were allowed, and a shift of everybody's clock by five
-// hours raises no storm.
-func TestBudget(t *testing.T) {
-	t.Parallel()
-	const budget = 0.2
-	alarms, months, shifted := 0.0, 0.0, 0.0
-	for seed := range uint64(3) {
-		mails := small(seed)
-		first := mails[0].At / 86_400_000
-		_, days, _ := replay(mails, learn.Options{Budget: budget})
-		for _, d := range days {
-			if d.Alarm {
-				alarms++
-			}
-		}
-		months += 150 * 75 / 30.44
-		for i := range mails {
-			if mails[i].At/86_400_000-first >= 50 {
-				mails[i].At += 5 * 3_600_000
-			}
-		}
-		_, days, _ = replay(mails, learn.Options{Budget: budget})
-		for _, d := range days {
-			if d.Alarm {
-				shifted++
-			}
-		}
-	}
-	t.Logf("%.4f alarms per person and month, and %.4f with the shift, where %g were allowed", alarms/months, shifted/months, budget)
-	if alarms/months > 1.5*budget {
-		t.Errorf("%.3f alarms per person and month, where %g were allowed", alarms/months, budget)
-	}
-	if shifted/months > 1.5*budget {
-		t.Errorf("%.3f alarms per person and month after everybody's clock was shifted, where %g were allowed", shifted/months, budget)
-	}
-}
-
 // TestFinds: in a small world what is planted scores above what is not, and the sentence says what it was.
 func TestFinds(t *testing.T) {
 	t.Parallel()

@@ -326,8 +326,11 @@ func (m *Model) judge(g *gather, logs []*log, quiet int) []Day {
 		}
 		out = append(out, v)
 	}
+	ranks := make([]float64, 0, len(out))
 	if !m.restless {
-		m.calm(out)
+		for f := range features {
+			calm(out, ranks, func(v *Day) *float64 { return &v.z[f] })
+		}
 	}
 	alarm := m.Threshold()
 	for i := range out {
@@ -393,33 +396,29 @@ func often(over [2]float32, days float32) float64 {
 	return min(max(math.Log(ten*one)/2, -1.5), 3)
 }
 
-// calm takes out what a whole tenant has in common on a day: where more persons than expected pass a feature's 5 %, each
-// probability is raised by as much, and on a stormy day it is never below the person's rank on that day.
-func (m *Model) calm(days []Day) {
+// calm takes out what a whole tenant has in common on a day: where more persons than expected pass the 5 % of what z gives, −log
+// of a probability, each probability is raised by as much, and on a stormy day it is never below the person's rank on that day.
+func calm(days []Day, ranks []float64, z func(*Day) *float64) {
 	n := float64(len(days))
-	ranks := make([]float64, 0, len(days))
-	for f := range features {
-		over := 0.0
-		for i := range days {
-			if days[i].z[f] > 3 {
-				over++
-			}
+	over := 0.0
+	for i := range days {
+		if *z(&days[i]) > 3 {
+			over++
 		}
-		storm := (over + 2) / (0.05*n + 2)
-		if storm <= 1.5 {
-			continue
-		}
-		ranks = ranks[:0]
-		for i := range days {
-			ranks = append(ranks, -days[i].z[f])
-		}
-		slices.Sort(ranks)
-		for i := range days {
-			z := days[i].z[f]
-			at, _ := slices.BinarySearch(ranks, -z)
-			rank := -math.Log((float64(at) + 1) / (n + 1) * min(1, (storm-1.5)/1.5))
-			days[i].z[f] = max(0, min(z-math.Log(storm/1.5), rank))
-		}
+	}
+	storm := (over + 2) / (0.05*n + 2)
+	if storm <= 1.5 {
+		return
+	}
+	for i := range days {
+		ranks = append(ranks, -*z(&days[i]))
+	}
+	slices.Sort(ranks)
+	for i := range days {
+		x := z(&days[i])
+		at, _ := slices.BinarySearch(ranks, -*x)
+		rank := -math.Log((float64(at) + 1) / (n + 1) * min(1, (storm-1.5)/1.5))
+		*x = max(0, min(*x-math.Log(storm/1.5), rank))
 	}
 }
 
