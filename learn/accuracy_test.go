@@ -21,6 +21,7 @@ import (
 
 var (
 	accuracySeeds = flag.Int("accuracy", 0, "measure the accuracy over so many seeds, and print it")
+	firstSeed     = flag.Uint64("accuracy.from", 0, "the first of these seeds")
 	carriersOnly  = flag.String("carriers", "college,dnc,world", "the carriers to measure on")
 	worldPeople   = flag.Int("world.people", 1000, "the people of the generated world")
 	worldDays     = flag.Int("world.days", 120, "the days of the generated world")
@@ -192,7 +193,7 @@ func TestAccuracy(t *testing.T) {
 		}
 		each := map[string]int{"college": 3, "dnc": 1, "world": 8}[name]
 		negatives, planted := 0, 0
-		for seed := range uint64(*accuracySeeds) {
+		for seed := *firstSeed; seed < *firstSeed+uint64(*accuracySeeds); seed++ {
 			clean := carrier(t, name, seed)
 			mails, attacks, able := plant.Into(clean, plant.Options{Kinds: plant.Kinds, Each: each, Seed: seed})
 			planted += len(attacks)

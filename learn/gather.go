@@ -19,10 +19,11 @@ const (
 
 // gather is one open day: what was put in of each person, and the addresses it is told by.
 type gather struct {
-	n      int32
-	people map[uint64]*log
-	addrs  []*Address
-	index  map[uint64]uint32 // by ID
+	n     int32
+	addrs []*Address
+	logs  []*log            // of each address, nil where nothing was put in of it
+	index map[uint64]uint32 // where an address stands in both, by ID
+	some  int               // how many logs there are
 }
 
 // log is what is put in of one person on one day: entries one after the other. See entry.
@@ -82,29 +83,40 @@ func (m *Model) gather(n int32) *gather {
 			at, _ := slices.BinarySearch(days, n)
 			return m.open[days[max(0, at-1)]]
 		}
-		g = &gather{n: n, people: map[uint64]*log{}, index: map[uint64]uint32{}}
+		g = &gather{n: n, index: map[uint64]uint32{}}
 		m.open[n] = g
 	}
 	return g
 }
 
-func (g *gather) log(a *Address) *log {
-	l := g.people[a.ID]
+// place is where the address stands.
+func (g *gather) place(a *Address) uint32 {
+	i, ok := g.index[a.ID]
+	if !ok {
+		i = uint32(len(g.addrs))
+		g.addrs, g.logs = append(g.addrs, a), append(g.logs, nil)
+		g.index[a.ID] = i
+	}
+	return i
+}
+
+// log is what was put in of the address at that place.
+func (g *gather) log(place uint32) *log {
+	l := g.logs[place]
 	if l == nil {
-		l = &log{who: a}
-		g.people[a.ID] = l
+		l = &log{who: g.addrs[place]}
+		g.logs[place] = l
+		g.some++
 	}
 	return l
 }
 
-func (g *gather) place(a *Address) uint64 {
-	i, ok := g.index[a.ID]
-	if !ok {
-		i = uint32(len(g.addrs))
-		g.addrs = append(g.addrs, a)
-		g.index[a.ID] = i
+// drop forgets what was put in of somebody.
+func (g *gather) drop(a *Address) {
+	if i, ok := g.index[a.ID]; ok && g.logs[i] != nil {
+		g.logs[i] = nil
+		g.some--
 	}
-	return uint64(i)
 }
 
 // Mail takes a mail. Mails may come in any order as long as their day is open; what comes later is learned with the oldest
@@ -113,7 +125,7 @@ func (m *Model) Mail(x Mail) {
 	if x.From.Inside {
 		n, h := m.local(x.From, x.At)
 		g := m.gather(n)
-		l := g.log(x.From)
+		l := g.log(g.place(x.From))
 		l.room()
 		l.b = append(l.b, entrySent, h)
 		l.b = binary.AppendVarint(l.b, x.At-int64(g.n)*86_400_000)
@@ -121,7 +133,7 @@ func (m *Model) Mail(x Mail) {
 		to := x.To[:min(len(x.To), maxTo)]
 		l.b = binary.AppendUvarint(l.b, uint64(len(to)))
 		for _, a := range to {
-			l.b = binary.AppendUvarint(l.b, g.place(a))
+			l.b = binary.AppendUvarint(l.b, uint64(g.place(a)))
 		}
 		l.b = putID(l.b, x.ID)
 		l.all++
@@ -129,15 +141,19 @@ func (m *Model) Mail(x Mail) {
 			g.trim(l)
 		}
 	}
+	var g *gather
+	from := uint32(0)
 	for _, to := range x.To {
 		if to.Inside && to.ID != x.From.ID {
 			n, _ := m.local(to, x.At)
-			g := m.gather(n)
-			l := g.log(to)
+			if of := m.gather(n); of != g {
+				g, from = of, of.place(x.From)
+			}
+			l := g.log(g.place(to))
 			l.room()
 			l.b = append(l.b, entryGot)
 			l.b = binary.AppendVarint(l.b, x.At-int64(g.n)*86_400_000)
-			l.b = binary.AppendUvarint(l.b, g.place(x.From))
+			l.b = binary.AppendUvarint(l.b, uint64(from))
 			if l.got++; l.got > 2*maxGot {
 				g.trim(l)
 			}
@@ -149,7 +165,7 @@ func (m *Model) Mail(x Mail) {
 func (m *Model) Rule(r Rule) {
 	n, _ := m.local(r.Who, r.At)
 	g := m.gather(n)
-	l := g.log(r.Who)
+	l := g.log(g.place(r.Who))
 	l.room()
 	kind := byte(entryRule)
 	for i, is := range [...]bool{r.Outside, r.Deletes, r.Hide} {

@@ -51,7 +51,12 @@ func (m *Model) learn(g *gather, logs []*log, verdicts []Day, quiet int) {
 			m.strict += 0.15 * target
 			m.strict = min(max(m.strict, -6), 0)
 		}
-		m.take(p, m.day(g, l), quiet, weight)
+		var judged []seen
+		if v != nil {
+			judged = v.cause.seen
+			v.cause.seen = nil
+		}
+		m.take(p, m.day(g, l), judged, quiet, weight)
 		m.rest(p)
 		sent += int(l.all)
 	}
@@ -186,7 +191,7 @@ func (m *Model) fade(n int32) {
 }
 
 // take is one person's day into their persona, with that weight, and into the tenant's rates and their group's.
-func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
+func (m *Model) take(p *Persona, d *day, judged []seen, quiet int, weight float32) {
 	n := d.n
 	wk := week(n)
 	group := m.among(p.Of)
@@ -197,7 +202,7 @@ func (m *Model) take(p *Persona, d *day, quiet int, weight float32) {
 		}
 	}
 	if len(d.sent) > 0 {
-		people := m.meets(p, d)
+		people := m.meets(p, d, judged)
 		fresh, bold := float32(0), float32(0)
 		for i := range people {
 			e := &people[i]

@@ -180,16 +180,6 @@ func TestFeedback(t *testing.T) {
 	}
 }
 
-func BenchmarkMail(b *testing.B) {
-	mails := small(1)
-	n := 0
-	for b.Loop() {
-		replay(mails, learn.Options{})
-		n += len(mails)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/mail")
-}
-
 // TestRule: a mailbox rule that sends mail outside at night is odd for who never makes rules, even on a day with no mail.
 func TestRule(t *testing.T) {
 	t.Parallel()

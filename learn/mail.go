@@ -11,6 +11,7 @@ type Address struct {
 	ID     uint64 // a hash of Name, the same everywhere
 	Domain uint64 // a hash of what follows the last @
 	Inside bool   // of the organisation: has a persona
+	mark   uint16 // a hash of the name before the @ where it is one that people are told apart by; else 0
 }
 
 // Host is what follows the last @ of the address.
@@ -25,19 +26,16 @@ func host(name string) string {
 }
 
 // mark is a hash of the name before the @ where it has two words or more, as jane.roe has and info has not; else 0.
-func (a *Address) mark() uint16 {
-	local, _, ok := strings.Cut(a.Name, "@")
+func mark(name string) uint16 {
+	local, _, ok := strings.Cut(name, "@")
 	if !ok {
 		return 0
 	}
-	words, letters := 0, 0
-	in := false
-	h := uint64(1469598103934665603)
+	local, _, _ = strings.Cut(local, "+")
+	words, letters, in := 0, 0, false
+	h := uint64(0)
 	for i := range len(local) {
 		c := local[i]
-		if c == '+' {
-			break
-		}
 		if c < 'a' || c > 'z' {
 			in = false
 			continue
@@ -47,12 +45,12 @@ func (a *Address) mark() uint16 {
 			in = true
 		}
 		letters++
-		h = (h ^ uint64(c)) * 1099511628211
+		h = spread64(h ^ uint64(c))
 	}
 	if words < 2 || letters < 6 {
 		return 0
 	}
-	return max(1, uint16(h>>32^h))
+	return max(1, uint16(h))
 }
 
 // Names keeps one Address for each name. It forgets those that have long not been asked for, so that strangers who write from
@@ -85,7 +83,7 @@ func (n *Names) Of(name string) *Address {
 		if a = n.old[low]; a == nil {
 			host := host(low)
 			low = strings.Clone(low)
-			a = &Address{Name: low, ID: hash(low), Domain: hash(host), Inside: n.Domains[host]}
+			a = &Address{Name: low, ID: hash(low), Domain: hash(host), Inside: n.Domains[host], mark: mark(low)}
 		}
 		if len(n.of) >= maxNames {
 			n.old, n.of = n.of, map[string]*Address{}

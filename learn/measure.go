@@ -40,6 +40,7 @@ func (d *Day) day() *day {
 type cause struct {
 	fresh    []*Address // written to for the first time, the most surprising first, eight at most
 	new      int        // how many these are
+	seen     []seen     // what was made of all of them, in the order of meets
 	unasked  int
 	own      *Address // an address outside that seems to be the person's own
 	like     *Address // who looks like somebody else, and like whom
@@ -88,11 +89,16 @@ type met struct {
 	a     *Address
 	c     *contact // nil where new
 	n     int      // mailings
-	kind  int
 	llr   float64
 	asked bool
-	own   bool   // new, and like the person's own address
-	like  string // new, and like this known domain or correspondent
+	seen
+}
+
+// seen is what is made of somebody who is new.
+type seen struct {
+	kind uint8
+	own  bool   // like the person's own address
+	like string // like this known domain or correspondent
 }
 
 // host is one outside domain written to on a day.
@@ -104,7 +110,12 @@ type hosted struct {
 
 // measure gives the statistics of a day, of a persona as it stands on it.
 func (m *Model) measure(p *Persona, d *day, quiet int) (s [features]float64, c cause) {
-	people := m.meets(p, d)
+	people := m.meets(p, d, nil)
+	for i := range people {
+		if e := &people[i]; e.c == nil || e.c.out == 0 {
+			c.seen = append(c.seen, e.seen)
+		}
+	}
 	s[strangers], s[spread] = m.strange(p, d, people, &c)
 	s[volume] = m.much(p, d, quiet, &c)
 	s[hours] = m.late(p, d, quiet, &c)
@@ -121,8 +132,8 @@ func (m *Model) measure(p *Persona, d *day, quiet int) (s [features]float64, c c
 	return s, c
 }
 
-// meets is everybody written to on a day, once each.
-func (m *Model) meets(p *Persona, d *day) []met {
+// meets is everybody written to on a day, once each. What was made of them when the day was judged is not asked again.
+func (m *Model) meets(p *Persona, d *day, judged []seen) []met {
 	l := m.met[:0]
 	clear(m.index)
 	for i := range d.sent {
@@ -138,12 +149,16 @@ func (m *Model) meets(p *Persona, d *day) []met {
 			m.index[a.ID] = len(l)
 			e := met{a: a, c: p.contact(a), n: 1}
 			e.asked = (e.c != nil && e.c.in > 0) || m.first[a.ID] != 0
-			if e.c == nil || e.c.out == 0 {
+			switch {
+			case e.c != nil && e.c.out > 0:
+			case judged != nil:
+				e.seen, judged = judged[0], judged[1:]
+			default:
 				wide := 0
 				if len(x.to) >= 4 {
 					wide = 1
 				}
-				e.kind = m.relation(p, a)*4 + wide
+				e.kind = uint8(m.relation(p, a)*4 + wide)
 				if e.asked {
 					e.kind += 2
 				}
@@ -204,7 +219,7 @@ func (m *Model) likeness(p *Persona, a *Address) string {
 			}
 		}
 	}
-	if mark := a.mark(); mark != 0 {
+	if mark := a.mark; mark != 0 {
 		for i := range p.Contacts {
 			if c := &p.Contacts[i]; c.mark == mark && c.out > 0 {
 				local, _, _ := strings.Cut(a.Name, "@")
@@ -242,7 +257,7 @@ func (m *Model) strange(p *Persona, d *day, people []met, c *cause) (float64, fl
 	for i := range people {
 		e := &people[i]
 		if e.c == nil || e.c.out == 0 {
-			e.llr = math.Log(0.9/fresh) + math.Log(kindPrior(e.kind)/(float64(m.kinds[e.kind])/all))
+			e.llr = math.Log(0.9/fresh) + math.Log(kindPrior(int(e.kind))/(float64(m.kinds[e.kind])/all))
 			if !e.asked {
 				more := (float64(m.more) + 2) / (float64(m.moreOf) + 10)
 				e.llr += float64(min(e.n-1, 4)) * math.Log(0.6/min(more, 0.6))

@@ -167,7 +167,7 @@ func (p *Persona) meet(a *Address, day int32, half *decay) *contact {
 	c := p.contact(a)
 	if c == nil {
 		p.Contacts, c = place(p.Contacts, uint32(a.ID), maxContacts, (*contact).id, func(c *contact) float32 { return (c.out + c.in/4) * half.at(day-int32(c.last)) })
-		*c = contact{key: uint32(a.ID), first: uint16(day), last: uint16(day), mark: a.mark()}
+		*c = contact{key: uint32(a.ID), first: uint16(day), last: uint16(day), mark: a.mark}
 		return c
 	}
 	if day > int32(c.last) {

@@ -260,8 +260,8 @@ func (m *Model) RuleAgain(r Rule, shut int32) {
 func (m *Model) dropClosed(a *Address) {
 	for n, g := range m.open {
 		if n <= m.shut {
-			delete(g.people, a.ID)
-			if len(g.people) == 0 {
+			g.drop(a)
+			if g.some == 0 {
 				delete(m.open, n)
 			}
 		}
@@ -312,8 +312,11 @@ func (m *Model) inOrder(n int32) (*gather, []*log) {
 	if g == nil {
 		return nil, nil
 	}
-	logs := make([]*log, 0, len(g.people))
-	for _, l := range g.people {
+	logs := make([]*log, 0, g.some)
+	for _, l := range g.logs {
+		if l == nil {
+			continue
+		}
 		if l.sent > maxSent || l.got > maxGot || l.rules > maxRules {
 			g.trim(l)
 		}
