@@ -159,7 +159,19 @@ var matrix = map[string]asked{
 	"sigma set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetOwnRuleIn{ByIDAct: act(ownOf)(t).(api.ByIDAct), Body: api.OwnRuleState{State: "live", Version: 1}}
 	}},
-	"sigma delete":   {least: api.Admin, in: act(ownOf), acts: true},
+	"sigma delete":           {least: api.Admin, in: act(ownOf), acts: true},
+	"personas get":           {least: api.Viewer, in: person},
+	"personas anomalies":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AnomaliesIn{In: in(t)} }},
+	"personas correspondent": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.CorrespondentIn{In: in(t), Address: "x@out.example"} }},
+	"personas graph":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.PersonaGraphIn{In: in(t)} }},
+	"personas circle":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.CircleIn{ByPerson: person(t).(api.ByPerson)} }},
+	"anomalies feedback": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.FeedbackIn{ByIDAct: act(anomalyOf)(t).(api.ByIDAct), Body: api.Feedback{Verdict: "false_alarm"}}
+	}},
+	"persona-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"persona-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetPersonaSettingsIn{In: in(t), Body: api.PersonaSettingsNew{Budget: 0.1}}
+	}},
 	"playbooks list": {least: api.Viewer, in: list},
 	"playbooks plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.PlanPlaybookIn{In: in(t), Body: containment(t)} }},
 	"playbooks run": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {

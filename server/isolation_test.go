@@ -158,7 +158,7 @@ func (b *subject) objects() map[string][]string {
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
 		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`,
-		"signins": `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`,
+		"signins": `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`, "anomalies": `select id from anomaly where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
@@ -279,6 +279,10 @@ func (l *landlord) fill() {
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")
 			}
+			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found)
+					select $1, $2, min(person), 20000, 1, 'graph', 5000, $2, '[]', '["who@'||$2||'.example"]', false, '', 1 from person where tenant = $1`, colour+"-only-anomaly")
+			}
 			return err
 		}); err != nil {
 			l.Fatal(err)
@@ -398,6 +402,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"connections set-stream": `{"version":0}`,
 		"canary set":             `{"mailbox":"","version":0}`,
 		"sigma create":           `{"text":"x"}`, "sigma test": `{"text":"x"}`, "sigma update": `{"text":"x","version":1}`, "sigma set": `{"state":"off","version":1}`, "sigma replay": `{"days":1}`,
+		"anomalies feedback": `{"verdict":"confirmed"}`, "persona-settings set": `{"budget":0.1,"version":0}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
 	for _, o := range api.Ops(nil) {

@@ -68,13 +68,21 @@ func (s *Store) Trim(ctx context.Context) error {
 		{"audit_parcel", "created < $1", ago(keepParcels)},
 		{"audit_import", "at < $1", ago(keepHistory)},
 		{"audit_query", "ended <> 0 and ended < $1", ago(keepHistory)},
+		{"anomaly", "at < $1", ago(keepHistory)},
+		{"persona_day", "day < $1", ago(keepHistory) / dayMillis},
+		{"contact_week", "week < $1", ago(keepHistory) / dayMillis},
+		{"contact", "last_sent < $1 and last_received < $1", ago(keepHistory)},
 	} {
 		failed = errors.Join(failed, s.trim(ctx, old.table, old.which, old.before))
 	}
 	return failed
 }
 
-// trimFacts deletes a lane's old facts up to where the slowest follower stands.
+// dayMillis is a day in milliseconds: some tables count days.
+const dayMillis = int64(24 * time.Hour / time.Millisecond)
+
+// trimFacts deletes a lane's old facts up to where the slowest follower stands. What tells of mail that is still to be learned is as
+// old as other facts before it goes.
 func (s *Store) trimFacts(ctx context.Context, lane int, before, sourcesBefore int64) error {
 	var slowest int64
 	err := s.View(ctx, func(tx *Tx) error {
@@ -92,7 +100,35 @@ func (s *Store) trimFacts(ctx context.Context, lane int, before, sourcesBefore i
 	if err != nil || slowest == 0 {
 		return err
 	}
-	return s.trimAlong(ctx, "fact", "lane", "n", lane, slowest, "(at < $4 or at < $5 and kind in ('source.changed', 'mail.changed'))", before, sourcesBefore)
+	learned, err := s.learned(ctx, lane)
+	if err != nil {
+		return err
+	}
+	return s.trimAlong(ctx, "fact", "lane", "n", lane, slowest, "(at < $4 or at < $5 and (kind = 'source.changed' or kind = 'mail.changed' and n <= $6))", before, sourcesBefore, learned)
+}
+
+// learned is up to which of a lane's facts everybody's mail was learned.
+func (s *Store) learned(ctx context.Context, lane int) (upto int64, err error) {
+	err = s.View(ctx, func(tx *Tx) error {
+		upto = math.MaxInt64
+		rows, err := tx.Query(ctx, `select tenant, fact from learned`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var tenant tocsin.TenantID
+			var fact int64
+			if err := rows.Scan(&tenant, &fact); err != nil {
+				return err
+			}
+			if Lane(tenant) == lane {
+				upto = min(upto, fact)
+			}
+		}
+		return rows.Err()
+	})
+	return upto, err
 }
 
 // trimRuns deletes what every export of a tenant is done with. One that is paused, or that sends the past first, stays where it

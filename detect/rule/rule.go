@@ -135,7 +135,7 @@ func howOften(mem *detect.Memory, r *detect.Record, found []tocsin.Finding) {
 
 // All is the catalogue: what every rule says of itself, in the order of the lists.
 func All() []detect.Meta {
-	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections)+len(Exports)+len(Stories))
+	out := make([]detect.Meta, 0, len(Checks)+len(Sweeps)+len(Events)+len(Connections)+len(Exports)+len(Stories)+len(Personas))
 	for i := range Checks {
 		out = append(out, Checks[i].Meta)
 	}
@@ -156,7 +156,7 @@ func All() []detect.Meta {
 	for i := range Exports {
 		out = append(out, Exports[i].Meta)
 	}
-	return append(out, Stories...)
+	return append(append(out, Stories...), Personas...)
 }
 
 // perRule judges each rule of a mailbox that exists.
