@@ -133,10 +133,14 @@ func (l *Learner) ready(ctx context.Context) (off bool, err error) {
 	var is LearnSettings
 	known := false
 	err = l.st.ViewTenant(ctx, l.tenant, func(t *store.Tenant) (err error) {
-		if known, err = t.Known(ctx); err != nil || !known {
-			return err
+		var one int
+		err = t.QueryRow(ctx, `select 1 from tenant where tenant = $1`).Scan(&one)
+		if known = err == nil; errors.Is(err, store.ErrNone) {
+			return nil
 		}
-		is, err = LearnSettingsOf(ctx, t)
+		if err == nil {
+			is, err = LearnSettingsOf(ctx, t)
+		}
 		return err
 	})
 	if err != nil || !known || is.Off {

@@ -332,6 +332,9 @@ func (l *landlord) seesOwnOnly(token string, red map[string][]string, foreign []
 		if o.Name == "access what-if" {
 			path += "?person=" + red["rule's person"][0]
 		}
+		if o.Name == "personas correspondent" {
+			path += "?address=drop@red-only-evil.example"
+		}
 		status, text := l.call(token, "GET", path, "")
 		if strings.HasPrefix(o.Path, "/api/v1/accounts") || strings.HasPrefix(o.Path, "/api/v1/registrations") || strings.HasPrefix(o.Path, "/api/v1/trail") {
 			if status != http.StatusForbidden {
