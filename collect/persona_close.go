@@ -285,6 +285,7 @@ type closed struct {
 	odd   []oddDay
 	state []byte
 	parts [][]any // of personas
+	gone  []string
 }
 
 // feedback puts what feedback made of thresholds into the model.
@@ -343,6 +344,9 @@ func (l *Learner) shutDays(over, from int32) closed {
 	c.state = l.model.State()
 	for _, p := range l.model.Learned(before + 1) {
 		c.parts = append(c.parts, []any{"person", l.key(p.Of), over, p.State()})
+	}
+	for _, a := range l.model.Gone() {
+		c.gone = append(c.gone, l.key(a))
 	}
 	return c
 }
@@ -437,6 +441,11 @@ func (l *Learner) last(ctx context.Context, t *store.Tenant, c *closed) error {
 	}
 	if err := t.Insert(ctx, intoDays, c.days); err != nil {
 		return err
+	}
+	for some := range slices.Chunk(c.gone, learnRows) {
+		if _, err := t.Exec(ctx, `delete from learned_part where tenant = $1 and kind = 'person' and key in (`+store.In(len(some), 2)+`)`, anys(some)...); err != nil {
+			return err
+		}
 	}
 	if _, err := t.Exec(ctx, `delete from learned_open where tenant = $1 and last <= $2`, c.shut); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/detect"
 	"tocsin.dev/learn"
 	"tocsin.dev/store"
 )
@@ -38,6 +39,7 @@ type Learner struct {
 	who    map[string]tocsin.PersonID // whose an address is
 	zones  map[string]*time.Location  // by the address under which somebody is learned
 	called map[string]string          // names of people, by the same
+	groups map[string]string          // their departments, by the same
 	zone   *time.Location             // of whom none is known
 	look   time.Time                  // when the open days were looked at
 	fresh  bool                       // mail came since
@@ -211,7 +213,12 @@ func (l *Learner) fresher() *learn.Model {
 				return z
 			}
 			return l.zone
-		}})
+		},
+		Group: func(a *learn.Address) string { return l.groups[a.Name] },
+		Own: func(a, who *learn.Address) bool {
+			return detect.FreeMail(a.Name) && detect.OwnName(a.Name, who.Name, l.called[who.Name])
+		},
+		Alike: detect.Alike})
 }
 
 // directory reads who is there: names, addresses, time zones and the organisation's domains. Somebody is learned under one address
@@ -224,12 +231,12 @@ func (l *Learner) directory(ctx context.Context, t *store.Tenant) error {
 	for d := range org.Domains {
 		l.names.Domains[d] = true
 	}
-	l.who, l.zones, l.called = map[string]tocsin.PersonID{}, map[string]*time.Location{}, map[string]string{}
+	l.who, l.zones, l.called, l.groups = map[string]tocsin.PersonID{}, map[string]*time.Location{}, map[string]string{}, map[string]string{}
 	zones := map[string]int{}
 	if err := each(ctx, t, func(scan func(...any) error) error {
 		var person tocsin.PersonID
-		var address, name, zone string
-		if err := scan(&person, &address, &name, &zone); err != nil {
+		var address, name, zone, group string
+		if err := scan(&person, &address, &name, &zone, &group); err != nil {
 			return err
 		}
 		as := l.people[person]
@@ -240,13 +247,13 @@ func (l *Learner) directory(ctx context.Context, t *store.Tenant) error {
 			l.people[person] = as
 		}
 		l.who[as] = person
-		l.called[as] = cmp.Or(name, as)
+		l.called[as], l.groups[as] = cmp.Or(name, as), group
 		if z := tocsin.Zone(zone); z != nil {
 			l.zones[as] = z
 			zones[zone]++
 		}
 		return nil
-	}, `select p.person, case when p.mail <> '' then p.mail else p.upn end, p.name, coalesce(m.timezone, '') from person p
+	}, `select p.person, case when p.mail <> '' then p.mail else p.upn end, p.name, coalesce(m.timezone, ''), p.department from person p
 		left join mailbox m on m.tenant = p.tenant and m.person = p.person where p.tenant = $1 order by p.person`); err != nil {
 		return err
 	}
