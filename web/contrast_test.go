@@ -76,6 +76,10 @@ func TestContrast(t *testing.T) {
 	check(4.5, "accent", "surface", "accent-tint")
 	check(4.5, "accent-on", "accent-fill")
 	check(3, "focus", grounds...)
+	check(4.5, "pin-on", "critical-fill")
+	for i, steps := 0, []string{"sunk", "heat-1", "heat-2", "heat-3", "heat-4", "heat-5"}; i < len(steps)-1; i++ {
+		check(1.13, steps[i+1], steps[i]) // the heat's steps are told from each other
+	}
 	check(3, "control", "surface", "bg")
 	for _, s := range []string{"critical", "high", "medium", "low", "info", "ok"} {
 		check(4.5, s, "surface", "hover", "bg", "accent-tint", s+"-tint")

@@ -18,6 +18,7 @@ type eventView struct {
 	api.EventDetail
 	Fields []eventField // of its outward form, in words
 	Steps  []eventStep
+	Writer *api.Correspondent // what is known of who wrote to the mailbox; nil where nobody did, or the address is not known
 }
 
 // eventField is a field in words. Stranger says that somebody else wrote the value.
@@ -39,8 +40,39 @@ func (w *web) event(_ http.ResponseWriter, r *http.Request, p *page) (templ.Comp
 		return nil, err
 	}
 	v := eventView{EventDetail: d, Fields: eventFields(r.Context(), d.Body), Steps: eventSteps(d)}
+	if from := writerOf(d); from != "" {
+		c, err := w.svc.GetCorrespondent(r.Context(), api.CorrespondentIn{In: api.In{Tenant: p.Tenant.ID}, Address: from, Person: d.Person})
+		if err != nil {
+			return nil, err
+		}
+		v.Writer = &c
+	}
 	p.Title = v.title()
 	return eventPage(p, v), nil
+}
+
+// writerOf is the address that wrote to the mailbox of a mail event; empty where the mailbox's own person wrote, or it is not known.
+func writerOf(d api.EventDetail) string {
+	var e struct {
+		Raw struct {
+			From string `json:"from_address"`
+		} `json:"raw_metadata"`
+	}
+	if d.Type != "EMAIL" || d.Action == "email_sent" || d.Action == "email_drafted" || json.Unmarshal(d.Body, &e) != nil || !strings.Contains(e.Raw.From, "@") || strings.EqualFold(e.Raw.From, d.Who) {
+		return ""
+	}
+	return e.Raw.From
+}
+
+// othersKnow are the others of the tenant who know a correspondent.
+func othersKnow(d api.EventDetail, c api.Correspondent) []api.CorrespondentOf {
+	var out []api.CorrespondentOf
+	for _, x := range c.People {
+		if x.Person != d.Person {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 func (v eventView) title() string {

@@ -114,6 +114,7 @@ var navItems = []navItem{
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},
 	{"Mail activity", "stream", "stream", "stream"},
 	{"Identities", "identities", "identities", "identities"},
+	{"Behaviour", "behaviour", "behaviour", "behaviour"},
 	{"Sign-ins", "signins", "signins", "signins"},
 	{"Posture", "posture", "posture", "posture"},
 	{"Audit log", "audit", "audit", "audit"},
