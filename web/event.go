@@ -10,6 +10,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"tocsin.dev"
 	"tocsin.dev/api"
 )
 
@@ -42,10 +43,12 @@ func (w *web) event(_ http.ResponseWriter, r *http.Request, p *page) (templ.Comp
 	v := eventView{EventDetail: d, Fields: eventFields(r.Context(), d.Body), Steps: eventSteps(d)}
 	if from := writerOf(d); from != "" {
 		c, err := w.svc.GetCorrespondent(r.Context(), api.CorrespondentIn{In: api.In{Tenant: p.Tenant.ID}, Address: from, Person: d.Person})
-		if err != nil {
+		switch {
+		case err == nil:
+			v.Writer = &c
+		case tocsin.AsProblem(err).Code != tocsin.NotFound: // of a mailbox whose person is gone nothing is known
 			return nil, err
 		}
-		v.Writer = &c
 	}
 	p.Title = v.title()
 	return eventPage(p, v), nil
@@ -62,6 +65,11 @@ func writerOf(d api.EventDetail) string {
 		return ""
 	}
 	return e.Raw.From
+}
+
+// firstContact says whether the mail was the first between the two.
+func (v eventView) firstContact() bool {
+	return v.Writer != nil && v.Writer.Since != "" && (!v.Writer.Known || !v.Writer.First.Before(v.At.Add(-time.Minute)))
 }
 
 // othersKnow are the others of the tenant who know a correspondent.

@@ -508,7 +508,7 @@ func eventWriter(p *page, v eventView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if !v.Writer.Known {
+			if v.firstContact() {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "<span class=\"pill accent\">First contact</span>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

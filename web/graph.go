@@ -257,6 +257,11 @@ func (w *web) graph(_ http.ResponseWriter, r *http.Request, p *page) (templ.Comp
 	if v.In.Of != "" {
 		v.Of = w.personName(r, p.Tenant.ID, v.In.Of)
 	}
+	for i := range v.Nodes {
+		if n := &v.Nodes[i]; n.Kind == "domain" && !n.Outside {
+			n.Name = p.Tenant.Name
+		}
+	}
 	v.draw()
 	return graphPage(p, v), nil
 }
@@ -347,7 +352,7 @@ func (v graphView) says() string {
 func (v graphView) nodeName(id string) string {
 	for _, n := range v.Nodes {
 		if n.ID == id {
-			return nameOr(n.Name, "Nobody's department")
+			return nameOr(n.Name, "Not named")
 		}
 	}
 	return id
@@ -355,7 +360,7 @@ func (v graphView) nodeName(id string) string {
 
 // nodeTitle is a node in words.
 func nodeTitle(n graphNode) string {
-	s := nameOr(n.Name, "Nobody's department") + ": " + plural(n.Mails, "mail", "mails")
+	s := nameOr(n.Name, "Not named") + ": " + plural(n.Mails, "mail", "mails")
 	if n.Kind == "department" && n.People > 0 {
 		s += ", " + plural(n.People, "person", "people")
 	}
@@ -388,7 +393,7 @@ func (v graphView) nodesWord() string {
 	case "person":
 		return plural(inside, "person", "people") + " inside and " + plural(out, "address", "addresses") + " outside"
 	case "domain":
-		return plural(inside, "domain", "domains") + " inside and " + plural(out, "domain", "domains") + " outside"
+		return "the organisation and " + plural(out, "domain", "domains") + " outside"
 	}
 	return plural(inside, "department", "departments") + " and " + plural(out, "domain", "domains") + " outside"
 }

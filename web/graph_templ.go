@@ -63,7 +63,7 @@ func graphPage(p *page, v graphView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " <div class=\"stack\" id=\"live-part\" data-live=\"anomaly finding\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, " <div class=\"stack\" id=\"live-part\" data-live=\"anomaly learning\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1128,7 +1128,7 @@ func graphSide(p *page, v graphView, nodes []graphNode, side string) templ.Compo
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = said(nameOr(n.Name, "Nobody's department")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = said(nameOr(n.Name, "Not named")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -185,6 +185,7 @@ func (s *site) fill() {
 		d.rules(people)
 		d.findings(people)
 		d.entra(people)
+		d.behaviour(people)
 		return nil
 	})
 	if err == nil {
