@@ -270,7 +270,7 @@ func (w *web) behaviourSet(r *http.Request) (string, *notice, error) {
 		return to, nil, err
 	}
 	if s.Off {
-		return to, &notice{Kind: "warn", What: "Nothing is learned any more.", Do: "What was learned stays. Behaviour is not watched until it is turned on."}, nil
+		return to, &notice{Kind: "warn", What: "Nothing is learned any more.", Do: "What was told stays. Behaviour is not watched until it is turned on."}, nil
 	}
 	return to, &notice{Kind: "good", What: "Kept.", Do: s.Says}, nil
 }

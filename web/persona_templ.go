@@ -461,7 +461,7 @@ func learningBanner(p *page, s api.PersonaSettings) templ.Component {
 			templ_7745c5c3_Var18 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if s.Off && s.People > 0 {
+		if s.Off {
 			templ_7745c5c3_Var19 := templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 				templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 				templ_7745c5c3_Buffer, templ_7745c5c3_IsBuffer := templruntime.GetBuffer(templ_7745c5c3_W)
@@ -493,7 +493,7 @@ func learningBanner(p *page, s api.PersonaSettings) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = banner("warn", "Incomplete: nothing is learned any more.", "It was turned off by "+nameOr(s.ChangedBy, "somebody")+". What stands here is of before.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = banner("warn", "Incomplete: nothing is learned any more.", "It was turned off by "+nameOr(s.ChangedBy, "somebody")+". What is told here is of before.").Render(templ.WithChildren(ctx, templ_7745c5c3_Var19), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -2362,7 +2362,7 @@ func behaviourSettingsPage(p *page, s api.PersonaSettings) templ.Component {
 						return templ_7745c5c3_Err
 					}
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 197, "> <span>Learn nothing</span> <small>Nobody's behaviour is learned, and nothing odd is told. What was learned stays.</small></label><div><button class=\"btn primary\">Keep</button></div></form>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 197, "> <span>Learn nothing</span> <small>Nobody's behaviour is learned, and nothing odd is told. What was told stays; turned on again, people are learned anew from the mail that is stored.</small></label><div><button class=\"btn primary\">Keep</button></div></form>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

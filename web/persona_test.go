@@ -32,7 +32,7 @@ func (d seeder) behaviour(ps []seedPerson) {
 				m.Mail(learn.Mail{At: at + int64(9+i)*3_600_000, From: me, To: []*learn.Address{names.Of(to[i%3])}, ID: fmt.Sprint(day, i)})
 			}
 			sent, high := 6, 11000
-			if day == today-1-(today+2)%7%5 {
+			if day == monday(today-20) {
 				sent = 25
 			}
 			d.add(`insert into persona_day (tenant, person, day, sent, received, outside, files, usual, low, high) values ($1, $2, $3, $4, 4, 2, 1, 6000, 3000, $5)`, jane.id, day, sent, high)
