@@ -173,7 +173,7 @@ func (c *Collector) sources() []source {
 		all = append(all, source{name: name, every: every.Posture, ask: c.askState(name), needs: graph.Find(rests).Permissions})
 	}
 	for name, rests := range map[string]string{"registrations": "reports.registrations", "applications": "applications.list",
-		"devices": "managedDevices.list", "sharing": "sharepoint.settings"} {
+		"devices": "managedDevices.list", "joined": "devices.list", "sharing": "sharepoint.settings"} {
 		all = append(all, source{name: name, every: 6 * every.Posture, ask: c.askState(name), needs: graph.Find(rests).Permissions})
 	}
 	all = append(all, source{name: "sites", every: 144 * every.Posture, ask: c.askState("sites"), needs: graph.Find("sites.list").Permissions})

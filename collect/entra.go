@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,9 +25,10 @@ type read struct {
 	call    string
 	path    string // under which it is kept
 	params  graph.P
-	single  bool   // one object, not a list
-	other   bool   // another source makes the call as well, and tells what it is refused
-	changes string // the call that tells what changed since; none: all of it is read each time
+	single  bool     // one object, not a list
+	other   bool     // another source makes the call as well, and tells what it is refused
+	changes string   // the call that tells what changed since; none: all of it is read each time
+	only    []string // the members that are kept; none: all
 }
 
 // rolesOfDirectory are how roles of the whole directory are taken; Graph wants it told.
@@ -42,6 +44,8 @@ var reading = map[string][]read{
 		{call: "policies.adminConsent", path: "/policies/adminConsentRequestPolicy", single: true},
 		{call: "policies.authenticationMethods", path: "/policies/authenticationMethodsPolicy", single: true},
 		{call: "policies.crossTenantDefault", path: "/policies/crossTenantAccessPolicy/default", single: true},
+		{call: "policies.crossTenantPartners", path: "/policies/crossTenantAccessPolicy/partners"},
+		{call: "policies.invitations", path: "/policies/b2bManagementPolicies"},
 		{call: "policies.strengths", path: "/policies/authenticationStrengthPolicies"},
 		{call: "policies.timeouts", path: "/policies/activityBasedTimeoutPolicies"},
 		{call: "policies.appManagement", path: "/policies/defaultAppManagementPolicy", single: true},
@@ -53,7 +57,12 @@ var reading = map[string][]read{
 		{call: "compliancePolicies.list", path: "/deviceManagement/deviceCompliancePolicies"},
 		{call: "deviceManagement.get", path: "/deviceManagement", single: true},
 	},
-	"sites":   {{call: "sites.list", path: "/sites"}},
+	"joined": {{call: "devices.list", path: "/devices"}},
+	"sites": {
+		{call: "sites.list", path: "/sites"},
+		{call: "reports.siteUsage", path: "/reports/getSharePointSiteUsageDetail", params: graph.P{"$format": "application/json"},
+			only: []string{"siteId", "siteUrl", "isDeleted", "externalSharing", "anonymousLinkCount", "companyLinkCount", "secureLinkForGuestCount"}},
+	},
 	"sharing": {{call: "sharepoint.settings", path: "/admin/sharepoint/settings", single: true}},
 	"privileges": {
 		{call: "roleManagement.definitions", path: "/roleManagement/directory/roleDefinitions"},
@@ -105,8 +114,11 @@ func (c *Collector) askState(source string) func(context.Context) error {
 	}
 }
 
+// fewGroups is up to how many groups a tenant has the members of all of them read: each costs a request a round.
+const fewGroups = 100
+
 // askPeopleState reads people, with when they last signed in where that is granted; and who is in the groups that policies name or
-// that have roles.
+// that have roles, or in all where they are few.
 func (c *Collector) askPeopleState(ctx context.Context, refused *[]error) error {
 	with := read{call: "users.activity", path: "/users", changes: "users.changes"}
 	if roles, err := c.Graph.RolesFor(ctx, ""); err == nil && !slices.Contains(roles, "AuditLog.Read.All") {
@@ -127,7 +139,7 @@ func (c *Collector) askPeopleState(ctx context.Context, refused *[]error) error 
 	err := c.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		clear(named)
 		groups := map[string]bool{}
-		return each(ctx, t, func(scan func(...any) error) error {
+		err := each(ctx, t, func(scan func(...any) error) error {
 			var path, id, body string
 			if err := scan(&path, &id, &body); err != nil {
 				return err
@@ -144,6 +156,10 @@ func (c *Collector) askPeopleState(ctx context.Context, refused *[]error) error 
 			return nil
 		}, `select path, id, case when path = '/groups' then '' else body end from state_object where tenant = $1 and deleted = 0
 			and (path in ('/groups', '/identity/conditionalAccess/policies') or path like '/roleManagement/directory/role%Instances' or path = '/roleManagement/directory/roleAssignments') order by path, id`)
+		if len(groups) <= fewGroups {
+			maps.Copy(named, groups)
+		}
+		return err
 	})
 	if err != nil {
 		return err
@@ -293,9 +309,27 @@ func (c *Collector) readNow(ctx context.Context, r read) error {
 		if err != nil {
 			return err
 		}
-		k.objects = append(k.objects, objectOf(raw, r.path))
+		k.objects = append(k.objects, objectOf(onlyMembers(raw, r.only), r.path))
 	}
 	return c.keepPath(ctx, k)
+}
+
+// onlyMembers is an object with some of its members, or with all where none are named.
+func onlyMembers(raw json.RawMessage, names []string) json.RawMessage {
+	var members map[string]json.RawMessage
+	if len(names) == 0 || json.Unmarshal(raw, &members) != nil {
+		return raw
+	}
+	for name := range members {
+		if !slices.Contains(names, name) {
+			delete(members, name)
+		}
+	}
+	out, err := json.Marshal(members)
+	if err != nil {
+		return raw // of texts by names there is always one
+	}
+	return out
 }
 
 // pathToken is where a path's next round of changes begins, and when it was last read whole.
@@ -401,7 +435,12 @@ func objectOf(raw json.RawMessage, path string) stateObject {
 	}
 	sum := sha256.Sum256(told)
 	o.hash = hex.EncodeToString(sum[:12])
-	for _, name := range []string{"displayName", "deviceName", "userDisplayName", "userPrincipalName", "principalDisplayName"} {
+	for _, name := range []string{"tenantId", "siteId"} { // of what has no id of its own
+		if o.id == "" {
+			o.id = text(name)
+		}
+	}
+	for _, name := range []string{"displayName", "deviceName", "userDisplayName", "userPrincipalName", "principalDisplayName", "siteUrl"} {
 		if o.name == "" {
 			o.name = text(name)
 		}

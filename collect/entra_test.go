@@ -243,3 +243,49 @@ func TestMailSettings(t *testing.T) {
 		t.Errorf("of the mailboxes are kept %q", got)
 	}
 }
+
+// TestReach: who reaches further than roles say is collected and judged: other tenants, owners, devices that Entra alone knows, links that
+// anybody can use. What is not granted is unknown, with the permission that lacks; a second round writes nothing.
+func TestReach(t *testing.T) {
+	f := newField(t, storetest.SQLite(t), 40, "")
+	f.w.Consent(append([]string{"Sites.Read.All"}, stateRoles...)...)
+	f.ask("domains", "users")
+	f.ask(stateSources...)
+	f.ask("joined", "sites", "posture")
+	f.ok("joined")
+	for id, want := range map[string]string{
+		"guests-domains":       "unknown permission /policies/b2bManagementPolicies could not be read: the permission Policy.Read.B2BManagementPolicy is not granted.",
+		"sharing-anyone-links": "unknown permission /reports/getSharePointSiteUsageDetail could not be read: the permission Reports.Read.All is not granted.",
+	} {
+		if got := f.rows(`select status, reason, why from posture_result where tenant = $1 and id = $2`, id); len(got) != 1 || got[0] != want {
+			t.Errorf("%s without its permission: %q", id, got)
+		}
+	}
+	f.w.Consent(append([]string{"Sites.Read.All", "Reports.Read.All", "Policy.Read.B2BManagementPolicy", "SharePointTenantSettings.Read.All"}, stateRoles...)...)
+	f.c.Graph = f.client()
+	f.st.Clock().Advance(time.Hour)
+	f.ask("access", "applications", "sites", "sharing", "posture")
+	f.ok("access", "sites", "sharing", "posture")
+	for id, want := range map[string]string{"guests-domains": "fail", "partners-sync": "pass", "partners-direct-all": "pass", "partners-administer": "fail", "groups-owners": "fail", "groups-ownerless": "pass", "app-role-owner": "pass",
+		"app-owner": "pass", "device-unmanaged": "fail", "device-forgotten": "fail", "sharing-anyone-links": "fail", "sharing-invited": "fail"} {
+		if got := f.rows(`select status, why from posture_result where tenant = $1 and id = $2`, id); len(got) != 1 || !strings.HasPrefix(got[0], want+" ") {
+			t.Errorf("%s: %q, want %s", id, got, want)
+		}
+	}
+	if got := f.rows(`select why from posture_result where tenant = $1 and id = 'sharing-anyone-links'`); !strings.Contains(got[0], " links, of ") || strings.Contains(got[0], "-") {
+		t.Errorf("a site is not called by its name: %q", got)
+	}
+	if got := f.rows(`select body from state_object where tenant = $1 and path = '/reports/getSharePointSiteUsageDetail' limit 1`); len(got) != 1 || strings.Contains(got[0], "ownerDisplayName") || strings.Contains(got[0], "fileCount") {
+		t.Errorf("of the report is kept %q", got)
+	}
+	known := f.rows(`select count(distinct path) from state_path where tenant = $1 and path like '/groups/%/transitiveMembers' and reason = ''`)
+	if groups := f.rows(`select count(*) from state_object where tenant = $1 and path = '/groups' and deleted = 0`); !slices.Equal(known, groups) {
+		t.Errorf("the members of %s of %s groups are known", known, groups)
+	}
+	before := f.rows(`select path, id, changed from state_object where tenant = $1 order by path, id`)
+	f.st.Clock().Advance(time.Hour)
+	f.ask("access", "applications", "settings_of_people", "joined", "sites")
+	if after := f.rows(`select path, id, changed from state_object where tenant = $1 order by path, id`); !slices.Equal(before, after) {
+		t.Errorf("a round in which nothing changed wrote: %q", slices.DeleteFunc(after, func(row string) bool { return slices.Contains(before, row) }))
+	}
+}

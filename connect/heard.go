@@ -225,7 +225,7 @@ func forgetAsked(ctx context.Context, t *store.Tenant, id string) error {
 // sources are the calls that each source rests on: what it was refused by another call, or by none, counts against that.
 var sources = map[string]string{"domains": "organization.list", "users": "users.delta", "groups": "groups.delta", "contacts": "contacts.delta", "members": "groups.transitiveMembers",
 	"access": "conditionalAccess.policies", "privileges": "roleManagement.assignments", "registrations": "reports.registrations", "applications": "applications.list",
-	"settings_of_people": "groups.list", "devices": "managedDevices.list", "sharing": "sharepoint.settings", "sites": "sites.list",
+	"settings_of_people": "groups.list", "devices": "managedDevices.list", "joined": "devices.list", "sharing": "sharepoint.settings", "sites": "sites.list",
 	"roles": "directoryRoles.list", "rules": "messageRules.list", "settings": "mailboxSettings.get", "audit": "activity.content.list",
 	"sign_ins": "signIns.list", "token_sign_ins": "signIns.list", "directory_audits": "directoryAudits.list",
 	"exchange": "exchange.command", "folder_rights": "exchange.folderPermissions", askedByLook: "servicePrincipals.byAppId", askedBySearch: "auditQueries.create"}

@@ -499,8 +499,8 @@ var Calls = []Call{
 		Name: "groups.list", Method: "GET", Path: "/groups", Kind: Directory, Cost: 2, Top: 999,
 		Permissions: []string{"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/group-list",
-		Select:      stateGroupFields,
-		Why:         "Which groups are public, have a rule, or can be given roles; and whether those that policies name are protected.",
+		Select:      stateGroupFields, Expand: ownersOf,
+		Why: "Which groups are public, have a rule, or can be given roles; who owns them; and whether those that policies name are protected.",
 	},
 	{
 		Name: "conditionalAccess.policies", Method: "GET", Path: "/identity/conditionalAccess/policies", Kind: Protection,
@@ -548,6 +548,21 @@ var Calls = []Call{
 		Docs:        "https://learn.microsoft.com/graph/api/crosstenantaccesspolicyconfigurationdefault-get",
 		Select:      []string{"id", "isServiceDefault", "b2bCollaborationInbound", "b2bCollaborationOutbound", "b2bDirectConnectInbound", "b2bDirectConnectOutbound", "inboundTrust"},
 		Why:         "Whose second factor and devices are trusted, and how other organisations come in.",
+	},
+	{
+		Name: "policies.crossTenantPartners", Method: "GET", Path: "/policies/crossTenantAccessPolicy/partners", Kind: Directory,
+		Permissions: []string{"Policy.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/crosstenantaccesspolicy-list-partners",
+		Select:      []string{"tenantId", "isServiceProvider", "inboundTrust", "b2bCollaborationInbound", "b2bDirectConnectInbound"}, Expand: "identitySynchronization",
+		Why: "Which other tenants are trusted further than all, write users in, or administer this one.",
+	},
+	{
+		// Only the beta has it, and not in every cloud.
+		Name: "policies.invitations", Method: "GET", Path: "/policies/b2bManagementPolicies", Kind: Directory, Beta: true,
+		Permissions: []string{"Policy.Read.B2BManagementPolicy"},
+		Docs:        "https://learn.microsoft.com/graph/api/policyroot-list-b2bmanagementpolicies?view=graph-rest-beta",
+		Select:      []string{"id", "displayName", "definition", "isOrganizationDefault"},
+		Why:         "From which domains guests can be invited.",
 	},
 	{
 		Name: "roleManagement.definitions", Method: "GET", Path: "/roleManagement/directory/roleDefinitions", Kind: Directory,
@@ -644,15 +659,15 @@ var Calls = []Call{
 		Name: "applications.list", Method: "GET", Path: "/applications", Kind: Directory, Cost: 2, Top: 999,
 		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/application-list",
-		Select:      []string{"id", "appId", "displayName", "createdDateTime", "signInAudience", "passwordCredentials", "keyCredentials", "verifiedPublisher"},
-		Why:         "The organisation's applications and how long their credentials live. No secret is ever in an answer.",
+		Select:      []string{"id", "appId", "displayName", "createdDateTime", "signInAudience", "passwordCredentials", "keyCredentials", "verifiedPublisher"}, Expand: ownersOf,
+		Why: "The organisation's applications, who owns them, and how long their credentials live. No secret is ever in an answer.",
 	},
 	{
 		Name: "servicePrincipals.list", Method: "GET", Path: "/servicePrincipals", Kind: Directory, Cost: 2, Top: 999,
 		Permissions: []string{"Application.Read.All", "Directory.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/serviceprincipal-list",
-		Select:      []string{"id", "appId", "displayName", "accountEnabled", "appOwnerOrganizationId", "servicePrincipalType", "verifiedPublisher", "passwordCredentials", "tags", "appRoles"},
-		Why:         "The applications in the tenant: whose they are, and whether their publisher is verified.",
+		Select:      []string{"id", "appId", "displayName", "accountEnabled", "appOwnerOrganizationId", "servicePrincipalType", "verifiedPublisher", "passwordCredentials", "tags", "appRoles"}, Expand: ownersOf,
+		Why: "The applications in the tenant: whose they are, who owns them, and whether their publisher is verified.",
 	},
 	{
 		Name: "servicePrincipals.appRoleAssignedTo", Method: "GET", Path: "/servicePrincipals/{principal}/appRoleAssignedTo", Kind: Directory, Cost: 2, Top: 999,
@@ -677,6 +692,13 @@ var Calls = []Call{
 		Why: "Devices that are not compliant, not encrypted, outdated, or silent.",
 	},
 	{
+		Name: "devices.list", Method: "GET", Path: "/devices", Kind: Directory, Top: 999,
+		Permissions: []string{"Device.Read.All", "Directory.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/device-list",
+		Select:      []string{"id", "deviceId", "displayName", "accountEnabled", "isManaged", "isCompliant", "trustType", "operatingSystem", "operatingSystemVersion", "registrationDateTime", "approximateLastSignInDateTime"},
+		Why:         "The devices that Entra knows, those besides that Intune does not manage and that nobody uses any more.",
+	},
+	{
 		Name: "compliancePolicies.list", Method: "GET", Path: "/deviceManagement/deviceCompliancePolicies", Kind: Intune,
 		Permissions: []string{"DeviceManagementConfiguration.Read.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/intune-deviceconfig-devicecompliancepolicy-list",
@@ -698,10 +720,18 @@ var Calls = []Call{
 		Why:         "Which sites there are, so that those of public groups are seen. Nothing in them is read.",
 	},
 	{
+		// Only the beta counts links, and not in every cloud. What else is in a row is not kept.
+		Name: "reports.siteUsage", Method: "GET", Path: "/reports/getSharePointSiteUsageDetail(period='D7')", Kind: Report, Beta: true,
+		Permissions: []string{"Reports.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/reportroot-getsharepointsiteusagedetail?view=graph-rest-beta",
+		Options:     []string{"$format"},
+		Why:         "How many links that anybody can use each site has, as SharePoint counts them once a day. No file is looked at.",
+	},
+	{
 		Name: "sharepoint.settings", Method: "GET", Path: "/admin/sharepoint/settings", Kind: Other,
 		Permissions: []string{"SharePointTenantSettings.Read.All", "SharePointTenantSettings.ReadWrite.All"},
 		Docs:        "https://learn.microsoft.com/graph/api/sharepointsettings-get",
-		Select:      []string{"id", "sharingCapability", "sharingDomainRestrictionMode", "sharingAllowedDomainList", "isResharingByExternalUsersEnabled", "isLegacyAuthProtocolsEnabled", "isUnmanagedSyncAppForTenantRestricted", "idleSessionSignOut"},
+		Select:      []string{"id", "sharingCapability", "sharingDomainRestrictionMode", "sharingAllowedDomainList", "sharingBlockedDomainList", "isResharingByExternalUsersEnabled", "isRequireAcceptingUserToMatchInvitedUserEnabled", "isLegacyAuthProtocolsEnabled", "isUnmanagedSyncAppForTenantRestricted", "idleSessionSignOut"},
 		Why:         "With whom SharePoint and OneDrive share.",
 	},
 	{
@@ -795,6 +825,9 @@ var stateUserFields = []string{
 	"id", "displayName", "userPrincipalName", "mail", "userType", "accountEnabled", "onPremisesSyncEnabled", "assignedLicenses", "createdDateTime",
 	"employeeHireDate", "creationType", "externalUserState", "externalUserStateChangeDateTime",
 }
+
+// ownersOf asks for owners with what they own: the first twenty, as $expand gives them.
+const ownersOf = "owners($select=id,displayName)"
 
 // stateGroupFields are what groups are judged by.
 var stateGroupFields = []string{"id", "displayName", "visibility", "groupTypes", "membershipRule", "isAssignableToRole", "isManagementRestricted", "securityEnabled", "mail", "mailEnabled", "createdDateTime", "onPremisesSyncEnabled"}

@@ -95,14 +95,17 @@ var undescribed = map[string]string{"contacts.delta": "microsoft.graph.orgContac
 // byPage are the calls that neither the map nor the description held here has, as their pages give them: the request, the permission
 // that suffices an application, and the fields.
 var byPage = map[string]string{
-	"policies.strengths":          "GET /policies/authenticationStrengthPolicies Policy.Read.All: id displayName policyType requirementsSatisfied allowedCombinations",
-	"policies.timeouts":           "GET /policies/activityBasedTimeoutPolicies Policy.Read.All: id displayName definition isOrganizationDefault",
-	"policies.appManagement":      "GET /policies/defaultAppManagementPolicy Policy.Read.All: id displayName isEnabled applicationRestrictions",
-	"policies.deviceRegistration": "GET /policies/deviceRegistrationPolicy Policy.Read.DeviceConfiguration: id displayName userDeviceQuota azureADRegistration azureADJoin localAdminPassword",
-	"groupSettings.list":          "GET /groupSettings Directory.Read.All: id displayName templateId values",
-	"synchronization.list":        "GET /directory/onPremisesSynchronization OnPremDirectorySynchronization.Read.All: id features",
-	"reports.appActivity":         "GET /reports/servicePrincipalSignInActivities AuditLog.Read.All Directory.Read.All: ",
-	"deviceManagement.get":        "GET /deviceManagement DeviceManagementConfiguration.Read.All: id settings",
+	"policies.strengths":           "GET /policies/authenticationStrengthPolicies Policy.Read.All: id displayName policyType requirementsSatisfied allowedCombinations",
+	"policies.timeouts":            "GET /policies/activityBasedTimeoutPolicies Policy.Read.All: id displayName definition isOrganizationDefault",
+	"policies.appManagement":       "GET /policies/defaultAppManagementPolicy Policy.Read.All: id displayName isEnabled applicationRestrictions",
+	"policies.deviceRegistration":  "GET /policies/deviceRegistrationPolicy Policy.Read.DeviceConfiguration: id displayName userDeviceQuota azureADRegistration azureADJoin localAdminPassword",
+	"policies.crossTenantPartners": "GET /policies/crossTenantAccessPolicy/partners Policy.Read.All: tenantId isServiceProvider inboundTrust b2bCollaborationInbound b2bDirectConnectInbound",
+	"policies.invitations":         "GET /policies/b2bManagementPolicies Policy.Read.B2BManagementPolicy: id displayName definition isOrganizationDefault",
+	"reports.siteUsage":            "GET /reports/getSharePointSiteUsageDetail(period='D7') Reports.Read.All: ",
+	"groupSettings.list":           "GET /groupSettings Directory.Read.All: id displayName templateId values",
+	"synchronization.list":         "GET /directory/onPremisesSynchronization OnPremDirectorySynchronization.Read.All: id features",
+	"reports.appActivity":          "GET /reports/servicePrincipalSignInActivities AuditLog.Read.All Directory.Read.All: ",
+	"deviceManagement.get":         "GET /deviceManagement DeviceManagementConfiguration.Read.All: id settings",
 }
 
 // elsewhere are the calls of other services, which neither the map nor the description has, as their pages give them:

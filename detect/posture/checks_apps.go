@@ -279,8 +279,10 @@ func judgeRoleSecrets(s *State) Verdict {
 func judgeRoleOwners(s *State) Verdict {
 	roles := s.tierZeroApps()
 	var bad []Object
+	silent := false
 	for _, p := range all[servicePrincipal](s, pathPrincipals) {
 		owners := slices.Clone(p.Owners)
+		silent = silent || p.Owners == nil && len(roles[strings.ToLower(p.ID)]) > 0
 		for _, a := range all[application](s, pathApplications) {
 			if strings.EqualFold(a.AppID, p.AppID) {
 				owners = append(owners, a.Owners...)
@@ -289,6 +291,9 @@ func judgeRoleOwners(s *State) Verdict {
 		if hs := roles[strings.ToLower(p.ID)]; len(hs) > 0 && len(owners) > 0 {
 			bad = append(bad, Object{ID: p.ID, Name: or(p.DisplayName, p.ID), Path: pathPrincipals, Why: "whoever owns it gives it a credential and is " + roleList(hs)})
 		}
+	}
+	if silent && len(bad) == 0 {
+		return undecided("Who owns applications was not collected.")
 	}
 	return none(bad, "application", "with a highest role has an owner", "No application with a highest role has an owner.")
 }

@@ -12,6 +12,7 @@ type sharing struct {
 	LegacyAuth    *bool  `json:"isLegacyAuthProtocolsEnabled"`
 	RestrictMode  string `json:"sharingDomainRestrictionMode"`
 	Allowed       list   `json:"sharingAllowedDomainList"`
+	SameInvited   *bool  `json:"isRequireAcceptingUserToMatchInvitedUserEnabled"`
 	UnmanagedSync *bool  `json:"isUnmanagedSyncAppForTenantRestricted"`
 	Idle          *struct {
 		IsEnabled bool `json:"isEnabled"`
@@ -89,6 +90,18 @@ func judgeReshare(x *sharing) Verdict {
 		return fail("Guests share on what they do not own.")
 	}
 	return pass("Guests cannot share on what they do not own.")
+}
+
+func judgeSameInvited(x *sharing) Verdict {
+	switch {
+	case strings.EqualFold(x.Capability, "disabled"):
+		return pass("Nothing is shared outside.")
+	case x.SameInvited == nil:
+		return undecided("Whether an invitation can be passed on is not told.")
+	case !*x.SameInvited:
+		return fail("Whoever has an invitation can accept it, with any account.")
+	}
+	return pass("An invitation is accepted by the account that it was sent to.")
 }
 
 func judgeShareLegacy(x *sharing) Verdict {
@@ -185,11 +198,17 @@ func judgeReauth(x *sharing) Verdict {
 }
 
 func judgePublicSites(s *State) Verdict {
-	public := map[string]string{}
+	byAddress, byName := map[string]bool{}, map[string]bool{} // whether a group is public, by what its address begins with and by its name
 	for _, g := range all[group](s, pathGroups) {
-		if g.GroupTypes.has("Unified") && strings.EqualFold(g.Visibility, "Public") {
-			public[strings.ToLower(g.DisplayName)] = g.ID
+		if !g.GroupTypes.has("Unified") {
+			continue
 		}
+		is := strings.EqualFold(g.Visibility, "Public")
+		if nick, _, ok := strings.Cut(strings.ToLower(g.Mail), "@"); ok {
+			byAddress[nick] = is
+		}
+		name := strings.ToLower(g.DisplayName)
+		byName[name] = byName[name] || is
 	}
 	var bad []Object
 	for _, x := range all[struct {
@@ -198,7 +217,12 @@ func judgePublicSites(s *State) Verdict {
 		WebURL      string `json:"webUrl"`
 		Personal    bool   `json:"isPersonalSite"`
 	}](s, pathSites) {
-		if _, ok := public[strings.ToLower(x.DisplayName)]; ok && !x.Personal {
+		// A site's address ends in what the group's begins with, until somebody renames it; else it has the group's name.
+		public, is := byAddress[strings.ToLower(x.WebURL[strings.LastIndexByte(x.WebURL, '/')+1:])]
+		if !is {
+			public = byName[strings.ToLower(x.DisplayName)]
+		}
+		if public && !x.Personal {
 			bad = append(bad, Object{ID: x.ID, Name: or(x.DisplayName, x.WebURL, x.ID), Path: pathSites, Why: "the site of a public group: everybody inside reads it"})
 		}
 	}

@@ -256,27 +256,34 @@ func judgeDefaults(s *State) Verdict {
 
 // methods judges the authentication methods policy by a configuration of it.
 type methodsPolicy struct {
-	MigrationState string `json:"policyMigrationState"`
-	ReportSuspect  *struct {
-		State string `json:"state"`
-	} `json:"reportSuspiciousActivitySettings"`
-	Preferred *struct {
+	MigrationState string   `json:"policyMigrationState"`
+	ReportSuspect  *feature `json:"reportSuspiciousActivitySettings"`
+	Preferred      *struct {
 		State string `json:"state"`
 	} `json:"systemCredentialPreferences"`
 	Configurations []methodConfiguration `json:"authenticationMethodConfigurations"`
 }
 
 type methodConfiguration struct {
-	ID              string   `json:"id"`
-	State           string   `json:"state"`
-	IsUsableOnce    *bool    `json:"isUsableOnce"`
-	MaximumLifetime int      `json:"maximumLifetimeInMinutes"`
-	Attestation     *bool    `json:"isAttestationEnforced"`
-	Features        features `json:"featureSettings"`
+	ID              string `json:"id"`
+	State           string `json:"state"`
+	IsUsableOnce    *bool  `json:"isUsableOnce"`
+	MaximumLifetime int    `json:"maximumLifetimeInMinutes"`
+	Attestation     *bool  `json:"isAttestationEnforced"`
+	SelfService     *bool  `json:"isSelfServiceRegistrationAllowed"`
+	Restrictions    *struct {
+		IsEnforced *bool  `json:"isEnforced"`
+		Kind       string `json:"enforcementType"` // allow, block
+		Keys       list   `json:"aaGuids"`
+	} `json:"keyRestrictions"`
+	Features features `json:"featureSettings"`
 }
 
 type feature struct {
-	State string `json:"state"`
+	State  string `json:"state"`
+	Target struct {
+		ID string `json:"id"` // a group's, or all_users
+	} `json:"includeTarget"`
 }
 
 type features struct {
@@ -392,6 +399,8 @@ func judgeSuspicious(s *State) Verdict {
 		return undecided("Whether people can report a request that they did not make is not told.")
 	case strings.EqualFold(p.ReportSuspect.State, "disabled"):
 		return fail("People cannot report a request that they did not make.")
+	case p.ReportSuspect.Target.ID != "" && !strings.EqualFold(p.ReportSuspect.Target.ID, "all_users"):
+		return fail("Only some people can report a request that they did not make.")
 	}
 	return pass("People can report a request that they did not make.")
 }
@@ -399,6 +408,7 @@ func judgeSuspicious(s *State) Verdict {
 // crossTenant is a default or a partner of cross-tenant access. https://learn.microsoft.com/graph/api/resources/crosstenantaccesspolicyconfigurationdefault
 type crossTenant struct {
 	TenantID string `json:"tenantId"`
+	Provider *bool  `json:"isServiceProvider"`
 	Trust    *struct {
 		MFA       *bool `json:"isMfaAccepted"`
 		Compliant *bool `json:"isCompliantDeviceAccepted"`
@@ -416,8 +426,14 @@ type crossTenant struct {
 
 type access struct {
 	Users *struct {
-		AccessType string `json:"accessType"`
+		AccessType string   `json:"accessType"`
+		Targets    []target `json:"targets"`
 	} `json:"usersAndGroups"`
+}
+
+// target is whom or what a side of cross-tenant access is for.
+type target struct {
+	Target string `json:"target"` // an id, or AllUsers
 }
 
 func (a *access) open() bool {

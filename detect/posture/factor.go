@@ -78,6 +78,18 @@ func (s *State) trusts() string {
 	case *d.Trust.MFA:
 		return " That of their own organisation counts."
 	}
+	partners := 0
+	for _, p := range all[crossTenant](s, pathCrossPartners) {
+		if p.Trust != nil && p.Trust.MFA != nil && *p.Trust.MFA {
+			partners++
+		}
+	}
+	switch {
+	case partners > 0:
+		return fmt.Sprintf(" That of their own organisation counts where it is one of the %s trusted; else they register one here.", count(partners, "partner"))
+	case !s.has(pathCrossPartners):
+		return " They register one here, unless their own organisation is a partner whose second factor counts: partners are not known."
+	}
 	return " They register one here: that of their own organisation does not count."
 }
 

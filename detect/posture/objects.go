@@ -109,13 +109,15 @@ func (u *user) lastSeen() time.Time {
 }
 
 type group struct {
-	ID                     string `json:"id"`
-	DisplayName            string `json:"displayName"`
-	Visibility             string `json:"visibility"`
-	GroupTypes             list   `json:"groupTypes"`
-	MembershipRule         string `json:"membershipRule"`
-	IsAssignableToRole     bool   `json:"isAssignableToRole"`
-	IsManagementRestricted bool   `json:"isManagementRestricted"`
+	ID                     string  `json:"id"`
+	DisplayName            string  `json:"displayName"`
+	Visibility             string  `json:"visibility"`
+	GroupTypes             list    `json:"groupTypes"`
+	MembershipRule         string  `json:"membershipRule"`
+	IsAssignableToRole     bool    `json:"isAssignableToRole"`
+	IsManagementRestricted bool    `json:"isManagementRestricted"`
+	Mail                   string  `json:"mail"`
+	Owners                 []owner `json:"owners"`
 }
 
 type domain struct {
@@ -178,8 +180,10 @@ type publisher struct {
 	VerifiedPublisherID string `json:"verifiedPublisherId"`
 }
 
+// owner owns a group or an application. Where the list of them is nil it was not asked for.
 type owner struct {
-	ID string `json:"id"`
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName"`
 }
 
 type application struct {

@@ -62,6 +62,8 @@ const (
 	pathManagement    = "/deviceManagement"
 	pathSharing       = "/admin/sharepoint/settings"
 	pathSites         = "/sites"
+	pathSiteUse       = "/reports/getSharePointSiteUsageDetail"
+	pathJoined        = "/devices"
 )
 
 // NewState reads a snapshot as of now; where the snapshot says when it was taken, that is its now.

@@ -59,6 +59,7 @@ var undescribed = map[string]string{
 	"users/$count": "", "users/{user-id}/mailFolders/{mailFolder-id}/messages/$count": "", // plain numbers
 	"policies/authenticationStrengthPolicies": "", "policies/activityBasedTimeoutPolicies": "", "policies/defaultAppManagementPolicy": "", "policies/deviceRegistrationPolicy": "", "groupSettings": "", "sites/getAllSites": "", // held against byPage
 	"directory/onPremisesSynchronization": "", "reports/servicePrincipalSignInActivities": "", "deviceManagement": "", "deviceManagement/deviceCompliancePolicies": "",
+	"policies/crossTenantAccessPolicy/partners": "", "policies/b2bManagementPolicies": "", "reports/getSharePointSiteUsageDetail/{period}": "",
 	"users/{user-id}/messages/{message-id}/send":    "", // 202 on the wire, 204 in the description
 	"POST roleManagement/directory/roleAssignments": "microsoft.graph.unifiedRoleAssignment", "POST oauth2PermissionGrants": "microsoft.graph.oAuth2PermissionGrant",
 	"POST servicePrincipals/{servicePrincipal-id}/appRoleAssignments": "microsoft.graph.appRoleAssignment",
@@ -285,6 +286,10 @@ var asking = []struct {
 	{"GET", "reports/servicePrincipalSignInActivities", "$top=999", nil, 200},
 	{"GET", "deviceManagement", "", nil, 200},
 	{"GET", "sites/getAllSites", "", nil, 200},
+	{"GET", "policies/crossTenantAccessPolicy/partners", "$expand=identitySynchronization", nil, 200},
+	{"GET", "policies/b2bManagementPolicies", "", nil, 200},
+	{"GET", "devices", "$top=999", nil, 200},
+	{"GET", "reports/getSharePointSiteUsageDetail/{period}", "$format=application/json", nil, 200},
 	{"GET", "deviceManagement/deviceCompliancePolicies", "$expand=assignments", nil, 200},
 	{"GET", "applications", "", nil, 200},
 	{"GET", "users/{user-id}/authentication/methods", "", nil, 200},
@@ -363,7 +368,7 @@ func (p *probe) respondIDs() []string {
 // subscribing stands for the body of a subscription to an address that listens.
 type subscribing struct{}
 
-var everyRole = append(append(append(slices.Clone(ReadTier), RespondTier...), PrivilegedTier...), "Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "DeviceManagementConfiguration.Read.All", "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
+var everyRole = append(append(append(slices.Clone(ReadTier), RespondTier...), PrivilegedTier...), "Sites.Read.All", "Policy.Read.B2BManagementPolicy", "Device.Read.All", "Reports.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "DeviceManagementConfiguration.Read.All", "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
 	"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyServicePrincipal.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
@@ -420,6 +425,8 @@ var byPage = map[string]string{
 	"policies/authenticationStrengthPolicies":   "id createdDateTime modifiedDateTime displayName description policyType requirementsSatisfied allowedCombinations",
 	"policies/defaultAppManagementPolicy":       "id displayName description isEnabled applicationRestrictions{passwordCredentials keyCredentials} servicePrincipalRestrictions{passwordCredentials keyCredentials}",
 	"policies/deviceRegistrationPolicy":         "id displayName description userDeviceQuota multiFactorAuthConfiguration azureADRegistration{isAdminConfigurable allowedToRegister} azureADJoin{isAdminConfigurable allowedToJoin localAdmins} localAdminPassword{isEnabled}",
+	"policies/crossTenantAccessPolicy/partners": "tenantId isServiceProvider isInMultiTenantOrganization inboundTrust{isMfaAccepted isCompliantDeviceAccepted isHybridAzureADJoinedDeviceAccepted} b2bCollaborationInbound b2bCollaborationOutbound b2bDirectConnectInbound b2bDirectConnectOutbound tenantRestrictions",
+	"policies/b2bManagementPolicies":            "id deletedDateTime displayName description isOrganizationDefault definition",
 	"groupSettings":                             "id displayName templateId values",
 	"directory/onPremisesSynchronization":       "id configuration{accidentalDeletionPrevention} features{blockCloudObjectTakeoverThroughHardMatchEnabled blockSoftMatchEnabled deviceWritebackEnabled passwordSyncEnabled passwordWritebackEnabled synchronizeUpnForManagedUsersEnabled userForcePasswordChangeOnLogonEnabled}",
 	"reports/servicePrincipalSignInActivities":  "id appId lastSignInActivity{lastSignInDateTime lastSignInRequestId}",

@@ -30,6 +30,9 @@ var (
 	forGroupSettings = strings.Fields("Directory.Read.All Directory.ReadWrite.All")
 	forSync          = strings.Fields("OnPremDirectorySynchronization.Read.All OnPremDirectorySynchronization.ReadWrite.All")
 	forCompliance    = strings.Fields("DeviceManagementConfiguration.Read.All DeviceManagementConfiguration.ReadWrite.All")
+	forInvitations   = strings.Fields("Policy.Read.B2BManagementPolicy Policy.ReadWrite.B2BManagementPolicy")
+	forJoined        = strings.Fields("Device.Read.All Device.ReadWrite.All Directory.Read.All Directory.ReadWrite.All")
+	forUsage         = strings.Fields("Reports.Read.All")
 	forSharing       = strings.Fields("SharePointTenantSettings.Read.All SharePointTenantSettings.ReadWrite.All")
 )
 
@@ -45,6 +48,10 @@ func statePaths() []*route {
 		{method: get, path: "policies/adminConsentRequestPolicy", roles: forAdminConsent, cost: 1, query: single, serve: (*Sim).setting},
 		{method: get, path: "policies/authenticationMethodsPolicy", roles: forMethods, cost: 1, query: single, serve: (*Sim).setting},
 		{method: get, path: "policies/crossTenantAccessPolicy/default", roles: forCrossTenant, cost: 1, query: single, serve: (*Sim).setting},
+		{method: get, path: "policies/crossTenantAccessPolicy/partners", roles: forCrossTenant, cost: 1, query: plainList, serve: (*Sim).partners},
+		{method: get, path: "policies/b2bManagementPolicies", roles: forInvitations, cost: 1, query: plainList, serve: (*Sim).invitations},
+		{method: get, path: "devices", roles: forJoined, cost: 1, query: plainList, serve: (*Sim).joinedDevices},
+		{method: get, path: "reports/getSharePointSiteUsageDetail/{period}", roles: forUsage, cost: 1, query: []string{"$format", "$top", "$skiptoken"}, serve: (*Sim).siteUsage},
 		{method: get, path: "sites/getAllSites", roles: forSites, cost: 1, query: plainList, serve: (*Sim).sites},
 		{method: get, path: "admin/sharepoint/settings", roles: forSharing, cost: 1, query: single, serve: (*Sim).setting},
 		{method: get, path: "roleManagement/directory/roleDefinitions", roles: forRoleList, cost: 1, query: bareList, serve: (*Sim).roleDefinitions},
@@ -91,7 +98,7 @@ inboundTrust:o invitationRedemptionIdentityProviderConfiguration:o isServiceDefa
 		"policies/deviceRegistrationPolicy":   names(`description displayName userDeviceQuota multiFactorAuthConfiguration azureADRegistration:o azureADJoin:o localAdminPassword:o`),
 		"deviceManagement":                    names(`intuneAccountId settings:o subscriptionState intuneBrand:o`),
 		"admin/sharepoint/settings": names(`idleSessionSignOut:o isLegacyAuthProtocolsEnabled isResharingByExternalUsersEnabled isUnmanagedSyncAppForTenantRestricted sharingAllowedDomainList:l
-sharingBlockedDomainList:l sharingCapability sharingDomainRestrictionMode isLoopEnabled isSiteCreationEnabled`),
+sharingBlockedDomainList:l sharingCapability sharingDomainRestrictionMode isLoopEnabled isRequireAcceptingUserToMatchInvitedUserEnabled isSiteCreationEnabled`),
 	}
 )
 
@@ -146,7 +153,7 @@ func (w *world) setting(path string) obj {
 		return obj{{"id", w.tenant}, {"intuneAccountId", w.seed.guid(askState, 30)}, {"settings", obj{{"deviceComplianceCheckinThresholdDays", 30}, {"isScheduledActionEnabled", true}, {"secureByDefault", false}}}}
 	case "admin/sharepoint/settings":
 		return obj{{"id", w.tenant}, {"sharingCapability", "externalUserAndGuestSharing"}, {"sharingDomainRestrictionMode", "none"}, {"sharingAllowedDomainList", []any{}}, {"sharingBlockedDomainList", []any{}},
-			{"isResharingByExternalUsersEnabled", true}, {"isLegacyAuthProtocolsEnabled", false}, {"isUnmanagedSyncAppForTenantRestricted", false}, {"isLoopEnabled", true}, {"isSiteCreationEnabled", true},
+			{"isResharingByExternalUsersEnabled", true}, {"isRequireAcceptingUserToMatchInvitedUserEnabled", false}, {"isLegacyAuthProtocolsEnabled", false}, {"isUnmanagedSyncAppForTenantRestricted", false}, {"isLoopEnabled", true}, {"isSiteCreationEnabled", true},
 			{"idleSessionSignOut", obj{{"isEnabled", true}, {"signOutAfterInSeconds", 3600}, {"warnAfterInSeconds", 3300}}}}
 	}
 	return nil
@@ -335,7 +342,14 @@ func (s *Sim) applications(r *request) reply {
 			all = append(all, s.applicationOf(a, 10_000+i, 1000*i))
 		}
 	}
-	return s.give(r, "applications", applicationProperties, append(all, s.world.ownApps()...))
+	all = append(all, s.world.ownApps()...)
+	return s.list(r, list{context: "applications", props: applicationProperties, total: len(all), page: 100, max: 999, at: func(i int) (item, bool) {
+		var owners []string
+		if p := s.world.person(4); p != nil && all[i].text("displayName") == "Freight planner" {
+			owners = []string{p.id}
+		}
+		return s.owned(whole(all[i]), owners), true
+	}})
 }
 
 // managedDevices are one for each licensed member of the first two hundred.
@@ -361,7 +375,7 @@ func (s *Sim) managedDevices(r *request) reply {
 			seen = w.start.AddDate(0, 0, -45)
 		}
 		name := fmt.Sprintf("%s-%04d", strings.ToUpper(k.maker[:2]), i)
-		all = append(all, obj{{"id", w.seed.guid(askState, 20_000+i)}, {"userId", p.id}, {"userPrincipalName", p.upn()}, {"userDisplayName", p.display}, {"emailAddress", p.mail}, {"deviceName", name}, {"managedDeviceName", name},
+		all = append(all, obj{{"id", w.seed.guid(askState, 20_000+i)}, {"userId", p.id}, {"userPrincipalName", p.upn()}, {"userDisplayName", p.display}, {"emailAddress", p.mail}, {"azureADDeviceId", w.seed.guid(askState, 40_000+i)}, {"deviceName", name}, {"managedDeviceName", name},
 			{"managedDeviceOwnerType", "company"}, {"operatingSystem", k.system}, {"osVersion", k.version}, {"manufacturer", k.maker}, {"model", k.model}, {"complianceState", state}, {"managementAgent", "mdm"}, {"isEncrypted", encrypted},
 			{"jailBroken", "Unknown"}, {"isSupervised", false}, {"azureADRegistered", true}, {"enrolledDateTime", w.start.AddDate(-1, 0, 0)}, {"lastSyncDateTime", seen}, {"serialNumber", name}})
 	}

@@ -10,13 +10,18 @@ import (
 // from on premises, when applications were used, and compliance policies.
 
 var (
-	takingProperties     = names(`policyId roleDefinitionId scopeId scopeType policy:o`)
-	strengthProperties   = names(`allowedCombinations:l createdDateTime description displayName modifiedDateTime policyType requirementsSatisfied`)
-	timeoutProperties    = names(`definition:l deletedDateTime description displayName isOrganizationDefault`)
-	groupSetProperties   = names(`displayName templateId values:l`)
-	syncProperties       = names(`configuration:o features:o`)
-	usedProperties       = names(`appId applicationAuthenticationClientSignInActivity:o applicationAuthenticationResourceSignInActivity:o delegatedClientSignInActivity:o delegatedResourceSignInActivity:o lastSignInActivity:o`)
-	siteProperties       = names(`createdDateTime description displayName isPersonalSite lastModifiedDateTime name root:o siteCollection:o webUrl`)
+	takingProperties   = names(`policyId roleDefinitionId scopeId scopeType policy:o`)
+	strengthProperties = names(`allowedCombinations:l createdDateTime description displayName modifiedDateTime policyType requirementsSatisfied`)
+	timeoutProperties  = names(`definition:l deletedDateTime description displayName isOrganizationDefault`)
+	groupSetProperties = names(`displayName templateId values:l`)
+	syncProperties     = names(`configuration:o features:o`)
+	usedProperties     = names(`appId applicationAuthenticationClientSignInActivity:o applicationAuthenticationResourceSignInActivity:o delegatedClientSignInActivity:o delegatedResourceSignInActivity:o lastSignInActivity:o`)
+	siteProperties     = names(`createdDateTime description displayName isPersonalSite lastModifiedDateTime name root:o siteCollection:o webUrl`)
+	partnerProperties  = names(`automaticUserConsentSettings:o b2bCollaborationInbound:o b2bCollaborationOutbound:o b2bDirectConnectInbound:o b2bDirectConnectOutbound:o identitySynchronization:o inboundTrust:o isInMultiTenantOrganization isServiceProvider tenantId tenantRestrictions:o`)
+	invitedProperties  = names(`definition:l deletedDateTime description displayName isOrganizationDefault`)
+	joinedProperties   = names(`accountEnabled approximateLastSignInDateTime deviceId displayName isCompliant isManaged operatingSystem operatingSystemVersion profileType registrationDateTime trustType`)
+	usageProperties    = names(`reportRefreshDate siteId siteUrl ownerDisplayName ownerPrincipalName isDeleted lastActivityDate siteSensitivityLabelId externalSharing unmanagedDevicePolicy geolocation fileCount activeFileCount pageViewCount
+visitedPageCount anonymousLinkCount companyLinkCount secureLinkForGuestCount secureLinkForMemberCount storageUsedInBytes storageAllocatedInBytes rootWebTemplate reportPeriod`)
 	complianceProperties = names(`createdDateTime description displayName lastModifiedDateTime version assignments:l`)
 )
 
@@ -137,7 +142,7 @@ func (s *Sim) sites(r *request) reply {
 	}
 	host := w.stem + ".sharepoint.com"
 	site := func(n int, host, name, at string, own bool) item {
-		return whole(obj{{"id", fmt.Sprintf("%s,%s,%s", host, w.seed.guid(askState, 30_000+2*n), w.seed.guid(askState, 30_001+2*n))}, {"createdDateTime", w.start.AddDate(-2, 0, 0)}, {"lastModifiedDateTime", w.start.AddDate(0, 0, -1)},
+		return whole(obj{{"id", fmt.Sprintf("%s,%s,%s", host, w.siteID(n), w.seed.guid(askState, 30_001+2*n))}, {"createdDateTime", w.start.AddDate(-2, 0, 0)}, {"lastModifiedDateTime", w.start.AddDate(0, 0, -1)},
 			{"name", at}, {"displayName", name}, {"webUrl", "https://" + host + "/sites/" + at}, {"isPersonalSite", own}, {"root", obj{}}, {"siteCollection", obj{{"hostname", host}}}})
 	}
 	return s.list(r, list{context: "sites", props: siteProperties, total: len(groups) + w.count(), page: 200, max: 999, at: func(i int) (item, bool) {
@@ -150,4 +155,77 @@ func (s *Sim) sites(r *request) reply {
 		}
 		return site(i, w.stem+"-my.sharepoint.com", p.display, p.local, true), true
 	}})
+}
+
+// siteID is of the site collection that is listed n-th.
+func (w *world) siteID(n int) string { return w.seed.guid(askState, 30_000+2*n) }
+
+// siteUsage is SharePoint's daily report: each third site of a group has links that anybody can use.
+func (s *Sim) siteUsage(r *request) reply {
+	if f, ok := r.query.find("$format"); !ok || f != "application/json" {
+		return s.badRequest(r, "The simulator gives the report as JSON alone: ask for $format=application/json.")
+	}
+	w := s.world
+	n := 0
+	for _, g := range w.groups {
+		if g.unified && !g.gone {
+			n++
+		}
+	}
+	day := w.start.AddDate(0, 0, -1).Format(time.DateOnly)
+	var all []obj
+	for i := range n {
+		links := 0
+		if i%3 == 1 {
+			links = 2 + i
+		}
+		all = append(all, obj{{"reportRefreshDate", day}, {"siteId", w.siteID(i)}, {"siteUrl", ""}, {"ownerDisplayName", w.groups[0].name}, {"ownerPrincipalName", ""}, {"isDeleted", false}, {"lastActivityDate", day},
+			{"externalSharing", true}, {"fileCount", 40 * i}, {"activeFileCount", i}, {"anonymousLinkCount", links}, {"companyLinkCount", 3 * i}, {"secureLinkForGuestCount", i}, {"secureLinkForMemberCount", i},
+			{"rootWebTemplate", "Group"}, {"reportPeriod", "7"}})
+	}
+	return s.give(r, "sharePointSiteUsageDetail", usageProperties, all)
+}
+
+// partners are the tenants that are set by themselves: who sold the licences and administers, and a carrier whose second factor counts.
+func (s *Sim) partners(r *request) reply {
+	w := s.world
+	partner := func(n int, provider, mfa bool) item {
+		it := whole(obj{{"tenantId", w.seed.guid(askState, 60+n)}, {"isServiceProvider", provider}, {"isInMultiTenantOrganization", false},
+			{"inboundTrust", obj{{"isMfaAccepted", mfa}, {"isCompliantDeviceAccepted", false}, {"isHybridAzureADJoinedDeviceAccepted", false}}},
+			{"b2bCollaborationInbound", nil}, {"b2bCollaborationOutbound", nil}, {"b2bDirectConnectInbound", nil}, {"b2bDirectConnectOutbound", nil}, {"tenantRestrictions", nil}})
+		it.expand = func(expansion) any { return nil }
+		return it
+	}
+	all := []item{partner(0, true, false), partner(1, false, true)}
+	return s.list(r, list{context: "policies/crossTenantAccessPolicy/partners", props: partnerProperties, total: len(all), page: 100, max: 999, at: func(i int) (item, bool) { return all[i], true }})
+}
+
+// invitations are held to no domains.
+func (s *Sim) invitations(r *request) reply {
+	return s.give(r, "policies/b2bManagementPolicies", invitedProperties, []obj{{{"id", s.world.seed.guid(askState, 70)}, {"deletedDateTime", nil}, {"displayName", "B2BManagementPolicy"}, {"description", nil}, {"isOrganizationDefault", true},
+		{"definition", []string{`{"B2BManagementPolicy":{"InvitationsAllowedAndBlockedDomainsPolicy":{"BlockedDomains":["evil.example"]},"AutoRedeemPolicy":{"AdminConsentedForUsersIntoTenantIds":[],"NoAADConsentForUsersFromTenantsIds":[]}}}`}}}})
+}
+
+// joinedDevices are the managed ones, people's own telephones, and a few that were joined and forgotten.
+func (s *Sim) joinedDevices(r *request) reply {
+	w := s.world
+	var all []obj
+	add := func(n int, device, name, system, trust string, managed bool, seen time.Time) {
+		all = append(all, obj{{"id", w.seed.guid(askState, 41_000+n)}, {"deviceId", device}, {"displayName", name}, {"accountEnabled", true}, {"isManaged", managed}, {"isCompliant", managed}, {"trustType", trust},
+			{"operatingSystem", system}, {"operatingSystemVersion", "10.0"}, {"registrationDateTime", w.start.AddDate(-1, 0, 0)}, {"approximateLastSignInDateTime", seen}, {"profileType", "RegisteredDevice"}})
+	}
+	for i := range min(w.users, 200) {
+		p := w.person(i)
+		if p == nil || p.kind != employee || !p.enabled {
+			continue
+		}
+		add(i, w.seed.guid(askState, 40_000+i), fmt.Sprintf("PC-%04d", i), "Windows", "AzureAd", true, w.start.AddDate(0, 0, -1))
+		if i%4 == 1 {
+			add(1_000+i, w.seed.guid(askState, 42_000+i), p.display+"'s telephone", "iOS", "Workplace", false, w.start.AddDate(0, 0, -2))
+		}
+		if i%30 == 3 {
+			add(2_000+i, w.seed.guid(askState, 43_000+i), fmt.Sprintf("KIOSK-%04d", i), "Windows", "AzureAd", false, w.start.AddDate(-1, 0, 0))
+		}
+	}
+	return s.give(r, "devices", joinedProperties, all)
 }

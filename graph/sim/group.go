@@ -102,6 +102,20 @@ func (w *world) list(g *group) []string {
 	return append(w.department(g), g.members...)
 }
 
+// owners are who owns a group: the first person in it, and of one that holds people from elsewhere somebody of Operations. Nobody owns
+// what was made of other groups.
+func (w *world) owners(g *group) []string {
+	if g.outside {
+		if p := w.person(4); p != nil {
+			return []string{p.id}
+		}
+	}
+	if ids := w.list(g); len(ids) > 0 && !g.everyone {
+		return ids[:1]
+	}
+	return []string{}
+}
+
 // department is the group's people by rule.
 func (w *world) department(g *group) []string {
 	var out []string
@@ -244,8 +258,11 @@ func (s *Sim) groupItem(g *group) item {
 	it := whole(g.object(s.world))
 	it.expand = func(e expansion) any {
 		ids := []string{}
-		if e.name == "members" {
+		switch e.name {
+		case "members":
 			ids = s.world.list(g)
+		case "owners":
+			ids = s.world.owners(g)
 		}
 		return s.expanded(ids, e.sel)
 	}

@@ -74,7 +74,18 @@ func (s *Sim) allPrincipals() []obj {
 func (s *Sim) principals(r *request) reply {
 	all := s.allPrincipals()
 	return s.list(r, list{context: "servicePrincipals", props: principalProperties, total: len(all), page: 100, max: 999,
-		at: func(i int) (item, bool) { return whole(all[i]), true }})
+		at: func(i int) (item, bool) { return s.owned(whole(all[i]), nil), true }})
+}
+
+// owned is an object with its owners, where they are asked for.
+func (s *Sim) owned(it item, owners []string) item {
+	it.expand = func(e expansion) any {
+		if e.name != "owners" {
+			return nil
+		}
+		return s.expanded(owners, e.sel)
+	}
+	return it
 }
 
 // principal is the one a path names by its id or as appId='…'; nil where there is none.
