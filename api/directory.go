@@ -23,7 +23,9 @@ const (
 	pathSites        = "/sites"
 	pathSharing      = "/admin/sharepoint/settings"
 	pathPolicies     = "/identity/conditionalAccess/policies"
+	pathSiteUse      = "/reports/getSharePointSiteUsageDetail"
 	pathSigningIn    = "/users#signInActivity" // no path: members of the objects of one
+	pathGroupOwners  = "/groups#owners"        // the same
 )
 
 // Knowledge says what is held of one kind of thing that a directory tells of.
@@ -45,20 +47,16 @@ type KnowledgeIn struct {
 
 // heldOf is what each list rests on: what it is called, the path that lists it, and the capability that reads it.
 var heldOf = map[string][][3]string{
-	"groups":  {{"groups", pathGroupObjects, "tenant-settings"}, {"group_members", "/groups/*/transitiveMembers", ""}, {"group_owners", "/groups/*/owners", ""}, {"access_policies", pathPolicies, "conditional-access"}},
+	"groups":  {{"groups", pathGroupObjects, "tenant-settings"}, {"group_members", "/groups/*/transitiveMembers", ""}, {"group_owners", pathGroupOwners, ""}, {"access_policies", pathPolicies, "conditional-access"}},
 	"guests":  {{"guests", pathPeople, "tenant-settings"}, {"last_sign_ins", pathSigningIn, ""}, {"registered_methods", pathFactors, "registrations"}, {"access_policies", pathPolicies, "conditional-access"}},
-	"devices": {{"devices", pathManaged, "devices"}, {"joined_devices", pathJoined, ""}},
-	"sites":   {{"sites", pathSites, "sites"}, {"sharing", pathSharing, "sharing"}, {"sharing_links", "", ""}},
+	"devices": {{"devices", pathManaged, "devices"}, {"joined_devices", pathJoined, "joined-devices"}},
+	"sites":   {{"sites", pathSites, "sites"}, {"sharing", pathSharing, "sharing"}, {"sharing_links", pathSiteUse, "sharing-links"}},
 }
 
 // never are the sentences for what no connection reads, or not all of.
 var never = map[string][2]string{
-	"group_members": {"Members are read of the groups that policies name or that have roles, and of those that mail is sent on to.", ""},
-	"group_owners":  {"Owners of groups are not read.", ""},
-	"joined_devices": {"Devices that Entra knows and Intune does not manage are not read.",
-		"Reading them needs Device.Read.All or Directory.Read.All, and a version that asks for them."},
-	"sharing_links": {"Sharing links stand on each file and folder, and Graph has no list of them: to know them every file of every site would have to be asked for one by one.",
-		"That needs Files.Read.All or Sites.Read.All on content, which is not asked for. The sharing report of the SharePoint admin centre has them; the settings here say which links can be made."},
+	"group_members": {"Members are read of the groups that policies name or that have roles, and of those that mail is sent on to; of all where there are a hundred at most.", ""},
+	"group_owners":  {"Owners of groups have not been read yet.", "They come with the groups; nothing need be done."},
 	"last_sign_ins": {"When people last signed in is not told.", "Grant AuditLog.Read.All; the tenant needs Entra ID P1."},
 }
 
@@ -102,8 +100,9 @@ func whatIsHeld(ctx context.Context, t *store.Tenant, of string) ([]Knowledge, e
 		}
 		r, told := by[k[1]]
 		switch start, end, many := strings.Cut(k[1], "*"); {
-		case k[1] == pathSigningIn:
-			if err := signingIn(ctx, t, &h, by[pathPeople].read); err != nil {
+		case strings.Contains(k[1], "#"):
+			path, _, _ := strings.Cut(k[1], "#")
+			if err := toldWithin(ctx, t, &h, k[1], by[path].read); err != nil {
 				return nil, err
 			}
 		case many:
@@ -144,12 +143,18 @@ func whatIsHeld(ctx context.Context, t *store.Tenant, of string) ([]Knowledge, e
 	return out, nil
 }
 
-// signingIn says whether it is told when people last signed in: of somebody it is.
-func signingIn(ctx context.Context, t *store.Tenant, h *Knowledge, read int64) error {
-	told, err := number(ctx, t, (&query{}).add(`select count(*) from (select 1 as one from state_object where tenant = $1 and path = ? and deleted = 0 and body like '%"signInActivity":{%' limit 1) several`, pathPeople))
-	if err == nil && told > 0 {
+// within are what the objects of a path tell beside themselves, as it stands in the body of one that does.
+var within = map[string]string{pathSigningIn: `%"signInActivity":{%`, pathGroupOwners: `%"owners":[%`}
+
+// toldWithin says whether something is told within the objects of a path: of one of them it is. Who has not the permission for when
+// people last signed in gets people without.
+func toldWithin(ctx context.Context, t *store.Tenant, h *Knowledge, what string, read int64) error {
+	path, _, _ := strings.Cut(what, "#")
+	told, err := number(ctx, t, (&query{}).add(`select count(*) from (select 1 as one from state_object where tenant = $1 and path = ? and deleted = 0 and body like ? limit 1) several`, path, within[what]))
+	switch {
+	case err == nil && told > 0:
 		*h = Knowledge{What: h.What, State: "known", Read: tocsin.FromMillis(read)}
-	} else {
+	case what == pathSigningIn:
 		h.Reason = posture.Permission
 	}
 	return err

@@ -204,7 +204,7 @@ func TestDirectory(t *testing.T) {
 			len(eve.Groups) != 1 || eve.Groups[0].Name != "Partners 100%" || eve.Demand.Factor != posture.FactorNot || !strings.Contains(eve.Demand.Why, "excluded by the group Partners 100%") {
 			t.Errorf("eve: %+v", eve)
 		}
-		if olaf.State != "pending" || olaf.Home != "old.example" || olaf.Invited != nil || olaf.Unused == nil || !*olaf.Unused || olaf.Demand.Factor != posture.FactorRequired || !strings.Contains(olaf.Demand.Why, "CA1 Everybody") || !strings.Contains(olaf.Demand.Why, "does not count") {
+		if olaf.State != "pending" || olaf.Home != "old.example" || olaf.Invited != nil || olaf.Unused == nil || !*olaf.Unused || olaf.Demand.Factor != posture.FactorRequired || !strings.Contains(olaf.Demand.Why, "CA1 Everybody") || !strings.Contains(olaf.Demand.Why, "register one here") {
 			t.Errorf("olaf: %+v", olaf)
 		}
 		for what, c := range map[string]struct {

@@ -340,7 +340,7 @@ func (s *Service) GetGroup(ctx context.Context, in ByID) (GroupDetail, error) {
 			return d, err
 		}
 		d.People = orNone(d.People)
-		if d.Owners, err = membersOf(ctx, t, "/groups/"+d.ID+"/owners"); err != nil {
+		if d.Owners, err = ownersOf(ctx, t, d.ID); err != nil {
 			return d, err
 		}
 		if d.RolesHow, err = s.rolesOfGroup(ctx, t, d.ID); err != nil {
@@ -362,19 +362,40 @@ func membersOf(ctx context.Context, t *store.Tenant, path string) ([]GroupMember
 	if read, err := number(ctx, t, (&query{}).add("select count(*) from state_path where tenant = $1 and path = ? and read_at > 0", path)); err != nil || read == 0 {
 		return nil, err
 	}
-	type object struct {
-		Type string `json:"@odata.type"`
-		ID   string `json:"id"`
-		Name string `json:"displayName"`
-		UPN  string `json:"userPrincipalName"`
-		Mail string `json:"mail"`
-		User string `json:"userType"`
-	}
-	list, err := bodies[object](ctx, t, path, func(q *query) {
+	list, err := bodies[memberState](ctx, t, path, func(q *query) {
 		q.add(` order by case when body like '%"userType":"Guest"%' then 0 else 1 end, name, id limit 200`)
 	})
 	if err != nil {
 		return nil, err
+	}
+	return membersNamed(ctx, t, list)
+}
+
+// ownersOf are a group's owners, the first twenty; nil where they were not read.
+func ownersOf(ctx context.Context, t *store.Tenant, id string) ([]GroupMember, error) {
+	list, err := bodies[struct {
+		Owners []memberState `json:"owners"`
+	}](ctx, t, pathGroupObjects, func(q *query) { q.add(" and id = ?", id) })
+	if err != nil || len(list) == 0 || list[0].Owners == nil {
+		return nil, err
+	}
+	return membersNamed(ctx, t, list[0].Owners)
+}
+
+// memberState is what is read of who is in a group, or owns it.
+type memberState struct {
+	Type string `json:"@odata.type"`
+	ID   string `json:"id"`
+	Name string `json:"displayName"`
+	UPN  string `json:"userPrincipalName"`
+	Mail string `json:"mail"`
+	User string `json:"userType"`
+}
+
+// membersNamed says of each who they are here.
+func membersNamed(ctx context.Context, t *store.Tenant, list []memberState) ([]GroupMember, error) {
+	if len(list) == 0 {
+		return []GroupMember{}, nil
 	}
 	kinds := map[string]string{"#microsoft.graph.group": "group", "#microsoft.graph.orgContact": "contact", "#microsoft.graph.device": "device", "#microsoft.graph.servicePrincipal": "application"}
 	out, ids := make([]GroupMember, len(list)), make([]any, len(list))

@@ -107,7 +107,7 @@ func (s *Service) guestsOf(ctx context.Context, t *store.Tenant, column string, 
 		by[states[i].ID] = &states[i]
 	}
 	told := Knowledge{}
-	if err := signingIn(ctx, t, &told, 0); err != nil {
+	if err := toldWithin(ctx, t, &told, pathSigningIn, 0); err != nil {
 		return nil, err
 	}
 	out := make([]Guest, len(rows))
@@ -283,7 +283,7 @@ func (s *Service) ListGuests(ctx context.Context, in GuestsIn) (Page[Guest], err
 		l := &listing{kind: "guest", name: "guests/" + in.Sort, by: "rank"}
 		told := Knowledge{}
 		if in.Unused {
-			if err := signingIn(ctx, t, &told, 0); err != nil {
+			if err := toldWithin(ctx, t, &told, pathSigningIn, 0); err != nil {
 				return Page[Guest]{}, err
 			}
 		}

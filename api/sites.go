@@ -19,7 +19,7 @@ type Site struct {
 	Created  time.Time `json:"created,omitzero"`
 	Group    *GroupRef `json:"group"`  // that bears its name; null where none does
 	Public   *bool     `json:"public"` // everybody inside reads it, since its group is public; null where it is not known
-	Links    *int      `json:"links"`  // sharing links in it; null: not known, see "directory list"
+	Links    *int      `json:"links"`  // that anybody can use who has them, as SharePoint counted them the day before; null: not known, see "directory list"
 	Checks   []Failing `json:"checks"` // that it fails
 }
 
@@ -82,9 +82,13 @@ func sitesFound(ctx context.Context, t *store.Tenant, more func(*query)) ([]Site
 	if err != nil {
 		return nil, err
 	}
+	links, err := linksOf(ctx, t, list)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Site, len(list))
 	for i, x := range list {
-		out[i] = Site{ID: x.ID, Name: cmp.Or(x.Name, x.URL), URL: x.URL, Personal: isTrue(x.Personal), Created: x.Created, Checks: orNone(fails[strings.ToLower(x.ID)])}
+		out[i] = Site{ID: x.ID, Name: cmp.Or(x.Name, x.URL), URL: x.URL, Personal: isTrue(x.Personal), Created: x.Created, Links: links[collection(x.ID)], Checks: orNone(fails[strings.ToLower(x.ID)])}
 		if g := by[folded(x.Name)]; g != nil && !out[i].Personal {
 			out[i].Group = &GroupRef{ID: g.ID, Name: g.Name}
 			if g.Visibility != "" {
@@ -100,6 +104,34 @@ func sitesFound(ctx context.Context, t *store.Tenant, more func(*query)) ([]Site
 func sitesNamed(ctx context.Context, t *store.Tenant, name string) ([]Site, error) {
 	list, err := sitesFound(ctx, t, func(q *query) { q.add(" and lower(name) = ?", strings.ToLower(name)) })
 	return slices.DeleteFunc(list, func(x Site) bool { return x.Group == nil }), err
+}
+
+// collection is the id of a site's collection, by which reports name it: an id is made of host, collection and site.
+func collection(id string) string {
+	parts := strings.Split(id, ",")
+	return strings.ToLower(parts[min(1, len(parts)-1)])
+}
+
+// linksOf are how many links that anybody can use sites have, by collection; those of which it is not told are not there.
+func linksOf(ctx context.Context, t *store.Tenant, list []siteState) (map[string]*int, error) {
+	out := map[string]*int{}
+	for some := range slices.Chunk(list, 400) {
+		ids := make([]any, len(some))
+		for i, x := range some {
+			ids[i] = collection(x.ID)
+		}
+		found, err := bodies[struct {
+			Site   string `json:"siteId"`
+			Anyone *int   `json:"anonymousLinkCount"`
+		}](ctx, t, pathSiteUse, func(q *query) { q.add(" and id in (" + q.in(ids...) + ")") })
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			out[strings.ToLower(f.Site)] = f.Anyone
+		}
+	}
+	return out, nil
 }
 
 // ListSites lists sites.

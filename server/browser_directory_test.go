@@ -62,7 +62,7 @@ func TestBrowserDirectory(t *testing.T) {
 	p.shoot("full-guest")
 	p.press("their group", `#id-groups ~ ul a, section[aria-labelledby=id-groups] a`)
 	p.shows("what the group means", "left out of the policy")
-	p.shows("who owns it is not known", "Owners of groups are not read")
+	p.until("who owns it", `document.querySelector("#owners").closest("section").querySelector("table, ul, .list") !== null`)
 	p.shoot("full-group")
 
 	open("/devices?failing=true")

@@ -208,7 +208,7 @@ func useWord(u posture.Use) string {
 
 // heldWords are what is held, as people call it.
 var heldWords = map[string]string{"groups": "Groups", "group_members": "Who is in them", "group_owners": "Who owns them", "access_policies": "Conditional access", "guests": "Guests", "last_sign_ins": "When they last signed in",
-	"registered_methods": "Registered second factors", "devices": "Devices that Intune manages", "joined_devices": "Devices that Entra alone knows", "sites": "Sites", "sharing": "Settings of sharing", "sharing_links": "Sharing links"}
+	"registered_methods": "Registered second factors", "devices": "Devices that Intune manages", "joined_devices": "Devices that Entra alone knows", "sites": "Sites", "sharing": "Settings of sharing", "sharing_links": "Links that anybody can use"}
 
 // lackingOf are what is not known, or not all of it.
 func lackingOf(list []api.Knowledge) (out []api.Knowledge) {

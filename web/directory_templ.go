@@ -4229,7 +4229,7 @@ func sitesPage(p *page, v directoryView[api.SitesIn, api.Site], s api.Sharing, c
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 381, "<th scope=\"col\">Who reads it inside</th><th scope=\"col\">Sharing links</th>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 381, "<th scope=\"col\">Who reads it inside</th><th scope=\"col\">Links for anybody</th>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
