@@ -17,7 +17,7 @@ import (
 
 // allOfState are the permissions with which everything that a tenant is set to can be read.
 var allOfState = append(slices.Clone(sim.ReadTier), "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "DeviceManagementConfiguration.Read.All", "SharePointTenantSettings.Read.All",
-	"Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "Exchange.ManageAsApp")
+	"Sites.Read.All", "Policy.Read.DeviceConfiguration", "Policy.Read.B2BManagementPolicy", "Reports.Read.All", "OnPremDirectorySynchronization.Read.All", "Exchange.ManageAsApp")
 
 const signingIn = `# People sign in, one of them from far away.
 domain fabrikamfreight.com

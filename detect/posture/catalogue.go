@@ -212,7 +212,7 @@ var Checks = []Check{
 		Mend: "Hold B2B direct connect to the groups of the partner that need it."},
 	{ID: "partners-administer", Title: "No service provider administers the tenant unnoticed", Fails: "A service provider may administer the tenant", Area: Defaults, Severity: tocsin.Low, Attack: ids("T1199"), Needs: ids(pathCrossPartners), judge: judgeProviders,
 		Mend: "See in the Microsoft 365 admin center which roles the partner has and until when; end what is not used, and note the rest as an exception."},
-	{ID: "groups-owners", Title: "Groups with a role or left out of policies belong to administrators", Fails: "A group with a role or left out of a policy belongs to an ordinary person", Area: Admins, Severity: tocsin.High, Attack: ids("T1098.003", "T1556.009"), Needs: ids(pathGroups, pathPolicies, needRoles), judge: judgeGroupOwners,
+	{ID: "groups-owners", Title: "Privileged groups belong to administrators", Fails: "A privileged group belongs to an ordinary person", Area: Admins, Severity: tocsin.High, Attack: ids("T1098.003", "T1556.009"), Needs: ids(pathGroups, pathPolicies, needRoles), judge: judgeGroupOwners,
 		Mend: "Take the ownership away, or give it to an administrator's account."},
 	{ID: "groups-ownerless", Title: "Every Microsoft 365 group has an owner", Fails: "A Microsoft 365 group has no owner", Area: Defaults, Severity: tocsin.Info, Needs: ids(pathGroups), judge: judgeOwnerless,
 		Mend: "Name two owners, or delete the group."},
