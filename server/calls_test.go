@@ -100,7 +100,7 @@ var streamed = []string{"subscriptions.", "messages.", "mailFolders.delta", "mai
 // settled are the calls for how the tenant is set, which are made every ten minutes or every hour. They are made here by the client
 // alone as well; that the collector goes on without what is refused, and says so, is held in package collect.
 var settled = []string{"users.activity", "users.settings", "users.changes", "groups.list", "groups.changes", "groupSettings.", "synchronization.", "compliancePolicies.", "deviceManagement.", "sites.", "conditionalAccess.", "policies.", "roleManagement.", "reports.", "applications.list", "servicePrincipals.list",
-	"servicePrincipals.appRoleAssignedTo", "oauth2PermissionGrants.", "managedDevices.", "sharepoint."}
+	"servicePrincipals.appRoleAssignedTo", "oauth2PermissionGrants.", "managedDevices.", "devices.", "sharepoint."}
 
 // rarely are the acts of which each is one more call of the form of an act that is tried here; package remediate tries each.
 var rarely = []string{"users.enable", "users.newPassword", "authentication.", "roleAssignments.", "roleEligibility.", "appRoleAssignments.", "servicePrincipals.get", "servicePrincipals.enable", "servicePrincipals.grants"}
@@ -576,7 +576,7 @@ func TestCalls(t *testing.T) {
 	w := world(t, 12, callsStory)
 	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier, sim.PrivilegedTier, []string{"ActivityFeed.Read", "AuditLogsQuery-Exchange.Read.All", "Exchange.ManageAsApp", "Exchange.ManageAsAppV2",
 		"RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All",
-		"DeviceManagementConfiguration.Read.All", "Sites.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All"})...)
+		"DeviceManagementConfiguration.Read.All", "Sites.Read.All", "Policy.Read.DeviceConfiguration", "Policy.Read.B2BManagementPolicy", "Device.Read.All", "Reports.Read.All", "OnPremDirectorySynchronization.Read.All"})...)
 	c := pressed(t)
 	c.Every.Audit, c.Every.SignIns, c.Every.Exchange = time.Second, time.Second, time.Second
 	c.Limits.MaxWait, c.Limits.Administration, c.Limits.Activity, c.Limits.Reports = 300*time.Millisecond, 100_000, 100_000, 100_000
