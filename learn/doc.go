@@ -39,8 +39,11 @@
 // between its 5 % and its 1 % (peaks over threshold, https://doi.org/10.1214/aos/1176343003), so that the few attacks that
 // are in it do not hide each other; and by how often this person passes the tenant's 10 % and 1 %. What a whole tenant has in
 // common on a day is taken out: everybody's clock was shifted, or the mail system changed. The statistics of a class
-// are added up and calibrated once more, and the classes come together in the weighted harmonic mean of their p-values, which
-// holds under any dependence (Wilson 2019, https://doi.org/10.1073/pnas.1814092116); that is calibrated last. A day alarms below the probability
+// are added up and calibrated once more. The classes come together in one likelihood ratio of an attack against a usual day: by Neyman and
+// Pearson (1933, https://doi.org/10.1098/rsta.1933.0009) no other order of days finds more at as many false alarms. Usual days are calibrated, so
+// their density is known; that of attacks is learned from small attacks which are thought into each day that is judged (some colleagues of
+// colleagues more, some mails in hours that are used little, some attachments to a new domain): [strength]. Where attacks of a class would stand
+// far out, only what stands far out counts; that is calibrated last. A day alarms below the probability
 // that makes as many false alarms as the budget allows per person and month; when more come than that, the threshold goes down
 // (Gibbs and Candès 2021, adaptive conformal inference, https://arxiv.org/abs/2106.00170).
 //

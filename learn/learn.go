@@ -77,6 +77,11 @@ func (m *Model) learn(g *gather, logs []*log, verdicts []Day, quiet int) {
 			m.classes[c].add(v.class[c], w)
 		}
 		m.joint.add(v.joint, 1)
+		for c := range classes {
+			if c != classRules && v.Sent > 0 {
+				m.attacks[c].add(v.tried[c])
+			}
+		}
 	}
 	m.settle()
 	w := weekday(g.n)
@@ -188,6 +193,9 @@ func (m *Model) fade(n int32) {
 		m.classes[i].fade(slow)
 	}
 	m.joint.fade(slow)
+	for i := range m.attacks {
+		m.attacks[i].fade(f)
+	}
 }
 
 // take is one person's day into their persona, with that weight, and into the tenant's rates and their group's.

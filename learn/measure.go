@@ -21,6 +21,8 @@ type Day struct {
 	cause cause
 	joint float64
 	habit float64           // −log of the probability before the person's habit of being odd is counted
+	odds  [classes]float64  // the log of the likelihood ratio of an attack of each class
+	tried [classes]float64  // what y would be with a small attack of each class in the day
 	often float64           // the log of how much more often than others the person is odd
 	over  [features]float32 // how often a feature passed its 10 %, this day counted
 	asked [classes]float32  // what feedback said
@@ -123,13 +125,18 @@ func (m *Model) measure(p *Persona, d *day, quiet int) (s [features]float64, c c
 	s[drift] = m.grows(p, d, people, &c)
 	s[rules] = m.ruled(p, d)
 	// What adds up over a day comes in bursts: its tail is heavy, and the logarithm of it is not.
-	const bend = 6
 	for f := range s {
-		if f != drift {
-			s[f] = bend * math.Log1p(s[f]/bend)
-		}
+		s[f], m.tried[f] = bent(f, s[f]), bent(f, m.tried[f])
 	}
 	return s, c
+}
+
+func bent(f int, s float64) float64 {
+	const bend = 6
+	if f == drift {
+		return s
+	}
+	return bend * math.Log1p(s/bend)
 }
 
 // meets is everybody written to on a day, once each. What was made of them when the day was judged is not asked again.
@@ -301,7 +308,17 @@ func (m *Model) strange(p *Persona, d *day, people []met, c *cause) (float64, fl
 	mean := rate(float64(p.Bold), days, prior, 5)
 	second := rate(float64(p.Bold2), days, max(prior2, prior+prior*prior), 8)
 	c.newUsual = mean
-	return mixture(l), surprise(bold, mean, size(mean, second))
+	s0, s1 := mixture(l), surprise(bold, mean, size(mean, second))
+	// An attack: four colleagues of colleagues are written to, and one who has nobody in common.
+	for i := range 5 {
+		kind := colleague * 4
+		if i == 0 {
+			kind = stranger * 4
+		}
+		l = append(l, min(max(math.Log(0.9/fresh)+math.Log(kindPrior(kind)/(float64(m.kinds[kind])/all)), -3), 9))
+	}
+	m.tried[strangers], m.tried[spread] = mixture(l), surprise(bold+5, mean, size(mean, second))
+	return s0, s1
 }
 
 // size is the size of the negative binomial with that mean and second moment, kept in bounds.
@@ -318,7 +335,9 @@ func size(mean, second float64) float64 {
 func (m *Model) much(p *Persona, d *day, quiet int, c *cause) float64 {
 	mean, size := m.usual(p, quiet)
 	c.usual = mean
-	return surprise(float64(len(d.sent)+d.more), mean, size)
+	n := float64(len(d.sent) + d.more)
+	m.tried[volume] = surprise(n+5, mean, size)
+	return surprise(n, mean, size)
 }
 
 // usual is the mean and the size of the negative binomial of how much is sent on such a day.
@@ -404,6 +423,12 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 		sum += llr
 		last = h
 	}
+	// An attack: three mails, in hours like the third, the sixth and the ninth of those that are used least.
+	slices.Sort(f[:])
+	m.tried[hours] = sum
+	for _, h := range [...]int{2, 5, 8} {
+		m.tried[hours] += max(0, math.Log(0.125/f[h]))
+	}
 	return sum
 }
 
@@ -463,6 +488,8 @@ func (m *Model) carried(p *Persona, d *day, people []met, c *cause) float64 {
 	base := rate(float64(p.Files), float64(p.Filed), (float64(m.files)+1)/(float64(m.filed)+5), 8)
 	baseNew := rate(float64(m.newFiles), float64(m.newFiled), base, 8)
 	more := (float64(m.more) + 2) / (float64(m.moreOf) + 10)
+	// An attack: three mails with attachments to a domain that is new to the person.
+	m.tried[files] = max(0, math.Log(1/min(newHost, 1))+2*math.Log(0.7/min(more, 0.7))+3*math.Log(0.9/min(baseNew, 0.9)))
 	for _, h := range hosts {
 		k := p.domain(h.a.Domain)
 		s := 0.0
@@ -530,8 +557,16 @@ func (m *Model) grows(p *Persona, d *day, people []met, c *cause) float64 {
 			}
 		}
 	}
+	m.tried[drift] = drifting
 	return best
 }
+
+// drifting is the statistic of an attack: one mail more every week for six weeks, and no answer.
+var drifting = func() float64 {
+	n := [trendWeeks]uint8{trendWeeks - 6: 1, 2, 3, 4, 5, 6}
+	s, _ := growth(n, 1)
+	return s + answers(n, 0)
+}()
 
 // growth is the largest log-likelihood ratio over the lengths, and where the run begins. part is how much of the last week is over.
 func growth(n [trendWeeks]uint8, part float64) (float64, int) {

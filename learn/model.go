@@ -61,6 +61,7 @@ type Model struct {
 	tails   [features]tail
 	classes [classes]tail
 	joint   tail
+	attacks [classes]strength
 	strict  float64 // log of what the threshold is multiplied with, so that the budget is held
 
 	today    day              // the person-day at hand, taken apart
@@ -70,7 +71,8 @@ type Model struct {
 	met      []met
 	hosted   []hosted
 	llr      []float64
-	restless bool // takes nothing out that a tenant has in common: only for the test that shows what that is good for
+	tried    [features]float64 // what measure gave with small attacks put in
+	restless bool              // takes nothing out that a tenant has in common: only for the test that shows what that is good for
 }
 
 // rates are counts over many people, decayed to the tenant's day.
@@ -146,6 +148,9 @@ func (m *Model) settle() {
 		m.classes[i].settle()
 	}
 	m.joint.settle()
+	for i := range m.attacks {
+		m.attacks[i].settle()
+	}
 }
 
 // Persona is a copy of the persona of a, nil where nothing was learned.
@@ -318,12 +323,20 @@ func (m *Model) judge(g *gather, logs []*log, quiet int) []Day {
 		active := p.Days[0] + p.Days[1]
 		v.often, v.asked = often(p.Odd, active), p.Asked
 		v.stats, v.cause = m.measure(p, d, quiet)
+		var tried [features]float64
 		for f := range v.z {
 			v.z[f] = m.tails[f].z(v.stats[f])
-			if f != drift && v.stats[f] > 0 {
-				v.z[f] = max(0, v.z[f]-often(p.Over[f], active))
+			own := 0.0
+			if f != drift {
+				own = often(p.Over[f], active)
 			}
+			if v.stats[f] > 0 {
+				v.z[f] = max(0, v.z[f]-own)
+			}
+			tried[f] = max(0, m.tails[f].z(m.tried[f])-own)
 		}
+		tried[rules] = 0
+		v.tried = classStats(&tried)
 		out = append(out, v)
 	}
 	ranks := make([]float64, 0, len(out))
@@ -345,14 +358,21 @@ func (m *Model) judge(g *gather, logs []*log, quiet int) []Day {
 		// A person who is often odd is less odd for it; a drift of weeks is no habit.
 		usual := v.y
 		usual[classDrift] = 0
-		v.habit = m.joint.z(together(usual))
+		v.habit = m.joint.z(m.together(usual))
 		for c := range usual {
 			if c != classDrift && usual[c] > 0 {
 				usual[c] = max(0, usual[c]-v.often)
 			}
 		}
 		usual[classDrift] = v.y[classDrift]
-		v.joint = together(usual)
+		for c, y := range usual {
+			v.odds[c] = m.attacks[c].at(y) + math.Log(weights[c])
+			v.tried[c] = m.classes[c].z(v.tried[c])
+			if c != classDrift {
+				v.tried[c] = max(0, v.tried[c]-v.often)
+			}
+		}
+		v.joint = m.together(usual)
 		v.P = math.Exp(-squeeze(m.joint.z(v.joint)))
 		v.Alarm = v.P < alarm
 	}
@@ -384,8 +404,8 @@ func classStats(z *[features]float64) (c [classes]float64) {
 	return c
 }
 
-// weights are what share of the false alarms each class may make.
-var weights = [classes]float64{classRules: 0.02, classFiles: 0.05, classGraph: 0.4, classHours: 0.43, classDrift: 0.1}
+// weights are how likely an attack is of each class.
+var weights = [classes]float64{classRules: 0.02, classFiles: 0.1, classGraph: 0.35, classHours: 0.35, classDrift: 0.18}
 
 // often is the log of how much more often than the tenant's 10 % and 1 % of days a person passes what these pass: an
 // empirical-Bayes rate, ten days of the tenant's against the person's own.
@@ -440,15 +460,14 @@ func (m *Model) Threshold() float64 {
 	return m.opt.Budget / 30.44 / share * math.Exp(m.strict)
 }
 
-// together is one statistic of all classes, from −log of their p-values: the log of the weighted harmonic mean, which holds
-// under any dependence (Wilson 2019, https://doi.org/10.1073/pnas.1814092116).
-func together(y [classes]float64) float64 {
-	most := slices.Max(y[:])
+// together is one statistic of all classes, from −log of their p-values: the log of the mean likelihood ratio of a small attack
+// against a usual day.
+func (m *Model) together(y [classes]float64) float64 {
 	sum := 0.0
 	for c, x := range y {
-		sum += weights[c] * math.Exp(x-most)
+		sum += weights[c] * math.Exp(m.attacks[c].at(x))
 	}
-	return max(0, most+math.Log(sum))
+	return max(0, 3+math.Log(sum))
 }
 
 // squeeze keeps −log of a probability within what a float64 near 1 can tell apart, without changing any order.

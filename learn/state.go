@@ -12,7 +12,7 @@ import (
 // mail of open days is put in again, with [Model.Again].
 
 // The form of the tenant's part. Another is another version's.
-const modelForm = 1
+const modelForm = 2
 
 // State is what the model knows of the tenant as a whole, as of the last day that was closed.
 func (m *Model) State() []byte {
@@ -29,6 +29,11 @@ func (m *Model) State() []byte {
 	b = le.AppendUint64(b, math.Float64bits(m.strict))
 	for _, t := range m.tailed() {
 		b = t.pack(b)
+	}
+	for i := range m.attacks {
+		for _, x := range m.attacks[i].N {
+			b = put32(b, x)
+		}
 	}
 	b = packPopular(b, m.sent)
 	b = packPopular(b, m.host)
@@ -62,6 +67,11 @@ func (m *Model) Restore(state []byte, names *Names) error {
 	t.bad = t.bad || !(x.strict >= -100 && x.strict <= 0)
 	for _, of := range x.tailed() {
 		of.unpack(&t)
+	}
+	for i := range x.attacks {
+		for j := range x.attacks[i].N {
+			x.attacks[i].N[j] = t.float()
+		}
 	}
 	x.sent = takePopular(&t)
 	x.host = takePopular(&t)

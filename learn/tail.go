@@ -132,3 +132,61 @@ func mixture(l []float64) float64 {
 	}
 	return best
 }
+
+// The histogram of a [strength] goes from 0 nats to 40 in steps of a half.
+const (
+	strengthSteps = 80
+	strengthStep  = 0.5
+)
+
+// strength is how far out attacks of a class stand in this tenant: the distribution, decayed, of −log of the probability that a
+// day would have, were a small attack of that class in it. Where few were tried it is broad.
+type strength struct {
+	N [strengthSteps]float32
+
+	ratio [strengthSteps]float64 // log of the likelihood ratio of an attack against a usual day, at the lower end of each step
+}
+
+func (t *strength) add(y float64) {
+	t.N[min(max(0, int(y/strengthStep)), strengthSteps-1)]++
+}
+
+func (t *strength) fade(f float32) {
+	for i := range t.N {
+		t.N[i] *= f
+	}
+}
+
+// settle makes the ratios ready. Usual days fall off as e^−y; the density of attacks is smoothed over four nats, a fifth of it is
+// spread over the first sixteen, and what is odder never counts less.
+func (t *strength) settle() {
+	const broad, tried = 16.0, 20.0
+	sum := 0.0
+	for _, x := range t.N {
+		sum += float64(x)
+	}
+	most := math.Inf(-1)
+	for i := range t.ratio {
+		near, weight := 0.0, 0.0
+		for k := -4; k <= 4; k++ {
+			w := float64(5 - max(k, -k))
+			weight += w
+			if j := i + k; j >= 0 && j < len(t.N) {
+				near += w * float64(t.N[j])
+			}
+		}
+		density := (0.8*near/weight/strengthStep + (0.2*sum+tried)/broad) / (sum + tried)
+		most = max(most, float64(i)*strengthStep+math.Log(density))
+		t.ratio[i] = most
+	}
+}
+
+// at is the log of the likelihood ratio of an attack.
+func (t *strength) at(y float64) float64 {
+	i := int(y / strengthStep)
+	if i >= strengthSteps-1 {
+		return t.ratio[strengthSteps-1] + y - (strengthSteps-1)*strengthStep
+	}
+	part := y/strengthStep - float64(i)
+	return t.ratio[i]*(1-part) + t.ratio[i+1]*part
+}

@@ -51,7 +51,7 @@ func (d *Day) Surprise(k Kind) float64 { return d.y[slices.Index(Kinds, k)] }
 func (d *Day) feature() int {
 	class := classGraph
 	for c := range d.y {
-		if d.stats[[...]int{rules, files, strangers, hours, drift}[c]] > 0 && d.y[c]+math.Log(weights[c]) > d.y[class]+math.Log(weights[class]) {
+		if d.stats[[...]int{rules, files, strangers, hours, drift}[c]] > 0 && d.odds[c] > d.odds[class] {
 			class = c
 		}
 	}
