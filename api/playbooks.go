@@ -36,7 +36,11 @@ type PlaybookRun struct {
 	Created  time.Time       `json:"created"`
 	Mine     bool            `json:"mine"`    // you asked for it, so somebody else has to approve it
 	Waiting  int             `json:"waiting"` // steps that wait for approval
-	Actions  []Action        `json:"actions"` // in their order
+	Title    string          `json:"title"`
+	Version  int64           `json:"version"`  // of a playbook of one's own that was run, else 0
+	Undoes   string          `json:"undoes"`   // the run that this one undoes, else empty
+	Undoable int             `json:"undoable"` // steps that were done and can be undone
+	Actions  []Action        `json:"actions"`  // in their order
 }
 
 // PlanPlaybookIn asks what a playbook would do.
@@ -52,10 +56,27 @@ type RunPlaybookIn struct {
 	Body PlaybookNew
 }
 
-// ListPlaybooks are the playbooks there are.
-func (s *Service) ListPlaybooks(ctx context.Context, in ListIn) (Page[remediate.Playbook], error) {
-	return view(ctx, s, "playbooks list", in, func(context.Context, *store.Tenant, Caller) (Page[remediate.Playbook], error) {
-		return Page[remediate.Playbook]{Items: remediate.Playbooks}, nil
+// PlaybooksIn lists playbooks.
+type PlaybooksIn struct {
+	In
+	Paging
+	Story string `query:"story" maxLength:"100" doc:"Only those that are offered on this story"`
+}
+
+// ListPlaybooks are the playbooks there are: the customer's own, and those that come with Tocsin.
+func (s *Service) ListPlaybooks(ctx context.Context, in PlaybooksIn) (Page[remediate.Playbook], error) {
+	return view(ctx, s, "playbooks list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[remediate.Playbook], error) {
+		var all []remediate.Playbook
+		var err error
+		if in.Story != "" {
+			all, err = remediate.Offered(ctx, t, in.Story)
+		} else if all, err = remediate.OwnPlaybooks(ctx, t); err == nil {
+			all = append(all, remediate.Playbooks...)
+		}
+		if err != nil {
+			return Page[remediate.Playbook]{}, err
+		}
+		return sliced(all, in.Paging, "playbooks")
 	})
 }
 
@@ -105,43 +126,79 @@ func (s *Service) RunPlaybook(ctx context.Context, in RunPlaybookIn) (PlaybookRu
 		return PlaybookRun{}, err
 	}
 	return act(ctx, s, "playbooks run", in, func(ctx context.Context, t *store.Tenant, c Caller) (PlaybookRun, error) {
-		return runView(c)(s.o.Desk.RecordPlaybook(ctx, t, asWho(c, t.ID()), p))
+		return runView(ctx, t, c)(s.o.Desk.RecordPlaybook(ctx, t, asWho(c, t.ID()), p))
 	})
 }
 
 // GetPlaybookRun is a run with its steps.
 func (s *Service) GetPlaybookRun(ctx context.Context, in ByID) (PlaybookRun, error) {
 	return view(ctx, s, "playbooks get", in, func(ctx context.Context, t *store.Tenant, c Caller) (PlaybookRun, error) {
-		return runView(c)(remediate.GetRun(ctx, t, in.ID))
+		return runView(ctx, t, c)(remediate.GetRun(ctx, t, in.ID))
 	})
 }
 
 // ApprovePlaybook approves every step of a run that waits, and RefusePlaybook refuses them.
 func (s *Service) ApprovePlaybook(ctx context.Context, in ActionDecideIn) (PlaybookRun, error) {
 	return act(ctx, s, "playbooks approve", in, func(ctx context.Context, t *store.Tenant, c Caller) (PlaybookRun, error) {
-		return runView(c)(remediate.ApproveRun(ctx, t, asWho(c, t.ID()), in.ID, in.Body.Note))
+		return runView(ctx, t, c)(remediate.ApproveRun(ctx, t, asWho(c, t.ID()), in.ID, in.Body.Note))
 	})
 }
 
 // RefusePlaybook refuses every step of a run that waits for approval.
 func (s *Service) RefusePlaybook(ctx context.Context, in ActionDecideIn) (PlaybookRun, error) {
 	return act(ctx, s, "playbooks refuse", in, func(ctx context.Context, t *store.Tenant, c Caller) (PlaybookRun, error) {
-		return runView(c)(remediate.RefuseRun(ctx, t, asWho(c, t.ID()), in.ID, in.Body.Note))
+		return runView(ctx, t, c)(remediate.RefuseRun(ctx, t, asWho(c, t.ID()), in.ID, in.Body.Note))
 	})
 }
 
 // runView is a run as the caller may see it.
-func runView(c Caller) func(*remediate.Run, error) (PlaybookRun, error) {
+func runView(ctx context.Context, t *store.Tenant, c Caller) func(*remediate.Run, error) (PlaybookRun, error) {
 	return func(r *remediate.Run, err error) (PlaybookRun, error) {
 		if err != nil {
 			return PlaybookRun{}, err
 		}
-		out := PlaybookRun{ID: r.ID, Playbook: r.Playbook, Person: r.Person, Who: r.Who, Finding: r.Finding, Why: r.Why, AskedBy: r.AskedEmail, Created: r.Created, Mine: r.AskedBy == c.Account, Actions: actionViews(r.Steps, c)}
+		out := PlaybookRun{ID: r.ID, Playbook: r.Playbook, Title: remediate.PlaybookTitle(ctx, t, r.Playbook), Version: r.Version, Undoes: r.Undoes, Person: r.Person, Who: r.Who, Finding: r.Finding, Why: r.Why, AskedBy: r.AskedEmail, Created: r.Created, Mine: r.AskedBy == c.Account, Actions: actionViews(r.Steps, c)}
 		for _, a := range r.Steps {
 			if a.State == remediate.Waiting {
 				out.Waiting++
 			}
+			if a.Undoable() {
+				out.Undoable++
+			}
 		}
 		return out, nil
 	}
+}
+
+// UndoPlaybook records the undo of every step of a run that was done and can be undone, the last first: a run of its own.
+func (s *Service) UndoPlaybook(ctx context.Context, in UndoIn) (PlaybookRun, error) {
+	tenant := tenantOf(in)
+	c, err := s.allow(ctx, "playbooks undo", tenant)
+	if err != nil {
+		return PlaybookRun{}, err
+	}
+	if err := valid(in); err != nil {
+		return PlaybookRun{}, err
+	}
+	if s.o.Desk == nil {
+		return PlaybookRun{}, errNoDesk
+	}
+	if key := keyOf(in); key != "" { // the same request again, after the undo has begun: its first answer stands under its key
+		var out PlaybookRun
+		var had bool
+		if err := s.st.UpdateTenant(ctx, tenant, func(t *store.Tenant) (err error) {
+			had, err = recall(ctx, t, key, c.Account, requestHash("playbooks undo", in), s.now(), &out)
+			return err
+		}); had || err != nil {
+			return out, err
+		}
+	}
+	of, drafts, err := s.o.Desk.PlanUndoRun(ctx, tenant, in.ID, in.Body.Why, in.Body.Force)
+	if err != nil {
+		s.refused(ctx, "playbooks undo", tenant, in, c, err)
+		return PlaybookRun{}, err
+	}
+	return act(ctx, s, "playbooks undo", in, func(ctx context.Context, t *store.Tenant, c Caller) (PlaybookRun, error) {
+		return runView(ctx, t, c)(s.o.Desk.RecordUndoRun(ctx, t, asWho(c, t.ID()), of, in.Body.Why, drafts))
+	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
@@ -172,13 +173,24 @@ var matrix = map[string]asked{
 	"persona-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetPersonaSettingsIn{In: in(t), Body: api.PersonaSettingsNew{Budget: 0.1}}
 	}},
-	"playbooks list": {least: api.Viewer, in: list},
+	"playbooks list": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.PlaybooksIn{In: in(t)} }},
 	"playbooks plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.PlanPlaybookIn{In: in(t), Body: containment(t)} }},
 	"playbooks run": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.RunPlaybookIn{In: in(t), Body: containment(t)}
 	}},
-	"playbooks get":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: runOf(t)} }},
-	"playbooks approve":     {least: api.Analyst, acts: true, in: decideRun},
+	"playbooks get":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: runOf(t)} }},
+	"playbooks approve": {least: api.Analyst, acts: true, in: decideRun},
+	"playbooks undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.UndoIn{ByIDAct: act(runOf)(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
+	}},
+	"own-playbooks create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateOwnPlaybookIn{In: in(t), Body: api.OwnPlaybookNew{Name: "own-other", Text: remediate.PlaybookText{Title: "T", Steps: []remediate.Kind{remediate.RevokeSessions}}}}
+	}},
+	"own-playbooks get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: bookOf(t)} }},
+	"own-playbooks update": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.UpdateOwnPlaybookIn{ByIDAct: act(bookOf)(t).(api.ByIDAct), Body: api.OwnPlaybookEdit{Version: 1, Text: remediate.PlaybookText{Title: "T", Steps: []remediate.Kind{remediate.RevokeSessions}}}}
+	}},
+	"own-playbooks delete":  {least: api.Admin, in: act(bookOf), acts: true},
 	"playbooks refuse":      {least: api.Analyst, acts: true, in: decideRun},
 	"canary set":            {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetCanaryIn{In: in(t)} }},
 	"response-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},

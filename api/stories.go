@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 )
 
@@ -37,6 +38,8 @@ type StoryDetail struct {
 	Parts    []Finding         `json:"parts" doc:"In the order of time"`
 	Identity *Identity         `json:"identity"`
 	Acts     []Act             `json:"acts" doc:"What can be done about the person here"`
+
+	Playbooks []remediate.Playbook `json:"playbooks" doc:"Several acts at once that fit it: the customer's own first"`
 }
 
 // StoriesIn filters stories. The worst first.
@@ -164,6 +167,9 @@ func (s *Service) GetStory(ctx context.Context, in ByID) (StoryDetail, error) {
 			return d, fmt.Errorf("story %s: %w", in.ID, err)
 		}
 		d.Terms = orNone(d.Terms)
+		if d.Playbooks, err = remediate.Offered(ctx, t, in.ID); err != nil {
+			return d, err
+		}
 		q := (&query{}).add("select "+findingColumns+" from finding where tenant = $1 and id in (select finding from attack_story_part where tenant = $1 and story = ?) order by first_seen, id limit 200", in.ID)
 		rows, err := find(ctx, t, q, (*findingRow).fields)
 		if err != nil {

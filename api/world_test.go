@@ -54,6 +54,7 @@ func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
 func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
 func groupOf(t tocsin.TenantID) string      { return "group-" + string(t) }
 func deviceOf(t tocsin.TenantID) string     { return "device-" + string(t) }
+func bookOf(t tocsin.TenantID) string       { return "own-" + string(t)[:8] }
 func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
 func anomalyOf(t tocsin.TenantID) string    { return "anomaly-" + string(t) }
 func ownOf(t tocsin.TenantID) string        { return "own-rule-" + string(t) }
@@ -256,6 +257,9 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found) values ($1, $2, $3, 20000, $4, 'graph', 5000, 'w', '[{"class":"graph","one_in":900}]', '["x@out.example"]', false, '', $4)`, []any{anomalyOf(tenant), p, now}},
 			{`delete from learn_settings where tenant = $1`, nil},
 			{`delete from playbook_run where tenant = $1`, nil},
+			{`delete from playbook where tenant = $1`, nil},
+			{`delete from playbook_version where tenant = $1`, nil},
+			{`insert into playbook (tenant, name, version, title, body, created, changed, deleted) values ($1, $2, 1, 'Own', '{"title":"Own","steps":["revoke_sessions"]}', 1, 1, 0)`, []any{bookOf(tenant)}},
 			{`insert into playbook_run (tenant, id, playbook, person, who, why, asked_by, asked_email, created) values ($1, $2, 'lock', $3, 'jane', 'w', 'somebody', 'somebody@x.example', $4)`, []any{runOf(tenant), p, now}},
 			{`insert into action (tenant, id, kind, state, person, who, object_id, target, name, why, plan, asked_by, asked_email, created, changed, sent) values ($1, $2, 'disable_rule', 'verified', $3, 'jane', 'object', $4, '..', 'w', $5, 'somebody', 'somebody@x.example', $6, $6, $6)`,
 				[]any{doneOf(tenant), p, ruleOf(tenant), `{"can_undo":true,"before":{"id":"x","displayName":"..","sequence":1,"isEnabled":true,"actions":{"delete":true}}}`, now}},

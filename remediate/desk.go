@@ -187,6 +187,9 @@ func (a *Action) app() string {
 	return ""
 }
 
+// Undoable says whether it was done, and can be undone.
+func (a *Action) Undoable() bool { return undoable(a) == nil }
+
 // undoable says why an action cannot be undone.
 func undoable(a *Action) error {
 	switch {

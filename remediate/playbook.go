@@ -18,9 +18,13 @@ type Playbook struct {
 	Title string `json:"title"`
 	Says  string `json:"says"` // when it is of use, a sentence
 	Steps []Kind `json:"steps"`
+
+	Own     bool  `json:"own"`     // the customer's own; the others come with Tocsin
+	Version int64 `json:"version"` // of one's own, else 0
+	Fits    Fit   `json:"fits"`    // on which stories it is offered
 }
 
-// Playbooks are all there are. A step on rules is one action for each rule of the person on which a finding is open.
+// Playbooks are those that come with Tocsin. A step on rules is one action for each rule of the person on which a finding is open.
 var Playbooks = []Playbook{
 	{Name: "contain", Title: "Contain the account", Says: "Ends what is going on and lets the person go on working: for a first answer, while it is looked into.",
 		Steps: []Kind{RevokeSessions, DisableRule}},
@@ -49,6 +53,8 @@ type PlaybookPlan struct {
 // Run is a playbook that was asked for.
 type Run struct {
 	ID, Playbook        string
+	Version             int64  // of one's own playbook, else 0
+	Undoes              string // the run that it undoes, else empty
 	Person              tocsin.PersonID
 	Who, Finding, Why   string
 	AskedBy, AskedEmail string
@@ -58,13 +64,12 @@ type Run struct {
 
 // PlanPlaybook plans each step. Nothing is recorded, and nothing changed.
 func (d *Desk) PlanPlaybook(ctx context.Context, tenant tocsin.TenantID, ask Asking) (*PlaybookPlan, error) {
-	i := slices.IndexFunc(Playbooks, func(p Playbook) bool { return p.Name == ask.Playbook })
-	if i < 0 {
-		return nil, tocsin.Problemf(tocsin.Invalid, "Give one of those in the list of playbooks.", "There is no playbook %q.", ask.Playbook)
-	}
-	out := &PlaybookPlan{Playbook: Playbooks[i], Ask: ask}
+	out := &PlaybookPlan{Ask: ask}
 	var rules []string
 	err := d.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
+		if out.Playbook, err = playbookNamed(ctx, t, ask.Playbook); err != nil {
+			return err
+		}
 		if _, err := personOf(ctx, t, ask.Person); err != nil {
 			return err
 		}
@@ -123,7 +128,7 @@ func (f *Draft) Possible(who Who) bool { return f.Plan.Already == "" && against(
 // RecordPlaybook makes an action of each step that can be done: they are planned and wait for approval or are approved, all in
 // this transaction. It is a conflict when nothing can be done.
 func (d *Desk) RecordPlaybook(ctx context.Context, t *store.Tenant, who Who, p *PlaybookPlan) (*Run, error) {
-	r := &Run{ID: tocsin.NewID(), Playbook: p.Playbook.Name, Person: p.Ask.Person, Finding: p.Ask.Finding, Why: p.Ask.Why, AskedBy: who.Account, AskedEmail: who.Email, Created: t.Tx().Clock().Now()}
+	r := &Run{ID: tocsin.NewID(), Playbook: p.Playbook.Name, Version: p.Playbook.Version, Person: p.Ask.Person, Finding: p.Ask.Finding, Why: p.Ask.Why, AskedBy: who.Account, AskedEmail: who.Email, Created: t.Tx().Clock().Now()}
 	for i, f := range p.Steps {
 		if !f.Possible(who) {
 			continue
@@ -138,17 +143,65 @@ func (d *Desk) RecordPlaybook(ctx context.Context, t *store.Tenant, who Who, p *
 	if len(r.Steps) == 0 {
 		return nil, tocsin.Problemf(tocsin.Conflict, "Look at the plan: each step says why not.", "No step of the playbook can be done.")
 	}
-	_, err := t.Exec(ctx, `insert into playbook_run (tenant, id, playbook, person, who, finding, why, asked_by, asked_email, created) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		r.ID, r.Playbook, r.Person, r.Who, r.Finding, r.Why, r.AskedBy, r.AskedEmail, r.Created)
-	return r, err
+	return r, r.record(ctx, t)
+}
+
+func (r *Run) record(ctx context.Context, t *store.Tenant) error {
+	_, err := t.Exec(ctx, `insert into playbook_run (tenant, id, playbook, person, who, finding, why, asked_by, asked_email, created, version, undoes) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		r.ID, r.Playbook, r.Person, r.Who, r.Finding, r.Why, r.AskedBy, r.AskedEmail, r.Created, r.Version, r.Undoes)
+	return err
+}
+
+// PlanUndoRun plans the undo of each step of a run that was done and can be undone, the last first.
+func (d *Desk) PlanUndoRun(ctx context.Context, tenant tocsin.TenantID, id, why string, force bool) (*Run, []*Draft, error) {
+	var r *Run
+	err := d.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) { r, err = GetRun(ctx, t, id); return err })
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []*Draft
+	var last error
+	for _, a := range slices.Backward(r.Steps) {
+		if err := undoable(a); err != nil {
+			last = cmp.Or(last, err)
+			continue
+		}
+		f, err := d.PlanUndo(ctx, tenant, a.ID, why, force)
+		if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict {
+			last = err // somebody has changed the target since: the other steps are undone
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, f)
+	}
+	if len(out) == 0 {
+		return nil, nil, cmp.Or[error](last, tocsin.Problemf(tocsin.Conflict, "Look at how far it has come.", "Nothing of it can be undone."))
+	}
+	return r, out, nil
+}
+
+// RecordUndoRun records the undo of a run, as a run of its own whose steps are asked for, and approved, with one word.
+func (d *Desk) RecordUndoRun(ctx context.Context, t *store.Tenant, who Who, of *Run, why string, drafts []*Draft) (*Run, error) {
+	r := &Run{ID: tocsin.NewID(), Playbook: of.Playbook, Version: of.Version, Undoes: of.ID, Person: of.Person, Who: of.Who, Finding: of.Finding, Why: why, AskedBy: who.Account, AskedEmail: who.Email, Created: t.Tx().Clock().Now()}
+	for i, f := range drafts {
+		f.run, f.step = r.ID, int64(i)
+		a, err := d.Record(ctx, t, who, f)
+		if err != nil {
+			return nil, err
+		}
+		r.Steps = append(r.Steps, a)
+	}
+	return r, r.record(ctx, t)
 }
 
 // GetRun is a run of a playbook with its steps.
 func GetRun(ctx context.Context, t *store.Tenant, id string) (*Run, error) {
 	r := &Run{}
 	var created int64
-	err := t.QueryRow(ctx, `select id, playbook, person, who, finding, why, asked_by, asked_email, created from playbook_run where tenant = $1 and id = $2`, id).
-		Scan(&r.ID, &r.Playbook, &r.Person, &r.Who, &r.Finding, &r.Why, &r.AskedBy, &r.AskedEmail, &created)
+	err := t.QueryRow(ctx, `select id, playbook, person, who, finding, why, asked_by, asked_email, created, version, undoes from playbook_run where tenant = $1 and id = $2`, id).
+		Scan(&r.ID, &r.Playbook, &r.Person, &r.Who, &r.Finding, &r.Why, &r.AskedBy, &r.AskedEmail, &created, &r.Version, &r.Undoes)
 	if errors.Is(err, store.ErrNone) {
 		return nil, tocsin.Problemf(tocsin.NotFound, "Look in the list of actions.", "There is no such run of a playbook.")
 	}

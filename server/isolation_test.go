@@ -157,7 +157,7 @@ func (b *subject) objects() map[string][]string {
 		"events":       `select id from event where tenant = $1`, "exceptions": `select id from exception where tenant = $1`, "partners": `select domain from partner where tenant = $1`,
 		"channels": `select id from channel where tenant = $1`, "alerts": `select id from alert where tenant = $1`, "snoozes": `select id from snooze where tenant = $1`,
 		"actions": `select id from action where tenant = $1`, "exports": `select id from export where tenant = $1`,
-		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`,
+		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`, "own-playbooks": `select name from playbook where tenant = $1`,
 		"signins": `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`, "anomalies": `select id from anomaly where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
@@ -287,6 +287,7 @@ func (l *landlord) fill() {
 		}); err != nil {
 			l.Fatal(err)
 		}
+		l.did(l.owner, "POST", at+"/own-playbooks", fmt.Sprintf(`{"name":"%s-only-book","text":{"title":"%s-only","steps":["revoke_sessions"]}}`, colour, colour), nil)
 		l.did(l.owner, "POST", at+"/actions", fmt.Sprintf(`{"kind":"revoke_sessions","person":"amy@%s-only.example","why":"%s-only"}`, colour, colour), nil)
 		l.did(l.owner, "POST", at+"/playbooks/runs", fmt.Sprintf(`{"playbook":"lock","person":"amy@%s-only.example","why":"%s-only"}`, colour, colour), nil)
 		play(l, b.w, "# It happens.\ndomain "+colour+"-only.example\nperson amy \"Amy Of "+colour+"-only\" amy@"+colour+"-only.example\nmon 10:00 amy makes rule \""+colour+"-only later\" forward to late@"+colour+"-only-evil.example\n")
@@ -401,6 +402,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"audit-queries create": `{"since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`,
 		"actions plan":         `{"kind":"revoke_sessions","person":"x","why":"x"}`, "actions create": `{"kind":"revoke_sessions","person":"x","why":"x"}`,
 		"playbooks plan": `{"playbook":"contain","person":"x","why":"x"}`, "playbooks run": `{"playbook":"contain","person":"x","why":"x"}`, "playbooks approve": `{}`, "playbooks refuse": `{}`,
+		"playbooks undo": `{"why":"x"}`, "own-playbooks create": `{"name":"x-y","text":{"title":"x","steps":["revoke_sessions"]}}`, "own-playbooks update": `{"version":1,"text":{"title":"x","steps":["revoke_sessions"]}}`,
 		"actions undo": `{"why":"x"}`, "actions approve": `{}`, "actions refuse": `{}`, "actions cancel": `{}`,
 		"connections set-stream": `{"version":0}`,
 		"canary set":             `{"mailbox":"","version":0}`,

@@ -54,7 +54,8 @@ create table playbook_version (
 	primary key (tenant, name, version)
 );
 
--- The version of a playbook that was run, 0 for one that comes with Tocsin.
+-- The version of a playbook that was run, 0 for one that comes with Tocsin; and the run that this one undoes, else ''.
 alter table playbook_run add column version bigint not null default 0;
+alter table playbook_run add column undoes text not null default '';
 
 -- +goose Down
