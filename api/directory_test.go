@@ -183,6 +183,9 @@ func TestDirectory(t *testing.T) {
 				t.Errorf("groups %s: %s, want %s", what, got, c.want)
 			}
 		}
+		if p := call[api.Page[api.Group]](t, s.owner, "groups list", api.GroupsIn{In: in(acme), Paging: api.Paging{Limit: 1}}); len(p.Items) != 1 || p.Total != 4 || p.Next == "" {
+			t.Errorf("the first of the groups: %+v", p)
+		}
 		d := call[api.GroupDetail](t, s.owner, "groups get", api.ByID{In: in(acme), ID: "aaaaaaaa-1111-4111-8111-000000000001"})
 		if d.Members == nil || *d.Members != 2 || *d.Guests != 1 || len(d.People) != 2 || d.People[0].Kind != "guest" || d.People[0].Person != "p-eve" || d.Owners != nil || len(d.Policies) != 1 || !d.Policies[0].Excluded || len(d.Sites) != 1 {
 			t.Errorf("the group: %+v", d)

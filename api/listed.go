@@ -50,15 +50,16 @@ func texted(q *query, text string) {
 	}
 }
 
-func (l *listing) from(q *query) *query {
-	q.add(" from listed where tenant = $1 and kind = '" + l.kind + "'")
+// rows adds the table and the conditions.
+func (l *listing) rows(q *query) *query {
+	q.add("listed where tenant = $1 and kind = '" + l.kind + "'")
 	if l.that != nil {
 		l.that(q)
 	}
 	return q
 }
 
-func (l *listing) columns() string { return "select " + l.by + ", name, id, object" }
+func (l *listing) columns() string { return "select " + l.by + ", name, id, object from " }
 
 func (r *listed) fields() []any { return []any{&r.by, &r.name, &r.id, &r.object} }
 
@@ -76,7 +77,7 @@ func (l *listing) heads(ctx context.Context, t *store.Tenant) ([]listed, error) 
 	for some := range slices.Chunk(ids, 400) {
 		q := &query{}
 		q.add(l.columns())
-		l.from(q).add(" and id in (" + q.in(some...) + ")")
+		l.rows(q).add(" and id in (" + q.in(some...) + ")")
 		rows, err := find(ctx, t, q, (*listed).fields)
 		if err != nil {
 			return nil, err
@@ -113,7 +114,7 @@ func (l *listing) after(ctx context.Context, t *store.Tenant, in place, n int) (
 		piece := n - len(out) + min(len(l.first), 1000)
 		q := &query{}
 		q.add(l.columns())
-		l.from(q).add(" and ("+l.by+", name, id) > (?, ?, ?)", at.by, at.name, at.id).add(" order by "+l.by+", name, id limit ?", piece)
+		l.rows(q).add(" and ("+l.by+", name, id) > (?, ?, ?)", at.by, at.name, at.id).add(" order by "+l.by+", name, id limit ?", piece)
 		rows, err := find(ctx, t, q, (*listed).fields)
 		if err != nil {
 			return nil, nil, err
@@ -136,7 +137,7 @@ func (l *listing) count(ctx context.Context, t *store.Tenant, heads []listed) (i
 	if l.only {
 		return len(heads), false, nil
 	}
-	return counted(ctx, t, l.from(&query{}))
+	return counted(ctx, t, l.rows(&query{}))
 }
 
 // pageOf is a page of a listing: load gives the things with these ids, in any order.
