@@ -181,7 +181,7 @@ var matrix = map[string]asked{
 	"playbooks get":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: runOf(t)} }},
 	"playbooks approve": {least: api.Analyst, acts: true, in: decideRun},
 	"playbooks undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
-		return api.UndoIn{ByIDAct: act(runOf)(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
+		return api.UndoIn{ByIDAct: act(func(t tocsin.TenantID) string { return "done-" + runOf(t) })(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
 	}},
 	"own-playbooks create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.CreateOwnPlaybookIn{In: in(t), Body: api.OwnPlaybookNew{Name: "own-other", Text: remediate.PlaybookText{Title: "T", Steps: []remediate.Kind{remediate.RevokeSessions}}}}
