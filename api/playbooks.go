@@ -173,17 +173,16 @@ func runView(ctx context.Context, t *store.Tenant, c Caller) func(*remediate.Run
 // UndoPlaybook records the undo of every step of a run that was done and can be undone, the last first: a run of its own.
 func (s *Service) UndoPlaybook(ctx context.Context, in UndoIn) (PlaybookRun, error) {
 	tenant := tenantOf(in)
+	var of *remediate.Run
+	var drafts []*remediate.Draft
 	c, err := s.allow(ctx, "playbooks undo", tenant)
-	if err != nil {
-		return PlaybookRun{}, err
+	if err == nil {
+		err = valid(in)
 	}
-	if err := valid(in); err != nil {
-		return PlaybookRun{}, err
+	if err == nil && s.o.Desk == nil {
+		err = errNoDesk
 	}
-	if s.o.Desk == nil {
-		return PlaybookRun{}, errNoDesk
-	}
-	if key := keyOf(in); key != "" { // the same request again, after the undo has begun: its first answer stands under its key
+	if key := keyOf(in); err == nil && key != "" { // the same request again, after the undo has begun: its first answer stands under its key
 		var out PlaybookRun
 		var had bool
 		if err := s.st.UpdateTenant(ctx, tenant, func(t *store.Tenant) (err error) {
@@ -193,7 +192,9 @@ func (s *Service) UndoPlaybook(ctx context.Context, in UndoIn) (PlaybookRun, err
 			return out, err
 		}
 	}
-	of, drafts, err := s.o.Desk.PlanUndoRun(ctx, tenant, in.ID, in.Body.Why, in.Body.Force)
+	if err == nil {
+		of, drafts, err = s.o.Desk.PlanUndoRun(ctx, tenant, in.ID, in.Body.Why, in.Body.Force)
+	}
 	if err != nil {
 		s.refused(ctx, "playbooks undo", tenant, in, c, err)
 		return PlaybookRun{}, err
