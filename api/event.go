@@ -116,8 +116,7 @@ func (d *EventDetail) around(ctx context.Context, t *store.Tenant, native, talk 
 		return nil
 	}
 	const month = 30 * 24 * time.Hour
-	// With both ends SQLite takes the index of times, and reads what happened to everybody in these months.
-	q := (&query{}).add("select "+eventColumns+" from event where tenant = $1 and person = ? and at + 0 >= ? and at < ? order by at desc limit ?",
+	q := (&query{}).add("select "+eventColumns+" from event where tenant = $1 and person = ? and at >= ? and at < ? order by at desc limit ?",
 		d.Person, d.At.Add(-month), d.At.Add(month), eventAround)
 	rows, err := t.Query(ctx, q.text.String(), q.args...)
 	if err != nil {

@@ -144,7 +144,7 @@ func listFindings(ctx context.Context, t *store.Tenant, asked FindingsIn) (Page[
 // findingsOfOne asks for a person's findings: few, found by the index on the person and sorted.
 func findingsOfOne(q *query, in findingsAsked, o order) {
 	statuses, severities := asked(in.FindingsIn)
-	q.add("select " + findingColumns + " from finding where tenant = $1 and status || '' in (" + q.in(statuses...) + ") and +severity_rank in (" + q.in(severities...) + ")")
+	q.add("select " + findingColumns + " from finding where tenant = $1 and status in (" + q.in(statuses...) + ") and severity_rank in (" + q.in(severities...) + ")")
 	findingFilters(q, in)
 	o.from(q)
 }

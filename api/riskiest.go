@@ -82,18 +82,18 @@ func identitiesRiskiest(ctx context.Context, t *store.Tenant, in IdentitiesIn) (
 // asked for, the others by address.
 func mailboxesByRisk(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page[Mailbox], error) {
 	var p Page[Mailbox]
-	states, _, err := statesAsked(ctx, t, in)
+	states, people, err := statesAsked(ctx, t, in)
 	if err != nil {
 		return p, err
 	}
 	among := func(q *query) {
 		q.add("exists (select 1" + mailboxFrom + " and p.person = risky.person")
-		mailboxFilters(q, in, states)
+		mailboxFilters(q, in, states, true)
 		q.add(")")
 	}
 	calm := func() *query {
 		q := (&query{}).add("select p.person, p.upn" + mailboxFrom)
-		mailboxFilters(q, in, states)
+		mailboxFilters(q, in, states, people < few)
 		return q
 	}
 	if in.Sort == "risk" {
@@ -124,7 +124,7 @@ func mailboxesByRisk(ctx context.Context, t *store.Tenant, in MailboxesIn) (Page
 			among(from)
 		} else {
 			from.add(mailboxFrom[len(" from "):])
-			mailboxFilters(from, in, states)
+			mailboxFilters(from, in, states, true)
 		}
 		return counted(ctx, t, from)
 	})

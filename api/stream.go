@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -91,6 +92,11 @@ func (s *Service) GetStream(ctx context.Context, in In) (Stream, error) {
 		if s.o.Stream.Deaf != nil && out.State != "off" {
 			out.deaf(s.o.Stream.Deaf())
 		}
+		if out.State == "" {
+			if err := s.late(ctx, t, &out); err != nil {
+				return out, err
+			}
+		}
 		out.judge(is.Vain)
 		out.Canary, err = canaryOf(ctx, t, s.now())
 		return out, err
@@ -116,6 +122,40 @@ func (s *Stream) deaf(since time.Time) {
 	}
 	s.State, s.Because, s.Mend = "incomplete", "Notifications cannot be stored since "+since.UTC().Format("2 January 15:04 MST")+": the journal is full or away.",
 		"See that the journal's disk or cluster is well. Microsoft Graph sends again what was not taken, for four hours; of what it gives up gaps are opened, and closed when the journal is back."
+}
+
+// lateAfter is how long it may take from what Microsoft Graph told to the tables, in milliseconds.
+const lateAfter = 10_000
+
+// late says that what was told is not in the tables yet, where that is so: nothing is lost, and not everything can be seen.
+func (s *Service) late(ctx context.Context, t *store.Tenant, out *Stream) error {
+	if s.o.Stream.Partitions != nil {
+		for _, p := range s.o.Stream.Partitions() {
+			if p.Held && p.Trouble != "" {
+				out.State, out.Because, out.Mend = "incomplete", "What was told is kept, and is not in the tables yet: the reader of the journal is held up.",
+					"It is tried again by itself. The page of the stream's health says by what."
+				return nil
+			}
+		}
+	}
+	type cell struct {
+		what string
+		n    int
+	}
+	q := (&query{}).add("select what, n from mail_tally where tenant = $1 and grain = ? and at >= ? and what like 'lag/%'", collect.Minute, tocsin.Millis(s.now())-2*collect.Minute)
+	cells, err := find(ctx, t, q, func(c *cell) []any { return []any{&c.what, &c.n} })
+	if err != nil {
+		return err
+	}
+	lags := map[string]int{}
+	for _, c := range cells {
+		lags[strings.TrimPrefix(c.what, "lag/")] += c.n
+	}
+	if below, more, ok := collect.LagBelow(lags, 99); ok && (more || below > lateAfter) {
+		out.State, out.Because, out.Mend = "incomplete", "What was told is kept, and comes into the tables late: it took "+lagWords(below, more)+" in the last two minutes.",
+			"Nothing to do: it is worked off by itself. Where it lasts, look at the database's disk and processor."
+	}
+	return nil
 }
 
 // judge says how the stream stands; vain is why a gap could not be closed yet.

@@ -199,8 +199,8 @@ func watchedFilters(q *query, in WatchedIn, rare bool) {
 		q.add(" and p.mailbox <> 'none'")
 	case in.State == WayWaits:
 		q.add(" and p.mailbox = 'read' and (s.state is null or s.state = 'wanted')")
-	default:
-		q.add(" and p.mailbox = 'read' and s.state in (" + q.in(states...) + ")")
+	default: // by address, as most are in such a state
+		q.add(" and p.mailbox || '' = 'read' and s.state || '' in (" + q.in(states...) + ")")
 	}
 	if strings.TrimSpace(in.Q) != "" {
 		like := q.arg(contains(in.Q))

@@ -8,9 +8,8 @@ import (
 	"tocsin.dev/store"
 )
 
-// newest has the newest rows come first, of one moment by their ids. The ids are sorted here: by the index of times and ids
-// everybody's rows would be read for those of one person, or of one address.
-const newest = " order by at desc, id || '' desc limit ?"
+// newest has the newest rows come first, of one moment by their ids.
+const newest = " order by at desc, id desc limit ?"
 
 // query builds a statement on one tenant's rows. Its text is made of constants of this package only; whatever comes
 // from outside goes through arg.

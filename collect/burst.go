@@ -125,7 +125,7 @@ func burstOf(ctx context.Context, t *store.Tenant, now time.Time, s suspect) (*t
 			h.IDs = append(h.IDs, id)
 		}
 		return nil
-	}, fmt.Sprintf(`select id, at, action, body from event where tenant = $1 and person = $2 and at >= $3 and type || '' = 'EMAIL' order by at desc limit %d`, burstMost), string(s.person), tocsin.Millis(from))
+	}, fmt.Sprintf(`select id, at, action, body from event where tenant = $1 and person = $2 and at >= $3 and type = 'EMAIL' order by at desc limit %d`, burstMost), string(s.person), tocsin.Millis(from))
 	if err != nil {
 		return nil, err
 	}

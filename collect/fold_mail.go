@@ -185,8 +185,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 		f.senders[address] = person
 		return err
 	}, func(in string) string {
-		// Sorted here: in the order of an index everybody's addresses would be read.
-		return `select address, person from person_address where tenant = $1 and address in (` + in + `) order by person || '' desc`
+		return `select address, person from person_address where tenant = $1 and address in (` + in + `) order by person desc`
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/journal"
+	"tocsin.dev/store/storetest"
 )
 
 const loadEnv = "TOCSIN_TEST_LOAD"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	os.Exit(storetest.Main(m))
 }
 
 // load is what is to be posted: each connection posts and waits for the answer, again and again.

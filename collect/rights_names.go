@@ -146,7 +146,7 @@ func nameQueries(tenant tocsin.TenantID, org *detect.Org, name string) []nameQue
 		for _, d := range sortedKeys(org.Domains) {
 			args = append(args, name+"@"+strings.TrimPrefix(d, "*."))
 		}
-		out = append(out, nameQuery{`select distinct a.person || '' from person_address a join person p on p.tenant = a.tenant and p.person = a.person
+		out = append(out, nameQuery{`select distinct a.person from person_address a join person p on p.tenant = a.tenant and p.person = a.person
 			where a.tenant = $1 and p.deleted = 0 and a.address in (` + store.In(len(args), 2) + `)`, args})
 	}
 	return append(out, nameQuery{`select person from person where tenant = $1 and deleted = 0 and lower(name) = $2

@@ -119,7 +119,7 @@ func foundAbout(ctx context.Context, t *store.Tenant, people ...tocsin.PersonID)
 		f.Open = f.status == tocsin.Open || f.status == tocsin.InWork
 		out[p] = append(out[p], f)
 		return nil
-	}, `select person, id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person in (`+store.In(len(people), 2)+`) order by first_seen + 0, id`, anys(people)...)
+	}, `select person, id, rule, title, severity, risk, stage, why, status, first_seen, last_seen, body from finding where tenant = $1 and person in (`+store.In(len(people), 2)+`) order by first_seen, id`, anys(people)...)
 	return out, err
 }
 

@@ -53,7 +53,11 @@ func Open(ctx context.Context, addr string, clock *tocsin.Clock) (*Store, error)
 		s.Close()
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil {
+	err = s.migrate(ctx)
+	if err == nil {
+		err = s.tellStatistics(ctx)
+	}
+	if err != nil {
 		s.Close()
 		return nil, s.explain(err)
 	}

@@ -39,7 +39,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)
-	if _, err := s.write.ExecContext(ctx, `pragma optimize = 0x10002`); err != nil { // the first touch of the file
+	if err := s.write.PingContext(ctx); err != nil { // the first touch of the file
 		return s.explain(err)
 	}
 	if s.read, err = sql.Open("sqlite", sqliteDSN(path, "_query_only=1", "_pragma=cache_size(-2000)")); err != nil {
@@ -53,7 +53,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 // sqliteDSN is the file as a URI, so that no character of its path is taken for a parameter.
 func sqliteDSN(path string, extra ...string) string {
 	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() +
-		"?_busy_timeout=5000&_synchronous=FULL&_dqs=0&_pragma=case_sensitive_like(1)&_pragma=temp_store(2)&_pragma=analysis_limit(400)"
+		"?_busy_timeout=5000&_synchronous=FULL&_dqs=0&_pragma=case_sensitive_like(1)&_pragma=temp_store(2)"
 	for _, e := range extra {
 		dsn += "&" + e
 	}

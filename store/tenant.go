@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -95,6 +96,13 @@ func (c *cache) scoped(q string) bool {
 		}
 	}
 	return true
+}
+
+// Asked are the statements on tenants' rows that this process has asked, for tests of how their rows are found.
+func Asked() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		checked.passed.Range(func(q, _ any) bool { return yield(q.(string)) })
+	}
 }
 
 // namesTenant says whether the statement has the word tenant and the placeholder $1, outside of its texts and comments.
