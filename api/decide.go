@@ -37,6 +37,9 @@ func (s *Service) DecideFinding(ctx context.Context, in DecideIn) (FindingDetail
 		if err != nil {
 			return FindingDetail{}, err
 		}
+		if err := s.heedDecision(ctx, t, c, in.ID, b.Status, b.Reason); err != nil {
+			return FindingDetail{}, err
+		}
 		note := b.Reason
 		if until != 0 {
 			note = strings.TrimSpace(note + " (until " + b.Until.UTC().Format("2 January 2006") + ")")

@@ -545,6 +545,9 @@ func (s *Service) GiveFeedback(ctx context.Context, in FeedbackIn) (FeedbackGive
 			return out, err
 		}
 		out.Anomaly = list[0]
+		if err := s.decideAlike(ctx, t, c, out.Anomaly); err != nil {
+			return out, err
+		}
 		all, err := thresholds(ctx, t, person)
 		if err != nil {
 			return out, err
@@ -557,6 +560,44 @@ func (s *Service) GiveFeedback(ctx context.Context, in FeedbackIn) (FeedbackGive
 		out.Says = thresholdSays(out.Threshold, cmp.Or(out.Anomaly.Name, out.Anomaly.Who))
 		return out, t.Append(ctx, store.Fact{Kind: "anomaly.said", Subject: in.ID, Person: string(person), Actor: c.Email})
 	})
+}
+
+// decideAlike decides the finding that was made of an anomaly as the anomaly was: one that is open becomes a false alarm, and one that
+// was a false alarm and is none is open again.
+func (s *Service) decideAlike(ctx context.Context, t *store.Tenant, c Caller, a Anomaly) error {
+	h := heldFinding{id: a.Finding}
+	var status tocsin.Status
+	err := t.QueryRow(ctx, `select person, owner, status from finding where tenant = $1 and id = $2`, a.Finding).Scan(&h.person, &h.owner, &status)
+	if errors.Is(err, store.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	is, reason := tocsin.Open, ""
+	switch {
+	case a.Verdict == "false_alarm" && (status == tocsin.Open || status == tocsin.InWork):
+		is, reason = tocsin.FalseAlarm, cmp.Or(a.Note, "The day was said to be a false alarm.")
+	case a.Verdict == "false_alarm" || status != tocsin.FalseAlarm:
+		return nil
+	}
+	if _, err := t.Exec(ctx, `update finding set status = $3, reason = $4, version = version + 1 where tenant = $1 and id = $2`, a.Finding, is, reason); err != nil {
+		return err
+	}
+	return s.noteFinding(ctx, t, h, c, string(is), reason)
+}
+
+// heedDecision takes what was decided of a finding as what is said of the anomaly that it was made of.
+func (s *Service) heedDecision(ctx context.Context, t *store.Tenant, c Caller, finding string, status tocsin.Status, reason string) error {
+	switch status {
+	case tocsin.FalseAlarm:
+		_, err := t.Exec(ctx, `update anomaly set verdict = 'false_alarm', said_by = $3, said = $4, note = $5 where tenant = $1 and finding = $2 and verdict <> 'false_alarm'`, finding, c.Email, s.now(), reason)
+		return err
+	case tocsin.Open, tocsin.InWork:
+		_, err := t.Exec(ctx, `update anomaly set verdict = '', said_by = $3, said = $4, note = '' where tenant = $1 and finding = $2 and verdict = 'false_alarm'`, finding, c.Email, s.now())
+		return err
+	}
+	return nil
 }
 
 // thresholdSays says a threshold in a sentence.

@@ -49,10 +49,8 @@ func SetLearnSettings(ctx context.Context, t *store.Tenant, s LearnSettings) (bo
 		return false, err
 	}
 	if s.Off && !had.Off { // what comes meanwhile is not kept for the learner, which begins anew from what is stored
-		for _, table := range []string{"learned", "learned_part", "learned_open"} {
-			if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1`); err != nil {
-				return false, err
-			}
+		if err := forgetLearned(ctx, t); err != nil {
+			return false, err
 		}
 	}
 	return true, t.Append(ctx, store.Fact{Kind: "learning.changed", Actor: s.ChangedBy})

@@ -18,6 +18,27 @@ import (
 	"tocsin.dev/store"
 )
 
+// learnMails is how many mails are taken in at once, or a run more.
+const learnMails = 5000
+
+// portion is as many of the facts as tell of so many mails, one at least.
+func portion(facts []store.Fact) []store.Fact {
+	n := 0
+	for i, f := range facts {
+		if f.Kind != "mail.changed" {
+			continue
+		}
+		var a Arrivals
+		if json.Unmarshal(f.Body, &a) == nil { // what does not tell is found by gather
+			n += a.Actions["email_sent"] + a.Actions["email_received"]
+		}
+		if n >= learnMails {
+			return facts[:i+1]
+		}
+	}
+	return facts
+}
+
 // gather reads what facts tell of: mail that was sent or received, rules that were made or changed.
 func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fact) ([]heldMail, error) {
 	var runs []any
@@ -35,6 +56,15 @@ func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fac
 			}
 		case (f.Kind == "rule.created" || f.Kind == "rule.updated") && len(f.Body) <= len("{}"): // what we did ourselves tells which action of ours it was
 			rules = append(rules, f)
+		case f.Kind == "learning.changed": // what was learned may have been given up, to learn it anew
+			var is int64
+			err := t.QueryRow(ctx, `select version from learned where tenant = $1`).Scan(&is)
+			if errors.Is(err, store.ErrNone) || err == nil && is != l.version {
+				return nil, store.ErrLost
+			}
+			if err != nil {
+				return nil, err
+			}
 		case strings.HasPrefix(f.Kind, "person."), strings.HasPrefix(f.Kind, "mailbox."), f.Kind == "domain.changed":
 			who = true
 		}
@@ -538,14 +568,15 @@ func (l *Learner) tellOne(ctx context.Context, t *store.Tenant, org *organisatio
 
 // early tells of open days that are already so odd that a usual day hardly ever becomes like them.
 func (l *Learner) early(ctx context.Context) error {
-	now := l.st.Clock().Now()
-	if !l.fresh || !l.look.IsZero() && now.Sub(l.look) < lookEvery && now.After(l.look) {
+	if !l.fresh || time.Since(l.looked) < lookRest*l.took {
 		return nil
 	}
-	l.look, l.fresh = now, false
+	l.fresh = false
 	if l.began == 0 {
 		return nil
 	}
+	began := time.Now()
+	defer func() { l.looked, l.took = time.Now(), time.Since(began) }()
 	if err := l.feedback(ctx); err != nil {
 		return err
 	}

@@ -41,7 +41,8 @@ type Learner struct {
 	called map[string]string          // names of people, by the same
 	groups map[string]string          // their departments, by the same
 	zone   *time.Location             // of whom none is known
-	look   time.Time                  // when the open days were looked at
+	looked time.Time                  // the open days were looked at; by the system's clock
+	took   time.Duration              // that took so long
 	fresh  bool                       // mail came since
 }
 
@@ -51,12 +52,12 @@ func NewLearner(st *store.Store, tenant tocsin.TenantID, log *slog.Logger) *Lear
 }
 
 const (
-	learnGrace = time.Hour        // after midnight a day stays open for so long, for what comes late
-	lookEvery  = 15 * time.Minute // open days are looked at so often
-	learnRows  = 500              // that are written in one transaction
-	youngDays  = 10               // of a tenant that is known for fewer nothing is told
-	youngSent  = 5                // nor of a person with fewer days with mail
-	learnFacts = 500              // that are read at once
+	learnGrace = time.Hour // after midnight a day stays open for so long, for what comes late
+	lookRest   = 50        // open days are looked at for no more than a fiftieth of the time
+	learnRows  = 500       // that are written in one transaction
+	youngDays  = 10        // of a tenant that is known for fewer nothing is told
+	youngSent  = 5         // nor of a person with fewer days with mail
+	learnFacts = 500       // that are read at once
 )
 
 // KeepLearning learns a tenant's people as their mail comes, until ctx ends. It rests five times as long as it works.
@@ -197,7 +198,7 @@ func (l *Learner) read(ctx context.Context) error {
 		l.model = nil
 		return fmt.Errorf("read what is learned: %w", err)
 	}
-	l.look, l.fresh = time.Time{}, true
+	l.looked, l.fresh = time.Time{}, true
 	if anew {
 		if err := l.history(ctx); err != nil {
 			return fmt.Errorf("learn what is stored: %w", err)
@@ -418,6 +419,9 @@ func (l *Learner) take(ctx context.Context) (more bool, err error) {
 	if err != nil || len(facts) == 0 {
 		return false, err
 	}
+	full := len(facts)
+	facts = portion(facts)
+	more = full == learnFacts || len(facts) < full
 	last := facts[len(facts)-1].N
 	var list []heldMail
 	err = l.st.ViewTenant(ctx, l.tenant, func(t *store.Tenant) error {
@@ -431,7 +435,7 @@ func (l *Learner) take(ctx context.Context) (more bool, err error) {
 		// Facts that tell of no mail are passed by; that is written with the next that do, and seldom by itself.
 		if last-l.written < 5*learnFacts {
 			l.fact = last
-			return len(facts) == learnFacts, nil
+			return more, nil
 		}
 	}
 	c := contacts{}
@@ -461,5 +465,5 @@ func (l *Learner) take(ctx context.Context) (more bool, err error) {
 		}
 	}
 	l.fresh = l.fresh || len(list) > 0
-	return len(facts) == learnFacts, nil
+	return more, nil
 }

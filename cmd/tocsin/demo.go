@@ -17,9 +17,11 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/server"
+	"tocsin.dev/store"
 	"tocsin.dev/story"
 )
 
@@ -45,7 +47,7 @@ func demo() *cobra.Command {
 			case over <= 0:
 				return tocsin.Problemf(tocsin.Invalid, "Give --over 2m, or leave it away.", "The attack takes some time: --over cannot be %s.", over)
 			}
-			world, err := stage(users, seed, over)
+			world, plot, err := stage(users, seed)
 			if err != nil {
 				return err
 			}
@@ -61,7 +63,7 @@ func demo() *cobra.Command {
 				}
 				defer os.RemoveAll(conf.Data)
 			}
-			return runDemo(cmd, conf, world)
+			return runDemo(cmd, conf, &theatre{world, plot, seed, over})
 		},
 	}
 	c.Flags().IntVar(&users, "users", 200, "how many people the tenant has")
@@ -78,25 +80,34 @@ func random(n int) []byte {
 	return b
 }
 
-// stage makes the simulated tenant.
-func stage(users int, seed int64, over time.Duration) (*sim.Sim, error) {
+// theatre is where the demo plays: the simulated tenant, and the attack that is still to happen.
+type theatre struct {
+	world *sim.Sim
+	plot  *story.Story
+	seed  int64
+	over  time.Duration
+}
+
+// stage makes the simulated tenant, and reads the attack.
+func stage(users int, seed int64) (*sim.Sim, *story.Story, error) {
 	before, err := story.Parse("demo-usual.story", strings.NewReader(usual))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	plot, err := story.Parse("demo.story", strings.NewReader(attack))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	world, err := sim.New(sim.Config{Users: users, Seed: seed, Stories: []*story.Story{before}, Quiet: true, Rate: 0.5, Reports: sim.Reports{Days: 3},
 		Roles: connect.MakeGuide(connect.Read, connect.ByCredentials, nil, "", "").Names()})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return world, world.Live(plot, over)
+	return world, plot, nil
 }
 
-func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
+func runDemo(cmd *cobra.Command, conf server.Config, th *theatre) error {
+	world := th.world
 	ctx := cmd.Context()
 	l, err := conf.Open()
 	if err != nil {
@@ -123,6 +134,12 @@ func runDemo(cmd *cobra.Command, conf server.Config, world *sim.Sim) error {
 	if err := joinDemo(ctx, s, world); err != nil {
 		return err
 	}
+	g.Go(func() error {
+		if err := th.remember(ctx, s); err != nil {
+			return err
+		}
+		return world.Live(th.plot, th.over)
+	})
 	invite(cmd.OutOrStdout(), conf.Address(l), password)
 	return g.Wait()
 }
@@ -150,6 +167,59 @@ func joinDemo(ctx context.Context, s *server.Server, world *sim.Sim) error {
 		return err
 	}
 	return trust(ctx, s, conn.Tenant)
+}
+
+// pastDays is for how long before the attack the demo's people wrote each other, so that it is known what is usual for them.
+const pastDays = 42
+
+// remember brings in what the demo's people wrote each other before anybody looked, once they are known: a day that is not as usual
+// shows only to those who know the usual ones.
+func (th *theatre) remember(ctx context.Context, s *server.Server) error {
+	tenant := tocsin.TenantID(th.world.Access().Tenant)
+	var people []string
+	for old := 0; len(people) == 0; {
+		err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+			people = nil
+			var read int64
+			err := t.QueryRow(ctx, `select succeeded from source where tenant = $1 and name = 'users'`).Scan(&read)
+			if errors.Is(err, store.ErrNone) || err == nil && read == 0 {
+				return nil // they are not known yet
+			}
+			if err != nil {
+				return err
+			}
+			if err := t.QueryRow(ctx, `select count(*) from event where tenant = $1 and at < $2`, s.Clock.Now().AddDate(0, 0, -7)).Scan(&old); err != nil || old > 0 {
+				return err
+			}
+			rows, err := t.Query(ctx, `select case when mail <> '' then mail else upn end from person where tenant = $1 and deleted = 0 and kind <> 'guest' order by person`)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var p string
+				if err := rows.Scan(&p); err != nil {
+					return err
+				}
+				people = append(people, p)
+			}
+			return rows.Err()
+		})
+		if err != nil || old > 0 { // a kept demo remembers
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	var mails []collect.PastMail
+	for _, l := range sim.Past(th.seed, s.Clock.Now(), pastDays, people) {
+		mails = append(mails, collect.PastMail(l))
+	}
+	_, err := collect.StorePast(ctx, s.Store, tenant, mails)
+	return err
 }
 
 // trust makes the partner of the demo's stories a trusted one.

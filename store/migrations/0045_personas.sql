@@ -107,6 +107,8 @@ create table anomaly (
 );
 create index anomaly_person on anomaly (tenant, person, at);
 create index anomaly_at on anomaly (tenant, at, id);
+create index anomaly_finding on anomaly (tenant, finding);
+create index anomaly_day on anomaly (tenant, day);
 
 -- How a tenant has its people learned: budget is how many false alarms are allowed in 1,000 months of a person.
 create table learn_settings (

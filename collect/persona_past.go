@@ -1,0 +1,103 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// PastMail is a mail from before its mailboxes were watched.
+type PastMail struct {
+	At    time.Time
+	From  string
+	To    []string
+	Files bool
+}
+
+// StorePast stores mail of the past as if it had been seen when it was written, and has what is usual for people learned anew, with
+// it. The same mail again changes nothing. It gives how many mails are of people who are known.
+func StorePast(ctx context.Context, st *store.Store, tenant tocsin.TenantID, mails []PastMail) (n int, err error) {
+	whose, inside := map[string]tocsin.PersonID{}, map[string]bool{}
+	err = st.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		org, err := loadOrg(ctx, t)
+		if err != nil {
+			return err
+		}
+		inside = org.Domains
+		return each(ctx, t, func(scan func(...any) error) error {
+			var address string
+			var person tocsin.PersonID
+			err := scan(&address, &person)
+			whose[address] = person
+			return err
+		}, `select address, person from person_address where tenant = $1 order by address, person desc`)
+	})
+	if err != nil {
+		return 0, err
+	}
+	for some := range slices.Chunk(mails, 500) {
+		var w writer
+		var events, rows [][]any
+		put := func(person tocsin.PersonID, action, folder, user string, m *mailSeen) {
+			e := mailEvent{action: action}
+			id, at := e.id(tenant, person, m.ID), m.Sent
+			m.Folder = folder
+			s := scene{tenant: tenant, person: person, user: user, sender: m.From.Canonical(), folders: folderNames{folder: folder}, inside: func(d string) bool { return inside[d] }, change: "created"}
+			events = append(events, []any{id, at, "EMAIL", action, string(person), w.outward(&s, &e, m, id, at)})
+			rows = append(rows, []any{string(person), mailKey(m.ID), m.ID, folder, false, false, "", "", m.rest(), at, at, w.seen(m), at, int64(0)})
+		}
+		for _, l := range some {
+			at := tocsin.Millis(l.At)
+			m := mailSeen{ID: fmt.Sprintf("past-%d-%s", at, l.From), From: tocsin.Address{Address: l.From}, Attachments: &l.Files, Created: at, Modified: at, Sent: at, Received: at}
+			for _, a := range l.To {
+				m.To = append(m.To, tocsin.Address{Address: a})
+			}
+			m.Counts[0] = len(m.To)
+			known := false
+			if p := whose[m.From.Canonical()]; p != "" {
+				put(p, "email_sent", "sentitems", l.From, &m)
+				known = true
+			}
+			for _, a := range m.To {
+				if p := whose[a.Canonical()]; p != "" && p != whose[m.From.Canonical()] {
+					put(p, "email_received", "inbox", a.Address, &m)
+					known = true
+				}
+			}
+			if known {
+				n++
+			}
+		}
+		err := st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error {
+			columns := []string{"id", "at", "type", "action", "person", "body"}
+			if err := t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: columns, Columns: columns}, events); err != nil {
+				return err
+			}
+			columns = []string{"person", "key", "native", "folder", "is_read", "is_draft", "flag", "verb", "rest", "received", "modified", "body", "changed", "deleted"}
+			return t.Insert(ctx, store.Into{Table: "mail", Key: []string{"person", "key"}, Keep: columns, Columns: columns}, rows)
+		})
+		if err != nil {
+			return n, fmt.Errorf("store mail of the past: %w", err)
+		}
+	}
+	return n, st.UpdateTenant(store.Patient(ctx), tenant, func(t *store.Tenant) error {
+		if err := forgetLearned(ctx, t); err != nil {
+			return err
+		}
+		return t.Append(ctx, store.Fact{Kind: "learning.changed"})
+	})
+}
+
+// forgetLearned has the learner begin anew from what is stored.
+func forgetLearned(ctx context.Context, t *store.Tenant) error {
+	for _, table := range []string{"learned", "learned_part", "learned_open"} {
+		if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1`); err != nil {
+			return err
+		}
+	}
+	return nil
+}
