@@ -29,7 +29,7 @@ func TestTakeoverByBehaviour(t *testing.T) {
 		return s
 	}
 	plot := read("demo.story")
-	w, err := sim.New(sim.Config{Users: 12, Seed: 1, Quiet: true, Stories: []*story.Story{read("demo-usual.story")}, Roles: sim.ReadTier})
+	w, err := sim.New(sim.Config{Users: 40, Seed: 1, Quiet: true, Stories: []*story.Story{read("demo-usual.story")}, Roles: sim.ReadTier})
 	if err != nil {
 		t.Fatal(err)
 	}

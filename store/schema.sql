@@ -1781,6 +1781,8 @@ create table anomaly (
 	primary key (tenant, id)
 );
 create index anomaly_at on anomaly (tenant, at, id);
+create index anomaly_day on anomaly (tenant, day);
+create index anomaly_finding on anomaly (tenant, finding);
 create index anomaly_person on anomaly (tenant, person, at);
 
 -- How a tenant has its people learned: budget is how many false alarms are allowed in 1,000 months of a person.
