@@ -105,7 +105,11 @@ func (w *web) baseline(_ http.ResponseWriter, r *http.Request, p *page) (templ.C
 
 // baselineOf lays a persona out.
 func baselineOf(got api.Persona) baselineView {
-	v := baselineView{Persona: got, Volume: volumeOf(got.Volume), Share: shareOf(got.External), About: map[string][]int{}}
+	until := ""
+	for _, a := range got.Anomalies {
+		until = max(until, a.Day)
+	}
+	v := baselineView{Persona: got, Volume: volumeOf(got.Volume, until), Share: shareOf(got.External), About: map[string][]int{}}
 	zone := tocsin.Zone(got.Zone)
 	if zone == nil {
 		zone = time.UTC
@@ -342,4 +346,50 @@ func learnedSays(s api.PersonaSettings) string {
 		return "Nothing was learned yet"
 	}
 	return plural(s.People, "person is", "people are") + " known, " + shortDay(s.Since) + " to " + shortDay(s.Until)
+}
+
+// circleView is who corresponded with a mailbox in a window of time.
+type circleView struct {
+	api.Circle
+	Query url.Values
+}
+
+// circle is whom a thief of the mailbox wrote to, or could have: those who corresponded with it in a window.
+func (w *web) circle(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+	q := r.URL.Query()
+	in := api.CircleIn{ByPerson: byPerson(r, p), Since: dayOf(q.Get("since"))}
+	if until := dayOf(q.Get("until")); !until.IsZero() {
+		in.Until = until.AddDate(0, 0, 1) // that day with it
+	}
+	v := circleView{Query: kept(r)}
+	var err error
+	if v.Circle, err = w.svc.GetCircle(r.Context(), in); err != nil {
+		return nil, err
+	}
+	p.Title = "Circle of " + nameOr(v.Name, v.Who)
+	return circlePage(p, v), nil
+}
+
+// says is the circle in a sentence.
+func (v circleView) says() string {
+	to, fresh, outside := 0, 0, 0
+	for _, x := range v.Items {
+		if x.Sent > 0 {
+			to++
+			if x.New {
+				fresh++
+			}
+			if x.Outside {
+				outside++
+			}
+		}
+	}
+	s := fmt.Sprintf("%s: %s written to, %d of them outside", plural(len(v.Items)+v.LeftOut, "correspondent", "correspondents"), plural(to, "was", "were"), outside)
+	switch fresh {
+	case 0:
+		return s + ", nobody for the first time."
+	case 1:
+		return s + ", one for the first time."
+	}
+	return s + fmt.Sprintf(", %d for the first time.", fresh)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"tocsin.dev"
+	"tocsin.dev/api"
 	"tocsin.dev/learn"
 )
 
@@ -236,5 +237,36 @@ func TestFirstContact(t *testing.T) {
 	sound(t, "event", page)
 	if code != http.StatusOK || !strings.Contains(page, "The correspondent") || !strings.Contains(page, "First contact") {
 		t.Error(code, "the first contact is not said")
+	}
+}
+
+// TestCircle: who corresponded with a mailbox in a time, the new ones marked; and that a time without mail says so.
+func TestCircle(t *testing.T) {
+	s := newSite(t)
+	s.claim()
+	s.fill()
+	path := at + "/identities/" + string(tocsin.NewPersonID(tenantID, "jane.doe@acme.example")) + "/circle"
+	code, got := s.get(path)
+	sound(t, path, got)
+	if code != http.StatusOK || !strings.Contains(got, "No mail is known of this time") {
+		t.Error(code, "a time without mail has a circle")
+	}
+	if code, _ = s.get(path + "?since=2020-01-03&until=2020-01-01"); code != http.StatusUnprocessableEntity && code != http.StatusBadRequest {
+		t.Error(code, "a time that ends before it begins")
+	}
+	when := time.Date(2026, 3, 2, 2, 0, 0, 0, time.UTC)
+	v := circleView{Circle: api.Circle{Person: "p", Who: "jane.doe@acme.example", Items: []api.CircleMember{
+		{Address: evilScript + "@evil.example", Outside: true, New: true, Sent: 15, First: when, Last: when.Add(time.Hour), Known: when}, {Address: "ann@acme.example", Person: "q", Name: "Ann", Received: 2, First: when, Last: when, Known: when}}}}
+	if got := v.says(); got != "2 correspondents: 1 was written to, 1 of them outside, one for the first time." {
+		t.Error(got)
+	}
+	tenant := api.Tenant{ID: tenantID, Role: api.Viewer}
+	var b strings.Builder
+	if err := circlePage(&page{Me: &api.Me{}, Tenant: &tenant}, v).Render(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, "the circle", b.String())
+	if n := strings.Count(b.String(), "First contact"); n != 1 || strings.Contains(b.String(), evilScript) {
+		t.Errorf("%d first contacts", n)
 	}
 }

@@ -225,8 +225,8 @@ func (v *volumePlot) at(day string) (float64, bool) {
 	return (float64(n) + .5) / float64(v.Days), n >= 0 && n < v.Days
 }
 
-// volumeOf makes the plot of days, the oldest first.
-func volumeOf(days []api.PersonaDay) volumePlot {
+// volumeOf makes the plot of days, the oldest first; it goes on to until, where that is later and not by more than a month.
+func volumeOf(days []api.PersonaDay, until string) volumePlot {
 	v := volumePlot{Height: 140}
 	most := 0.0
 	var usual []float64
@@ -246,6 +246,9 @@ func volumeOf(days []api.PersonaDay) volumePlot {
 	}
 	v.first, _ = time.Parse(time.DateOnly, days[0].Day)
 	last, _ := time.Parse(time.DateOnly, days[len(days)-1].Day)
+	if end, err := time.Parse(time.DateOnly, until); err == nil && end.After(last) && end.Sub(last) < 31*24*time.Hour {
+		last = end
+	}
 	v.Days = max(1, int(last.Sub(v.first).Hours()/24)+1)
 	if short := 14 - v.Days; short > 0 { // two weeks at least, so that a bar is a bar
 		v.first, v.Days = v.first.AddDate(0, 0, -short), 14

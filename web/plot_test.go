@@ -87,7 +87,7 @@ func TestVolumePlot(t *testing.T) {
 		}
 		days = append(days, d)
 	}
-	v := volumeOf(days)
+	v := volumeOf(days, "")
 	if v.Above != 1 || v.Scale.Most != 40 || len(v.Bars) != len(days) || len(v.Band) != len(days) || v.Days != 60 {
 		t.Errorf("%d above, %d bars, %d days, %v", v.Above, len(v.Bars), v.Days, v.Scale)
 	}
@@ -112,7 +112,10 @@ func TestVolumePlot(t *testing.T) {
 	if len(v.Ticks) < 3 || len(v.Ticks) > 6 {
 		t.Error(v.Ticks)
 	}
-	if none := volumeOf(nil); none.Says == "" || len(none.Bars) > 0 {
+	if x, ok := ptr(volumeOf(days, "2026-05-02")).at("2026-05-02"); !ok || x > 1 || x < .98 {
+		t.Error("an anomaly of a day without mail has no place")
+	}
+	if none := volumeOf(nil, ""); none.Says == "" || len(none.Bars) > 0 {
 		t.Error(none)
 	}
 }
@@ -179,3 +182,5 @@ func TestWeekNumbers(t *testing.T) {
 		}
 	}
 }
+
+func ptr[T any](v T) *T { return &v }

@@ -121,6 +121,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/identities.csv", w.csv(w.identitiesCSV))
 	m.HandleFunc("GET /t/{tenant}/identities/{person}", t("identities", "Identity", w.identity))
 	m.HandleFunc("GET /t/{tenant}/identities/{person}/baseline", t("identities", "Baseline", w.baseline))
+	m.HandleFunc("GET /t/{tenant}/identities/{person}/circle", t("identities", "Circle", w.circle))
 	m.HandleFunc("GET /t/{tenant}/behaviour", t("behaviour", "Behaviour", w.behaviour))
 	m.HandleFunc("GET /t/{tenant}/behaviour/graph", t("behaviour", "Who writes to whom", w.graph))
 	m.HandleFunc("GET /t/{tenant}/behaviour/coverage", t("behaviour", "Coverage of a breach", w.breachCoverage))
