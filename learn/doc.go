@@ -26,7 +26,7 @@
 //   - volume: how many mails, on a day that is usual or quiet. A quiet day is one on which the whole tenant sends less than 45 % of
 //     its busiest weekday: weekends and holidays are not told, they are learned.
 //   - hours: for each hour of the day in which something was sent, the ratio of a day without night to the share of days on which
-//     the person sends in it. Hours in a row are one sitting, answers to what just came count half.
+//     the person sends in it. Hours in a row are one sitting, what answers a mail that just came, or is answered at once, counts less.
 //   - files: for the outside domain of the day where this is most so, that it is new to the person, that mails there carry attachments,
 //     how many, and that an address there is like the person's own.
 //   - drift: for the outside correspondent who gets more week after week, a rate that grows from nothing against weeks that are

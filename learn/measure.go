@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -386,7 +387,7 @@ func (m *Model) awake(p *Persona, quiet int) (f [24]float64) {
 
 // late is how odd the hours are: for each hour of the day in which something was sent, the log ratio of a day without night
 // to the person's own, where that is above nothing. Hours in a row are mostly one sitting and count less, and so does what
-// answers a mail that has just come.
+// answers a mail that has just come, and what is answered at once.
 func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 	f := m.awake(p, quiet)
 	var on [24]bool
@@ -417,8 +418,11 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 		case on[(h+1)%24] || on[(h+23)%24]:
 			llr *= 0.6
 		}
-		if d.answers(x) {
+		switch {
+		case d.answers(x):
 			llr *= 0.25
+		case d.answered(x):
+			llr *= 0.5
 		}
 		sum += llr
 		last = h
@@ -433,9 +437,17 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 }
 
 // answers says whether a mailing goes to somebody who wrote in the 90 minutes before.
-func (d *day) answers(x *sent) bool {
-	for _, g := range d.got {
-		if g.at < x.at && x.at-g.at < 5_400_000 && slices.ContainsFunc(x.to, func(a *Address) bool { return a.ID == g.from.ID }) {
+func (d *day) answers(x *sent) bool { return d.between(x, x.at-5_400_000, x.at) }
+
+// answered says whether it was answered within 30 minutes: they are talking.
+func (d *day) answered(x *sent) bool { return d.between(x, x.at, x.at+1_800_000) }
+
+// between says whether somebody to whom a mailing goes wrote from one time to another.
+func (d *day) between(x *sent, from, till int64) bool {
+	i, _ := slices.BinarySearchFunc(d.got, from, func(g got, at int64) int { return cmp.Compare(g.at, at) })
+	for ; i < len(d.got) && d.got[i].at < till; i++ {
+		id := d.got[i].from.ID
+		if slices.ContainsFunc(x.to, func(a *Address) bool { return a.ID == id }) {
 			return true
 		}
 	}

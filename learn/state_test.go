@@ -215,7 +215,7 @@ func TestForgotten(t *testing.T) {
 
 // persona is one with something in each of its fields.
 func persona(t testing.TB) (*learn.Model, *learn.Persona) {
-	mails, _ := worldtest.New(worldtest.Size{People: 30, Days: 40}, 4)
+	mails, _ := worldtest.New(worldtest.Size{People: 18, Days: 25}, 4)
 	_, _, m := replay(mails, learn.Options{})
 	for i := range mails {
 		if p := m.Persona(mails[i].From); p != nil && len(p.Known) > 2 && len(p.Trends) > 2 {
