@@ -82,6 +82,7 @@ var columns = map[string][]string{
 	"Tenant":            {"id", "name", "initial_domain", "role", "connections", "open_findings"},
 	"Account":           {"email", "name", "totp", "disabled", "seen", "grants"},
 	"Token":             {"id", "name", "account", "role", "tenant", "expires", "used"},
+	"Anomaly":           {"day", "name", "class", "score", "one_in", "why", "verdict", "id"},
 	"Import":            {"at", "kind", "name", "state", "records", "new", "broken", "by", "because"},
 	"Exception":         {"id", "rule", "scope", "value", "owner", "expires", "reason"},
 	"Partner":           {"domain", "owner", "expires", "reason"},
