@@ -156,8 +156,9 @@ var differs = map[string]string{
 
 // The table of agreement: of 699 cases all are run.
 const (
-	agreeing  = 665
+	agreeing  = 630
 	differing = 34
+	silent    = 35 // of which what the peer says was lost on the way
 )
 
 // TestPeers runs every case of Prowler's on Microsoft 365 and holds the table of agreement.
@@ -167,7 +168,7 @@ func TestPeers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	agree, differ, apart := map[string]int{}, map[string][]string{}, map[string]int{}
+	agree, differ, apart, unsaid := map[string]int{}, map[string][]string{}, map[string]int{}, 0
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 8<<20)
 	for lines.Scan() {
@@ -192,7 +193,11 @@ func TestPeers(t *testing.T) {
 		}
 		r := check.Judge(NewState(snap, time.Date(2026, 11, 21, 0, 3, 35, 0, time.UTC)), nil)
 		got, want := string(r.Status), c.want()
-		same := got == want || want == "nothing" && got != "fail" || want == "not said"
+		if want == "not said" {
+			unsaid++
+			continue
+		}
+		same := got == want || want == "nothing" && got != "fail"
 		name := c.Check + "/" + c.Test
 		why, listed := differs[name]
 		if !listed {
@@ -227,8 +232,9 @@ func TestPeers(t *testing.T) {
 	for _, list := range differ {
 		different += len(list)
 	}
-	if total != agreeing || different != differing || n != 0 {
-		t.Errorf("%d cases agree, %d differ and %d were not run; the table says %d, %d and none", total, different, n, agreeing, differing)
+	t.Logf("of %d more the peer's verdict was lost", unsaid)
+	if total != agreeing || different != differing || unsaid != silent || n != 0 {
+		t.Errorf("%d cases agree, %d differ, of %d the verdict is not said and %d were not run; the table says %d, %d, %d and none", total, different, unsaid, n, agreeing, differing, silent)
 	}
 }
 
