@@ -1518,6 +1518,7 @@ create table playbook_run (
 	asked_email text not null,
 	created bigint not null,
 	version bigint not null default 0,
+	undoes text not null default '',
 	primary key (tenant, id)
 );
 
