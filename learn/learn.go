@@ -131,7 +131,9 @@ func (m *Model) bound(n int32) {
 	}
 	for _, s := range gone {
 		delete(m.people, s.of.ID)
-		m.gone = append(m.gone, s.of)
+		if len(m.gone) < 1<<18 { // nobody may ever ask
+			m.gone = append(m.gone, s.of)
+		}
 	}
 }
 

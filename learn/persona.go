@@ -7,13 +7,12 @@ import (
 	"slices"
 )
 
-// The room of a persona. With these its bytes are never more than maxState.
+// The room of a persona. With these it rests in 2.5 KB at most.
 const (
 	maxContacts = 96 // correspondents, those with the least weight left out first
 	maxDomains  = 24 // outside domains
 	maxTrends   = 16 // outside correspondents whose weeks are counted
 	trendWeeks  = 10
-	maxState    = 2500
 )
 
 // Persona is what is usual for one person. Weights decay by the model's half-life; each is a number of mails or days.

@@ -279,7 +279,7 @@ func TestStates(t *testing.T) {
 	t.Parallel()
 	m, p := persona(t)
 	b := p.State()
-	if len(b) > 2600 {
+	if len(b) > 2500+len(p.Of.Name) {
 		t.Errorf("a persona takes %d bytes", len(b))
 	}
 	for n := range b {
@@ -295,6 +295,31 @@ func TestStates(t *testing.T) {
 		if learn.New(learn.Options{}).Restore(s[:n], nil) == nil {
 			t.Fatalf("%d of %d bytes are taken for a tenant", n, len(s))
 		}
+	}
+}
+
+// TestFull: a persona that has all its room filled takes no more than it may.
+func TestFull(t *testing.T) {
+	t.Parallel()
+	names := learn.NewNames("acme.example")
+	a := names.Of("a@acme.example")
+	m := learn.New(learn.Options{})
+	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	for d := range 28 {
+		for i := range 48 {
+			x := names.Of(fmt.Sprintf("some.body%c@host%d.example", 'a'+rune(i%26), i%40))
+			at := start.AddDate(0, 0, d).Add(time.Duration(i) * 30 * time.Minute).UnixMilli()
+			m.Mail(learn.Mail{At: at, From: a, To: []*learn.Address{x, names.Of(fmt.Sprintf("in%d@acme.example", i+d))}, Files: 1})
+			m.Mail(learn.Mail{At: at, From: x, To: []*learn.Address{a}})
+		}
+		m.Close(plant.Number(start) + int32(d))
+	}
+	p := m.Persona(a)
+	if len(p.Contacts) != 96 || len(p.Known) != 24 || len(p.Trends) != 16 || slices.Min(p.Hours[:]) == 0 {
+		t.Fatalf("%d contacts, %d domains, %d trends: not full", len(p.Contacts), len(p.Known), len(p.Trends))
+	}
+	if n := p.Size(); n > 2500 || n < 2300 {
+		t.Errorf("a full persona takes %d bytes", n)
 	}
 }
 
