@@ -122,6 +122,9 @@ func (s *site) manyState(people int) {
 		if _, err := t.Exec(ctx, `insert into state_path (tenant, path, read_at, changed, reason, because) select distinct tenant, path, $2, $2, '', '' from state_object where tenant = $1 on conflict do nothing`, ms); err != nil {
 			return err
 		}
+		if _, err := t.Exec(ctx, `update state_path set listed = 0 where tenant = $1`); err != nil {
+			return err
+		}
 		for i, c := range posture.Checks {
 			of := "[]"
 			if i%25 == 0 {

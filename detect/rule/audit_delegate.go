@@ -47,7 +47,7 @@ var mailboxFullAccess = detect.Meta{
 	Name: "mailbox-full-access-granted", Title: "Full access to a mailbox was granted", Family: "delegation",
 	Severity: tocsin.Medium, Attack: []string{"T1098.002"}, Stage: "lateral_movement",
 	Says:           "Add-MailboxPermission gave somebody FullAccess to another's mailbox.",
-	FalsePositives: "Assistants, stand-ins, shared mailboxes.",
+	FalsePositives: "Assistants, stand-ins. A shared mailbox that an administrator gives to a colleague weighs less.",
 	Fix:            "Confirm with the mailbox's owner; remove the right where nobody asked for it.",
 	Actions:        []string{"remove_delegation"}, Source: "audit_log",
 }
@@ -155,6 +155,9 @@ func judgeGrant(o *detect.Org, mem *detect.Memory, r *detect.Record, g grant) to
 	if o.For(g.meta).Outside(tocsin.Address{Address: trustee}) {
 		terms.Add(20, "given to somebody outside")
 	}
+	if sharedOut(o, r.Actor, g.mailbox, trustee) {
+		terms.Add(-20, "nobody can sign in to the mailbox itself: it is shared, and an administrator gave it to a colleague")
+	}
 	if made, ok := justMade(o, mem, r, trustee); ok {
 		terms.Add(15, "given to an account made "+auditAgo(r.Time.Sub(made.At))+" before")
 	}
@@ -170,6 +173,16 @@ func judgeGrant(o *detect.Org, mem *detect.Memory, r *detect.Record, g grant) to
 	}
 	why := fmt.Sprintf("%s received %s %s%s.", trustee, g.right, g.mailbox, auditBy(r))
 	return auditFinding(o, g.meta, r, g.mailbox, subject, cause, why, terms)
+}
+
+// sharedOut says whether an administrator gave somebody inside a mailbox to whose account nobody can sign in. Departments' mailboxes are
+// given so all the time: it is the only way to read them. Among 1,000 people it happens every few days.
+func sharedOut(o *detect.Org, actor, mailbox, trustee string) bool {
+	if o.Lookup == nil || actor == "" || auditSame(actor, trustee) {
+		return false
+	}
+	who := o.Lookup(tocsin.CanonicalAddress(trustee))
+	return o.Lookup(tocsin.CanonicalAddress(mailbox)).Blocked && who.Kind == detect.Person && !who.Blocked && o.Lookup(tocsin.CanonicalAddress(actor)).Admin
 }
 
 func judgeManagementRole(o *detect.Org, _ *detect.Memory, r *detect.Record) []tocsin.Finding {

@@ -375,6 +375,9 @@ func judgeHeldGrant(o *detect.Org, m *detect.Mailbox, g *detect.Grant, meta *det
 	if own.Name != meta.Name {
 		return nil
 	}
+	if len(marks) == 0 && sharedOut(o, g.Actor, m.Address, g.Trustee) {
+		terms.Add(-20, "nobody can sign in to the mailbox itself: it is shared, and an administrator gave it to a colleague")
+	}
 	if word, ok := Exposed(m.Title); ok {
 		terms.Add(10, "the mailbox of "+word)
 	}
