@@ -198,7 +198,16 @@ func oddsWord(a api.Anomaly) string {
 	if a.OneIn < 2 {
 		return "not rare"
 	}
-	return "1 day in " + thousands(a.OneIn)
+	return "1 day in " + thousands(about(a.OneIn))
+}
+
+// about is n to two figures: how rare something is is not known better.
+func about(n int) int {
+	unit := 1
+	for n/unit >= 100 {
+		unit *= 10
+	}
+	return (n + unit/2) / unit * unit
 }
 
 // gradeOdd is a mark's severity for how rare a day is.

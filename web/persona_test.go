@@ -270,3 +270,11 @@ func TestCircle(t *testing.T) {
 		t.Errorf("%d first contacts", n)
 	}
 }
+
+func TestAbout(t *testing.T) {
+	for n, want := range map[int]int{0: 0, 7: 7, 99: 99, 104: 100, 2790: 2800, 396_693: 400_000, 996: 1000} {
+		if got := about(n); got != want {
+			t.Errorf("%d: %d", n, got)
+		}
+	}
+}
