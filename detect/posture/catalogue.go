@@ -136,6 +136,8 @@ var Checks = []Check{
 		Mend: "Require approval to activate the role, and name two approvers."},
 	{ID: "admin-approval-privileged", Title: "Activating Privileged Role Administrator requires approval", Fails: "Privileged Role Administrator is activated without approval", Area: Admins, Severity: tocsin.Medium, Attack: ids("T1098.003"), Needs: ids(pathRolePolicies), Frameworks: Frameworks{CIS: ids("5.3.5")}, judge: approval(rolePrivileged),
 		Mend: "Require approval to activate the role, and name two approvers."},
+	{ID: "groups-owners", Title: "Privileged groups belong to administrators", Fails: "A privileged group belongs to an ordinary person", Area: Admins, Severity: tocsin.High, Attack: ids("T1098.003", "T1556.009"), Needs: ids(pathGroups, pathPolicies, needRoles), judge: judgeGroupOwners,
+		Mend: "Take the ownership away, or give it to an administrator's account."},
 
 	{ID: "methods-weak", Title: "SMS and voice are disabled for authentication", Fails: "SMS or voice is enabled for authentication", Area: Methods, Severity: tocsin.Medium, Attack: ids("T1621", "T1111"), Needs: ids(pathMethods), Frameworks: Frameworks{SCuBA: ids("MS.AAD.3.5v1"), CIS: ids("5.2.3.5"), EIDSCA: ids("EIDSCA.AS04", "EIDSCA.AV01")}, judge: methodsOff("SMS or voice", "Sms", "Voice"),
 		Mend: "Switch SMS and voice off in the authentication methods policy, after people have registered something stronger."},
@@ -238,8 +240,6 @@ var Checks = []Check{
 		Mend: "Hold B2B direct connect to the groups of the partner that need it."},
 	{ID: "partners-administer", Title: "No service provider administers the tenant unnoticed", Fails: "A service provider may administer the tenant", Area: Defaults, Severity: tocsin.Low, Attack: ids("T1199"), Needs: ids(pathCrossPartners), judge: judgeProviders,
 		Mend: "See in the Microsoft 365 admin center which roles the partner has and until when; end what is not used, and note the rest as an exception."},
-	{ID: "groups-owners", Title: "Privileged groups belong to administrators", Fails: "A privileged group belongs to an ordinary person", Area: Admins, Severity: tocsin.High, Attack: ids("T1098.003", "T1556.009"), Needs: ids(pathGroups, pathPolicies, needRoles), judge: judgeGroupOwners,
-		Mend: "Take the ownership away, or give it to an administrator's account."},
 	{ID: "groups-ownerless", Title: "Every Microsoft 365 group has an owner", Fails: "A Microsoft 365 group has no owner", Area: Defaults, Severity: tocsin.Info, Needs: ids(pathGroups), judge: judgeOwnerless,
 		Mend: "Name two owners, or delete the group."},
 	{ID: "groups-public", Title: "No Microsoft 365 group is public", Fails: "A Microsoft 365 group is public", Area: Defaults, Severity: tocsin.Low, Attack: ids("T1213"), Needs: ids(pathGroups), Frameworks: Frameworks{CIS: ids("1.2.1")}, judge: judgePublicGroups,

@@ -54,7 +54,10 @@ func TestTable(t *testing.T) {
 		t.Errorf("there are %d checks; pages and reports ask for 200 at once", len(Checks))
 	}
 	var eidsca []string
-	for _, c := range Checks {
+	for i, c := range Checks {
+		if at := slices.Index(Areas, c.Area); i > 0 && at < slices.Index(Areas, Checks[i-1].Area) {
+			t.Errorf("%s stands behind another area, and pages would have its area twice", c.ID)
+		}
 		eidsca = append(eidsca, c.EIDSCA...)
 	}
 	slices.Sort(eidsca)
