@@ -43,6 +43,7 @@ type Learner struct {
 	zone   *time.Location             // of whom none is known
 	looked time.Time                  // the open days were looked at; by the system's clock
 	took   time.Duration              // that took so long
+	since  time.Time                  // what is learned was read; by the system's clock
 	fresh  bool                       // mail came since
 }
 
@@ -69,6 +70,9 @@ func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, 
 		if err := l.Round(ctx); err != nil && ctx.Err() == nil {
 			log.Error("what is usual for people is not learned; it is tried again", "tenant", tenant, "error", err)
 			news, rest = nil, 10*time.Second
+		}
+		if l.since.After(began) { // reading what is learned is not what a round costs
+			began = l.since
 		}
 		restFor(ctx, max(200*time.Millisecond, min(5*time.Since(began), 10*time.Second)))
 		timer := time.NewTimer(rest)
@@ -204,6 +208,7 @@ func (l *Learner) read(ctx context.Context) error {
 			return fmt.Errorf("learn what is stored: %w", err)
 		}
 	}
+	l.since = time.Now()
 	return nil
 }
 

@@ -84,9 +84,11 @@ func TestTakeoverByBehaviour(t *testing.T) {
 	amys := `select count(*) from anomaly a join person p on p.tenant = a.tenant and p.person = a.person where a.tenant = $1 and p.mail like 'amy.okafor@%'`
 	rules := `select count(*) from finding f join person p on p.tenant = f.tenant and p.person = f.person where f.tenant = $1 and p.mail like 'amy.okafor@%' and f.rule in ('forward-outside', 'hides-money-mail')`
 	b.subscribed()
-	if err := w.Live(&before, time.Second); err != nil {
+	if err := w.Live(&before, 12*time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	w.Clock().Advance(13 * time.Minute)
+	b.s.Clock.Advance(13 * time.Minute)
 	eventually(t, "the behaviour", func() string {
 		if b.count(amys) == 0 {
 			return "is not told"
