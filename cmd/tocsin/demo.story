@@ -12,18 +12,18 @@ person helpdesk "Help Desk"   helpdesk@fabrikamfreight.com shared blocked
 group  payments@fabrikamfreight.com "Payments" with amy, bruno, "j.harlow@harlow-consulting.example"
 
 mon 08:45 amy signs in from 185.220.101.7/RO app "Office 365 Exchange Online" risk=high risk_types=anonymizedIPAddress mfa=claim session=am1
-mon 08:46 amy sends to p.kessler@rhein-spedition.example subject "Our bank details have changed"
-mon 08:47 amy sends to dispatch@nordhafen.example subject "Our bank details have changed"
-mon 08:48 amy sends to j.brandt@alpenfracht.example subject "Our bank details have changed"
-mon 08:49 amy sends to office@kanal-umschlag.example subject "Our bank details have changed"
-mon 08:50 amy sends to m.silva@portolog.example subject "Our bank details have changed"
-mon 08:51 amy sends to accounts@baltic-lines.example subject "Our bank details have changed"
-mon 08:52 amy sends to t.novak@moravia-cargo.example subject "Our bank details have changed"
-mon 08:53 amy sends to invoices@delta-haulage.example subject "Our bank details have changed"
-mon 08:54 amy sends to s.moreau@loire-transit.example subject "Our bank details have changed"
-mon 08:55 amy sends to r.oneill@shannon-freight.example subject "Our bank details have changed"
-mon 08:56 amy sends to buchhaltung@weserkai.example subject "Our bank details have changed"
-mon 08:57 amy sends to finance@skagen-shipping.example subject "Our bank details have changed"
+mon 08:46 amy sends to p.kessler@rhein-spedition.example, billing@elbe-lager.example subject "Our bank details have changed"
+mon 08:47 amy sends to dispatch@nordhafen.example, a.koller@montblanc-fret.example subject "Our bank details have changed"
+mon 08:48 amy sends to j.brandt@alpenfracht.example, payables@tajo-logistica.example subject "Our bank details have changed"
+mon 08:49 amy sends to office@kanal-umschlag.example, ledger@fjordline-post.example subject "Our bank details have changed"
+mon 08:50 amy sends to m.silva@portolog.example, k.horvath@danube-barge.example subject "Our bank details have changed"
+mon 08:51 amy sends to accounts@baltic-lines.example, accounts@ports-of-kent.example subject "Our bank details have changed"
+mon 08:52 amy sends to t.novak@moravia-cargo.example, n.pappas@aegean-cargo.example subject "Our bank details have changed"
+mon 08:53 amy sends to invoices@delta-haulage.example, faktury@vistula-trans.example subject "Our bank details have changed"
+mon 08:54 amy sends to s.moreau@loire-transit.example, regnskap@lofoten-fisk.example subject "Our bank details have changed"
+mon 08:55 amy sends to r.oneill@shannon-freight.example, compta@jura-horlogerie.example subject "Our bank details have changed"
+mon 08:56 amy sends to buchhaltung@weserkai.example, e.byrne@galway-seafood.example subject "Our bank details have changed"
+mon 08:57 amy sends to finance@skagen-shipping.example, rechnung@tirol-transport.example subject "Our bank details have changed"
 mon 09:02 amy audits "User registered security info" target amy from 185.220.101.7
 mon 09:03 amy makes rule "." when subject_contains "invoice", "payment", "iban", "wire" forward to a.okafor.fabrikam@outlook-mail.example and mark read and move to conversationhistory
 mon 09:05 amy makes rule ".." when body_or_subject_contains "hacked", "phishing", "suspicious", "security alert", "helpdesk" delete and mark read and stop
