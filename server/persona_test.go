@@ -68,7 +68,7 @@ func TestTakeoverByBehaviour(t *testing.T) {
 		}
 		return ""
 	})
-	if n := b.count(`select count(*) from anomaly where tenant = $1`); n > 1 {
+	if n := b.count(`select count(*) from anomaly where tenant = $1`); n > 5 {
 		t.Errorf("of the usual %d days are told", n)
 	}
 
