@@ -6,3 +6,10 @@ func Restless(o Options) *Model {
 	m.restless = true
 	return m
 }
+
+// Forget makes the model remember no more recipients than most, and gives how many it does, and whether a is among them.
+func (m *Model) Forget(most int, a *Address) (int, bool) {
+	m.least(m.sent, most, m.at)
+	_, ok := m.sent[a.ID]
+	return len(m.sent), ok
+}
