@@ -36,7 +36,7 @@ var Classes = []Class{
 	{Name: "mail_counts", Default: 400, Least: 7, Most: 3650, sets: []oldRows{{table: "mail_tally", which: "grain > 60000 and at < $1"}}},
 	{Name: "gaps", Default: 400, Least: 30, Most: 3650, sets: []oldRows{{table: "mail_gap", which: "closed <> 0 and closed < $1"}}},
 	{Name: "given_up", Default: 400, Least: 7, Most: 730, sets: []oldRows{{table: "dead_letter", which: "at < $1"}}},
-	{Name: "finding_history", Default: 400, Least: 90, Most: 3650, sets: []oldRows{{table: "finding_change", which: "at < $1"}}},
+	{Name: "finding_history", Default: 400, Least: 90, Most: 3650, sets: []oldRows{{table: "finding_change", which: "at < $1"}, {table: "own_rule_day", which: "day < $1"}}},
 	{Name: "audit_records", Default: 180, Least: 30, Most: 3650, sets: []oldRows{{table: "audit_record", which: "1 = 1", column: "at", when: "seen < $2 and judged"}, {table: "sign_in", which: "1 = 1", column: "at", when: "seen < $2"}}},
 	{Name: "alerts", Default: 30, Least: 7, Most: 730, sets: []oldRows{{table: "alert_try", which: "at < $1"}, {table: "alert", which: "ended <> 0 and ended < $1"}, {table: "alert_message", which: "ended <> 0 and ended < $1"}}},
 	{Name: "facts", Default: 30, Least: 7, Most: 400},
