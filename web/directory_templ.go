@@ -664,7 +664,7 @@ func failedPanel(p *page, list []api.Failing, what string) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = said(sentence(f.Why)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = said(sentence1(f.Why)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -87,7 +87,7 @@ func sourceWord(name string) string {
 		"permissions": "Permissions", "directory": "Directory", "audit": "Audit log", "sign_ins": "Sign-ins", "token_sign_ins": "Sign-ins on people's behalf", "directory_audits": "Directory audits", "risk_detections": "Risk detections", "protection": "Identity Protection", "looks": "Rules that an audit record tells of", "queries": "Audit searches", "subscriptions": "Subscriptions to changes", "catch_up": "Catching up on mail", "mail_folders": "Mail folders", "silence": "Who is silent", "canary": "Whether mail is told of", "reconcile": "Reconciling mail",
 		"exchange": "Forwarding and rights in Exchange", "folder_rights": "Folder permissions in Exchange",
 		"access": "Conditional access and policies", "privileges": "Roles held and eligible", "registrations": "Registered sign-in methods", "applications": "Applications",
-		"settings_of_people": "Groups, licences, last sign-ins", "devices": "Devices", "sharing": "Sharing settings", "sites": "Sites", "posture": "Posture",
+		"settings_of_people": "Groups, licences, last sign-ins", "devices": "Devices", "joined": "Devices that Entra knows", "mail_settings": "Settings of Exchange", "sharing": "Sharing settings", "sites": "Sites", "posture": "Posture",
 	}[name]; ok {
 		return w
 	}
