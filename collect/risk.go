@@ -321,7 +321,9 @@ func AgeRisks(ctx context.Context, st *store.Store) error {
 				if len(people) < ageAtOnce {
 					break
 				}
-				last = people[len(people)-1]
+				if some == unreckoned {
+					last = people[len(people)-1]
+				}
 			}
 		}
 		return nil
@@ -343,9 +345,10 @@ func inEach(ctx context.Context, st *store.Store, do func(tocsin.TenantID) error
 
 const ageAtOnce = 100
 
-// Whose risk is reckoned anew, in the order of their ids behind $2, so that each is come to once; $3 is now.
+// Whose risk is reckoned anew: those due until $3, the longest due first, who are due later once they are; in the order of the ids all of
+// them would be sorted for each hundred. And whose was never reckoned, in the order of their ids behind $2, so that each is come to once.
 var (
-	decayed = fmt.Sprintf(`select person from identity_risk where tenant = $1 and person > $2 and due > 0 and due <= $3 order by person limit %d`, ageAtOnce)
+	decayed = fmt.Sprintf(`select person from identity_risk where tenant = $1 and person > $2 and due > 0 and due <= $3 order by due limit %d`, ageAtOnce)
 	// Each person is come to by the index, whose findings are not read one by one.
 	unreckoned = fmt.Sprintf(`select distinct person from finding f where tenant = $1 and person > $2 and status in ('open', 'in_work')
 		and not exists (select 1 from identity_risk r where r.tenant = $1 and r.person = f.person) order by person limit %d`, ageAtOnce)
