@@ -21,7 +21,8 @@ const help = `Analyze reads exported logs of Microsoft 365 and prints what is da
 It takes the unified audit log (JSON, JSON lines, CSV with AuditData, OfficeActivity), Entra's sign-ins and directory audits (Graph,
 Log Analytics, diagnostic settings), risk detections and alerts, plain or gzipped, in any mixture; "-" is standard input.
 
-What joins of one person's findings is told as a story; a takeover of an account is a finding of its own. With --rules, Sigma rules of
+What joins of one person's findings is told as a story; a takeover of an account is a finding of its own. With --json a story is a
+line after the findings', like theirs, with a member "story" besides (leave them out: jq 'select(.story|not)'). With --rules, Sigma rules of
 your own judge beside (docs/rules.md).
 
 The exit status is 0 when all was read, whatever was found, and 1 when a piece could not be read, nothing in a file was understood, or the command could not run.`
@@ -39,7 +40,7 @@ func Command() *cobra.Command {
 	c.Flags().StringSliceVar(&f.partners, "partner", nil, "a trusted partner's domain or address")
 	c.Flags().StringVar(&f.networks, "networks", "", "a file of networks that are known, a line each: AS9009 vpn M247, or 203.0.113.0/24 office Leeds")
 	c.Flags().StringVar(&f.rules, "rules", "", "a folder (or file) of Sigma rules of your own, which judge beside the detections of Tocsin")
-	c.Flags().StringVar(&f.least, "min-severity", "info", "leave out findings below: info, low, medium, high, critical")
+	c.Flags().StringVar(&f.least, "min-severity", "info", "leave out findings and stories below: info, low, medium, high, critical")
 	c.RunE = func(c *cobra.Command, args []string) error { return f.run(c, args) }
 	return c
 }
@@ -103,9 +104,14 @@ func (f *flags) run(c *cobra.Command, files []string) error {
 	if err != nil {
 		return err
 	}
-	if writing == nil && !f.json {
+	stories := slices.DeleteFunc(slices.Clone(sum.Stories), func(t Told) bool { return t.Severity.Rank() < least.Rank() })
+	switch {
+	case writing != nil:
+	case f.json:
+		writing = WriteStoriesJSON(out, stories)
+	default:
 		coloured := terminal(out) && os.Getenv("NO_COLOR") == ""
-		writing = errors.Join(WriteStories(out, sum.Stories, coloured), WriteText(out, findings, coloured))
+		writing = errors.Join(WriteStories(out, stories, coloured), WriteText(out, findings, coloured))
 	}
 	if writing != nil {
 		return writing

@@ -22,7 +22,9 @@ type growing struct {
 
 // Told is what joins of one person's findings.
 type Told struct {
-	Who string
+	Who      string
+	Person   tocsin.PersonID
+	Evidence []tocsin.Evidence // that its findings rest on: the first fifty
 	rule.Story
 }
 
@@ -63,23 +65,28 @@ func (g *growing) join() {
 	}
 	for _, p := range slices.Sorted(maps.Keys(people)) {
 		for _, s := range rule.Join(people[p]) {
-			g.told(Told{who[p], s})
-			if !s.Takeover {
-				continue
+			t := Told{who[p], p, g.evidence(&s), s}
+			g.told(t)
+			if s.Takeover {
+				f := rule.Takeover(&s, p, who[p], s.Parts[0].ID)
+				f.Evidence = t.Evidence
+				g.byID["story "+s.Parts[0].ID] = &f
 			}
-			f := rule.Takeover(&s, p, who[p], s.Parts[0].ID)
-			f.Evidence = nil
-			for _, part := range s.Parts {
-				for _, e := range g.byID[part.ID].Evidence {
-					if len(f.Evidence) < maxEvidence && !slices.ContainsFunc(f.Evidence, func(had tocsin.Evidence) bool { return had.ID == e.ID && had.Source == e.Source }) {
-						f.Evidence = append(f.Evidence, e)
-					}
-				}
-			}
-			g.byID["story "+s.Parts[0].ID] = &f
 		}
 	}
 }
 
-// maxEvidence is how many records a takeover names.
+// evidence are the records that a story's findings rest on, each once.
+func (g *growing) evidence(s *rule.Story) (out []tocsin.Evidence) {
+	for _, part := range s.Parts {
+		for _, e := range g.byID[part.ID].Evidence {
+			if len(out) < maxEvidence && !slices.ContainsFunc(out, func(had tocsin.Evidence) bool { return had.ID == e.ID && had.Source == e.Source }) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
+// maxEvidence is how many records a story names.
 const maxEvidence = 50

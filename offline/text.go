@@ -71,8 +71,7 @@ func (p *printer) finding(f tocsin.Finding) {
 // WriteStories writes what joins of each person's findings, the worst first.
 func WriteStories(w io.Writer, stories []Told, coloured bool) error {
 	p := &printer{w: w, coloured: coloured}
-	list := slices.SortedStableFunc(slices.Values(stories), func(a, b Told) int { return cmp.Compare(b.Score, a.Score) })
-	for _, s := range list {
+	for _, s := range worstFirst(stories) {
 		word := fmt.Sprintf("%-8s", strings.ToUpper(string(s.Severity)))
 		if p.coloured {
 			word = colours[s.Severity] + word + "\x1b[0m"

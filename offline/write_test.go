@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/detect/rule"
 )
 
 // run is the command with its output.
@@ -46,6 +47,9 @@ func TestJSONForm(t *testing.T) {
 		if err := json.Unmarshal([]byte(l), &m); err != nil {
 			t.Fatal(err)
 		}
+		if _, is := m["story"]; is {
+			continue
+		}
 		if got := slices.Sorted(maps.Keys(m)); !slices.Equal(got, want) {
 			t.Errorf("members %v", got)
 		}
@@ -65,6 +69,79 @@ func TestJSONForm(t *testing.T) {
 	}
 	if !strings.Contains(out, `"id":"00000000-0000-4000-8000-000000000001","source":"audit_log"`) {
 		t.Error("the record's own id is not in the evidence")
+	}
+}
+
+// TestStoriesInBothForms: what joins is told as text and as JSON alike, apart from findings; a takeover, which is a finding, once.
+func TestStoriesInBothForms(t *testing.T) {
+	log := write(t, "story.json", []byte(`{"Id":"s1","CreationTime":"2026-03-02T02:03:00","Operation":"New-InboxRule","Workload":"Exchange","UserId":"amy@fabrikam.com","Parameters":[{"Name":"Name","Value":".."},{"Name":"SubjectContainsWords","Value":"contract"},{"Name":"DeleteMessage","Value":"True"}]}
+{"Id":"s2","CreationTime":"2026-03-02T03:03:00","Operation":"New-InboxRule","Workload":"Exchange","UserId":"amy@fabrikam.com","Parameters":[{"Name":"Name","Value":"to me"},{"Name":"ForwardTo","Value":"amy@evil.example"}]}
+`))
+	args := []string{"--domain", "fabrikam.com", log}
+	out, _, err := run(t, append(args, "--json")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := run(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	type form struct {
+		Rule, Severity, Person, Stage, Why string
+		Risk                               int
+		Time                               time.Time
+		Attack                             []string
+		Evidence                           []struct{ ID, Source string }
+		Story                              *struct {
+			Title         string
+			Until         time.Time
+			Stages, Rules []string
+		}
+	}
+	var rules, records []string
+	for _, l := range lines[:len(lines)-1] {
+		var f form
+		if err := json.Unmarshal([]byte(l), &f); err != nil || f.Story != nil || strings.Contains(l, `"story"`) {
+			t.Errorf("no finding's line: %v %s", err, l)
+		}
+		rules = append(rules, f.Rule)
+		for _, e := range f.Evidence {
+			records = append(records, e.ID)
+		}
+	}
+	var s form
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil || s.Story == nil {
+		t.Fatalf("no story ends it: %v\n%s", err, out)
+	}
+	if slices.Sort(rules); len(rules) < 2 || !slices.Equal(slices.Sorted(slices.Values(s.Story.Rules)), slices.Compact(rules)) {
+		t.Errorf("the story is of %v, the findings of %v", s.Story.Rules, rules)
+	}
+	var rests []string
+	for _, e := range s.Evidence {
+		rests = append(rests, e.ID)
+	}
+	slices.Sort(records)
+	if slices.Sort(rests); !slices.Equal(rests, []string{"s1", "s2"}) || !slices.Equal(slices.Compact(records), rests) {
+		t.Errorf("it rests on %v, the findings on %v", rests, records)
+	}
+	if s.Rule != "story" || s.Person != "amy@fabrikam.com" || s.Stage == "" || s.Risk == 0 || len(s.Attack) == 0 || len(s.Story.Stages) == 0 ||
+		!s.Time.Equal(time.Date(2026, 3, 2, 2, 3, 0, 0, time.UTC)) || s.Story.Until.Sub(s.Time) != time.Hour {
+		t.Errorf("the story %+v %+v", s, *s.Story)
+	}
+	told := strings.Join(strings.Fields(text), " ")
+	for _, want := range []string{"Story: amy@fabrikam.com", s.Story.Title, s.Why, strings.ToUpper(s.Severity)} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	var b strings.Builder
+	part := rule.Part{Rule: "x", At: s.Time}
+	if err := WriteStoriesJSON(&b, []Told{{Story: rule.Story{Score: 90, Takeover: true, Parts: []rule.Part{part}}}, {Story: rule.Story{Score: 20, Title: "less", Parts: []rule.Part{part}}}, {Story: rule.Story{Score: 30, Title: "more", Parts: []rule.Part{part, part}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); strings.Count(got, "\n") != 2 || strings.Index(got, `"more"`) > strings.Index(got, `"less"`) || strings.Count(got, `"stages":[],"rules":["x"]`) != 2 {
+		t.Errorf("a takeover is told twice, or the worst is not first:\n%s", got)
 	}
 }
 
