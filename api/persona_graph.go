@@ -65,15 +65,16 @@ func (s *Service) GetPersonaGraph(ctx context.Context, in PersonaGraphIn) (Perso
 		if err != nil {
 			return g, err
 		}
-		if len(flows) > graphRows {
-			flows = flows[:graphRows]
+		cut := len(flows) > graphRows
+		if cut {
+			flows = flows[:graphRows] // of the weeks before it is not known what there was
 			g.Because = "There is more mail in the window than is looked at: choose a shorter one, or one person."
 		}
 		odd, err := anomalies(ctx, t, (&query{}).add("select "+anomalyColumns+" from anomaly where tenant = $1 and day >= ? and day <= ? order by at desc, id limit 500", first, last+6))
 		if err != nil {
 			return g, err
 		}
-		b := graphBuilder{g: &g, first: int64(first), nodes: map[string]*graphNode{}, edges: map[[2]string]*graphEdge{}, begun: g.Weeks[0].Week < dateOf(first)}
+		b := graphBuilder{g: &g, first: int64(first), nodes: map[string]*graphNode{}, edges: map[[2]string]*graphEdge{}, begun: !cut && g.Weeks[0].Week < dateOf(first)}
 		for i := range flows {
 			b.add(&flows[i])
 		}
@@ -88,7 +89,7 @@ func (g *PersonaGraph) weeks(ctx context.Context, t *store.Tenant) error {
 		n    int
 	}
 	fields := func(r *row) []any { return []any{&r.week, &r.n} }
-	rows, err := find(ctx, t, (&query{}).add("select week, sum(sent) from contact_week where tenant = $1 group by week order by week"), fields)
+	rows, err := find(ctx, t, (&query{}).add("select week, sent from contact_total where tenant = $1 order by week"), fields)
 	if err != nil {
 		return err
 	}
@@ -111,11 +112,43 @@ func flowsOf(ctx context.Context, t *store.Tenant, first, last int32, of tocsin.
 		"left join person p on p.tenant = c.tenant and p.person = c.person left join person o on o.tenant = c.tenant and o.person = c.who "+
 		"where c.tenant = $1 and c.week >= ? and c.week <= ? and c.sent > 0", first, last)
 	if of != "" {
-		q.add(" and (c.person = ? or c.who = ?)", of, of)
+		return flowsOfOne(ctx, t, first, last, of)
 	}
 	return find(ctx, t, q.add(" order by c.week desc, c.person, c.address limit ?", graphRows+1), func(f *flow) []any {
 		return []any{&f.week, &f.person, &f.address, &f.who, &f.outside, &f.sent, &f.department, &f.his}
 	})
+}
+
+// flowsOfOne are the flows from and to a person: each week's rows are found by their key.
+func flowsOfOne(ctx context.Context, t *store.Tenant, first, last int32, of tocsin.PersonID) ([]flow, error) {
+	type row struct {
+		flow
+		received     int64
+		his, address string
+	}
+	var out []flow
+	for week := last; week >= first; week -= 7 {
+		q := (&query{}).add("select c.week, c.address, c.who, c.outside, c.sent, c.received, coalesce(p.department, ''), coalesce(o.department, ''), coalesce(case when p.mail <> '' then p.mail else p.upn end, '') from contact_week c "+
+			"left join person p on p.tenant = c.tenant and p.person = c.person left join person o on o.tenant = c.tenant and o.person = c.who "+
+			"where c.tenant = $1 and c.week = ? and c.person = ? order by c.address", week, of)
+		rows, err := find(ctx, t, q, func(r *row) []any {
+			return []any{&r.week, &r.flow.address, &r.who, &r.outside, &r.sent, &r.received, &r.department, &r.his, &r.address}
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			f := r.flow
+			f.person, f.his = of, r.his
+			if f.sent > 0 {
+				out = append(out, f)
+			}
+			if r.received > 0 && r.who != "" && r.who != of {
+				out = append(out, flow{week: r.week, sent: r.received, person: r.who, who: of, address: tocsin.CanonicalAddress(r.address), department: r.his, his: r.department})
+			}
+		}
+	}
+	return out, nil
 }
 
 type graphNode struct {

@@ -48,9 +48,13 @@ func (s *Service) GetPersona(ctx context.Context, in ByPerson) (Persona, error) 
 		if err != nil {
 			return p, err
 		}
-		if at := tocsin.Zone(zone); at != nil {
-			p.Zone = at.String()
+		at := tocsin.Zone(zone)
+		if at == nil {
+			if at, err = collect.UsualZone(ctx, t); err != nil {
+				return p, err
+			}
 		}
+		p.Zone = at.String()
 		learned, err := collect.PersonaOf(ctx, t, id)
 		if err != nil {
 			return p, err
@@ -449,7 +453,10 @@ func (s *Service) GetCircle(ctx context.Context, in CircleIn) (Circle, error) {
 		if err != nil {
 			return out, err
 		}
-		if cut {
+		switch {
+		case cut && len(mails) == 0:
+			out.Because = "The mail of that time is not kept any more."
+		case cut:
 			out.Because = fmt.Sprintf("There is more mail in the window than is looked at: only what came from %s on is here.", mails[len(mails)-1].At.UTC().Format("2 January 2006 15:04 UTC"))
 		}
 		at := map[string]*CircleMember{}
@@ -507,16 +514,29 @@ func (c *Circle) fill(ctx context.Context, t *store.Tenant, list []*CircleMember
 		return err
 	}
 	c.Who, c.Name = names[c.Person].address, names[c.Person].name
+	began, _, learned, err := collect.Learned(ctx, t)
+	if err != nil {
+		return err
+	}
+	inside, err := places(ctx, t)
+	if err != nil {
+		return err
+	}
+	since := learn.Date(began) // who wrote before is not known
+	if c.Because == "" && (!learned || began == 0 || since.After(c.Since)) {
+		c.Because = "Who wrote before is not known: nobody is said to be new."
+	}
 	for _, x := range list {
 		r, ok := by[x.Address]
-		x.Known, x.Outside = x.First, true
+		_, host, _ := strings.Cut(x.Address, "@")
+		x.Known, x.Outside = x.First, !inside.Domains[host]
 		if ok {
 			x.Person, x.Outside, x.Name = r.who, r.outside, names[r.who].name
 			if first := firstTime(r.firstSent, r.firstReceived); first > 0 {
 				x.Known = tocsin.FromMillis(first)
 			}
 		}
-		x.New = !x.Known.Before(c.Since)
+		x.New = ok && began > 0 && !since.After(c.Since) && !x.Known.Before(c.Since)
 		c.Items = append(c.Items, *x)
 	}
 	return nil
@@ -628,7 +648,7 @@ func personaSettings(ctx context.Context, t *store.Tenant) (PersonaSettings, err
 	if err != nil {
 		return out, err
 	}
-	if err := t.QueryRow(ctx, `select count(distinct key) from learned_part where tenant = $1 and kind = 'person'`).Scan(&out.People); err != nil {
+	if err := t.QueryRow(ctx, `select count(distinct p.key) from learned_part p join learned l on l.tenant = p.tenant where p.tenant = $1 and p.kind = 'person' and p.key not like '@%' and p.day <= l.shut`).Scan(&out.People); err != nil {
 		return out, err
 	}
 	began, shut, ok, err := collect.Learned(ctx, t)
@@ -649,7 +669,7 @@ func personaSettings(ctx context.Context, t *store.Tenant) (PersonaSettings, err
 func (s *Service) SetPersonaSettings(ctx context.Context, in SetPersonaSettingsIn) (PersonaSettings, error) {
 	return act(ctx, s, "persona-settings set", in, func(ctx context.Context, t *store.Tenant, c Caller) (PersonaSettings, error) {
 		b := in.Body
-		if b.Budget < 0.001 || b.Budget > 2 {
+		if !(b.Budget >= 0.001 && b.Budget <= 2) { // nor what is no number
 			return PersonaSettings{}, invalid("Give between 0.001 and 2; 0.03 is usual.", "%g false alarms per person and month is no budget.", b.Budget)
 		}
 		ok, err := collect.SetLearnSettings(ctx, t, collect.LearnSettings{Off: b.Off, Budget: b.Budget, Version: b.Version, ChangedBy: c.Email})

@@ -162,10 +162,8 @@ func runView(ctx context.Context, t *store.Tenant, c Caller) func(*remediate.Run
 			if a.State == remediate.Waiting {
 				out.Waiting++
 			}
-			if a.Undoable() {
-				out.Undoable++
-			}
 		}
+		out.Undoable = r.Undoable()
 		return out, nil
 	}
 }

@@ -218,8 +218,9 @@ func (c contacts) add(l *Learner, h *heldMail) {
 // first is the earlier of two times of which 0 is never.
 const firstOfTwo = `case when contact.%[1]s = 0 or (excluded.%[1]s > 0 and excluded.%[1]s < contact.%[1]s) then excluded.%[1]s else contact.%[1]s end`
 
-// rows are the rows of contact and of contact_week, in order.
-func (c contacts) rows() (all, weeks [][]any) {
+// rows are the rows of contact, contact_week and contact_total, in order.
+func (c contacts) rows() (all, weeks, totals [][]any) {
+	sums := map[int32]int{}
 	keys := make([]contactKey, 0, len(c))
 	for k := range c {
 		keys = append(keys, k)
@@ -232,17 +233,22 @@ func (c contacts) rows() (all, weeks [][]any) {
 		all = append(all, []any{string(k.person), k.address, string(s.who), s.outside, s.firstSent, s.lastSent, s.sent, s.firstReceived, s.lastReceived, s.received})
 		for _, w := range slices.Sorted(maps.Keys(s.weeks)) {
 			weeks = append(weeks, []any{w, string(k.person), k.address, string(s.who), s.outside, s.weeks[w][0], s.weeks[w][1]})
+			sums[w] += s.weeks[w][0]
 		}
 	}
-	return all, weeks
+	for _, w := range slices.Sorted(maps.Keys(sums)) {
+		totals = append(totals, []any{w, sums[w]})
+	}
+	return all, weeks, totals
 }
 
 // write adds to what is known of who wrote to whom.
 func (c contacts) write(ctx context.Context, t *store.Tenant) error {
-	all, weeks := c.rows()
+	all, weeks, totals := c.rows()
 	return errors.Join(addContacts(ctx, t, all, "contact.sent + excluded.sent", "contact.received + excluded.received"),
 		upsert(ctx, t, "contact_week", "week person address who outside sent received", weeks,
-			"on conflict (tenant, week, person, address) do update set sent = contact_week.sent + excluded.sent, received = contact_week.received + excluded.received"))
+			"on conflict (tenant, week, person, address) do update set sent = contact_week.sent + excluded.sent, received = contact_week.received + excluded.received"),
+		upsert(ctx, t, "contact_total", "week sent", totals, "on conflict (tenant, week) do update set sent = contact_total.sent + excluded.sent"))
 }
 
 func addContacts(ctx context.Context, t *store.Tenant, rows [][]any, sent, received string) error {
@@ -318,33 +324,45 @@ type closed struct {
 	gone  []string
 }
 
+// said is how many anomalies of a person and class were false alarms, and how many were confirmed.
+type said map[saidOf][2]int
+
+type saidOf struct {
+	person tocsin.PersonID
+	class  string
+}
+
+func saidBy(ctx context.Context, t *store.Tenant) (said, error) {
+	counts := said{}
+	return counts, each(ctx, t, func(scan func(...any) error) error {
+		var k saidOf
+		var falseAlarms, confirmed int
+		err := scan(&k.person, &k.class, &falseAlarms, &confirmed)
+		counts[k] = [2]int{falseAlarms, confirmed}
+		return err
+	}, `select person, class, sum(case when verdict = 'false_alarm' then 1 else 0 end), sum(case when verdict = 'confirmed' then 1 else 0 end)
+			from anomaly where tenant = $1 and said > 0 group by person, class`)
+}
+
 // feedback puts what feedback made of thresholds into the model.
 func (l *Learner) feedback(ctx context.Context) error {
-	type key struct {
-		person tocsin.PersonID
-		class  string
-	}
-	counts := map[key][2]int{}
-	err := l.st.ViewTenant(ctx, l.tenant, func(t *store.Tenant) error {
-		clear(counts)
-		return each(ctx, t, func(scan func(...any) error) error {
-			var k key
-			var falseAlarms, confirmed int
-			err := scan(&k.person, &k.class, &falseAlarms, &confirmed)
-			counts[k] = [2]int{falseAlarms, confirmed}
-			return err
-		}, `select person, class, sum(case when verdict = 'false_alarm' then 1 else 0 end), sum(case when verdict = 'confirmed' then 1 else 0 end)
-			from anomaly where tenant = $1 and said > 0 group by person, class`)
-	})
-	if err != nil {
+	var counts said
+	err := l.st.ViewTenant(ctx, l.tenant, func(t *store.Tenant) (err error) {
+		counts, err = saidBy(ctx, t)
 		return err
+	})
+	if err == nil {
+		l.heed(counts)
 	}
+	return err
+}
+
+func (l *Learner) heed(counts said) {
 	for k, n := range counts {
 		if a := l.people[k.person]; a != "" && slices.Contains(learn.Kinds, learn.Kind(k.class)) {
 			l.model.Ask(l.names.Of(a), learn.Kind(k.class), float32(Asked(n[0], n[1])))
 		}
 	}
-	return nil
 }
 
 // shutDays closes the model's open days up to one, and gives what is to be written of them. What is odd is told of days from on.
@@ -558,7 +576,8 @@ func (l *Learner) tellOne(ctx context.Context, t *store.Tenant, org *organisatio
 		f, finding = nil, ""
 	}
 	_, err = t.Exec(ctx, `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-		on conflict (tenant, id) do update set one_in = excluded.one_in, why = excluded.why, terms = excluded.terms, odd = excluded.odd, early = excluded.early`,
+		on conflict (tenant, id) do update set one_in = excluded.one_in, why = excluded.why, terms = excluded.terms, odd = excluded.odd, early = excluded.early,
+			finding = case when excluded.finding <> '' then excluded.finding else anomaly.finding end`,
 		id, string(o.person), v.Day, v.At(), string(class), oneIn, o.why, string(termsText), string(oddText), o.early, finding, t.Tx().Clock().Now())
 	if err != nil {
 		return nil, err
@@ -606,11 +625,15 @@ func (l *Learner) history(ctx context.Context) error {
 	var all closed
 	var open []heldMail
 	var fact int64
-	recent := dayNumber(l.st.Clock().Now()) - 7
+	var counts said
+	recent, over := dayNumber(l.st.Clock().Now())-7, max(l.over(), 0)
 	err := l.st.ViewTenant(ctx, l.tenant, func(t *store.Tenant) (err error) {
 		l.model, l.began, c, all, open = l.fresher(), 0, contacts{}, closed{}, nil
 		err = t.Tx().QueryRow(ctx, `select n from fact_counter where lane = $1`, store.Lane(l.tenant)).Scan(&fact)
 		if err != nil && !errors.Is(err, store.ErrNone) {
+			return err
+		}
+		if counts, err = saidBy(ctx, t); err != nil {
 			return err
 		}
 		last := int32(math.MinInt32)
@@ -620,11 +643,15 @@ func (l *Learner) history(ctx context.Context) error {
 				c.add(l, h)
 				if day := int32(math.Floor(float64(h.At) / 86_400_000)); day > last+1 {
 					if last > math.MinInt32 {
-						some := l.shutDays(day-2, recent) // nobody's day before yesterday goes on
+						before := min(day-2, over) // nobody's day before yesterday goes on
+						if before >= recent {
+							l.heed(counts)
+						}
+						some := l.shutDays(before, recent)
 						all.days, all.odd = append(all.days, some.days...), append(all.odd, some.odd...)
 						open = slices.DeleteFunc(open, func(h heldMail) bool {
 							_, to := l.model.Days(l.mailOf(&h))
-							return to <= day-2
+							return to <= before
 						})
 					}
 					last = day - 1
@@ -637,7 +664,7 @@ func (l *Learner) history(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	over := max(l.over(), 0)
+	l.heed(counts)
 	c2 := l.shutDays(over, recent)
 	c2.days, c2.odd = append(all.days, c2.days...), append(all.odd, c2.odd...)
 	c2.parts = c2.parts[:0]
@@ -648,17 +675,18 @@ func (l *Learner) history(ctx context.Context) error {
 		_, to := l.model.Days(l.mailOf(&h))
 		return to <= over
 	})
+	if err := l.st.UpdateTenant(store.Patient(ctx), l.tenant, func(t *store.Tenant) error { return forgetLearned(ctx, t) }); err != nil {
+		return err
+	}
+	if err := l.forget(ctx); err != nil {
+		return err
+	}
 	// The row comes first, and says that nothing is closed: whoever finds it broken off begins anew from there.
 	l.version, l.fact, l.written = 1, fact, fact
 	err = l.st.UpdateTenant(store.Patient(ctx), l.tenant, func(t *store.Tenant) error {
 		known, err := t.Known(ctx)
 		if err != nil || !known {
 			return cmp.Or(err, store.ErrLost)
-		}
-		for _, table := range []string{"learned", "learned_part", "learned_open", "contact_week"} {
-			if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1`); err != nil {
-				return err
-			}
 		}
 		return t.Insert(ctx, store.Into{Table: "learned", Columns: []string{"shut", "fact", "began", "version"}}, [][]any{{int32(-1), fact, l.began, l.version}})
 	})
@@ -668,10 +696,10 @@ func (l *Learner) history(ctx context.Context) error {
 	if err := l.ahead(ctx, &c2); err != nil {
 		return err
 	}
-	rows, weeks := c.rows()
+	rows, weeks, totals := c.rows()
 	for len(rows)+len(weeks) > 4*learnRows {
 		n, m := min(len(rows), 2*learnRows), min(len(weeks), 2*learnRows)
-		if err := l.st.UpdateTenant(store.Patient(ctx), l.tenant, func(t *store.Tenant) error { return storedContacts(ctx, t, rows[:n], weeks[:m]) }); err != nil {
+		if err := l.st.UpdateTenant(store.Patient(ctx), l.tenant, func(t *store.Tenant) error { return storedContacts(ctx, t, rows[:n], weeks[:m], nil) }); err != nil {
 			return err
 		}
 		rows, weeks = rows[n:], weeks[m:]
@@ -683,7 +711,7 @@ func (l *Learner) history(ctx context.Context) error {
 		if err := l.last(ctx, t, &c2); err != nil {
 			return err
 		}
-		if err := storedContacts(ctx, t, rows, weeks); err != nil {
+		if err := storedContacts(ctx, t, rows, weeks, totals); err != nil {
 			return err
 		}
 		if err := l.keepOpen(ctx, t, open, fact, over); err != nil {
@@ -698,12 +726,14 @@ func (l *Learner) history(ctx context.Context) error {
 func dayNumber(at time.Time) int32 { return int32(math.Floor(float64(at.Unix()) / 86400)) }
 
 // storedContacts writes what the tables tell of who wrote to whom. What was known of older mail, which is not kept, stays.
-func storedContacts(ctx context.Context, t *store.Tenant, rows, weeks [][]any) error {
-	most := func(column string) string {
-		return strings.NewReplacer("X", column).Replace("case when excluded.X > contact.X then excluded.X else contact.X end")
+func storedContacts(ctx context.Context, t *store.Tenant, rows, weeks, totals [][]any) error {
+	most := func(table, column string) string {
+		return strings.NewReplacer("T", table, "X", column).Replace("case when excluded.X > T.X then excluded.X else T.X end")
 	}
-	return errors.Join(addContacts(ctx, t, rows, most("sent"), most("received")),
-		upsert(ctx, t, "contact_week", "week person address who outside sent received", weeks, "on conflict (tenant, week, person, address) do update set sent = excluded.sent, received = excluded.received"))
+	return errors.Join(addContacts(ctx, t, rows, most("contact", "sent"), most("contact", "received")),
+		upsert(ctx, t, "contact_week", "week person address who outside sent received", weeks,
+			"on conflict (tenant, week, person, address) do update set sent = "+most("contact_week", "sent")+", received = "+most("contact_week", "received")),
+		upsert(ctx, t, "contact_total", "week sent", totals, "on conflict (tenant, week) do update set sent = "+most("contact_total", "sent")))
 }
 
 // stored gives all mail that the tables hold, in the order of time.

@@ -150,9 +150,13 @@ func (l *Learner) ready(ctx context.Context) (off bool, err error) {
 		}
 		return err
 	})
-	if err != nil || !known || is.Off {
+	if err != nil || !known {
 		l.model = nil
 		return true, err
+	}
+	if is.Off {
+		l.model = nil
+		return true, l.forget(ctx)
 	}
 	if l.model != nil && is.Version == l.settings.Version {
 		return false, nil
@@ -238,7 +242,6 @@ func (l *Learner) directory(ctx context.Context, t *store.Tenant) error {
 		l.names.Domains[d] = true
 	}
 	l.who, l.zones, l.called, l.groups = map[string]tocsin.PersonID{}, map[string]*time.Location{}, map[string]string{}, map[string]string{}
-	zones := map[string]int{}
 	if err := each(ctx, t, func(scan func(...any) error) error {
 		var person tocsin.PersonID
 		var address, name, zone, group string
@@ -256,19 +259,14 @@ func (l *Learner) directory(ctx context.Context, t *store.Tenant) error {
 		l.called[as], l.groups[as] = cmp.Or(name, as), group
 		if z := tocsin.Zone(zone); z != nil {
 			l.zones[as] = z
-			zones[zone]++
 		}
 		return nil
 	}, `select p.person, case when p.mail <> '' then p.mail else p.upn end, p.name, coalesce(m.timezone, ''), p.department from person p
 		left join mailbox m on m.tenant = p.tenant and m.person = p.person where p.tenant = $1 order by p.person`); err != nil {
 		return err
 	}
-	l.zone = time.UTC
-	most := 0
-	for _, name := range sortedKeys(zones) {
-		if zones[name] > most {
-			l.zone, most = tocsin.Zone(name), zones[name]
-		}
+	if l.zone, err = UsualZone(ctx, t); err != nil {
+		return err
 	}
 	return each(ctx, t, func(scan func(...any) error) error {
 		var address string
@@ -281,6 +279,21 @@ func (l *Learner) directory(ctx context.Context, t *store.Tenant) error {
 		}
 		return nil
 	}, `select address, person from person_address where tenant = $1 order by address, person`)
+}
+
+// UsualZone is the time zone of most of a tenant's mailboxes, in which people are learned whose own is not known: UTC where none is.
+func UsualZone(ctx context.Context, t *store.Tenant) (*time.Location, error) {
+	usual, most := time.UTC, 0
+	err := each(ctx, t, func(scan func(...any) error) error {
+		var name string
+		var n int
+		err := scan(&name, &n)
+		if z := tocsin.Zone(name); z != nil && n > most {
+			usual, most = z, n
+		}
+		return err
+	}, `select timezone, count(*) from mailbox where tenant = $1 and timezone <> '' group by timezone order by timezone`)
+	return usual, err
 }
 
 // named is the address under which whoever has that one is learned.
@@ -383,8 +396,11 @@ func (l *Learner) mailOf(h *heldMail) learn.Mail {
 // settle puts in the place of each address the one under which its person is learned, and leaves out what is no mail to learn from:
 // what one of the organisation sent another is learned from where it was sent.
 func (l *Learner) settle(list []heldMail, sent map[string]bool) []heldMail {
-	out := list[:0]
+	out, now := list[:0], l.st.Clock().Now()
 	for _, h := range list {
+		if h.At > tocsin.Millis(now.AddDate(0, 0, 1)) { // a wrong clock, or an import: a day to come would be closed before it came
+			h.At = tocsin.Millis(now)
+		}
 		if h.Rule != nil {
 			if h.From = l.people[h.Person]; h.From != "" {
 				out = append(out, h)

@@ -92,11 +92,25 @@ func StorePast(ctx context.Context, st *store.Store, tenant tocsin.TenantID, mai
 	})
 }
 
-// forgetLearned has the learner begin anew from what is stored.
+// forgetLearned has the learner begin anew from what is stored. What was learned is deleted by the learner, piece by piece.
 func forgetLearned(ctx context.Context, t *store.Tenant) error {
-	for _, table := range []string{"learned", "learned_part", "learned_open"} {
-		if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1`); err != nil {
-			return err
+	_, err := t.Exec(ctx, `delete from learned where tenant = $1`)
+	return err
+}
+
+// forget deletes what was learned, where it does not count any more.
+func (l *Learner) forget(ctx context.Context) error {
+	for _, q := range []string{
+		`delete from learned_part where tenant = $1 and (kind, key, day) in (select kind, key, day from learned_part where tenant = $1 limit 500) and not exists (select 1 from learned l where l.tenant = $1)`,
+		`delete from learned_open where tenant = $1 and (fact, part) in (select fact, part from learned_open where tenant = $1 limit 500) and not exists (select 1 from learned l where l.tenant = $1)`,
+	} {
+		for n := int64(learnRows); n >= learnRows; {
+			if err := l.st.UpdateTenant(store.Patient(ctx), l.tenant, func(t *store.Tenant) (err error) {
+				n, err = t.Exec(ctx, q)
+				return err
+			}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -353,3 +353,36 @@ func TestLearningOff(t *testing.T) {
 		o.want("all is learned", `select count(*), (select count(*) from persona_day d where d.tenant = $1) from learned_part where tenant = $1 and kind = 'person'`, "3 9")
 	})
 }
+
+// TestMailToCome: a mail whose sender's clock is years ahead is learned today; else its day would be closed before it came.
+func TestMailToCome(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(b *bed) {
+		o := newOffice(b, acme, 3)
+		l := o.learner()
+		for day := range 3 {
+			now := b.st.Clock().Now().Truncate(24 * time.Hour)
+			o.works(now)
+			if day == 1 {
+				o.sends(0, now.AddDate(3, 0, 0), false, "p1@x.example")
+				o.gets(1, now.AddDate(0, 2, 0), "client1@out1.example")
+			}
+			o.arrives()
+			b.st.Clock().Advance(24 * time.Hour)
+			o.round(l)
+		}
+		b.st.Clock().Advance(48 * time.Hour)
+		for _, l := range []*Learner{l, o.learner()} {
+			o.round(l)
+			o.want("each day is learned when it is over", `select count(distinct day), count(*) from persona_day where tenant = $1`, "3 9")
+			o.want("no day is open", `select count(*) from learned_open where tenant = $1`, "0")
+		}
+		if err := b.st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error { return forgetLearned(b.Context(), t) }); err != nil {
+			b.Fatal(err)
+		}
+		o.round(o.learner())
+		today := dayNumber(b.st.Clock().Now())
+		o.want("nor from what is stored", `select count(*) from learned where tenant = $1 and shut < `+fmt.Sprint(today), "1")
+		o.want("each once", `select count(distinct day), count(*) from persona_day where tenant = $1`, "3 9")
+	})
+}

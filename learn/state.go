@@ -412,6 +412,9 @@ func (d *Day) IDs(most int) []string {
 			l = append(l, s.id)
 		}
 	}
+	if n := len(x.sent); n > 0 && len(l) == most && x.sent[n-1].id != "" {
+		l[most-1] = x.sent[n-1].id // of a day that goes on, what came since
+	}
 	return l
 }
 

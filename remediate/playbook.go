@@ -159,6 +159,9 @@ func (d *Desk) PlanUndoRun(ctx context.Context, tenant tocsin.TenantID, id, why 
 	if err != nil {
 		return nil, nil, err
 	}
+	if r.alive() {
+		return nil, nil, tocsin.Problemf(tocsin.Conflict, "Refuse or cancel the steps that are still to come, or wait for them.", "Some steps of it have not ended yet.")
+	}
 	var out []*Draft
 	var last error
 	for _, a := range slices.Backward(r.Steps) {
@@ -185,7 +188,12 @@ func (d *Desk) PlanUndoRun(ctx context.Context, tenant tocsin.TenantID, id, why 
 // RecordUndoRun records the undo of a run, as a run of its own whose steps are asked for, and approved, with one word.
 func (d *Desk) RecordUndoRun(ctx context.Context, t *store.Tenant, who Who, of *Run, why string, drafts []*Draft) (*Run, error) {
 	r := &Run{ID: tocsin.NewID(), Playbook: of.Playbook, Version: of.Version, Undoes: of.ID, Person: of.Person, Who: of.Who, Finding: of.Finding, Why: why, AskedBy: who.Account, AskedEmail: who.Email, Created: t.Tx().Clock().Now()}
+	var last error
 	for i, f := range drafts {
+		if !f.Possible(who) { // somebody has changed the target since: the other steps are undone
+			last = cmp.Or(last, against(f, who))
+			continue
+		}
 		f.run, f.step = r.ID, int64(i)
 		a, err := d.Record(ctx, t, who, f)
 		if err != nil {
@@ -193,7 +201,28 @@ func (d *Desk) RecordUndoRun(ctx context.Context, t *store.Tenant, who Who, of *
 		}
 		r.Steps = append(r.Steps, a)
 	}
+	if len(r.Steps) == 0 {
+		return nil, cmp.Or[error](last, tocsin.Problemf(tocsin.Conflict, "Look at its steps.", "Nothing of it is left to undo."))
+	}
 	return r, r.record(ctx, t)
+}
+
+// alive says whether a step of it is still to come.
+func (r *Run) alive() bool {
+	return slices.ContainsFunc(r.Steps, func(a *Action) bool { return slices.Contains(Alive, a.State) })
+}
+
+// Undoable is how many of its steps were done and can be undone, once all have ended.
+func (r *Run) Undoable() (n int) {
+	if r.alive() {
+		return 0
+	}
+	for _, a := range r.Steps {
+		if a.Undoable() {
+			n++
+		}
+	}
+	return n
 }
 
 // GetRun is a run of a playbook with its steps.

@@ -64,7 +64,7 @@ func (k Kind) ForPlaybook() bool {
 // Sound says what is wrong with a playbook, and brings its hard steps behind the others.
 func (p *PlaybookText) Sound(name string, known func(rule string) bool) error {
 	wrong := func(do, what string, args ...any) error { return tocsin.Problemf(tocsin.Invalid, do, what, args...) }
-	if !playbookName.MatchString(name) {
+	if !playbookName.MatchString(name) || name == "new" { // a page has that address
 		return wrong("Begin with a letter; then small letters, digits and dashes, 40 at most.", "A playbook cannot be called %q.", name)
 	}
 	if slices.ContainsFunc(Playbooks, func(b Playbook) bool { return b.Name == name }) {

@@ -160,9 +160,12 @@ func judgeAdminLicence(s *State) Verdict {
 		if len(k.Plans) == 0 {
 			return !strings.HasPrefix(k.Part, "AAD_PREMIUM") && !strings.HasPrefix(k.Part, "EMS")
 		}
+		if k.mailbox() {
+			return true
+		}
 		for _, p := range k.Plans {
 			n := strings.ToUpper(p.Name)
-			if strings.HasPrefix(n, "EXCHANGE_S_") && n != "EXCHANGE_S_FOUNDATION" || strings.HasPrefix(n, "TEAMS") || strings.HasPrefix(n, "SHAREPOINT") {
+			if strings.HasPrefix(n, "TEAMS") || strings.HasPrefix(n, "SHAREPOINT") {
 				return true
 			}
 		}

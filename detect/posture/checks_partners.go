@@ -133,8 +133,9 @@ func judgeAppOwners(s *State) Verdict {
 		apps[strings.ToLower(list[i].AppID)] = &list[i]
 	}
 	var bad []Object
-	told := false
+	told, granted := false, false
 	for _, p := range all[servicePrincipal](s, pathPrincipals) {
+		granted = granted || p.AppRoleAssignments != nil || s.has(assignedTo(p.ID))
 		owners := slices.Clone(p.Owners)
 		told = told || p.Owners != nil
 		if a := apps[strings.ToLower(p.AppID)]; a != nil {
@@ -154,6 +155,9 @@ func judgeAppOwners(s *State) Verdict {
 	}
 	if !told {
 		return undecided("Who owns applications was not collected.")
+	}
+	if !granted {
+		return undecided("Which permissions applications hold was not collected.")
 	}
 	return none(bad, "application", "that reaches everybody's data belongs to people without a role", "Applications that reach everybody's data belong to administrators alone, or to nobody.")
 }

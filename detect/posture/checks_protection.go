@@ -268,7 +268,7 @@ func judgeStrict(s *State) Verdict {
 // judgePresets wants everybody under one of the preset policies.
 func judgePresets(s *State) Verdict {
 	mail, office := presets(s, func(r exchange) bool {
-		for _, some := range []string{"SentTo", "SentToMemberOf"} {
+		for _, some := range []string{"SentTo", "SentToMemberOf", "ExceptIfSentTo", "ExceptIfSentToMemberOf", "ExceptIfRecipientDomainIs"} {
 			if len(r.list(some)) > 0 {
 				return false
 			}
@@ -334,9 +334,15 @@ func judgeDelicensing(s *State) Verdict {
 		return undecided("No setting of the organisation was told of.")
 	}
 	on, known := org.is("DelayedDelicensingEnabled")
-	paid, told := 0, s.has(pathSkus)
+	paid, told := 0, false
 	for _, k := range all[sku](s, pathSkus) {
-		paid += k.Prepaid.Enabled
+		if k.Prepaid == nil {
+			continue
+		}
+		told = true
+		if len(k.Plans) == 0 || k.mailbox() {
+			paid += k.Prepaid.Enabled
+		}
 	}
 	switch {
 	case on:

@@ -129,12 +129,22 @@ type domain struct {
 type sku struct {
 	SkuID   string `json:"skuId"`
 	Part    string `json:"skuPartNumber"`
-	Prepaid struct {
+	Prepaid *struct {
 		Enabled int `json:"enabled"`
 	} `json:"prepaidUnits"`
 	Plans []struct {
 		Name string `json:"servicePlanName"`
 	} `json:"servicePlans"`
+}
+
+// mailbox says whether one of its plans is a mailbox.
+func (k *sku) mailbox() bool {
+	for _, p := range k.Plans {
+		if n := strings.ToUpper(p.Name); strings.HasPrefix(n, "EXCHANGE_S_") && n != "EXCHANGE_S_FOUNDATION" {
+			return true
+		}
+	}
+	return false
 }
 
 type namedLocation struct {
