@@ -359,46 +359,49 @@ func (s *Service) GetCorrespondent(ctx context.Context, in CorrespondentIn) (Cor
 		}
 		// Somebody of the directory is known under one address, whichever of theirs is asked for.
 		q := (&query{}).add("select "+contactColumns+" from contact where tenant = $1 and (address = ? or address in (select b.address from person_address a join person_address b on b.tenant = a.tenant and b.person = a.person where a.tenant = $1 and a.address = ?))", c.Address, c.Address)
-		who := ""
+		who, person := "", tocsin.PersonID("")
 		if in.Person != "" {
-			person, err := personNamed(ctx, t, in.Person)
-			if err != nil {
+			if person, err = personNamed(ctx, t, in.Person); err != nil {
 				return c, err
 			}
 			names, err := namesOf(ctx, t, map[tocsin.PersonID]bool{person: true})
 			if err != nil {
 				return c, err
 			}
-			q.add(" and person = ?", person)
 			who = firstOf(names[person].name, names[person].address)
 		}
-		rows, err := find(ctx, t, q.add(" limit 5000"), (*contactRow).fields)
+		rows, err := find(ctx, t, q.add(" limit 100000"), (*contactRow).fields)
 		if err != nil {
 			return c, err
 		}
-		return c, c.of(ctx, t, rows, who)
+		return c, c.of(ctx, t, rows, person, who)
 	})
 }
 
-func (c *Correspondent) of(ctx context.Context, t *store.Tenant, rows []contactRow, who string) error {
+// of takes in who knows the address; the numbers are one person's, where one is asked for.
+func (c *Correspondent) of(ctx context.Context, t *store.Tenant, rows []contactRow, one tocsin.PersonID, who string) error {
 	slices.SortFunc(rows, func(a, b contactRow) int {
 		return cmp.Or(cmp.Compare(firstTime(a.firstSent, a.firstReceived), firstTime(b.firstSent, b.firstReceived)), cmp.Compare(a.person, b.person))
 	})
 	var sum contactRow
 	people := map[tocsin.PersonID]bool{}
 	for i, r := range rows {
-		sum.firstSent, sum.firstReceived = firstTime(sum.firstSent, r.firstSent), firstTime(sum.firstReceived, r.firstReceived)
-		sum.lastSent, sum.lastReceived = max(sum.lastSent, r.lastSent), max(sum.lastReceived, r.lastReceived)
-		sum.sent, sum.received = sum.sent+r.sent, sum.received+r.received
 		if i < 50 {
 			people[r.person] = true
 		}
+		if one != "" && r.person != one {
+			continue
+		}
+		c.Known = true
+		sum.firstSent, sum.firstReceived = firstTime(sum.firstSent, r.firstSent), firstTime(sum.firstReceived, r.firstReceived)
+		sum.lastSent, sum.lastReceived = max(sum.lastSent, r.lastSent), max(sum.lastReceived, r.lastReceived)
+		sum.sent, sum.received = sum.sent+r.sent, sum.received+r.received
 	}
 	names, err := namesOf(ctx, t, people)
 	if err != nil {
 		return err
 	}
-	c.Count, c.Known = len(rows), len(rows) > 0
+	c.Count = len(rows)
 	c.Sent, c.Received = int(sum.sent), int(sum.received)
 	for _, x := range []struct {
 		to *time.Time
