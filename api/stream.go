@@ -151,11 +151,16 @@ func (s *Service) late(ctx context.Context, t *store.Tenant, out *Stream) error 
 	for _, c := range cells {
 		lags[strings.TrimPrefix(c.what, "lag/")] += c.n
 	}
-	if below, more, ok := collect.LagBelow(lags, 99); ok && (more || below > lateAfter) {
+	below, more, ok := collect.LagBelow(lags, 99)
+	if !ok || !more && below <= lateAfter || s.o.Stream.Lag == nil {
+		return nil
+	}
+	waiting, err := s.o.Stream.Lag(ctx) // what took long may have come late from Microsoft Graph itself
+	if err == nil && waiting > 0 {
 		out.State, out.Because, out.Mend = "incomplete", "What was told is kept, and comes into the tables late: it took "+lagWords(below, more)+" in the last two minutes.",
 			"Nothing to do: it is worked off by itself. Where it lasts, look at the database's disk and processor."
 	}
-	return nil
+	return err
 }
 
 // judge says how the stream stands; vain is why a gap could not be closed yet.

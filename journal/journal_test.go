@@ -47,7 +47,7 @@ type reader struct {
 }
 
 func read(t testing.TB, j *Journal, partition int, from Position) *reader {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	next, stop := iter.Pull2(j.Read(ctx, partition, from))
 	t.Cleanup(func() { cancel(); stop() })
 	return &reader{t, next}

@@ -112,11 +112,11 @@ func TestOwnPlaybook(t *testing.T) {
 			})
 			return u, err
 		}
-		b.exec(`update action set state = 'waiting' where tenant = $1 and run = $2 and kind = 'suspend'`, r.ID)
+		b.exec(`update action set state = $3 where tenant = $1 and run = $2 and kind = 'suspend'`, r.ID, string(Waiting))
 		if _, err := undo(); code(err) != "conflict" {
 			t.Errorf("undone while a step is still to come: %v", err)
 		}
-		b.exec(`update action set state = 'verified' where tenant = $1 and run = $2 and kind = 'suspend'`, r.ID)
+		b.exec(`update action set state = $3 where tenant = $1 and run = $2 and kind = 'suspend'`, r.ID, string(Verified))
 		u, err := undo()
 		must(t, err)
 		kinds = nil

@@ -1758,6 +1758,14 @@ create table contact_week (
 	primary key (tenant, week, person, address)
 );
 
+-- How many mails all sent in a week, to an address each.
+create table contact_total (
+	tenant text not null,
+	week bigint not null,
+	sent bigint not null,
+	primary key (tenant, week)
+);
+
 -- A person's day that is not as usual. one_in says how rarely a usual day is as odd. early is a day that was not over when it was
 -- judged. odd are the addresses that it is about (JSON), finding the finding that was made of it. verdict is what somebody said of
 -- it: '', false_alarm or confirmed.
