@@ -25,7 +25,47 @@ type Persona struct {
 	External       []PersonaWeek          `json:"external" doc:"What share of what is sent goes outside, by week, the oldest first"`
 	Correspondents []PersonaCorrespondent `json:"correspondents" doc:"Who is written to most, of those known now; 50 at most"`
 	Anomalies      []Anomaly              `json:"anomalies" doc:"The newest first, 50 at most"`
+	Replies        *PersonaReplies        `json:"replies" doc:"How swiftly and how often the person answers; null while no mail that they sent is learned"`
+	Places         PersonaPlaces          `json:"places" doc:"From where the person signed in; told whether or not mail is learned"`
 	Thresholds     []PersonaThreshold     `json:"thresholds" doc:"What feedback made of the threshold, for each class"`
+}
+
+// PersonaReplies is how swiftly and how often a person answers. An answer is a mail to somebody who had written to the person shortly
+// before, on the same day; what it says is not looked at. Older days count less (half after 30 days).
+type PersonaReplies struct {
+	Minutes int     `json:"minutes" doc:"Within how many minutes an answer is swift"`
+	Sent    float64 `json:"sent" doc:"Mails on a day on which the person sends any"`
+	Swift   float64 `json:"swift" doc:"Of these, swift answers"`
+	Share   float64 `json:"share" doc:"What share of the mails are swift answers, 0 to 1"`
+	Says    string  `json:"says" doc:"In a sentence"`
+}
+
+// PersonaPlaces is from where a person signed in within the last 90 days: the newest 30,000 sign-ins are counted, of every kind.
+type PersonaPlaces struct {
+	Items        []PersonaPlace `json:"items" doc:"The places from which a sign-in succeeded, those of the most days first; 30 at most, the new ones among them"`
+	LeftOut      int            `json:"left_out" doc:"Places for which there is no room"`
+	Days         int            `json:"days" doc:"Days on which a sign-in succeeded, from wherever"`
+	Since        time.Time      `json:"since,omitzero" doc:"The first sign-in that is counted"`
+	Unknown      int            `json:"unknown" doc:"Successful sign-ins of which the place is not told"`
+	Failed       int            `json:"failed" doc:"Sign-ins from other places, from which none succeeded"`
+	FailedPlaces int            `json:"failed_places" doc:"How many places these are"`
+	Says         string         `json:"says" doc:"In a sentence"`
+	Because      string         `json:"because" doc:"Why there is nothing, or not all; empty where there is"`
+	Mend         string         `json:"mend" doc:"What to do about that"`
+}
+
+// PersonaPlace is a place from which a person signed in.
+type PersonaPlace struct {
+	Country    string    `json:"country" doc:"As two letters: NL"`
+	City       string    `json:"city" doc:"Empty where only the country is told"`
+	Days       int       `json:"days" doc:"Days on which a sign-in from there succeeded"`
+	Share      float64   `json:"share" doc:"Of the days on which any succeeded, 0 to 1; a day in two places counts in both"`
+	SignIns    int       `json:"sign_ins" doc:"All from there, whatever came of them"`
+	Succeeded  int       `json:"succeeded"`
+	First      time.Time `json:"first" doc:"The first that succeeded"`
+	Last       time.Time `json:"last" doc:"The last that succeeded"`
+	New        bool      `json:"new" doc:"Known for less than 14 days, though the person's sign-ins are known for longer"`
+	NewCountry bool      `json:"new_country" doc:"So is the country"`
 }
 
 // PersonaDay is how much a person sent and received on a day, with the band in which nine of ten such days are.
@@ -269,7 +309,7 @@ type PersonaSettings struct {
 
 // PersonaSettingsNew sets how a tenant has its people learned.
 type PersonaSettingsNew struct {
-	Off     bool    `json:"off" doc:"Learn nothing, and tell nothing; what was learned stays"`
+	Off     bool    `json:"off" doc:"Learn nothing, and tell nothing. What is usual for each person is deleted; anomalies that were told stay, and so do counts of mail. Set to false again, people are learned anew from the mail that is stored"`
 	Budget  float64 `json:"budget" minimum:"0.001" maximum:"2" doc:"Expected false alarms per person and month"`
 	Version int64   `json:"version" doc:"The one that was looked at"`
 }

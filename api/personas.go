@@ -68,6 +68,9 @@ func (s *Service) GetPersona(ctx context.Context, in ByPerson) (Persona, error) 
 			return p, err
 		}
 		p.about(learned, settings.Off, shut)
+		if err := p.places(ctx, t, s.now()); err != nil {
+			return p, err
+		}
 		if err := p.volume(ctx, t); err != nil {
 			return p, err
 		}
@@ -87,6 +90,9 @@ func (p *Persona) about(learned *learn.Persona, off bool, shut int32) {
 	if learned != nil {
 		p.Hours, p.Days = learned.Awake(), math.Round(10*float64(learned.Days[0]+learned.Days[1]))/10
 		p.Since, p.Until = dateOf(learned.First), dateOf(max(shut, learned.Day))
+	}
+	if learned != nil && !off {
+		p.Replies = repliesOf(learned)
 	}
 	switch {
 	case off:
@@ -662,10 +668,26 @@ func personaSettings(ctx context.Context, t *store.Tenant) (PersonaSettings, err
 	if people == 0 {
 		people = 100
 	}
-	if out.Says = fmt.Sprintf("For %d people about %.3g false alarms a month are expected.", people, is.Budget*float64(people)); is.Off {
+	if out.Says = budgetSays(is.Budget, people); is.Off {
 		out.Says = "Nothing is learned, and nothing is told."
 	}
 	return out, err
+}
+
+// budgetSays is the budget of false alarms in a sentence, for so many people.
+func budgetSays(budget float64, people int) string {
+	whom, n := thousands(people)+" people", budget*float64(people)
+	if people == 1 {
+		whom = "1 person"
+	}
+	alarms := fmt.Sprintf("%.3g", n)
+	if n >= 100 {
+		alarms = thousands(int(math.Round(n)))
+	}
+	if alarms == "1" {
+		return fmt.Sprintf("For %s about 1 false alarm a month is expected.", whom)
+	}
+	return fmt.Sprintf("For %s about %s false alarms a month are expected.", whom, alarms)
 }
 
 // SetPersonaSettings sets how a tenant has its people learned.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Day is the verdict on what one person did on one day.
@@ -436,8 +437,11 @@ func (m *Model) late(p *Persona, d *day, quiet int, c *cause) float64 {
 	return sum
 }
 
-// answers says whether a mailing goes to somebody who wrote in the 90 minutes before.
-func (d *day) answers(x *sent) bool { return d.between(x, x.at-5_400_000, x.at) }
+// SwiftWithin is the time within which an answer is a swift one.
+const SwiftWithin = 90 * time.Minute
+
+// answers says whether a mailing goes to somebody who wrote in the time before within which answers are swift.
+func (d *day) answers(x *sent) bool { return d.between(x, x.at-SwiftWithin.Milliseconds(), x.at) }
 
 // answered says whether it was answered within 30 minutes: they are talking.
 func (d *day) answered(x *sent) bool { return d.between(x, x.at, x.at+1_800_000) }

@@ -429,6 +429,16 @@ func (p *Persona) Awake() []float64 {
 	return l
 }
 
+// Answers are the mailings that the person sends on a day on which anything is sent, and how many of these go to somebody who wrote
+// within [SwiftWithin] before, on the same day. Older days count less. Both are 0 while nothing was sent.
+func (p *Persona) Answers() (sent, swift float64) {
+	days := float64(p.Days[0] + p.Days[1])
+	if days <= 0 || p.Sent <= 0 {
+		return 0, 0
+	}
+	return float64(p.Sent) / days, float64(min(p.Swift, p.Sent)) / days
+}
+
 // Acquaintance is how well a person knows somebody.
 type Acquaintance struct {
 	Since, Last int32   // days since 1970: the first mail either way that is remembered, and the last; 0 where there is none

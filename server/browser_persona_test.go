@@ -51,6 +51,7 @@ func known(t *testing.T, s *Server) tocsin.PersonID {
 		for day := today - 70; day < today; day++ {
 			if (day+3)%7 < 5 {
 				sent := 6 + int(day)%5
+				m.Mail(learn.Mail{At: at(day, 7), From: names.Of(to[0]), To: []*learn.Address{me}, ID: fmt.Sprint(day, "in")})
 				for i := range sent {
 					m.Mail(learn.Mail{At: at(day, 8+i%9), From: me, To: []*learn.Address{names.Of(to[i%3])}, ID: fmt.Sprint(day, i)})
 				}
@@ -73,6 +74,18 @@ func known(t *testing.T, s *Server) tocsin.PersonID {
 			}
 			for week := first; week < today; week += 7 {
 				add(`insert into contact_week (tenant, week, person, address, who, outside, sent, received) values ($1, $2, $3, $4, $5, $6, $7, 2)`, week, amy, to[i], who, i > 1, max(n/10, 4))
+			}
+		}
+		for day := today - 60; day < today; day++ {
+			for i, x := range []struct {
+				every          int32
+				country, city  string
+				since, results int32
+			}{{1, "DE", "Bremen", 60, 1}, {4, "DE", "Hamburg", 60, 1}, {1, "NG", "Lagos", 2, 1}, {3, "RU", "Omsk", 9, 0}} {
+				if day%x.every == 0 && day >= today-x.since {
+					add(`insert into sign_in (tenant, id, record, at, seen, kind, person, actor, country, city, result) values ($1, $2, $2, $3, 1, 'interactive', $4, 'amy', $5, $6, $7)`,
+						fmt.Sprint("sign-in ", day, " ", i), at(day, 8+i), string(amy), x.country, x.city, []string{"failure", "success"}[x.results])
+				}
 			}
 		}
 		add(`insert into learned (tenant, shut, fact, began, version) values ($1, $2, 1, $3, 1)`, today-1, today-70)
@@ -119,6 +132,10 @@ func TestBrowserPersona(t *testing.T) {
 	p.do("it is followed by keyboard", chromedp.KeyEvent("\r"))
 	p.until("that it leads to what it marks", `location.hash === "#a-grows"`)
 	p.until("that each plot has words and a table", `[...document.querySelectorAll("figure")].length === 3 && [...document.querySelectorAll("figure")].every((x) => x.querySelector("figcaption").innerText.length > 20 && x.querySelectorAll("table tr").length > 5)`)
+	p.until("that answers and places have sentences and tables", `["replies", "places"].every((x) => { const s = document.getElementById(x).closest("section"); return s.querySelector(".sub").innerText.length > 40 && s.querySelectorAll("table tbody tr").length > 1 })`)
+	p.shows("a country that is new", "New country")
+	p.narrow(at + "/identities/" + string(amy) + "/baseline")
+	p.do("the odd day", chromedp.Navigate(at+"/identities/"+string(amy)+"/baseline"), chromedp.WaitVisible(chromedp.CSS("main figure")))
 	p.press("the table of the hours", `figure .as-table summary`)
 	p.until("that it can be read", `document.querySelector("figure .grid-table").checkVisibility()`)
 	p.press("a false alarm", `#a-strangers button[value="false_alarm"]`)

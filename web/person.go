@@ -48,16 +48,17 @@ func pins(places []api.PersonPlace) []pin {
 			class = "pin refused"
 		}
 		out = append(out, pin{X: *x.Longitude + 180, Y: 84 - *x.Latitude, R: min(6, 2.2+math.Log1p(float64(x.SignIns))/1.5), Class: class,
-			Title: fmt.Sprintf("%s: %s, %d let in", placeName(x), plural(x.SignIns, "sign-in", "sign-ins"), x.Succeeded)})
+			Title: fmt.Sprintf("%s: %s, %d let in", placeName(x.Country, x.City), plural(x.SignIns, "sign-in", "sign-ins"), x.Succeeded)})
 	}
 	return out
 }
 
-func placeName(x api.PersonPlace) string {
-	if x.City == "" {
-		return x.Country
+// placeName is a place in words.
+func placeName(country, city string) string {
+	if city == "" || country == "" {
+		return city + country
 	}
-	return x.City + ", " + x.Country
+	return city + ", " + country
 }
 
 // holdingWord is how a role is held.

@@ -193,6 +193,15 @@ func correspondentsSay(v baselineView) string {
 	return s
 }
 
+// placesLack is why places are not known, or not all of them, and what to do.
+func placesLack(l api.PersonaPlaces) string {
+	s := strings.TrimSpace(l.Because + " " + l.Mend)
+	if len(l.Items) > 0 {
+		return "Incomplete: " + s
+	}
+	return s
+}
+
 // oddsWord is how rare a day is.
 func oddsWord(a api.Anomaly) string {
 	if a.OneIn < 2 {

@@ -29,6 +29,7 @@ func (d seeder) behaviour(ps []seedPerson) {
 	for day := began; day < today; day++ {
 		at := int64(day) * 86_400_000
 		if (day+3)%7 < 5 {
+			m.Mail(learn.Mail{At: at + 8*3_600_000, From: names.Of(to[0]), To: []*learn.Address{me}, ID: fmt.Sprint(day, "in")})
 			for i := range 6 {
 				m.Mail(learn.Mail{At: at + int64(9+i)*3_600_000, From: me, To: []*learn.Address{names.Of(to[i%3])}, ID: fmt.Sprint(day, i)})
 			}
@@ -120,7 +121,8 @@ func TestBaseline(t *testing.T) {
 			t.Errorf("%s is not explained once and pinned", id)
 		}
 	}
-	for _, want := range []string{"Sends mail mostly Monday to Friday", "One day was above what was expected", "One is new", "same threshold as for everybody", "Europe/Berlin"} {
+	for _, want := range []string{"Sends mail mostly Monday to Friday", "One day was above what was expected", "One is new", "same threshold as for everybody", "Europe/Berlin",
+		"17 % of what this person sends", "Sign-in places", "Signed in from 2 places", "country=NG", "did not succeed", "Incomplete: No connection is there to read sign-ins by."} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)
 		}
@@ -139,8 +141,29 @@ func TestBaseline(t *testing.T) {
 		t.Error("nonsense was kept")
 	}
 	_, page = s.get(at + "/identities/" + string(tocsin.NewPersonID(tenantID, "nora@acme.example")) + "/baseline")
-	if !strings.Contains(page, "Nothing is known yet") {
-		t.Error("of somebody who is not known it is not said")
+	for _, want := range []string{"Nothing is known yet", "Sign-in places", "No sign-in of this person that succeeded"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("of somebody who is not known it is not said: %q", want)
+		}
+	}
+}
+
+// TestPlacesNew: a place that is new is marked, and a country more so; what is left out is counted.
+func TestPlacesNew(t *testing.T) {
+	when := time.Date(2026, 3, 2, 2, 0, 0, 0, time.UTC)
+	v := api.Persona{Person: "p", State: "nothing", Places: api.PersonaPlaces{Days: 20, LeftOut: 4, Says: "In a sentence.", Items: []api.PersonaPlace{
+		{Country: "NL", City: evilScript, Days: 20, Share: 1, SignIns: 1300, Succeeded: 1200, First: when, Last: when}, {Country: "NL", City: "Delft", Days: 1, Share: .05, SignIns: 1, Succeeded: 1, First: when, Last: when, New: true},
+		{Country: "BR", Days: 1, Share: .05, SignIns: 2, Succeeded: 1, First: when, Last: when, New: true, NewCountry: true}}}}
+	tenant := api.Tenant{ID: tenantID, Role: api.Viewer}
+	var b strings.Builder
+	if err := baselinePage(&page{Me: &api.Me{}, Tenant: &tenant}, baselineOf(v)).Render(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	sound(t, "the places", b.String())
+	for want, n := range map[string]int{">New<": 1, ">New country<": 1, "4 more places are left out": 1, evilScript: 0, "country=BR&amp;person=p": 1} {
+		if strings.Count(b.String(), want) != n {
+			t.Errorf("%q is there %d times", want, strings.Count(b.String(), want))
+		}
 	}
 }
 
