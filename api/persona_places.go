@@ -27,10 +27,9 @@ func repliesOf(learned *learn.Persona) *PersonaReplies {
 		return nil
 	}
 	r := &PersonaReplies{Minutes: int(learn.SwiftWithin.Minutes()), Sent: sent, Swift: swift, Share: swift / sent}
-	switch {
-	case r.Share < 0.01:
+	if r.Share < 0.01 {
 		r.Says = fmt.Sprintf("Hardly anything that this person sends answers mail of the %d minutes before.", r.Minutes)
-	default:
+	} else {
 		r.Says = fmt.Sprintf("%.0f %% of what this person sends goes to somebody who wrote to them in the %d minutes before: about %.1f such mails on a day with mail.", 100*r.Share, r.Minutes, swift)
 	}
 	return r
