@@ -64,12 +64,12 @@ type placeRow struct {
 
 // placesFrom counts sign-ins, the newest first, by place. Days are those of the zone.
 func placesFrom(rows []placeRow, zone *time.Location, now time.Time) PersonaPlaces {
-	type place struct {
+	type tally struct {
 		PersonaPlace
 		day string // the last that was counted
 	}
 	type at struct{ country, city string }
-	out, by, countries := PersonaPlaces{Items: []PersonaPlace{}}, map[at]*place{}, map[string]time.Time{}
+	out, by, countries := PersonaPlaces{Items: []PersonaPlace{}}, map[at]*tally{}, map[string]time.Time{}
 	var first time.Time // that succeeded, from wherever
 	today := ""
 	for _, r := range rows {
@@ -78,7 +78,7 @@ func placesFrom(rows []placeRow, zone *time.Location, now time.Time) PersonaPlac
 		known := r.country != "" || r.city != ""
 		x := by[at{r.country, r.city}]
 		if x == nil && known {
-			x = &place{PersonaPlace: PersonaPlace{Country: r.country, City: r.city}}
+			x = &tally{PersonaPlace: PersonaPlace{Country: r.country, City: r.city}}
 			by[at{r.country, r.city}] = x
 		}
 		if known {
