@@ -134,8 +134,6 @@ func TestBrowserPersona(t *testing.T) {
 	p.until("that each plot has words and a table", `[...document.querySelectorAll("figure")].length === 3 && [...document.querySelectorAll("figure")].every((x) => x.querySelector("figcaption").innerText.length > 20 && x.querySelectorAll("table tr").length > 5)`)
 	p.until("that answers and places have sentences and tables", `["replies", "places"].every((x) => { const s = document.getElementById(x).closest("section"); return s.querySelector(".sub").innerText.length > 40 && s.querySelectorAll("table tbody tr").length > 1 })`)
 	p.shows("a country that is new", "New country")
-	p.narrow(at + "/identities/" + string(amy) + "/baseline")
-	p.do("the odd day", chromedp.Navigate(at+"/identities/"+string(amy)+"/baseline"), chromedp.WaitVisible(chromedp.CSS("main figure")))
 	p.press("the table of the hours", `figure .as-table summary`)
 	p.until("that it can be read", `document.querySelector("figure .grid-table").checkVisibility()`)
 	p.press("a false alarm", `#a-strangers button[value="false_alarm"]`)
@@ -162,4 +160,7 @@ func TestBrowserPersona(t *testing.T) {
 	p.do("the person", chromedp.Navigate(at+"/identities/"+string(amy)), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.press("the baseline", `#views a[href$="/baseline"]`)
 	p.shows("it", "Unlike this person")
+	p.do("the baseline of somebody else", chromedp.Navigate(at+"/identities/"+string(tocsin.NewPersonID(wellKnown, "bob@fabrikamfreight.com"))+"/baseline"), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.shows("why there is none", "No connection is there to read sign-ins by.")
+	p.shoot("baseline-empty")
 }
