@@ -30,7 +30,10 @@ import (
 // acting are the acts that the killed server does, each followed by what undoes it. What stands together goes together: a risk is
 // dismissed after it was confirmed.
 var acting = [][]string{{"revoke_sessions"}, {"suspend"}, {"force_password_change"}, {"mfa_enroll"}, {"confirm_risk", "dismiss_risk"}, {"disable_rule"}, {"delete_rule"}, {"remove_admin_role"},
-	{"remove_eligible_role"}, {"revoke_grant"}, {"remove_permission"}, {"disable_app"}, {"contain playbook"}, {"recover playbook"}, {"lock playbook"}}
+	{"remove_eligible_role"}, {"revoke_grant"}, {"remove_permission"}, {"disable_app"}, {"contain playbook"}, {"recover playbook"}, {ownPlaybook + " playbook"}}
+
+// ownPlaybook is the customer's own: as the playbook that locks, and every other version of it without its first step.
+const ownPlaybook = "finance"
 
 // targets are what is acted on, by Microsoft's ids.
 type targets struct{ Amy, Zoe, App string }
@@ -43,6 +46,9 @@ func keepActing(ctx context.Context, s *Server, o orders) error {
 	if err := noLimits(ctx, s, tenant); err != nil {
 		return err
 	}
+	if err := writePlaybook(ctx, s, tenant); err != nil {
+		return err
+	}
 	said, waits := "", ""
 	say := func(what string) {
 		if what != said {
@@ -52,8 +58,12 @@ func keepActing(ctx context.Context, s *Server, o orders) error {
 	}
 	for ; ; time.Sleep(2 * time.Millisecond) {
 		var list []*remediate.Action
+		var own map[string]ownRun
 		if err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
-			list, err = remediate.List(ctx, t, remediate.Filter{Limit: 10_000})
+			if list, err = remediate.List(ctx, t, remediate.Filter{Limit: 10_000}); err != nil {
+				return err
+			}
+			own, err = runsOf(ctx, t)
 			return err
 		}); err != nil {
 			return err
@@ -79,7 +89,12 @@ func keepActing(ctx context.Context, s *Server, o orders) error {
 			say("undo " + undo.ID)
 			in := api.UndoIn{Body: api.UndoNew{Why: "undo"}}
 			in.Tenant, in.ID = tenant, undo.ID
-			_, err = s.API.UndoAction(ctx, in)
+			if _, is := own[undo.RunID]; is { // with one word
+				in.ID = undo.RunID
+				_, err = s.API.UndoPlaybook(ctx, in)
+			} else {
+				_, err = s.API.UndoAction(ctx, in)
+			}
 		case len(asked) == len(o.Acts):
 			say("ended")
 		default:
@@ -106,9 +121,68 @@ func noLimits(ctx context.Context, s *Server, tenant tocsin.TenantID) error {
 	return err
 }
 
+// writePlaybook writes the customer's own playbook, or changes it: what the server before this one was in the middle of is of the
+// version before.
+func writePlaybook(ctx context.Context, s *Server, tenant tocsin.TenantID) error {
+	in, text := api.In{Tenant: tenant}, remediate.PlaybookText{Title: "Finance", Steps: []remediate.Kind{remediate.Suspend, remediate.RevokeSessions, remediate.DisableRule}}
+	at := api.ByID{In: in, ID: ownPlaybook}
+	had, err := s.API.GetOwnPlaybook(ctx, at)
+	if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.NotFound {
+		_, err = s.API.CreateOwnPlaybook(ctx, api.CreateOwnPlaybookIn{In: in, Body: api.OwnPlaybookNew{Name: ownPlaybook, Text: text}})
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if had.Version%2 == 1 {
+		text.Steps = []remediate.Kind{remediate.Suspend, remediate.DisableRule}
+	}
+	_, err = s.API.UpdateOwnPlaybook(ctx, api.UpdateOwnPlaybookIn{ByIDAct: api.ByIDAct{ByID: at}, Body: api.OwnPlaybookEdit{Text: text, Version: had.Version}})
+	return err
+}
+
+// ownRun is a run of the customer's own playbook, or what undoes one.
+type ownRun struct {
+	Version int64
+	Undoes  string
+}
+
+// runsOf are the runs of the customer's own playbook, and what undoes them, by their ids.
+func runsOf(ctx context.Context, t *store.Tenant) (map[string]ownRun, error) {
+	rows, err := t.Query(ctx, `select id, version, undoes from playbook_run where tenant = $1 and playbook = $2`, ownPlaybook)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]ownRun{}
+	for rows.Next() {
+		var id string
+		var r ownRun
+		if err := rows.Scan(&id, &r.Version, &r.Undoes); err != nil {
+			return nil, err
+		}
+		out[id] = r
+	}
+	return out, rows.Err()
+}
+
+// readRule is the attacker's rule, once it was read.
+func readRule(ctx context.Context, s *Server, tenant tocsin.TenantID, amy tocsin.PersonID) (id string, err error) {
+	err = s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
+		return t.QueryRow(ctx, `select id from mail_rule where tenant = $1 and person = $2 and deleted = 0 and name = '.' order by first_seen desc limit 1`, amy).Scan(&id)
+	})
+	if errors.Is(err, store.ErrNone) {
+		err = tocsin.Problemf(tocsin.NotFound, "Wait.", "The rule was not read yet.")
+	}
+	return id, err
+}
+
 func askFor(ctx context.Context, s *Server, tenant tocsin.TenantID, act string, on targets) error {
 	amy, zoe := tocsin.NewPersonID(tenant, on.Amy), tocsin.NewPersonID(tenant, on.Zoe)
 	if name, is := strings.CutSuffix(act, " playbook"); is {
+		if _, err := readRule(ctx, s, tenant, amy); err != nil {
+			return err
+		}
 		in := api.RunPlaybookIn{Body: api.PlaybookNew{Playbook: name, Person: amy, Why: "act"}}
 		in.Tenant = tenant
 		_, err := s.API.RunPlaybook(ctx, in)
@@ -119,13 +193,8 @@ func askFor(ctx context.Context, s *Server, tenant tocsin.TenantID, act string, 
 	call, p := "", graph.P{}
 	switch in.Body.Kind.On() {
 	case remediate.OnRule:
-		err := s.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) error {
-			return t.QueryRow(ctx, `select id from mail_rule where tenant = $1 and person = $2 and deleted = 0 and name = '.' order by first_seen desc limit 1`, amy).Scan(&in.Body.Target)
-		})
-		if errors.Is(err, store.ErrNone) {
-			return tocsin.Problemf(tocsin.NotFound, "Wait.", "The rule was not read yet.")
-		}
-		if err != nil {
+		var err error
+		if in.Body.Target, err = readRule(ctx, s, tenant, amy); err != nil {
 			return err
 		}
 	case remediate.OnRole:
@@ -157,8 +226,9 @@ func askFor(ctx context.Context, s *Server, tenant tocsin.TenantID, act string, 
 }
 
 // TestActKill: a server that is killed again and again in the middle of acts of every kind, and of playbooks, leaves none of them
-// undone, doubled or unrecorded, by what the simulator knows was done; and what was undone is as it was. Few kills meet some of the
-// kinds, by the seed; many meet all.
+// undone, doubled or unrecorded, by what the simulator knows was done; and what was undone is as it was. The customer's own playbook
+// comes first; it is another by the next start, and what runs goes on as it was asked for. Of the others few kills meet some, by the
+// seed; many meet all.
 func TestActKill(t *testing.T) {
 	t.Parallel()
 	w := world(t, 30, fraud+"person zoe \"Zoe Zane\" admin\n")
@@ -200,7 +270,11 @@ func TestActKill(t *testing.T) {
 	o := orders{Config: c, On: on, Connect: connect.New{Tenant: running.Tenant, Client: running.ClientID, Secret: running.ClientSecret, Cloud: "own",
 		Own: connect.Own{Authority: running.Authority, Graph: running.Graph, CA: running.CA}}}
 	for len(o.Acts) < *kills { // one is killed in its middle or in that of its undo, seldom in both
-		for _, i := range random.Perm(len(acting)) {
+		order := random.Perm(len(acting))
+		if i := slices.Index(order, len(acting)-1); len(o.Acts) == 0 {
+			order[0], order[i] = order[i], order[0]
+		}
+		for _, i := range order {
 			if o.Acts = append(o.Acts, acting[i]...); *kills < 3*len(acting) && len(o.Acts) >= *kills {
 				break
 			}
@@ -236,6 +310,7 @@ func TestActKill(t *testing.T) {
 	if !maps.Equal(did, some) {
 		t.Errorf("at Microsoft %v was done, and %v is written down", did, some)
 	}
+	ownRuns(t, filepath.Join(c.Data, "tocsin.db"), tocsin.TenantID(running.Tenant), o.Acts)
 	if asked < len(o.Acts) {
 		t.Errorf("%d acts were to be done, and %d are written down", len(o.Acts), asked)
 	}
@@ -430,6 +505,65 @@ func actionsOf(t *testing.T, path string, tenant tocsin.TenantID) (n int, kinds 
 		t.Fatal(err)
 	}
 	return n, kinds
+}
+
+// ownRuns holds that each run of the customer's own playbook that was asked for is there once, with the steps of the version that it
+// names, and that each of its steps that can be undone was, once, with the run.
+func ownRuns(t *testing.T, path string, tenant tocsin.TenantID, acts []string) {
+	t.Helper()
+	st, err := store.Open(t.Context(), path, &tocsin.Clock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	var list []*remediate.Action
+	var runs map[string]ownRun
+	did, undone := map[string][]remediate.Kind{}, map[string]int{}
+	if err := st.ViewTenant(t.Context(), tenant, func(tt *store.Tenant) (err error) {
+		if list, err = remediate.List(t.Context(), tt, remediate.Filter{Limit: 10_000}); err != nil {
+			return err
+		}
+		runs, err = runsOf(t.Context(), tt)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range list {
+		if r, is := runs[a.RunID]; is && r.Undoes != "" {
+			undone[a.Undoes]++
+		}
+	}
+	for _, a := range list {
+		r, is := runs[a.RunID]
+		if !is || r.Undoes != "" {
+			continue
+		}
+		if a.Kind != remediate.DisableRule { // which is left out while nothing is found of the rule
+			did[a.RunID] = append(did[a.RunID], a.Kind)
+		}
+		want := 0
+		if a.Kind.Undo() != "" {
+			want = 1
+		}
+		if undone[a.ID] != want {
+			t.Errorf("%s of a run was undone %d times with the run", a.Kind, undone[a.ID])
+		}
+	}
+	asked := 0
+	for id, r := range runs {
+		if r.Undoes != "" {
+			continue
+		}
+		asked++
+		want := []remediate.Kind{remediate.RevokeSessions, remediate.Suspend}[(r.Version+1)%2:]
+		if slices.Sort(did[id]); !slices.Equal(did[id], want) {
+			t.Errorf("a run of version %d did %v, which is %v", r.Version, did[id], want)
+		}
+	}
+	if want := len(slices.DeleteFunc(slices.Clone(acts), func(a string) bool { return a != ownPlaybook+" playbook" })); asked != want {
+		t.Errorf("the customer's own playbook was asked for %d times, and %d runs of it are written down", want, asked)
+	}
+	t.Logf("runs of the customer's own playbook: %v", runs)
 }
 
 // actingChild runs the acting server as a process of its own, and kills it so long after it began to ask for an act or an undo; with
