@@ -1325,7 +1325,7 @@ func actionDecide(p *page, d api.ActionDetail) templ.Component {
 		if p.may(api.Analyst) {
 			switch {
 			case d.State == remediate.Waiting:
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 119, "<section class=\"panel\" aria-labelledby=\"decide\" hx-morph-skip><div class=\"panel-head\"><h2 id=\"decide\">Approval</h2></div><form class=\"panel-body form\" method=\"post\" action=\"")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 119, "<section class=\"panel\" aria-labelledby=\"decide\" id=\"decide-panel\" hx-morph-skip><div class=\"panel-head\"><h2 id=\"decide\">Approval</h2></div><form class=\"panel-body form\" method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
