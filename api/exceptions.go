@@ -7,6 +7,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect"
+	"tocsin.dev/detect/sigma"
 	"tocsin.dev/store"
 )
 
@@ -109,7 +110,7 @@ func (s *Service) exceptionAsked(ctx context.Context, t *store.Tenant, b Excepti
 	}
 	if own, err := ownMeta(ctx, t, b.Rule); err != nil {
 		return b, err
-	} else if own == nil && b.Rule != ownFamily && !known(b.Rule) {
+	} else if own == nil && b.Rule != sigma.Family && !known(b.Rule) {
 		return b, invalid("Use a name or a family of tocsin detections list, or *.", "There is no detection %q.", b.Rule)
 	}
 	var err error

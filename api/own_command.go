@@ -1,8 +1,10 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -46,24 +48,29 @@ func loadOwn(connect func() (*Client, error)) *cobra.Command {
 				break
 			}
 		}
-		bad := 0
+		bad, first := 0, map[string]string{}
 		for _, f := range files {
+			if err := f.Err; err == nil && first[f.Head().Title] != "" { // either would be given the other's text each time
+				f.Err = fmt.Errorf("%s has its title, %q; give it another", first[f.Head().Title], f.Head().Title)
+			} else if err == nil {
+				first[f.Head().Title] = f.Path
+			}
 			what, err := loadOne(cmd, client, in.In, &f, had, state)
 			if err != nil {
 				bad++
-				what = "refused: " + err.Error()
+				what = cmp.Or(what, "refused") + ": " + err.Error()
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", f.Path, what)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", f.Path, strings.ReplaceAll(what, "\n", "\n  "))
 		}
 		if bad > 0 {
-			return tocsin.Problemf(tocsin.Invalid, "What is wrong with each stands above; the others are loaded.", "%s could not be loaded.", plural(bad, "file"))
+			return tocsin.Problemf(tocsin.Invalid, "What is wrong with each stands above; the others are loaded.", "%s could not be loaded as asked.", plural(bad, "file"))
 		}
 		return nil
 	}
 	return c
 }
 
-// loadOne loads a file, and says what was done.
+// loadOne loads a file, and says what was done, with an error too where that is not all.
 func loadOne(cmd *cobra.Command, client *Client, in In, f *sigma.File, had map[string]OwnRule, state string) (string, error) {
 	if f.Err != nil {
 		return "", f.Err
@@ -90,7 +97,7 @@ func loadOne(cmd *cobra.Command, client *Client, in In, f *sigma.File, had map[s
 	}
 	err := client.Do(cmd.Context(), "sigma set", SetOwnRuleIn{ByIDAct: ByIDAct{ByID: ByID{In: in, ID: got.ID}}, Body: OwnRuleState{State: state, Version: got.Version}}, &got)
 	if err != nil {
-		return "", fmt.Errorf("%s, but not set %s: %w", what, state, err)
+		return what + ", but not set " + state, err
 	}
 	return what + ", now " + state + ", " + got.Name, nil
 }

@@ -420,7 +420,7 @@ func (s *Service) ReplayOwnRule(ctx context.Context, in ReplayOwnRuleIn) (collec
 
 // ownMeta is what a rule of the customer's own says of itself, or nil where there is none of this name.
 func ownMeta(ctx context.Context, t *store.Tenant, name string) (*detect.Meta, error) {
-	if !strings.HasPrefix(name, "own-") {
+	if !sigma.Owns(name) {
 		return nil, nil
 	}
 	_, text, _, err := ownRuleAt(ctx, t, name)
@@ -439,6 +439,3 @@ func ownMeta(ctx context.Context, t *store.Tenant, name string) (*detect.Meta, e
 	m.Attack = orNone(m.Attack)
 	return &m, nil
 }
-
-// ownFamily is the family of all rules of the customer's own.
-const ownFamily = "own"

@@ -13,6 +13,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect/rule"
+	"tocsin.dev/detect/sigma"
 	"tocsin.dev/store"
 )
 
@@ -95,7 +96,7 @@ func newSecret() string {
 
 // check says what cannot be right about the settings of a channel of the kind, and puts them into their form. The address
 // is the whole one where it is given.
-func (a *Alerts) check(owner tocsin.TenantID, kind string, s *Settings) error {
+func (a *Alerts) check(ctx context.Context, t *store.Tenant, kind string, s *Settings) error {
 	s.Name = strings.TrimSpace(s.Name)
 	s.Address = strings.TrimSpace(s.Address)
 	switch {
@@ -107,7 +108,7 @@ func (a *Alerts) check(owner tocsin.TenantID, kind string, s *Settings) error {
 		return tocsin.Problemf(tocsin.Invalid, "Name at least one of opened, reopened, worse and fixed.", "The channel would never be told of anything.")
 	case s.DigestOver < 1 || s.DigestOver > 1000 || s.DigestMinutes < 1 || s.DigestMinutes > 24*60:
 		return tocsin.Problemf(tocsin.Invalid, "Give 1 to 1000 messages in 1 to 1440 minutes.", "A digest after %d messages in %d minutes is not possible.", s.DigestOver, s.DigestMinutes)
-	case owner != Installation && len(s.Filter.Tenants) > 0:
+	case t.ID() != Installation && len(s.Filter.Tenants) > 0:
 		return tocsin.Problemf(tocsin.Invalid, "Leave the tenants away.", "A tenant's own channel tells of that tenant only.")
 	case s.Quiet.Except != "" && !slices.Contains(severities, s.Quiet.Except):
 		return tocsin.Problemf(tocsin.Invalid, "Use info, low, medium, high or critical.", "There is no severity %q.", s.Quiet.Except)
@@ -118,7 +119,9 @@ func (a *Alerts) check(owner tocsin.TenantID, kind string, s *Settings) error {
 		}
 	}
 	for _, r := range s.Filter.Rules {
-		if !knownRule(r) {
+		if is, err := knownRule(ctx, t, r); err != nil {
+			return err
+		} else if !is {
 			return tocsin.Problemf(tocsin.Invalid, "Use names and families of tocsin detections list.", "There is no detection %q.", r)
 		}
 	}
@@ -181,13 +184,22 @@ func recipients(s string) ([]string, error) {
 	return out, nil
 }
 
-func knownRule(name string) bool {
+// knownRule says whether there is a detection, or a family of them, of the name: of Tocsin's, or of the tenant's own.
+func knownRule(ctx context.Context, t *store.Tenant, name string) (bool, error) {
 	for _, m := range rule.All() {
 		if m.Name == name || m.Family == name {
-			return true
+			return true, nil
 		}
 	}
-	return false
+	if !sigma.Owns(name) {
+		return name == sigma.Family, nil
+	}
+	var one int
+	err := t.QueryRow(ctx, `select 1 from own_rule where tenant = $1 and name = $2`, name).Scan(&one)
+	if errors.Is(err, store.ErrNone) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // shown is what may be shown of an address: of a webhook's only the host, for the rest is often its password.
@@ -215,7 +227,7 @@ func (a *Alerts) Create(ctx context.Context, t *store.Tenant, actor, kind string
 	if err := a.mayMail(kind); err != nil {
 		return c, "", err
 	}
-	if err := a.check(t.ID(), kind, &s); err != nil {
+	if err := a.check(ctx, t, kind, &s); err != nil {
 		return c, "", err
 	}
 	now := a.Store.Clock().Now()
@@ -273,7 +285,7 @@ func (a *Alerts) Edit(ctx context.Context, t *store.Tenant, actor, id string, ve
 	if c.Kind == Email && s.Address == "" {
 		s.Address = had
 	}
-	if err := a.check(t.ID(), c.Kind, &s); err != nil {
+	if err := a.check(ctx, t, c.Kind, &s); err != nil {
 		return c, err
 	}
 	if c.Kind != Email && s.Address != "" {

@@ -12,6 +12,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/detect/rule"
+	"tocsin.dev/detect/sigma"
 	"tocsin.dev/store"
 )
 
@@ -96,7 +97,15 @@ func (f *Filter) wants(x *Finding) bool {
 	if x.Severity.Rank() < f.Severity.Rank() {
 		return false
 	}
-	return len(f.Rules) == 0 || slices.ContainsFunc(f.Rules, func(r string) bool { return r == x.Rule || r == families()[x.Rule] })
+	return len(f.Rules) == 0 || slices.ContainsFunc(f.Rules, func(r string) bool { return r == x.Rule || r == familyOf(x.Rule) })
+}
+
+// familyOf is the family of a detection; of the customer's own there is one.
+func familyOf(name string) string {
+	if sigma.Owns(name) {
+		return sigma.Family
+	}
+	return families()[name]
 }
 
 // families are the detections' families, by name.

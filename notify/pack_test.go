@@ -188,6 +188,28 @@ func TestSnooze(t *testing.T) {
 		b.later(25 * time.Hour)
 		b.serve()
 		want(b, "its snooze is over", r.types(b)[3:], "finding.opened 1")
+		own := finding("own1", tocsin.High)
+		own.Rule = "own-hidden"
+		if err := b.st.UpdateTenant(ctx, acme, func(tn *store.Tenant) error {
+			_, err := b.a.Snooze(ctx, tn, "ann", notify.SnoozeNew{Scope: notify.OfRule, Value: own.Rule, Until: b.st.Clock().Now().Add(time.Hour)})
+			return err
+		}); tocsin.AsProblem(err).Code != tocsin.Invalid {
+			b.Errorf("a rule of one's own that there is not: %v", err)
+		}
+		b.exec(acme, `insert into own_rule (tenant, id, name, title, level, state, sources, version, created, created_by, changed, changed_by, samples, text) values ($1, 'o', 'own-hidden', 'Hidden', 'high', 'live', '{}', 1, 1, 'c', 1, 'c', '[]', '')`)
+		for i, name := range []string{own.Rule, "own"} { // one of the customer's own rules, and all of them
+			before := len(r.types(b))
+			snooze(acme, notify.OfRule, name, time.Hour)
+			own.ID = fmt.Sprint("own", i)
+			b.found(acme, own, "raised")
+			b.fold()
+			b.serve()
+			want(b, name+" is snoozed", r.types(b)[before:])
+			b.later(61 * time.Minute)
+			b.serve()
+			want(b, "the snooze of "+name+" is over", r.types(b)[before:], "finding.opened 1")
+		}
+		b.channel(acme, notify.Webhook, r.URL, func(s *notify.Settings) { s.Filter.Rules = []string{own.Rule, "own"} })
 		if got := b.rows(acme, `select distinct held from alert where tenant = $1 and state = 'dropped' order by held`); len(got) != 3 {
 			b.Errorf("dropped, because: %q", got)
 		}

@@ -50,7 +50,9 @@ func snoozable(ctx context.Context, t *store.Tenant, n SnoozeNew) error {
 	var query string
 	switch n.Scope {
 	case OfRule:
-		if !knownRule(n.Value) {
+		if is, err := knownRule(ctx, t, n.Value); err != nil {
+			return err
+		} else if !is {
 			return tocsin.Problemf(tocsin.Invalid, "Use a name or a family of tocsin detections list.", "There is no detection %q.", n.Value)
 		}
 		return nil
@@ -128,8 +130,8 @@ func snoozesFor(ctx context.Context, tx *store.Tx, c *Channel, list []*queued, n
 	return func(q *queued) time.Time {
 		var latest time.Time
 		about := tocsin.TenantID(q.about)
-		for _, k := range []key{{c.Owner, OfChannel, c.ID}, {about, OfFinding, q.finding}, {about, OfRule, q.rule}, {about, OfRule, families()[q.rule]},
-			{Installation, OfRule, q.rule}, {Installation, OfRule, families()[q.rule]}} {
+		for _, k := range []key{{c.Owner, OfChannel, c.ID}, {about, OfFinding, q.finding}, {about, OfRule, q.rule}, {about, OfRule, familyOf(q.rule)},
+			{Installation, OfRule, q.rule}, {Installation, OfRule, familyOf(q.rule)}} {
 			if t := until[k]; t.After(latest) {
 				latest = t
 			}

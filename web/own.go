@@ -176,7 +176,7 @@ func (w *web) ownEdit(rw http.ResponseWriter, r *http.Request, p *page) (templ.C
 
 // detectionAt is where a detection is told of.
 func detectionAt(p *page, name string) string {
-	if strings.HasPrefix(name, "own-") {
+	if sigma.Owns(name) {
 		return p.at("detections", "own", name)
 	}
 	return p.at("detections") + "#" + name

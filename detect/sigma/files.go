@@ -57,6 +57,12 @@ func readFile(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, MaxText+1)) // one byte more, so that Parse refuses it
 }
 
+// Family is that of all rules of the customer's own; the name of each begins with it.
+const Family = "own"
+
+// Owns says whether a rule of that name is one of the customer's own.
+func Owns(name string) bool { return strings.HasPrefix(name, Family+"-") }
+
 // NameOf is the name that a rule's findings are filed under: own-, and what its title comes to in kebab-case. taken says which
 // names there are already.
 func NameOf(title string, taken func(string) bool) string {
@@ -72,9 +78,9 @@ func NameOf(title string, taken func(string) bool) string {
 			break
 		}
 	}
-	base := "own-" + strings.Trim(b.String(), "-")
-	if base == "own-" {
-		base = "own-rule"
+	base := Family + "-" + strings.Trim(b.String(), "-")
+	if base == Family+"-" {
+		base += "rule"
 	}
 	name := base
 	for n := 2; taken(name); n++ {

@@ -225,7 +225,7 @@ func (n *Named) Meta() detect.Meta {
 		says = h.Title
 	}
 	fp := strings.Join(h.FalsePositives, "; ")
-	return detect.Meta{Name: n.Name, Title: h.Title, Family: "own", Severity: h.Severity(), Attack: h.Attack, Stage: h.stage(), Says: says, FalsePositives: fp,
+	return detect.Meta{Name: n.Name, Title: h.Title, Family: Family, Severity: h.Severity(), Attack: h.Attack, Stage: h.stage(), Says: says, FalsePositives: fp,
 		Fix: "Read the rule's description and references, and look at the records it names.", Actions: []string{"revoke_sessions"}, Source: "audit_log"}
 }
 
