@@ -173,6 +173,8 @@ func TestCommands(t *testing.T) {
 		{"tenants list --json", `"id":"` + string(acme) + `"`},
 		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 2w", `is not a time such as 2026-12-31`},
 		{"exceptions create --rule * --scope domain --value partner.example --owner me --reason because --expires 30d", "value: partner.example"},
+		{"snoozes create --scope rule --value own-hidden --until 30d", "value: own-hidden"},
+		{"snoozes create --scope rule --value own-nothing --until 30d", `! There is no detection "own-nothing".`},
 		{"findings list --status closed", `! --status cannot be "closed". Use one of open, in_work, fixed, accepted, false_alarm, all.`},
 		{"findings get none", "! There is no such finding. Look in the list for what is there now."},
 		{"partners delete " + partnerOf(acme), ""},
