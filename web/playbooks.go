@@ -217,6 +217,15 @@ func (w *web) playbookDrop(r *http.Request) (string, *notice, error) {
 	return tenantAt(tenant, "playbooks"), &notice{Kind: "good", What: "The playbook is no longer offered. What runs goes on, and its versions stay."}, nil
 }
 
+// stepWords are the steps of a playbook, in their order.
+func stepWords(steps []remediate.Kind) string {
+	var all []string
+	for _, k := range steps {
+		all = append(all, actWord(k))
+	}
+	return strings.Join(all, ", ")
+}
+
 // fitWords say on which stories a playbook is offered.
 func fitWords(f remediate.Fit) string {
 	var all []string
