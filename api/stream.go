@@ -124,8 +124,11 @@ func (s *Stream) deaf(since time.Time) {
 		"See that the journal's disk or cluster is well. Microsoft Graph sends again what was not taken, for four hours; of what it gives up gaps are opened, and closed when the journal is back."
 }
 
-// lateAfter is how long it may take from what Microsoft Graph told to the tables, in milliseconds.
-const lateAfter = 10_000
+// lateAfter is how long it may take from what Microsoft Graph told to the tables, in milliseconds, and lateMost how much may wait.
+const (
+	lateAfter = 10_000
+	lateMost  = 1000
+)
 
 // late says that what was told is not in the tables yet, where that is so: nothing is lost, and not everything can be seen.
 func (s *Service) late(ctx context.Context, t *store.Tenant, out *Stream) error {
@@ -156,7 +159,7 @@ func (s *Service) late(ctx context.Context, t *store.Tenant, out *Stream) error 
 		return nil
 	}
 	waiting, err := s.o.Stream.Lag(ctx) // what took long may have come late from Microsoft Graph itself
-	if err == nil && waiting > 0 {
+	if err == nil && waiting >= lateMost {
 		out.State, out.Because, out.Mend = "incomplete", "What was told is kept, and comes into the tables late: it took "+lagWords(below, more)+" in the last two minutes.",
 			"Nothing to do: it is worked off by itself. Where it lasts, look at the database's disk and processor."
 	}

@@ -76,6 +76,7 @@ func known(t *testing.T, s *Server) tocsin.PersonID {
 				add(`insert into contact_week (tenant, week, person, address, who, outside, sent, received) values ($1, $2, $3, $4, $5, $6, $7, 2)`, week, amy, to[i], who, i > 1, max(n/10, 4))
 			}
 		}
+		add(`insert into contact_total (tenant, week, sent) select tenant, week, sum(sent) from contact_week where tenant = $1 group by tenant, week`)
 		for day := today - 60; day < today; day++ {
 			for i, x := range []struct {
 				every          int32

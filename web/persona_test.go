@@ -63,6 +63,7 @@ func (d seeder) behaviour(ps []seedPerson) {
 		d.add(`insert into contact (tenant, person, address, who, outside, first_sent, last_sent, sent, first_received, last_received, received) values ($1, $2, $3, $4, $5, $6, $7, $8, $6, $7, $9)`, jane.id, a, who, i > 1, since, d.ago(26*time.Hour), 80-20*i+1, 40-10*i)
 	}
 	d.add(`insert into contact_week (tenant, week, person, address, who, outside, sent, received) values ($1, $2, $3, $4, '', true, 4, 0)`, monday(today-1), jane.id, to[3])
+	d.add(`insert into contact_total (tenant, week, sent) select tenant, week, sum(sent) from contact_week where tenant = $1 group by tenant, week`)
 	for i, c := range learn.Kinds {
 		odd := "[]"
 		if c == learn.Graph {
