@@ -113,6 +113,7 @@ func (l *Learner) round(ctx context.Context) error {
 		return err
 	}
 	for ctx.Err() == nil {
+		began := time.Now()
 		more, err := l.take(ctx)
 		if err != nil {
 			return fmt.Errorf("take mail in: %w", err)
@@ -120,6 +121,7 @@ func (l *Learner) round(ctx context.Context) error {
 		if !more {
 			break
 		}
+		restFor(ctx, min(3*time.Since(began), 3*time.Second)) // who folds mail comes first; this is made up for when there is less
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
