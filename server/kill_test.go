@@ -23,7 +23,6 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
-	"tocsin.dev/store/storetest"
 )
 
 var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync, and TestActKill in the middle of acts")
@@ -55,7 +54,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(storetest.Main(m))
+	os.Exit(m.Run())
 }
 
 // orders is what the killed server is told.
