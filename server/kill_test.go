@@ -23,6 +23,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 )
 
 var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync, and TestActKill in the middle of acts")
@@ -54,7 +55,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(storetest.Main(m))
 }
 
 // orders is what the killed server is told.
