@@ -91,6 +91,9 @@ func (b *batch) enqueue(i int, p Part) {
 	if err == nil && r.call.Method != http.MethodGet {
 		err = errors.New(p.Call + ": a batch holds reading calls only")
 	}
+	if err == nil && r.call.Raw {
+		err = errors.New(p.Call + ": a batch holds JSON only")
+	}
 	if err == nil && r.call.Beta {
 		err = errors.New(p.Call + ": a batch does not mix versions") // it is sent to v1.0
 	}

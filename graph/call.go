@@ -40,6 +40,7 @@ type Call struct {
 	Beta        bool
 	Reads       bool // a POST that changes nothing, so that it may be sent twice
 	Content     bool // it reads subjects, texts, attachments, contacts or calendars: refused where there shall be metadata only
+	Raw         bool // its answer is bytes and not JSON: [Client.Get] takes them into a *[]byte
 	Kind        Kind
 	Cost        int    // resource units before $select takes one off, for Directory; 0 is 1
 	Why         string // what we want with it

@@ -255,6 +255,127 @@ var Calls = []Call{
 		Why: "What changed in a folder since the last look, removals too.",
 	},
 
+	// What an investigation asks of mailboxes, and does there. https://learn.microsoft.com/graph/search-query-parameter says what $search
+	// finds; it goes with neither $filter nor $orderby, and what was delivered seconds ago may not be in its index yet.
+	{
+		Name: "messages.search", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 250, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",
+		Select:      searchFields, Options: []string{"$filter", "$search", "$orderby", "$top"},
+		Why: "Which messages of a mailbox an investigation is about, by what stands on their envelopes. Recoverable items are not among them.",
+	},
+	{
+		Name: "messages.search.folder", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messages", Kind: Mailbox, Top: 250, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-list-messages",
+		Select:      searchFields, Options: []string{"$filter", "$search", "$orderby", "$top"},
+		Why: "The same in one folder: recoverable items are found by theirs alone, recoverableitemsdeletions.",
+	},
+	{
+		Name: "messages.content", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-get",
+		Select:      append(slices.Clone(searchFields), "body", "internetMessageHeaders"),
+		Why:         "What one message says, where its envelope leaves open whether an investigation is about it.",
+	},
+	{
+		Name: "messages.mime", Method: "GET", Path: "/users/{user}/messages/{message}/$value", Kind: Mailbox, Content: true, Raw: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/outlook-get-mime-message",
+		Why:         "A whole message as MIME: evidence, and what is searched by hash. Exchange makes it anew, so it is not byte for byte what came.",
+	},
+	{
+		Name: "messages.attachments", Method: "GET", Path: "/users/{user}/messages/{message}/attachments", Kind: Mailbox, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-list-attachments",
+		Select:      []string{"id", "name", "contentType", "size", "isInline"},
+		Why:         "The names, types and sizes of a message's attachments.",
+	},
+	{
+		Name: "attachments.get", Method: "GET", Path: "/users/{user}/messages/{message}/attachments/{attachment}/$value", Kind: Mailbox, Content: true, Raw: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/attachment-get",
+		Why:         "The bytes of one attachment, where an investigation asks for their hash or looks into an archive.",
+	},
+	{
+		Name: "messages.state", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-get",
+		Select:      []string{"id", "changeKey", "internetMessageId", "parentFolderId", "isRead", "isDraft", "flag", "categories", "receivedDateTime"},
+		Why:         "Where a message is and how it is marked, before something is done with it and after: what an undo restores.",
+	},
+	{
+		Name: "messages.move", Method: "POST", Path: "/users/{user}/messages/{message}/move", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-move",
+		Why:         "Takes a message into another folder, when an analyst asks for it: quarantine, Junk Email, the recoverable items; and back.",
+	},
+	{
+		Name: "messages.mark", Method: "PATCH", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-update",
+		Why:         "Marks a message with a category that warns, and restores read state, flag and categories. What a message says is never changed.",
+	},
+	{
+		Name: "messages.import", Method: "POST", Path: "/users/{user}/mailFolders/{folder}/messages", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-post-messages",
+		Why:         "Puts a notice of what was done into a mailbox, when an analyst asks for it. Nothing is sent.",
+	},
+	{
+		Name: "messages.sendDraft", Method: "POST", Path: "/users/{user}/messages/{message}/send", Kind: Mailbox,
+		Permissions: []string{"Mail.Send"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-send",
+		Why:         "Sends a draft that was written from here, such as the answer to who reported a mail: whether it went can be read afterwards.",
+	},
+	{
+		Name: "messages.send", Method: "POST", Path: "/users/{user}/sendMail", Kind: Mailbox,
+		Permissions: []string{"Mail.Send"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-sendmail",
+		Why:         "Sends a message at once, where nobody has to know whether it went.",
+	},
+	{
+		Name: "mailFolders.find", Method: "GET", Path: "/users/{user}/mailFolders", Kind: Mailbox, Top: 250,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-list-mailfolders",
+		Select:      folderFields, Options: []string{"$filter", "includeHiddenFolders"},
+		Why: "Whether a mailbox has our quarantine folder, by its name.",
+	},
+	{
+		Name: "mailFolders.create", Method: "POST", Path: "/users/{user}/mailFolders", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-post-mailfolders",
+		Why:         "Makes our quarantine folder in a mailbox from which a message is taken.",
+	},
+	{
+		Name: "masterCategories.list", Method: "GET", Path: "/users/{user}/outlook/masterCategories", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.Read", "MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/outlookuser-list-mastercategories",
+		Select:      []string{"id", "displayName", "color"},
+		Why:         "Whether a mailbox knows the category that warns, and in which colour.",
+	},
+	{
+		Name: "masterCategories.create", Method: "POST", Path: "/users/{user}/outlook/masterCategories", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/outlookuser-post-mastercategories",
+		Why:         "Makes that category in a mailbox in which a message is marked with it.",
+	},
+	{
+		Name: "mailboxSettings.update", Method: "PATCH", Path: "/users/{user}/mailboxSettings", Kind: Mailbox,
+		Permissions: []string{"MailboxSettings.ReadWrite"},
+		Docs:        "https://learn.microsoft.com/graph/api/user-update-mailboxsettings",
+		Why:         "Writes the time zone of the test mailbox as it is, when a mail configuration is tested, to see that it may.",
+	},
+	{
+		// It does not select: its page knows $filter, $top and $skiptoken only, and the subject is in every row. A step in the tenant is
+		// needed besides the permission: https://learn.microsoft.com/exchange/monitoring/trace-an-email-message/graph-api-message-trace.
+		Name: "messageTraces.list", Method: "GET", Path: "/admin/exchange/tracing/messageTraces", Kind: Trace, Top: 5000, Content: true,
+		Permissions: []string{"ExchangeMessageTrace.Read.All"},
+		Docs:        "https://learn.microsoft.com/graph/api/messagetracingroot-list-messagetraces",
+		Options:     []string{"$filter", "$top"},
+		Why:         "Who got a message in the last 90 days, ten at a time, before mailboxes are searched.",
+	},
+
 	{
 		Name: "subscriptions.create", Method: "POST", Path: "/subscriptions", Kind: Subscriptions,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
@@ -839,6 +960,12 @@ var folderFields = []string{"id", "displayName", "parentFolderId", "isHidden", "
 // lastVerb asks for what was last done with a message (PidTagLastVerbExecuted), and when (PidTagLastVerbExecutionTime).
 // https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxomsg/0b30ab8d-0ea2-4ed0-bf52-d3c1f1b9d4c9
 const lastVerb = "singleValueExtendedProperties($filter=id eq '" + propLastVerb + "' or id eq '" + propLastVerbTime + "')"
+
+// searchFields are what a message's envelope tells an investigation.
+var searchFields = []string{
+	"id", "changeKey", "conversationId", "internetMessageId", "parentFolderId", "subject", "from", "sender", "toRecipients", "ccRecipients", "bccRecipients", "replyTo",
+	"hasAttachments", "importance", "isRead", "isDraft", "flag", "categories", "receivedDateTime", "sentDateTime",
+}
 
 // messageFields are what Mail.ReadBasic.All gives, less the subject.
 var messageFields = []string{

@@ -27,10 +27,10 @@ func TestCallsAreWellFormed(t *testing.T) {
 		if c.Name != "batch" && len(c.Permissions) == 0 {
 			t.Errorf("%s has no permission", c.Name)
 		}
-		if c.Method == "GET" && !strings.HasPrefix(c.Name, "messageRules.") && c.Kind != Report && c.Service == "" && len(c.Select) == 0 && !ofKinds[c.Name] {
+		if c.Method == "GET" && !strings.HasPrefix(c.Name, "messageRules.") && c.Kind != Report && c.Service == "" && len(c.Select) == 0 && !c.Raw && !ofKinds[c.Name] {
 			t.Errorf("%s asks for all fields", c.Name)
 		}
-		if (c.Kind == Mailbox) != (strings.HasPrefix(c.Path, "/users/{user}/m")) {
+		if (c.Kind == Mailbox) != (strings.HasPrefix(c.Path, "/users/{user}/m") || strings.HasPrefix(c.Path, "/users/{user}/outlook/") || c.Path == "/users/{user}/sendMail") {
 			t.Errorf("%s is of kind %s", c.Name, c.Kind)
 		}
 		if c.Units() < 1 {
@@ -42,8 +42,9 @@ func TestCallsAreWellFormed(t *testing.T) {
 	}
 }
 
-// ofKinds are calls whose answer is made of several kinds of object, the fields of which $select cannot name together.
-var ofKinds = map[string]bool{"conditionalAccess.namedLocations": true, "policies.authenticationMethods": true, "authentication.methods": true}
+// ofKinds are calls whose answer is made of several kinds of object, the fields of which $select cannot name together, and one
+// whose page does not know $select.
+var ofKinds = map[string]bool{"messageTraces.list": true, "conditionalAccess.namedLocations": true, "policies.authenticationMethods": true, "authentication.methods": true}
 
 // aboutPasswords are fields that tell of passwords without any: when secrets end and when one was changed, whether passwords expire, whether devices' local
 // administrators have theirs kept.
@@ -73,7 +74,7 @@ func TestMetadataOnly(t *testing.T) {
 // published is a call's path as Microsoft's description writes it.
 func published(c Call) string {
 	p := strings.NewReplacer("applications(appId='{appId}')", "applications/{application-id}", "(appId='{appId}')", "/{servicePrincipal-id}", "{user}", "{user-id}", "{group}", "{group-id}", "{role}", "{directoryRole-id}",
-		"{folder}", "{mailFolder-id}", "{rule}", "{messageRule-id}", "{message}", "{message-id}", "{principal}", "{servicePrincipal-id}", "{query}", "{auditLogQuery-id}", "{subscription}", "{subscription-id}").Replace(c.Path)
+		"{folder}", "{mailFolder-id}", "{rule}", "{messageRule-id}", "{message}", "{message-id}", "{attachment}", "{attachment-id}", "{principal}", "{servicePrincipal-id}", "{query}", "{auditLogQuery-id}", "{subscription}", "{subscription-id}").Replace(c.Path)
 	for _, kind := range regexp.MustCompile(`/(\w+)Methods/\{method\}`).FindAllStringSubmatch(p, 1) {
 		p = strings.Replace(p, "{method}", "{"+strings.TrimSuffix(kind[1], "Authentication")+"AuthenticationMethod-id}", 1)
 	}
@@ -167,7 +168,7 @@ func TestPermissionsAreOfMicrosoftsMap(t *testing.T) {
 			if all := append(op.Application.Least, op.Application.Higher...); !slices.Contains(all, p) && !slices.Contains(all, read) {
 				t.Errorf("%s: %s does not suffice by the map", c.Name, p)
 			}
-			if _, ok := file.IDs["Application "+p]; !ok {
+			if _, ok := file.IDs["Application "+p]; !ok && p != "ExchangeMessageTrace.Read.All" { // no page that can be had here gives that one's
 				t.Errorf("%s: %s has no id", c.Name, p)
 			}
 		}

@@ -200,6 +200,9 @@ func (c *Client) dress(req *http.Request, r request, token, id string) {
 	h := req.Header
 	h.Set("Authorization", "Bearer "+token)
 	h.Set("Accept", "application/json")
+	if r.call.Raw {
+		h.Set("Accept", "*/*")
+	}
 	h.Set("User-Agent", c.cfg.UserAgent)
 	h.Set("client-request-id", id)
 	if len(r.body) > 0 {
@@ -310,7 +313,7 @@ func place(err error) (Where, string) {
 // verdict is nil for a good answer, else what it means.
 func (c *Client) verdict(ctx context.Context, r request, rep *reply) error {
 	if rep.status >= 200 && rep.status < 300 {
-		if len(rep.body) > 0 && !isJSON(rep.body) {
+		if len(rep.body) > 0 && !r.call.Raw && !isJSON(rep.body) {
 			return &passes{Unavailable: &Unavailable{Where: rep.where(r.call), What: notJSON(rep)}}
 		}
 		return nil

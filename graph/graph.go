@@ -9,7 +9,8 @@
 //	me, err := graph.New(graph.Config{Cloud: graph.Global, Tenant: …, Client: …, Secret: …})
 //	for user, err := range graph.Pages[graph.User](ctx, me, "users.list", nil) { … }
 //
-// Metadata only: no call's $select names a subject, body, preview or attachment, and a caller cannot widen it.
+// Metadata only: no call's $select names a subject, body, preview or attachment, and a caller cannot widen it, but for the
+// calls whose Content is set, which a client of a metadata-only connection refuses.
 // The package keeps no state but limits and the current token; delta tokens are the caller's to store.
 package graph
 
@@ -210,7 +211,7 @@ func address(what, s string) (*url.URL, error) {
 	return u, nil
 }
 
-// Get makes a call and decodes its answer into into, which may be a *json.RawMessage, or nil.
+// Get makes a call and decodes its answer into into, which may be a *json.RawMessage, a *[]byte for the answer as it came, or nil.
 // P gives the placeholders of the call's path by name, and the query options that the call allows by theirs ("$filter").
 // A list that may have several pages is for [Pages].
 func (c *Client) Get(ctx context.Context, call string, p P, into any) error {
@@ -249,6 +250,9 @@ func (rep *reply) decode(call Call, into any) error {
 	case nil:
 		return nil
 	case *json.RawMessage:
+		*into = rep.body
+		return nil
+	case *[]byte:
 		*into = rep.body
 		return nil
 	}

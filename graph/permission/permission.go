@@ -82,6 +82,7 @@ var All = []Permission{
 	{Name: "Directory.ReadWrite.All", ID: "19dbc75e-c2e2-444c-a770-ec69d8559fc7"},
 	{Name: "Domain.Read.All", ID: "dbb9058a-0e50-45d7-ae91-66909b5d4664"},
 	{Name: "Domain.ReadWrite.All", ID: "7e05723c-0bb0-42da-be95-ae9f08a6e53c"},
+	{Name: "ExchangeMessageTrace.Read.All"},
 	{Name: "Files.Read.All", ID: "01d4889c-1287-42c6-ac1f-5d1e02578ef6"},
 	{Name: "Files.ReadWrite.All", ID: "75359482-378d-4052-8f01-80520e7db3cd"},
 	{Name: "Group.Read.All", ID: "5b567255-7703-4780-807c-7be8301ae99b"},
