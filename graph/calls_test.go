@@ -81,6 +81,9 @@ func published(c Call) string {
 	if strings.HasPrefix(c.Name, "appRoleAssignments.") {
 		p = strings.Replace(p, "{assignment}", "{appRoleAssignment-id}", 1)
 	}
+	if c.Name == "attachments.get" { // its page has the bytes beside the attachment; the map and the description have the attachment
+		p = strings.TrimSuffix(p, "/$value")
+	}
 	p = strings.NewReplacer("{assignment}", "{unifiedRoleAssignment-id}", "{grant}", "{oAuth2PermissionGrant-id}", "{person}", "{riskyUser-id}").Replace(p)
 	if strings.HasSuffix(p, "/delta") || strings.HasSuffix(p, "/getAllSites") {
 		p += "()"
