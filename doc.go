@@ -24,6 +24,7 @@
 //	detect/sigma  the detections that customers write themselves: Sigma rules, compiled, tested and counted
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	remediate     plans, waits for approval, acts, verifies, undoes
+//	investigate/evidence  keeps mails as they were read, sealed, and notes every look at a mail's content
 //	investigate   searches mailboxes, follows trails, keeps cases, and acts on what it found
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
 //	export        sends every event on: to webhooks, syslog, files, NATS and Kafka, natively or as OCSF
