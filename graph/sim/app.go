@@ -58,7 +58,8 @@ func newApp(s seed, cfg Config) *app {
 func (s *Sim) AddApp(name string, roles ...string) (id, secret string) {
 	n := 40 + 4*len(s.apps())
 	a := &app{id: s.world.seed.guid(askApp, n), objectID: s.world.seed.guid(askApp, n+1), name: name, roles: slices.Clone(roles), requests: slices.Clone(roles),
-		secret: fmt.Sprintf("sim8Q~%016x%016x", s.world.seed.at(askApp, n+2), s.world.seed.at(askApp, n+3)), consented: s.clock.Now().UTC().Truncate(time.Second)}
+		content: s.cfg.Content,
+		secret:  fmt.Sprintf("sim8Q~%016x%016x", s.world.seed.at(askApp, n+2), s.world.seed.at(askApp, n+3)), consented: s.clock.Now().UTC().Truncate(time.Second)}
 	s.more.mu.Lock()
 	defer s.more.mu.Unlock()
 	s.more.apps = append(s.more.apps, a)
@@ -156,11 +157,19 @@ func (a *app) secretOf(value string) (otherSecret, bool) {
 	return otherSecret{}, false
 }
 
-// AllowContent says whether the connection may ask for subjects and bodies.
+// AllowContent says whether the connections may ask for subjects and bodies.
 func (s *Sim) AllowContent(yes bool) {
-	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
-	s.app.content = yes
+	for _, a := range s.apps() {
+		s.AllowContentOf(a.id, yes)
+	}
+}
+
+// AllowContentOf says whether the connection of one application may: one that watches metadata, say, beside one that investigates.
+func (s *Sim) AllowContentOf(app string, yes bool) {
+	a := s.appBy(app)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.content = yes
 }
 
 // Register adds a certificate (PEM) to the application.

@@ -64,7 +64,7 @@ func (q *asked) read(r *request, props properties) error {
 		return err
 	}
 	q.count = strings.EqualFold(r.query.get("$count"), "true")
-	if r.route.outlook {
+	if r.route.outlook || r.route.class() == ofTrace {
 		return nil
 	}
 	return advancedOnly(r, advanced || q.keep != nil && len(q.order) > 0, q.count)

@@ -60,8 +60,10 @@ var undescribed = map[string]string{
 	"policies/authenticationStrengthPolicies": "", "policies/activityBasedTimeoutPolicies": "", "policies/defaultAppManagementPolicy": "", "policies/deviceRegistrationPolicy": "", "groupSettings": "", "sites/getAllSites": "", // held against byPage
 	"directory/onPremisesSynchronization": "", "reports/servicePrincipalSignInActivities": "", "deviceManagement": "", "deviceManagement/deviceCompliancePolicies": "",
 	"policies/crossTenantAccessPolicy/partners": "", "policies/b2bManagementPolicies": "", "reports/getSharePointSiteUsageDetail/{period}": "",
-	"users/{user-id}/messages/{message-id}/send":    "", // 202 on the wire, 204 in the description
-	"POST roleManagement/directory/roleAssignments": "microsoft.graph.unifiedRoleAssignment", "POST oauth2PermissionGrants": "microsoft.graph.oAuth2PermissionGrant",
+	"users/{user-id}/messages/{message-id}/send":                               "", // 202 on the wire, 204 in the description
+	"users/{user-id}/sendMail":                                                 "", // the same
+	"users/{user-id}/messages/{message-id}/attachments/{attachment-id}/$value": "", // bytes
+	"POST roleManagement/directory/roleAssignments":                            "microsoft.graph.unifiedRoleAssignment", "POST oauth2PermissionGrants": "microsoft.graph.oAuth2PermissionGrant",
 	"POST servicePrincipals/{servicePrincipal-id}/appRoleAssignments": "microsoft.graph.appRoleAssignment",
 }
 
@@ -233,7 +235,25 @@ var asking = []struct {
 	{"GET", "users/{user-id}/messages/$count", "", nil, 200},
 	{"GET", "users/{user-id}/messages/{message-id}", "", nil, 200},
 	{"PATCH", "users/{user-id}/messages/{message-id}", "", map[string]any{"isRead": true, "flag": map[string]any{"flagStatus": "flagged"}, "categories": []string{"Red"}}, 200},
-	{"PATCH", "users/{user-id}/messages/{message-id}", "", map[string]any{"subject": "Other"}, 400},
+	{"PATCH", "users/{user-id}/messages/{message-id}", "", map[string]any{"isDraft": true}, 400},
+	{"GET", "users/{user-id}/messages", "$search=\"subject:a OR from:b\"", nil, 200},
+	{"GET", "users/{user-id}/messages/{message-id}", "$select=subject,body,internetMessageHeaders,uniqueBody", nil, 200},
+	{"GET", "users/{user-id}/messages/{message-id}/$value", "", nil, 200},
+	{"GET", "users/{user-id}/messages/{attached}/attachments", "", nil, 200},
+	{"GET", "users/{user-id}/messages/{attached}/attachments", "$select=id,name,contentType,size,isInline", nil, 200},
+	{"GET", "users/{user-id}/messages/{attached}/attachments/{attachment-id}", "", nil, 200},
+	{"GET", "users/{user-id}/messages/{attached}/attachments/{attachment-id}/$value", "", nil, 200},
+	{"POST", "users/{user-id}/mailFolders", "", map[string]any{"displayName": "Quarantine", "isHidden": true}, 201},
+	{"POST", "users/{user-id}/mailFolders", "", map[string]any{"displayName": "quarantine"}, 409},
+	{"POST", "users/{user-id}/mailFolders/{mailFolder-id}/childFolders", "", map[string]any{"displayName": "Below"}, 201},
+	{"POST", "users/{user-id}/mailFolders/{mailFolder-id}/messages", "", map[string]any{"subject": "Notice", "body": map[string]any{"contentType": "html", "content": "<p>It is so.</p>"},
+		"singleValueExtendedProperties": []any{map[string]any{"id": "Integer 0x0E07", "value": "1"}}}, 201},
+	{"GET", "users/{user-id}/outlook/masterCategories", "", nil, 200},
+	{"GET", "users/{user-id}/outlook/masterCategories", "$select=id,displayName,color", nil, 200},
+	{"POST", "users/{user-id}/outlook/masterCategories", "", map[string]any{"displayName": "Suspicious", "color": "preset0"}, 201},
+	{"POST", "users/{user-id}/sendMail", "", map[string]any{"message": map[string]any{"subject": "Thanks", "toRecipients": []any{map[string]any{"emailAddress": map[string]any{"address": "x@evil.example"}}}}}, 202},
+	{"GET", "admin/exchange/tracing/messageTraces", "", nil, 200},
+	{"GET", "admin/exchange/tracing/messageTraces", "$filter=subject eq 'x' and receivedDateTime ge 2020-01-01T00:00:00Z", nil, 400},
 	{"PATCH", "users/{user-id}/mailFolders/{mailFolder-id}/messages/{message-id}", "", map[string]any{"isRead": false}, 200},
 	{"DELETE", "users/{user-id}/mailFolders/{mailFolder-id}/messages/{message-id}", "", nil, 204},
 	{"POST", "users/{user-id}/mailFolders/{mailFolder-id}/messages/{message-id}/permanentDelete", "", nil, 204},
@@ -369,7 +389,7 @@ func (p *probe) respondIDs() []string {
 type subscribing struct{}
 
 var everyRole = append(append(append(slices.Clone(ReadTier), RespondTier...), PrivilegedTier...), "Sites.Read.All", "Policy.Read.B2BManagementPolicy", "Device.Read.All", "Reports.Read.All", "Policy.Read.DeviceConfiguration", "OnPremDirectorySynchronization.Read.All", "DeviceManagementConfiguration.Read.All", "RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All", "MailboxSettings.ReadWrite", "Mail.ReadWrite", "Mail.Send", "User.ReadWrite.All", "AuditLogsQuery-Entra.Read.All",
-	"IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyServicePrincipal.Read.All")
+	"ExchangeMessageTrace.Read.All", "IdentityRiskyUser.Read.All", "IdentityRiskEvent.Read.All", "IdentityRiskyServicePrincipal.Read.All")
 
 // TestAnswersFitMicrosoftsDescription asks every path and holds the answer against Microsoft's OpenAPI.
 func TestAnswersFitMicrosoftsDescription(t *testing.T) {
@@ -396,7 +416,7 @@ mon 09:07 amy audits "Add member to role" target box Role.DisplayName="" becomin
 	}
 	asked := map[string]bool{}
 	for _, a := range asking {
-		asked[a.method+" "+a.path] = true
+		asked[a.method+" "+strings.Replace(a.path, "{attached}", "{message-id}", 1)] = true
 		if strings.HasPrefix(a.path, "identity/") {
 			p.s.clock.Advance(2 * time.Second) // one a second
 		}
@@ -496,6 +516,12 @@ func (p *probe) fill(path string) string {
 	if strings.Contains(path, "mailFolders") {
 		any = in
 	}
+	attached, file := "", ""
+	for _, m := range b.messages {
+		if !m.gone && len(w.letter(b, m).attachments) > 0 {
+			attached, file = w.messageID(who.i, m, false), w.attachmentID(who.i, m, 0)
+		}
+	}
 	var search string
 	for id := range p.s.feed.searches {
 		search = id
@@ -505,7 +531,7 @@ func (p *probe) fill(path string) string {
 		subscribed = id
 	}
 	path = strings.NewReplacer(p.respondIDs()...).Replace(path)
-	return strings.NewReplacer("{subscription-id}", subscribed, "{auditLogQuery-id}", search, "{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
+	return strings.NewReplacer("{attached}", attached, "{attachment-id}", file, "{subscription-id}", subscribed, "{auditLogQuery-id}", search, "{organization-id}", p.s.Tenant(), "{user-id}", who.id, "{group-id}", w.groups[len(departments)].id,
 		"{orgContact-id}", w.contact[0].id, "{directoryRole-id}", w.roles[0].id, "{servicePrincipal-id}", p.s.app.objectID, "{application-id}", p.s.application().text("id"),
 		"{mailFolder-id}", "inbox", "{messageRule-id}", rule, "{message-id}", any).Replace(path)
 }
@@ -525,6 +551,7 @@ func (p *probe) holds(doc *openapi3.T, method, path, query string, body any, wan
 	p.t.Helper()
 	p.head.Set("ConsistencyLevel", "eventual")
 	url := p.fill(path)
+	path = strings.Replace(path, "{attached}", "{message-id}", 1)
 	if query != "" {
 		url += "?" + strings.NewReplacer("{allUser}", all(userProperties, "signInActivity", "mailboxSettings"), "{allGroup}", all(groupProperties)).Replace(query)
 	}
@@ -605,7 +632,7 @@ func TestPropertyTablesAreMicrosofts(t *testing.T) {
 	doc := description(t)
 	for name, props := range map[string]properties{"user": userProperties, "group": groupProperties, "directoryRole": roleProperties, "domain": domainProperties,
 		"organization": organizationProperties, "subscribedSku": skuProperties, "servicePrincipal": principalProperties, "appRoleAssignment": assignmentProperties,
-		"oAuth2PermissionGrant": grantProperties, "mailFolder": folderProperties, "messageRule": ruleProperties, "message": messageProperties,
+		"oAuth2PermissionGrant": grantProperties, "mailFolder": folderProperties, "messageRule": ruleProperties, "message": messageProperties, "fileAttachment": attachmentProperties, "outlookCategory": categoryProperties, "exchangeMessageTrace": traceProperties,
 		"mailboxSettings": settingsProperties, "subscription": subscriptionProperties, "messageRulePredicates": predicates, "messageRuleActions": actions} {
 		known := map[string]*openapi3.SchemaRef{}
 		members(doc.Components.Schemas["microsoft.graph."+name], known)

@@ -37,6 +37,10 @@ POST   /delivery       how they go out: {"batch":10, "latency":"20s", "jitter":"
 POST   /traffic        {"changes":1000} of everyday mail, at once
 POST   /rate           {"rate":5000, "active":100}: changes a second of everyday mail, among the first so many people
 POST   /forge          {"mailbox":"amy@…"}: what a stranger could send, and how each was answered
+POST   /mail           {"mailbox":"amy@…", "mail":{"from":"x@evil.example", "subject":"…", "html":"…", "attachments":[{"name":"…", "type":"…", "data":"base64"}]}}: one that comes now
+POST   /campaign       {"name":"invoices", "wave":1, "mails":3000, "innocents":500, "over":"6h", "fresh":false}: a bad mail in many variants, and innocent ones that look like it
+GET    /campaign       every mail of every campaign: where it was put, and whether it is innocent
+POST   /search         {"most":250, "lag":"10s"}: how $search finds messages
 GET    /messages       ?mailbox=amy@…: what it holds, as JSON lines
 GET    /digest/mail    a digest of every changed mailbox: id, folder, isRead, flag
 `

@@ -21,6 +21,16 @@ func (s *Sim) hooks(mux *http.ServeMux) {
 	mux.HandleFunc("POST /traffic", s.controlTraffic)
 	mux.HandleFunc("POST /rate", s.controlRate)
 	mux.HandleFunc("POST /forge", s.controlForge)
+	mux.HandleFunc("POST /mail", s.controlMail)
+	mux.HandleFunc("POST /campaign", s.controlCampaign)
+	mux.HandleFunc("GET /campaign", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, s.Campaigns()) })
+	mux.HandleFunc("POST /search", func(w http.ResponseWriter, r *http.Request) {
+		in := Search{}
+		if strict(w, r, &in) {
+			s.SetSearch(in)
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})
 	mux.HandleFunc("GET /messages", s.controlMessages)
 	mux.HandleFunc("GET /digest/mail", func(w http.ResponseWriter, _ *http.Request) { s.catchUp(); writeJSON(w, http.StatusOK, s.MailDigest()) })
 }
@@ -114,6 +124,36 @@ func (s *Sim) controlRate(w http.ResponseWriter, r *http.Request) {
 	}
 	s.SetRate(in.Rate, in.Active)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// controlMail puts a mail into a mailbox and tells its id.
+func (s *Sim) controlMail(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Mailbox string `json:"mailbox"`
+		Mail    Mail   `json:"mail"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	id, err := s.Put(in.Mailbox, in.Mail)
+	if err != nil {
+		wrong(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"id": id})
+}
+
+func (s *Sim) controlCampaign(w http.ResponseWriter, r *http.Request) {
+	var in Campaign
+	if !strict(w, r, &in) {
+		return
+	}
+	wave, err := s.Campaign(in)
+	if err != nil {
+		wrong(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, wave)
 }
 
 // controlForge sends every forgery and tells how each was answered.

@@ -43,6 +43,7 @@ const (
 	drafts      = 2
 	sentItems   = 3
 	deleted     = 4
+	junk        = 5
 	archive     = 6
 	recoverable = 10
 	rssFolder   = 12

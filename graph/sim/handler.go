@@ -208,14 +208,23 @@ var secretive = []string{"subject", "body", "bodyPreview", "uniqueBody", "attach
 
 // content is what a metadata-only connection asks for and must not; "" where all is well.
 func (s *Sim) content(r *request) string {
-	if !r.route.outlook || r.method != http.MethodGet || !strings.Contains(r.route.path, "/messages") || strings.HasSuffix(r.route.path, "$count") {
+	traces := strings.HasSuffix(r.route.path, "/messageTraces")
+	if !traces && (!r.route.outlook || r.method != http.MethodGet || !strings.Contains(r.route.path, "/messages") || strings.HasSuffix(r.route.path, "$count")) {
 		return ""
 	}
-	s.app.mu.Lock()
-	allowed := s.app.content
-	s.app.mu.Unlock()
-	if allowed {
+	a := s.appBy(r.claims.AppID)
+	a.mu.Lock()
+	allowed := a.content
+	a.mu.Unlock()
+	switch {
+	case allowed:
 		return ""
+	case traces:
+		return "message traces, which have subjects"
+	case strings.Contains(r.route.path, "/attachments"):
+		return "attachments"
+	case strings.HasSuffix(r.route.path, "$value"):
+		return "a whole message"
 	}
 	sel, ok := r.query.find("$select")
 	if _, again := r.query.find("$deltatoken"); again {
@@ -234,8 +243,9 @@ func (s *Sim) content(r *request) string {
 			}
 		}
 	}
-	for _, no := range []string{"$search", "$expand"} {
-		if v := r.query.get(no); strings.Contains(v, "attachments") || no == "$search" && v != "" {
+	for _, no := range []string{"$search", "$expand", "$filter"} {
+		v := r.query.get(no)
+		if strings.Contains(v, "attachments") || no == "$search" && v != "" || no == "$filter" && slices.ContainsFunc(secretive, func(name string) bool { return strings.Contains(v, name) }) {
 			return no + " " + v
 		}
 	}

@@ -26,7 +26,11 @@ func (s *Sim) mailLine(change, action, by string, at time.Time, p *person, m *me
 	b := append(make([]byte, 0, 96), `{"folder":`...)
 	b = appendString(b, s.folderName(p, m.folder))
 	b = strconv.AppendBool(append(b, `,"isRead":`...), m.read)
-	b = append(appendString(append(b, `,"flagStatus":`...), m.flagged()), '}')
+	b = appendString(append(b, `,"flagStatus":`...), m.flagged())
+	if len(m.categories) > 0 {
+		b = appendList(append(b, `,"categories":`...), m.categories, appendString)
+	}
+	b = append(b, '}')
 	return Truth{Change: change, Action: action, Mailbox: p.mail, Person: p.id, ID: s.world.messageID(p.i, m, true), By: by, Time: at, Detail: json.RawMessage(b)}
 }
 
@@ -49,7 +53,13 @@ func (s *Sim) came(by, action string, at time.Time, p *person, m *message) error
 	if err != nil {
 		return err
 	}
+	if m.arrived.IsZero() {
+		m.arrived = s.clock.Now()
+	}
 	s.world.deliver(b, m)
+	if action == "received" {
+		s.world.traced(m.arrived, p.mail, p.i, m)
+	}
 	s.notify(happening{n: n, what: created, p: p, b: b, m: m, folder: m.folder})
 	return nil
 }
@@ -77,13 +87,17 @@ func (w *world) stamp(m *message) {
 
 // handOut puts a copy of a message into every mailbox of the tenant that it is for.
 func (s *Sim) handOut(by string, at time.Time, m message) error {
-	m.folder, m.read, m.draft, m.moves, m.version, m.verb = inbox, false, false, 0, 0, 0
+	m.folder, m.read, m.draft, m.moves, m.version, m.verb, m.arrived = inbox, false, false, 0, 0, 0, time.Time{}
 	for _, a := range slices.Concat(m.to, m.cc) {
-		if q := s.world.find(a.Address); q != nil && q.hasBox() {
-			copied := m
-			if err := s.came(by, "received", at, q, &copied); err != nil {
-				return err
-			}
+		q := s.world.find(a.Address)
+		if q == nil || !q.hasBox() {
+			out := m
+			s.world.traced(s.clock.Now(), a.Address, 0, &out)
+			continue
+		}
+		copied := m
+		if err := s.came(by, "received", at, q, &copied); err != nil {
+			return err
 		}
 	}
 	return nil

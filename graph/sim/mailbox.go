@@ -16,7 +16,8 @@ type mailbox struct {
 	messages []*message
 	settings obj
 	log      []boxChange
-	serial   uint32 // of the last message
+	serial   uint32      // of the last message
+	masters  [][2]string // master categories that were made: name, colour
 }
 
 // boxChange is a line of a mailbox's log, for delta. A message that moves is gone from one folder and new in another.

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 )
@@ -13,7 +14,7 @@ import (
 func (s *Sim) shown(r *request, status int, p *person, m *message) reply {
 	it := s.messageItem(s.world.open(p), m, r.immutable())
 	o := append(obj{{"@odata.etag", it.etag}}, it.make()...)
-	if s.content(&request{method: http.MethodGet, route: r.route}) != "" {
+	if s.content(&request{method: http.MethodGet, route: r.route, claims: r.claims}) != "" {
 		for _, no := range secretive {
 			o = o.without(no)
 		}
@@ -65,6 +66,15 @@ var (
 	ofDrafts   = []string{"subject", "body", "toRecipients", "ccRecipients"}
 )
 
+// advancedSince is when changing what a received message says begins to need a permission of its own.
+// https://devblogs.microsoft.com/microsoft365dev, and the Exchange Team Blog of 2026-03-24.
+var advancedSince = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// mayRewrite says whether the request may change what a message says that is no draft.
+func (s *Sim) mayRewrite(r *request) bool {
+	return s.clock.Now().Before(advancedSince) || slices.Contains(r.claims.Roles, "Mail-Advanced.ReadWrite.All")
+}
+
 // patchMessage changes what people change of a message: read, flag, categories; of a draft also what it says.
 // See https://learn.microsoft.com/graph/api/message-update.
 func (s *Sim) patchMessage(r *request) reply {
@@ -73,8 +83,11 @@ func (s *Sim) patchMessage(r *request) reply {
 		return *bad
 	}
 	var in mailBody
-	if why := in.read(r.body, m.draft); why != "" {
+	if why := in.read(r.body, changeable, ofDrafts); why != "" {
 		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidRequest", "%s", why)
+	}
+	if !m.draft && in.rewrites() && !s.mayRewrite(r) {
+		return s.refuse(r, http.StatusForbidden, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
 	}
 	if err := s.touched("graph", in.action(), s.clock.Now(), p, m, in.into); err != nil {
 		return s.unwritten(r)
@@ -110,18 +123,7 @@ func (s *Sim) draftMessage(r *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	var in mailBody
-	if why := in.read(r.body, true); why != "" {
-		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidRequest", "%s", why)
-	}
-	now := s.clock.Now()
-	m := &message{folder: drafts, draft: true, read: true, from: tocsin.Address{Name: p.display, Address: p.mail}, received: now, sent: now, modified: now}
-	in.into(m)
-	s.world.stamp(m)
-	if err := s.came("graph", "drafted", now, p, m); err != nil {
-		return s.unwritten(r)
-	}
-	return s.shown(r, http.StatusCreated, p, m)
+	return s.putMessage(r, p, drafts)
 }
 
 func (s *Sim) sendMessage(r *request) reply {
@@ -141,13 +143,27 @@ func (s *Sim) sendMessage(r *request) reply {
 // mailBody is what a request says of a message; nil: nothing.
 type mailBody struct {
 	IsRead     *bool
-	Flag       *struct{ FlagStatus string }
+	Flag       *mailFlag
 	Categories *[]string
 	Importance *string
 	Subject    *string
 	Body       *struct{ ContentType, Content string }
 	To         *[]mailRecipient `json:"toRecipients"`
 	Cc         *[]mailRecipient `json:"ccRecipients"`
+	ReplyTo    *[]mailRecipient
+	From       *mailRecipient
+	Properties []struct{ ID, Value string }   `json:"singleValueExtendedProperties"`
+	Headers    []struct{ Name, Value string } `json:"internetMessageHeaders"`
+	Attached   []mailAttachment               `json:"attachments"`
+}
+
+type mailAttachment struct {
+	Type         string `json:"@odata.type"`
+	Name         string
+	ContentType  string
+	ContentBytes []byte
+	ContentID    string
+	IsInline     bool
 }
 
 type mailRecipient struct {
@@ -155,7 +171,7 @@ type mailRecipient struct {
 }
 
 // read gives what is wrong with the body.
-func (in *mailBody) read(body []byte, draft bool) (why string) {
+func (in *mailBody) read(body []byte, known ...[]string) (why string) {
 	o, err := parseObject(body)
 	if err == nil {
 		err = json.Unmarshal(body, in)
@@ -164,14 +180,19 @@ func (in *mailBody) read(body []byte, draft bool) (why string) {
 		return "The request body is not a message."
 	}
 	for _, m := range o {
-		if !slices.Contains(changeable, m.k) && !(draft && slices.Contains(ofDrafts, m.k)) && !strings.Contains(m.k, "@") {
+		if !slices.Contains(slices.Concat(known...), m.k) && !strings.Contains(m.k, "@") {
 			return "The property '" + m.k + "' cannot be changed here."
 		}
 	}
-	if in.Flag != nil && !slices.Contains([]string{"notFlagged", "flagged", "complete"}, in.Flag.FlagStatus) {
-		return "The flagStatus '" + in.Flag.FlagStatus + "' is not known."
+	if in.Flag != nil {
+		return in.Flag.wrong()
 	}
 	return ""
+}
+
+// rewrites says whether the body changes what a message says.
+func (in *mailBody) rewrites() bool {
+	return in.Subject != nil || in.Body != nil || in.To != nil || in.Cc != nil
 }
 
 // into writes what was said into a message.
@@ -181,11 +202,12 @@ func (in *mailBody) into(m *message) {
 	put(&m.importance, in.Importance)
 	put(&m.subject, in.Subject)
 	if in.Flag != nil {
-		m.flag = strings.TrimPrefix(in.Flag.FlagStatus, "notFlagged")
+		in.Flag.into(m)
 	}
-	if in.Body != nil {
-		m.text = in.Body.Content
+	if in.From != nil {
+		m.from = tocsin.Address(in.From.EmailAddress)
 	}
+	in.written(m)
 	for _, l := range []struct {
 		to *[]tocsin.Address
 		in *[]mailRecipient
@@ -219,6 +241,8 @@ func (in *mailBody) action() string {
 		return "unflagged"
 	case in.Categories != nil:
 		return "categorised"
+	case in.rewrites():
+		return "rewritten"
 	}
 	return "updated"
 }

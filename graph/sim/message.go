@@ -35,6 +35,9 @@ type message struct {
 	verb           int // the last: reply, forward
 	verbAt         time.Time
 	gone           bool
+	arrived        time.Time     // when it came into the mailbox; zero: before the simulator began
+	flagDates      *flagDates    // nil: none
+	letter         func() letter // what it says beside its envelope; nil: see world.letter
 }
 
 // appendChangeKey writes the message's change key, another one after every change.
@@ -172,7 +175,7 @@ func (w *world) messageValue(b *mailbox, m *message, immutable bool, name string
 	case "ccRecipients":
 		return recipients(m.cc), true
 	case "flag":
-		return obj{{"flagStatus", m.flagged()}}, true
+		return m.flagObject(), true
 	}
 	return w.messageRest(b, m, immutable, name)
 }
@@ -183,7 +186,13 @@ func (w *world) messageRest(b *mailbox, m *message, immutable bool, name string)
 	case "subject":
 		return m.subject, true
 	case "bodyPreview":
-		return m.text, true
+		return w.letter(b, m).preview(), true
+	case "internetMessageHeaders":
+		out := []any{}
+		for _, h := range w.head(b, m, w.letter(b, m)) {
+			out = append(out, obj{{"name", h.name}, {"value", h.value}})
+		}
+		return out, true
 	case "conversationIndex":
 		return "AQHZ", true
 	case "isDeliveryReceiptRequested", "isReadReceiptRequested":
@@ -192,10 +201,12 @@ func (w *world) messageRest(b *mailbox, m *message, immutable bool, name string)
 		return "https://outlook.office365.com/owa/?ItemID=" + w.messageID(b.p, m, immutable), true
 	case "inferenceClassification":
 		return "focused", true
-	case "body":
-		return obj{{"contentType", "html"}, {"content", "<html><body><p>" + m.text + "</p></body></html>"}}, true
-	case "bccRecipients", "replyTo":
+	case "body", "uniqueBody":
+		return obj{{"contentType", "html"}, {"content", w.letter(b, m).page()}}, true
+	case "bccRecipients":
 		return []any{}, true
+	case "replyTo":
+		return recipients(w.letter(b, m).replyTo), true
 	}
 	return nil, false
 }
@@ -216,6 +227,8 @@ func (m *message) extended(ids []string) any {
 			}
 		case "string 0x1042":
 			value = m.inReplyTo
+		case "integer 0xe07", "integer 0x0e07":
+			value = strconv.Itoa(m.flags())
 		}
 		if value != "" {
 			out = append(out, obj{{"id", id}, {"value", value}})
@@ -233,6 +246,15 @@ var ofContent = []string{"body", "bodyPreview", "uniqueBody"}
 // messageFor is the message as the request may see it.
 func (s *Sim) messageFor(r *request, b *mailbox, m *message) item {
 	it := s.messageItem(b, m, r.immutable())
+	if v, ok := r.prefers("outlook.body-content-type"); ok && strings.EqualFold(v, "text") {
+		get := it.get
+		it.get = func(name string) (any, bool) {
+			if name == "body" || name == "uniqueBody" {
+				return obj{{"contentType", "text"}, {"content", s.world.letter(b, m).plain()}}, true
+			}
+			return get(name)
+		}
+	}
 	if r.basic() {
 		get, all := it.get, it.make
 		it.get = func(name string) (any, bool) {
@@ -267,6 +289,13 @@ func (s *Sim) messageItem(b *mailbox, m *message, immutable bool) item {
 		if e.name == "singleValueExtendedProperties" {
 			return m.extended(e.ids)
 		}
+		if e.name == "attachments" {
+			out := []any{}
+			for n, a := range s.world.letter(b, m).attachments {
+				out = append(out, s.world.attachmentObject(b.p, m, n, a).set("contentBytes", base64.StdEncoding.EncodeToString(a.data)))
+			}
+			return out
+		}
 		return []any{}
 	}
 	return it
@@ -298,15 +327,19 @@ func (s *Sim) messageList(r *request) (list, *reply) {
 	context := "users('" + p.id + "')/messages"
 	var all []*message
 	for _, m := range slices.Backward(b.messages) { // newest first
-		if !m.gone && (f == nil || m.folder == f.n) {
+		if !m.gone && (f == nil && m.folder != recoverable || f != nil && m.folder == f.n) { // recoverable items are listed by their folder alone
 			all = append(all, m)
 		}
 	}
 	if f != nil {
 		context = "users('" + p.id + "')/mailFolders('" + r.vars[1] + "')/messages"
 	}
-	return list{context: context, props: messageProperties, total: len(all), page: 10, max: 1000, skips: true,
-		at: func(i int) (item, bool) { return s.messageFor(r, b, all[i]), true }}, nil
+	l := list{context: context, props: messageProperties, total: len(all), page: 10, max: 1000, skips: true,
+		at: func(i int) (item, bool) { return s.messageFor(r, b, all[i]), true }}
+	if _, ok := r.query.find("$search"); ok {
+		return s.search(r, b, l, all)
+	}
+	return l, nil
 }
 
 func (s *Sim) messages(r *request) reply {
@@ -314,14 +347,11 @@ func (s *Sim) messages(r *request) reply {
 	if bad != nil {
 		return *bad
 	}
+	if code, why := s.filterFault(r); code != "" {
+		return s.refuse(r, http.StatusBadRequest, code, "%s", why)
+	}
 	if why := s.inefficient(r); why != "" {
 		return s.refuse(r, http.StatusBadRequest, "InefficientFilter", "%s", why)
-	}
-	if v := r.query.get("$search"); v != "" {
-		if r.query.get("$filter") != "" || r.query.get("$orderby") != "" {
-			return s.refuse(r, http.StatusBadRequest, "SearchWithFilter", "The query parameter '$search' cannot be combined with '$filter' or '$orderby'.")
-		}
-		l = searched(l, v)
 	}
 	return s.list(r, l)
 }
@@ -338,28 +368,6 @@ func (s *Sim) inefficient(r *request) string {
 		}
 	}
 	return ""
-}
-
-// searched keeps the messages that hold every word of the search; at most 250.
-func searched(l list, v string) list {
-	words := strings.Fields(strings.ToLower(strings.Trim(v, `"`)))
-	var hits []item
-	for i := range l.total {
-		it, _ := l.at(i)
-		text := strings.ToLower(string(appendObject(nil, it.make())))
-		if !slices.ContainsFunc(words, func(w string) bool {
-			_, word, named := strings.Cut(w, ":")
-			if !named {
-				word = w
-			}
-			return !strings.Contains(text, word)
-		}) && len(hits) < 250 {
-			hits = append(hits, it)
-		}
-	}
-	l.total = len(hits)
-	l.at = func(i int) (item, bool) { return hits[i], true }
-	return l
 }
 
 func (s *Sim) messagesCount(r *request) reply {

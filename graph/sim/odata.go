@@ -17,6 +17,7 @@ type filterParser struct {
 	props    properties
 	advanced bool // something was used that the directory's plain index cannot do
 	fields   []string
+	used     map[string]bool // functions
 	lambda   string
 	depth    int
 }
@@ -153,6 +154,10 @@ func (p *filterParser) unary() (condition, error) {
 
 func (p *filterParser) function() (condition, error) {
 	name := p.next()
+	if p.used == nil {
+		p.used = map[string]bool{}
+	}
+	p.used[name] = true
 	if err := p.want("("); err != nil {
 		return nil, err
 	}

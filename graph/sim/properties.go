@@ -83,6 +83,10 @@ conversationIndex createdDateTime flag:o from:o hasAttachments importance infere
 internetMessageId isDeliveryReceiptRequested isDraft isRead isReadReceiptRequested lastModifiedDateTime parentFolderId
 receivedDateTime replyTo:l sender:o sentDateTime subject toRecipients:l uniqueBody:o webLink attachments:l`)
 
+var attachmentProperties = names(`contentType isInline lastModifiedDateTime name size contentBytes contentId contentLocation`)
+
+var categoryProperties = names(`displayName color`)
+
 var subscriptionProperties = names(`applicationId changeType clientState creatorId encryptionCertificate encryptionCertificateId expirationDateTime
 includeResourceData latestSupportedTlsVersion lifecycleNotificationUrl notificationQueryOptions notificationUrl notificationUrlAppId resource`)
 

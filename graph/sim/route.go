@@ -44,6 +44,8 @@ var (
 	forRuleEdit = strings.Fields("MailboxSettings.ReadWrite")
 	forMail     = strings.Fields("Mail.ReadBasic.All Mail.Read Mail.ReadWrite")
 	forMailEdit = strings.Fields("Mail.ReadWrite")
+	forContent  = strings.Fields("Mail.Read Mail.ReadWrite")
+	forTraces   = strings.Fields("ExchangeMessageTrace.Read.All")
 	forMailSend = strings.Fields("Mail.Send")
 	forSearch   = strings.Fields("AuditLogsQuery-Exchange.Read.All AuditLogsQuery-Entra.Read.All AuditLogsQuery-SharePoint.Read.All AuditLogsQuery.Read.All")
 	forFeed     = strings.Fields("ActivityFeed.Read")
@@ -62,7 +64,7 @@ var (
 	deltaList  = strings.Fields("$select $filter $top $expand $skiptoken $deltatoken")
 	boxList    = strings.Fields("$select $filter $top $skip $count $orderby $expand includeHiddenFolders")
 	ruleList   = strings.Fields("$select $filter $top $skip $count $orderby")
-	mailList   = strings.Fields("$select $filter $top $skip $count $orderby $expand $search")
+	mailList   = strings.Fields("$select $filter $top $skip $count $orderby $expand $search $skiptoken")
 	mailDelta  = strings.Fields("$select $filter $top $expand $orderby $skiptoken $deltatoken changeType")
 )
 
@@ -120,6 +122,17 @@ func paths() []*route {
 		{method: get, path: user + "/mailFolders", roles: forMail, outlook: true, query: boxList, serve: (*Sim).folders},
 		{method: get, path: user + "/mailFolders/delta", roles: forMail, outlook: true, query: mailDelta, serve: (*Sim).foldersDelta},
 		{method: get, path: folder, roles: forMail, outlook: true, query: one, serve: (*Sim).oneFolder},
+		{method: post, path: user + "/mailFolders", roles: forMailEdit, outlook: true, serve: (*Sim).makeFolder},
+		{method: post, path: folder + "/childFolders", roles: forMailEdit, outlook: true, serve: (*Sim).makeFolder},
+		{method: post, path: folder + "/messages", roles: forMailEdit, outlook: true, serve: (*Sim).putInFolder},
+		{method: get, path: user + "/outlook/masterCategories", roles: forSettings, outlook: true, query: ruleList, serve: (*Sim).masterCategories},
+		{method: post, path: user + "/outlook/masterCategories", roles: forRuleEdit, outlook: true, serve: (*Sim).makeCategory},
+		{method: post, path: user + "/sendMail", roles: forMailSend, outlook: true, serve: (*Sim).sendMail},
+		{method: get, path: user + "/messages/{message-id}/$value", roles: forContent, outlook: true, serve: (*Sim).messageMIME},
+		{method: get, path: user + "/messages/{message-id}/attachments", roles: forContent, outlook: true, query: boxList, serve: (*Sim).messageAttachments},
+		{method: get, path: user + "/messages/{message-id}/attachments/{attachment-id}", roles: forContent, outlook: true, query: one, serve: (*Sim).oneAttachment},
+		{method: get, path: user + "/messages/{message-id}/attachments/{attachment-id}/$value", roles: forContent, outlook: true, serve: (*Sim).attachmentBytes},
+		{method: get, path: "admin/exchange/tracing/messageTraces", roles: forTraces, query: reportList, alone: true, serve: (*Sim).messageTraces},
 		{method: get, path: folder + "/childFolders", roles: forMail, outlook: true, query: boxList, serve: (*Sim).childFolders},
 		{method: get, path: folder + "/messageRules", roles: forSettings, outlook: true, query: ruleList, serve: (*Sim).rules},
 		{method: post, path: folder + "/messageRules", roles: forRuleEdit, outlook: true, serve: (*Sim).postRule},

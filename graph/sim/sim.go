@@ -32,6 +32,8 @@ type Config struct {
 	Content   bool          // the connection may read subjects and bodies; otherwise asking for them is a violation
 	Limits    Limits        // zero fields: as published
 	Feed      Feed          // how the Management Activity API delivers
+	Search    Search        // how $search finds messages
+	Traces    Traces        // how message traces are told
 	Reports   Reports       // how the directory's own logs deliver, and who signs in every day
 	Delivery  Delivery      // how notifications go out
 	HookCA    string        // PEM of who vouches for addresses of notifications, besides the system's
@@ -103,6 +105,7 @@ func New(cfg Config) (*Sim, error) {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	s := &Sim{cfg: cfg, log: cfg.Log, table: newTable(), talkers: map[int]*person{}}
+	s.cfg.Search, s.cfg.Traces = cfg.Search.filled(), cfg.Traces.filled()
 	ids := seed(mix(uint64(cfg.Seed)))
 	if s.cfg.Tenant == "" {
 		s.cfg.Tenant = ids.guid(askApp, 1)

@@ -15,8 +15,9 @@ type MessageState struct {
 	ID     string `json:"id"`     // the immutable one
 	Folder string `json:"folder"` // its id
 	IsRead bool   `json:"isRead"`
-	Flag   string `json:"flag"` // notFlagged, flagged, complete
+	Flag   string `json:"flag"` // notFlagged, flagged, complete; with the days it was set to begin, to be done by and was done, where it was
 	Draft  bool   `json:"isDraft"`
+	Marks  string `json:"categories,omitempty"` // joined by commas
 	Etag   string `json:"etag"`
 }
 
@@ -35,7 +36,7 @@ func (s *Sim) states(p *person) []MessageState {
 	out := []MessageState{}
 	for _, m := range s.world.look(p).messages {
 		if !m.gone {
-			out = append(out, MessageState{ID: s.world.messageID(p.i, m, true), Folder: s.world.folderID(p.i, m.folder), IsRead: m.read, Flag: m.flagged(), Draft: m.draft,
+			out = append(out, MessageState{ID: s.world.messageID(p.i, m, true), Folder: s.world.folderID(p.i, m.folder), IsRead: m.read, Flag: m.flagState(), Draft: m.draft, Marks: strings.Join(m.categories, ","),
 				Etag: `W/"` + string(appendChangeKey(nil, m)) + `"`})
 		}
 	}
@@ -56,12 +57,16 @@ func (s *Sim) MailDigest() map[string]string {
 	return out
 }
 
-// DigestOf is a hash of id, folder, isRead and flag of messages in the order of their ids: 16 bytes of the SHA-256 of lines
-// "id folder true|false flag", in hexadecimal.
+// DigestOf is a hash of id, folder, isRead, flag and categories of messages in the order of their ids: 16 bytes of the SHA-256
+// of lines "id folder true|false flag[ categories]", in hexadecimal.
 func DigestOf(list []MessageState) string {
 	h := sha256.New()
 	for _, m := range list {
-		io.WriteString(h, m.ID+" "+m.Folder+" "+strconv.FormatBool(m.IsRead)+" "+m.Flag+"\n")
+		io.WriteString(h, m.ID+" "+m.Folder+" "+strconv.FormatBool(m.IsRead)+" "+m.Flag)
+		if m.Marks != "" {
+			io.WriteString(h, " "+m.Marks)
+		}
+		io.WriteString(h, "\n")
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -232,9 +232,10 @@ func (sub *subscription) enrich(in obj) (why string) {
 
 // withheld refuses a metadata-only connection that would be sent content.
 func (s *Sim) withheld(r *request, sub *subscription) *reply {
-	s.app.mu.Lock()
-	allowed := s.app.content
-	s.app.mu.Unlock()
+	a := s.appBy(r.claims.AppID)
+	a.mu.Lock()
+	allowed := a.content
+	a.mu.Unlock()
 	if allowed {
 		return nil
 	}

@@ -33,13 +33,17 @@ type world struct {
 	contact   []*contact
 	rights    map[int]*rights
 	transport []transportRule
-	log       []change              // of the directory
-	calls     int                   // how many objects got numbers
-	mails     int                   // and how many mails
-	access    []obj                 // conditional access policies, once somebody asked
-	set       map[string]obj        // settings that were changed, by path
-	touched   func(kind, id string) // is told of what changes in the directory
-	responded responded
+	traces    []trace // of what was delivered since the simulator began
+
+	firstTraces []trace // see seededTraces
+	campaigns   []*Wave
+	log         []change              // of the directory
+	calls       int                   // how many objects got numbers
+	mails       int                   // and how many mails
+	access      []obj                 // conditional access policies, once somebody asked
+	set         map[string]obj        // settings that were changed, by path
+	touched     func(kind, id string) // is told of what changes in the directory
+	responded   responded
 }
 
 // change is a line of the directory's log, for delta.
@@ -73,6 +77,10 @@ const (
 	askSignIn  = 107
 	askChange  = 108
 	askState   = 109
+
+	askCategory = 110
+	askTrace    = 111
+	askCampaign = 112
 )
 
 func newWorld(seedNumber int64, users int, tenant string, start time.Time) *world {
