@@ -24,6 +24,8 @@
 //	detect/sigma  the detections that customers write themselves: Sigma rules, compiled, tested and counted
 //	collect       brings in what is so and what happened: delta, poll and diff; folds it into state, events and findings
 //	remediate     plans, waits for approval, acts, verifies, undoes
+//	mail          MIME, links, attachments, safe HTML (pure)
+//	query         KQL: parse, match, push down (pure)
 //	investigate/evidence  keeps mails as they were read, sealed, and notes every look at a mail's content
 //	investigate   searches mailboxes, follows trails, keeps cases, and acts on what it found
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
@@ -34,6 +36,6 @@
 //	server        all wiring, for the command, the demo and the tests
 //	cmd/tocsin    the command
 //
-// What the design foresees and is not built yet (mail, query, inbox) has its
+// What the design foresees and is not built yet (inbox) has its
 // place on the line when it comes.
 package tocsin

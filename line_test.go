@@ -116,6 +116,8 @@ var never = map[string][]string{
 	"detect":      {"store", "graph", "journal", "stream"},
 	"detect/rule": {"store", "graph", "journal", "stream"},
 	"offline":     {"store", "graph", "journal", "stream"},
+	"mail":        {"store", "graph", "journal", "stream"},
+	"query":       {"store", "graph", "journal", "stream"},
 	"web":         {"graph"},
 }
 
@@ -127,6 +129,8 @@ var why = map[string]string{
 	"detect":      "a judgement depends only on what it is given",
 	"detect/rule": "rules are pure",
 	"offline":     "it needs no server",
+	"mail":        "it is pure: bytes in, a message out",
+	"query":       "it is pure",
 	"web":         "pages call the operations",
 }
 

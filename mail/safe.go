@@ -1,0 +1,108 @@
+package mail
+
+import (
+	"encoding/base64"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/microcosm-cc/bluemonday"
+	"golang.org/x/net/html"
+)
+
+// policy lets through what formats text, and nothing that runs, loads or covers.
+var policy = func() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "div", "span", "br", "hr", "b", "i", "u", "s", "em", "strong", "small", "big", "sub", "sup", "font", "center", "blockquote", "pre", "code", "tt",
+		"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "colgroup", "col", "a", "img", "address", "article", "section", "header", "footer")
+	p.AllowAttrs("align", "valign", "width", "height", "border", "cellpadding", "cellspacing", "colspan", "rowspan", "bgcolor", "color", "size", "dir").Matching(regexp.MustCompile(`^[#%\w.-]{1,32}$`)).Globally()
+	p.AllowAttrs("href").OnElements("a")
+	p.AllowAttrs("alt", "title").OnElements("img", "a")
+	p.AllowURLSchemes("http", "https", "mailto", "tel")
+	p.RequireParseableURLs(true)
+	p.RequireNoFollowOnLinks(true)
+	p.RequireNoReferrerOnLinks(true)
+	p.AddTargetBlankToFullyQualifiedLinks(true)
+	p.AllowAttrs("src").Matching(regexp.MustCompile(`^data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]+$`)).OnElements("img")
+	p.AllowURLSchemeWithCustomPolicy("data", dataPicture)
+	p.AllowStyles("color", "background-color").Matching(regexp.MustCompile(`^(#[0-9a-fA-F]{3,8}|[a-zA-Z]{3,20}|rgb\([\d\s,%.]{1,30}\))$`)).Globally()
+	p.AllowStyles("font-weight", "font-style", "text-align", "text-decoration", "vertical-align", "white-space").MatchingEnum("bold", "bolder", "normal", "italic", "left", "right", "center",
+		"justify", "underline", "line-through", "none", "top", "middle", "bottom", "baseline", "nowrap", "pre-wrap", "600", "700").Globally()
+	p.AllowStyles("font-size", "padding", "padding-left", "padding-right", "padding-top", "padding-bottom", "margin-left", "line-height", "width", "max-width").Matching(regexp.MustCompile(`^(\d{1,4}(\.\d{1,3})?(px|pt|em|%)? ?){1,4}$`)).Globally()
+	return p
+}()
+
+// SafeHTML is the mail's HTML as it may be shown: nothing in it runs or is loaded from elsewhere; links are whole, and lead where they
+// say. Pictures of the mail itself are in it where they are small. It is meant for a sandboxed frame all the same. Where the mail has no HTML it is its text.
+func (m *Message) SafeHTML() string {
+	if m.HTML == "" {
+		return "<pre>" + html.EscapeString(m.Text) + "</pre>"
+	}
+	text, cut := m.HTML, ""
+	if len(text) > MaxSafeHTML {
+		text = strings.ToValidUTF8(text[:MaxSafeHTML], "")
+		cut = "<p>…</p>"
+	}
+	return policy.Sanitize(m.withPictures(text)) + cut
+}
+
+// withPictures puts pictures of the mail itself where cid: names them, and takes every other picture's source away.
+func (m *Message) withPictures(text string) string {
+	left := MaxSafeInline
+	by := map[string]*Attachment{}
+	for i := range m.Attachments {
+		if a := &m.Attachments[i]; a.ContentID != "" && len(a.content) > 0 {
+			by[strings.ToLower(a.ContentID)] = a
+		}
+	}
+	z := html.NewTokenizer(strings.NewReader(text))
+	var out strings.Builder
+	for {
+		if z.Next() == html.ErrorToken {
+			return out.String()
+		}
+		raw := string(z.Raw())
+		t := z.Token()
+		if t.Data != "img" || t.Type != html.StartTagToken && t.Type != html.SelfClosingTagToken {
+			out.WriteString(raw)
+			continue
+		}
+		kept := t.Attr[:0]
+		for _, a := range t.Attr {
+			if a.Key != "src" {
+				kept = append(kept, a)
+				continue
+			}
+			id, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(a.Val)), "cid:")
+			file := by[id]
+			if !ok || file == nil || len(file.content) > left {
+				continue
+			}
+			kind := pictureType(file.content)
+			if kind == "" {
+				continue
+			}
+			left -= len(file.content)
+			a.Val = "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(file.content)
+			kept = append(kept, a)
+		}
+		t.Attr = kept
+		out.WriteString(t.String())
+	}
+}
+
+// pictureType tells a picture by its content; what its sender calls it is not believed.
+func pictureType(b []byte) string {
+	switch {
+	case strings.HasPrefix(string(b[:min(8, len(b))]), "\x89PNG\r\n\x1a\n"):
+		return "image/png"
+	case len(b) > 3 && b[0] == 0xff && b[1] == 0xd8 && b[2] == 0xff:
+		return "image/jpeg"
+	case strings.HasPrefix(string(b[:min(6, len(b))]), "GIF8"):
+		return "image/gif"
+	}
+	return ""
+}
+
+// dataPicture lets data: through for what withPictures wrote; the rule for src holds it to pictures.
+func dataPicture(u *url.URL) bool { return strings.HasPrefix(u.Opaque, "image/") }
