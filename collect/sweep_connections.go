@@ -56,7 +56,7 @@ func connections(ctx context.Context, t *store.Tenant) (out []detect.Connection,
 		tiers[c.ID] = tier
 		out = append(out, c)
 		return err
-	}, `select id, name, state, method, expires, tier from connection where tenant = $1 order by id`)
+	}, `select id, name, state, method, expires, tier from connection where tenant = $1 order by case when tier = 'read' then 0 else 1 end, id`)
 	if err == nil {
 		err = streamed(ctx, t, out, tiers)
 	}
@@ -139,7 +139,7 @@ func drifts(ctx context.Context, t *store.Tenant, c *detect.Connection, tier con
 // goesBy are the titles of the capabilities that go by a permission and by none of those that are left.
 func goesBy(permission string, tier connect.Tier, left []string) (out []string) {
 	for _, c := range connect.Capabilities {
-		if c.Tier != tier && c.Tier != connect.Read {
+		if c.Tier != tier && c.Tier != connect.Read && !(tier == connect.Investigate && tier.Has(c)) {
 			continue
 		}
 		for _, name := range slices.Concat(c.Needs, c.Helps) {

@@ -58,6 +58,9 @@ type Tier string
 const (
 	Read    Tier = "read"    // collect and judge
 	Respond Tier = "respond" // act: each capability off until granted
+	// Investigate is to search mail and to take it out: it reads subjects, texts and attachments, and acts on mail alone. A
+	// connection of this tier has a mail configuration, which says in whose mailboxes (see [Boundary]).
+	Investigate Tier = "investigate"
 	// Privileged is to act by permissions with which who has them could take the tenant (see [Dangerous]): passwords, sign-in
 	// methods, roles, applications. It is an app registration of its own, so nobody consents to it by the way.
 	Privileged Tier = "privileged"
@@ -159,6 +162,20 @@ var Capabilities = []Capability{
 		Needs: []string{"messageRules.get", "messageRules.update", "messageRules.delete", "messageRules.create"},
 		Cost:  "A rule can be seen, and not be stopped from here."},
 
+	{Name: Investigations, Title: "Searching mailboxes for a bad mail", Product: Outlook, Tier: Investigate, Optional: true,
+		Needs: []string{"messages.search", "messages.search.folder", "messages.content", "messages.mime", "messages.attachments", "attachments.get"},
+		Cost:  "No mailbox can be searched, so what an investigation asks is unknown."},
+	{Name: MessageTrace, Title: "Message trace", Product: Outlook, Tier: Investigate, Optional: true, Needs: []string{"messageTraces.list"},
+		Cost: "To whom a message went shows only in the mailboxes that are searched, and not where it was deleted since."},
+	{Name: MailSend, Title: "Answering who reported a mail", Product: Outlook, Tier: Investigate, Optional: true, Needs: []string{"messages.sendDraft"}, Helps: []string{"messages.send"},
+		Lost: "nothing can be sent but by a draft",
+		Cost: "Who reported a mail is not told from here what became of it."},
+	{Name: MessagesMove, Title: "Moving, deleting and warning of messages", Product: Outlook, Tier: Respond,
+		Needs: []string{"messages.state", "messages.move", "messages.mark", "messages.import", "messages.purge", "mailFolders.find", "mailFolders.create"},
+		Helps: []string{"masterCategories.list", "masterCategories.create", "mailboxSettings.update"},
+		Lost:  "no message can be marked with a category that warns",
+		Cost:  "A bad mail can be found, and not be taken out of mailboxes from here."},
+
 	{Name: NewPassword, Title: "Forcing a new password", Product: Entra, Tier: Privileged, Needs: []string{"users.account", "users.newPassword"},
 		Cost: "A stolen password stays good until somebody changes it elsewhere."},
 	{Name: MethodRemoval, Title: "Removing sign-in methods", Product: Entra, Tier: Privileged,
@@ -177,17 +194,24 @@ var Capabilities = []Capability{
 		Cost: "No application can be switched off from here."},
 }
 
-// Tiers are all there are.
+// Tiers are those with an app registration of the installation, which tenants consent to. To investigate, a tenant has an app
+// registration of its own: a mail configuration.
 var Tiers = []Tier{Read, Respond, Privileged}
 
 // Acts says whether a tier is one to act, not to read.
 func (t Tier) Acts() bool { return t == Respond || t == Privileged }
 
-// has says whether a connection of the tier is meant for a capability of another: one to act may read what it acts on, and one
-// with the highest rights may do what the lesser one may.
-func (t Tier) has(of Tier) bool {
-	rank := map[Tier]int{Read: 0, Respond: 1, Privileged: 2}
-	return rank[of] <= rank[t]
+// Has says whether a connection of the tier is meant for a capability: one to act may read what it acts on, one with the
+// highest rights may do what the lesser one may, and one to investigate may do to mail what one to respond may.
+func (t Tier) Has(c Capability) bool {
+	switch {
+	case t == Investigate && c.Tier == Respond:
+		return c.Product == Outlook
+	case t != Investigate && c.Tier == Investigate:
+		return c.reads()
+	}
+	rank := map[Tier]int{Read: 0, Investigate: 0, Respond: 1, Privileged: 2}
+	return rank[c.Tier] <= rank[t]
 }
 
 // The capabilities to act.
@@ -213,6 +237,16 @@ type Verdict struct {
 	State   State
 	Because string
 	Mend    string
+}
+
+// reads says whether a capability changes nothing.
+func (c Capability) reads() bool {
+	return !slices.ContainsFunc(c.Needs, func(call string) bool { k := graph.Find(call); return k.Method != "GET" && !k.Reads })
+}
+
+// content says whether a capability reads what metadata does not tell.
+func (c Capability) content() bool {
+	return slices.ContainsFunc(c.Needs, func(call string) bool { return graph.Find(call).Content })
 }
 
 func grant(lacking []string) string {

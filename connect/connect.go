@@ -39,6 +39,8 @@ type New struct {
 	Expires time.Time
 	// Consent is who consented, by OAuth: the credential is then the registration's, and none is kept with the connection.
 	Consent *Consent
+	// Mail is what a connection to investigate is configured for; see [Connections.CreateMail].
+	Mail *MailSettings
 }
 
 // Own is a cloud of one's own: a simulator, or a proxy.
@@ -244,17 +246,23 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 		if err := t.QueryRow(ctx, `select name from tenant where tenant = $1`).Scan(&c.Name); err != nil {
 			return err
 		}
-		c.Name += map[Tier]string{Respond: ", to respond", Privileged: ", privileged"}[c.Tier]
+		c.Name += map[Tier]string{Respond: ", to respond", Investigate: ", mail", Privileged: ", privileged"}[c.Tier]
 	}
-	var state string
-	err := t.QueryRow(ctx, `select id, name, state, version from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&c.ID, &c.Name, &state, &c.Version)
+	var state, by string
+	var tier Tier
+	err := t.QueryRow(ctx, `select id, name, state, version, tier, method from connection where tenant = $1 and client_id = $2`, c.Client).Scan(&c.ID, &c.Name, &state, &c.Version, &tier, &by)
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return err
 	}
 	if err == nil && state == Closing {
 		return (Connection{State: Closing}).asks()
 	}
-	if err == nil && state != Broken && state != Closed && n.Consent == nil {
+	if err == nil && n.Mail != nil {
+		if err := n.mayTake(ctx, t, c.ID, tier, state, by); err != nil {
+			return err
+		}
+		c.Name = cmp.Or(n.Name, c.Name)
+	} else if err == nil && state != Broken && state != Closed && n.Consent == nil {
 		return tocsin.Problemf(tocsin.Conflict, "Open that connection instead; it can be given another credential.", "This tenant is connected by this app already.")
 	}
 	if err == nil {
@@ -274,7 +282,7 @@ func (s *Connections) insert(ctx context.Context, t *store.Tenant, c *Connection
 	}
 	if _, err := t.Exec(ctx, `insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, settings, created, proven, version)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
-		on conflict (tenant, id) do update set cloud = excluded.cloud, method = excluded.method, sealed = excluded.sealed, state = excluded.state, because = '', mend = '',
+		on conflict (tenant, id) do update set name = excluded.name, cloud = excluded.cloud, method = excluded.method, sealed = excluded.sealed, state = excluded.state, because = '', mend = '',
 			settings = excluded.settings, proven = excluded.proven, version = excluded.version, closing = ''`,
 		c.ID, c.Name, c.Cloud, c.Client, c.Method, sealed, c.State, string(settings), tocsin.Millis(c.Created), c.Version); err != nil {
 		return err
@@ -300,6 +308,14 @@ func (n New) keepMore(ctx context.Context, t *store.Tenant, id string) error {
 	}
 	if _, err := t.Exec(ctx, `delete from refusal where tenant = $1 and connection = $2`, id); err != nil {
 		return err
+	}
+	if n.Mail != nil {
+		if _, err := t.Exec(ctx, `update connection set metadata_only = $3 where tenant = $1 and id = $2`, id, false); err != nil {
+			return err
+		}
+		if err := n.Mail.keep(ctx, t, id); err != nil {
+			return err
+		}
 	}
 	if n.Consent == nil {
 		return nil

@@ -124,6 +124,9 @@ const basis = "organization.list"
 
 // Asks are the permissions that a tier asks for with some products: of each call the least that serves.
 func Asks(tier Tier, products []Product) []Asked {
+	if tier == Investigate {
+		return mailAsks()
+	}
 	products = allOr(products)
 	var out []Asked
 	add := func(name string, c *Capability, optional bool) {
@@ -163,6 +166,38 @@ func Asks(tier Tier, products []Product) []Asked {
 	}
 	if tier != Read && len(out) > 0 {
 		add(basis, nil, true)
+	}
+	return out
+}
+
+// MailPermissions are what a connection to investigate needs, each with why. It is whole with these and no others.
+var MailPermissions = []struct{ Name, Why string }{
+	{"Directory.Read.All", "Which domains the tenant accepts, groups and their members, who is an administrator."},
+	{"User.Read.All", "Who is in the tenant, and has a mailbox."},
+	{"Mail.ReadWrite", "Searches messages and reads what their envelopes leave open; moves, marks, deletes and restores them."},
+	{"MailboxSettings.ReadWrite", "What a mailbox is for and which rules it has; makes the category that warns, and stops rules."},
+}
+
+// MailExtras are what a connection to investigate can do more with.
+var MailExtras = []struct{ Name, Why string }{
+	{"ExchangeMessageTrace.Read.All", "Message trace: to whom a message went in the last 90 days, before mailboxes are searched."},
+	{"Mail.Send", "Answers who reported a mail."},
+}
+
+func mailAsks() (out []Asked) {
+	for _, m := range MailPermissions {
+		p, ok := permission.Find(m.Name)
+		if !ok {
+			p = permission.Permission{Name: m.Name}
+		}
+		a := Asked{Permission: p, Why: []string{m.Why}}
+		for _, c := range Capabilities {
+			goes := func(call string) bool { return slices.Contains(graph.Find(call).Permissions, m.Name) }
+			if Investigate.Has(c) && slices.ContainsFunc(slices.Concat(c.Needs, c.Helps), goes) {
+				a.For = append(a.For, c)
+			}
+		}
+		out = append(out, a)
 	}
 	return out
 }

@@ -322,7 +322,7 @@ func (s *Connections) Delete(ctx context.Context, actor string, tenant tocsin.Te
 		}
 	}
 	err = s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
-		for _, table := range []string{"capability", "refusal", "app_grant", "app_grant_change", "stream_setting", "stream_scope", "stream_form"} {
+		for _, table := range []string{"capability", "refusal", "app_grant", "app_grant_change", "stream_setting", "stream_scope", "stream_form", "mail_configuration", "mail_domain"} {
 			if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1 and connection = $2`, id); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"slices"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -19,7 +20,8 @@ func Acts(name string) bool {
 }
 
 // For gives the tenant's connection that has a capability, and its client: the first that is on and where it works. Reading
-// and acting may be two app registrations. Where none has it, the problem says why and how to mend it.
+// and acting may be two app registrations. To investigate mail goes by the connections that have a mail configuration, where
+// the tenant has any (see [Boundary]). Where none has it, the problem says why and how to mend it.
 func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capability string) (Connection, *graph.Client, error) {
 	var all []Connection
 	verdicts := map[string]Verdict{}
@@ -40,7 +42,14 @@ func (s *Connections) For(ctx context.Context, tenant tocsin.TenantID, capabilit
 			}
 			verdicts[id] = v
 		}
-		return q.Err()
+		if err := q.Err(); err != nil || !Bounded(capability) {
+			return err
+		}
+		within, err := bounds(ctx, t)
+		if len(within) > 0 {
+			all = slices.DeleteFunc(all, func(c Connection) bool { _, configured := within[c.ID]; return !configured })
+		}
+		return err
 	})
 	if err != nil {
 		return Connection{}, nil, err
@@ -74,13 +83,48 @@ func (s *Connections) Reading(ctx context.Context, tenant tocsin.TenantID) (*gra
 		return nil, err
 	}
 	var paused error
-	for _, c := range all {
-		if c.Collects() && !c.Tier.Acts() {
+	for _, c := range readers(all) {
+		if c.Collects() {
 			return s.Client(ctx, c)
 		}
-		if c.State == Paused && !c.Tier.Acts() {
+		if c.State == Paused {
 			paused = graph.ErrPaused
 		}
 	}
 	return nil, paused
+}
+
+// Readers are the connections of any tenants by which each is read, one for a tenant, in their order.
+func Readers(all []Connection) (out []Connection) {
+	of := map[tocsin.TenantID][]Connection{}
+	for _, c := range all {
+		of[c.Tenant] = append(of[c.Tenant], c)
+	}
+	taken := map[tocsin.TenantID]bool{}
+	for _, c := range all {
+		if taken[c.Tenant] {
+			continue
+		}
+		taken[c.Tenant] = true
+		if some := readers(of[c.Tenant]); slices.ContainsFunc(some, Connection.Collects) {
+			out = append(out, some[slices.IndexFunc(some, Connection.Collects)])
+		}
+	}
+	return out
+}
+
+// readers are those of a tenant's connections that read it: one to investigate does where the tenant has no other to read,
+// not while that is paused.
+func readers(all []Connection) (out []Connection) {
+	for _, tier := range []Tier{Read, Investigate} {
+		for _, c := range all {
+			if c.Tier == tier && c.State != Closed && c.State != Closing {
+				out = append(out, c)
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+	}
+	return nil
 }

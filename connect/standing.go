@@ -23,6 +23,7 @@ type Standing struct {
 	Answered map[string]bool    // calls that were answered though no permission for them is granted in Entra: a role in Exchange
 	Kept     int                // mailboxes that the tenant keeps from the app
 	Plans    []string           // service plans of the tenant's licences; nil where they are not known
+	Metadata bool               // the connection is for metadata only: calls that read content are refused before they are made
 }
 
 // mailboxes says whether a call is made of each mailbox, so that the tenant can keep some from the app.
@@ -53,6 +54,11 @@ func (s Standing) judge(c Capability) Verdict {
 	v := Verdict{Capability: c, State: Works}
 	if c.Not != "" {
 		v.State, v.Because, v.Mend = Off, c.Not+" "+c.Cost, c.Instead
+		return v
+	}
+	if s.Metadata && c.content() {
+		v.State, v.Because = Off, "The connection is for metadata only: no subject, text or attachment is read by it. "+c.Cost
+		v.Mend = "Make a mail configuration, which has a connection of its own, under Connections → Mail configurations."
 		return v
 	}
 	if l := s.lacking(c.Needs); l.any() {
@@ -159,10 +165,7 @@ func (s Standing) lacking(calls []string) (l lack) {
 // with the version that has them, without another consent.
 var Later = []Capability{
 	{Name: "authentication-methods", Title: "Authentication methods of administrators", Product: Entra, Tier: Read, Asks: []string{"UserAuthenticationMethod.Read.All"}},
-	{Name: "message-trace", Title: "Message trace", Product: Outlook, Tier: Read, Asks: []string{"ExchangeMessageTrace.Read.All"}},
 	{Name: "teams", Title: "Teams, for the delivery of alerts", Product: Teams, Tier: Read, Asks: []string{"Team.ReadBasic.All"}},
-
-	{Name: "messages-move", Title: "Moving, deleting and warning of messages", Product: Outlook, Tier: Respond, Asks: []string{"Mail.ReadWrite"}},
 }
 
 var (
@@ -175,7 +178,7 @@ var (
 func (s Standing) Wait(tier Tier) []Verdict {
 	var out []Verdict
 	for _, c := range Later {
-		if !tier.has(c.Tier) {
+		if !tier.Has(c) {
 			continue
 		}
 		v := Verdict{Capability: c, State: Off, Because: "This version of Tocsin does not have it yet.", Mend: "Nothing to do: it comes with a later version, without another consent."}
@@ -249,7 +252,7 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 			if !slices.Contains(call.Permissions, p) {
 				continue
 			}
-			if !tier.has(c.Tier) {
+			if !tier.Has(c) {
 				acts = true // it is of use only to act
 				continue
 			}
@@ -277,7 +280,7 @@ func (s Standing) excess(p string, tier Tier) (why, mend string) {
 		return "What it is used for goes by " + join(lesser) + ", granted too.", remove
 	}
 	for _, c := range Later {
-		if slices.Contains(c.Asks, p) && tier.has(c.Tier) && !Dangerous(p) {
+		if slices.Contains(c.Asks, p) && tier.Has(c) && !Dangerous(p) {
 			return "", "" // it waits for a version that has it
 		}
 	}
@@ -373,6 +376,9 @@ func (is *Standing) read(ctx context.Context, t *store.Tenant, c Connection) err
 		is.Plans = append(is.Plans, plan)
 		return err
 	}, `select plan from licence where tenant = $1 order by plan`); err != nil {
+		return err
+	}
+	if err := t.QueryRow(ctx, `select metadata_only from connection where tenant = $1 and id = $2`, c.ID).Scan(&is.Metadata); err != nil && !errors.Is(err, store.ErrNone) {
 		return err
 	}
 	if err := t.QueryRow(ctx, `select count(*) from person where tenant = $1 and deleted = 0 and mailbox = 'out_of_scope'`).Scan(&is.Kept); err != nil {

@@ -298,13 +298,13 @@ func (s *Server) collect(ctx context.Context) error {
 		wanted := map[string]wish{}
 		for _, c := range list {
 			running.all.Go(func() { s.Connections.Heed(c) })
-			// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
+		}
+		// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
+		for _, c := range connect.Readers(list) {
 			key := string(c.Tenant)
-			if _, taken := wanted[key]; c.Collects() && !c.Tier.Acts() && !taken {
-				wanted[key] = wish{fmt.Sprintf("%s/%d", c.ID, c.Version), func(ctx context.Context) {
-					s.holdShare(ctx, s.tenants, "tenant/"+key, func(ctx context.Context) error { return s.tenant(ctx, c) })
-				}}
-			}
+			wanted[key] = wish{fmt.Sprintf("%s/%d", c.ID, c.Version), func(ctx context.Context) {
+				s.holdShare(ctx, s.tenants, "tenant/"+key, func(ctx context.Context) error { return s.tenant(ctx, c) })
+			}}
 		}
 		running.keep(ctx, wanted)
 		s.waitForConnections(ctx)
