@@ -1,9 +1,11 @@
 package connect
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"tocsin.dev"
 	"tocsin.dev/graph"
 )
 
@@ -21,7 +23,7 @@ func TestCapabilities(t *testing.T) {
 		{"Entra by API credentials", "Directory.Read.All AuditLog.Read.All",
 			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Off, "mailbox-settings": Off}},
 		{"investigations", "Directory.Read.All Mail.ReadWrite MailboxSettings.ReadWrite User.Read.All",
-			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Works, "mailbox-settings": Works}},
+			map[string]State{"directory": Works, "domains": Works, "roles": Works, "mailbox-rules": Works, "mailbox-settings": Works, Investigations: Works, MessagesMove: Works, RuleChange: Works, MessageTrace: Off, MailSend: Off}},
 		{"the respond tier alone", "User.Read.All User.RevokeSessions.All MailboxSettings.ReadWrite", map[string]State{"revoke-sessions": Works, "rule-change": Works}},
 		{"reading alone", "User.Read.All MailboxSettings.Read", map[string]State{"revoke-sessions": Off, "rule-change": Off}},
 		{"nothing", "", map[string]State{"directory": Off, "domains": Off, "roles": Off, "mailbox-rules": Off, "mailbox-settings": Off, "mailbox-forwarding": Off}},
@@ -36,6 +38,62 @@ func TestCapabilities(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMailPermissions: the four permissions that a mail configuration asks for make it whole, and none of them is too much; a
+// connection for metadata only investigates nothing whatever is granted, and one to read is told when it could act.
+func TestMailPermissions(t *testing.T) {
+	guide := MakeGuide(Investigate, ByCredentials, nil, "", "")
+	is := Standing{Granted: guide.Names()}
+	if want := strings.Fields("Directory.Read.All User.Read.All Mail.ReadWrite MailboxSettings.ReadWrite"); !slices.Equal(is.Granted, want) {
+		t.Errorf("a mail configuration asks for %v, want %v", is.Granted, want)
+	}
+	for _, a := range guide.Permissions {
+		if a.Permission.ID == "" || len(a.For) == 0 || len(a.Why) == 0 {
+			t.Errorf("%s is asked for, id %q, for %q, because %q", a.Permission.Name, a.Permission.ID, a.Titles(), a.Why)
+		}
+	}
+	if e := is.Excess(Investigate); len(e) != 0 {
+		t.Errorf("too much for a mail configuration: %+v", e)
+	}
+	if e := is.Excess(Read); len(e) != 2 || e[0].Permission != "Mail.ReadWrite" || e[1].Permission != "MailboxSettings.ReadWrite" {
+		t.Errorf("too much for a connection to read: %+v", e)
+	}
+	also := Standing{Granted: append(guide.Names(), "Mail.Send", "ExchangeMessageTrace.Read.All", "User.RevokeSessions.All")}
+	if e := also.Excess(Investigate); len(e) != 1 || e[0].Permission != "User.RevokeSessions.All" {
+		t.Errorf("too much for a mail configuration: %+v", e)
+	}
+	if e := (Standing{Granted: strings.Fields("User.Read.All Mail.Send ExchangeMessageTrace.Read.All")}).Excess(Read); len(e) != 1 || e[0].Permission != "Mail.Send" {
+		t.Errorf("too much for a connection to read: %+v", e)
+	}
+	is.Metadata = true
+	for _, v := range is.Judge() {
+		if want := map[string]State{Investigations: Off, MessageTrace: Off, MessagesMove: Works}[v.Name]; want != "" && v.State != want {
+			t.Errorf("for metadata only, %s is %s (%s)", v.Name, v.State, v.Because)
+		}
+		if v.Name == Investigations && (!strings.Contains(v.Because, "metadata only") || !strings.Contains(v.Mend, "mail configuration")) {
+			t.Errorf("%s: %q, %q", v.Name, v.Because, v.Mend)
+		}
+	}
+}
+
+// TestReaders: a tenant is read by what is for reading; a mail configuration does where there is nothing else, not while that is paused.
+func TestReaders(t *testing.T) {
+	at := func(tenant, id string, tier Tier, state string) Connection {
+		return Connection{Tenant: tocsin.TenantID(tenant), ID: id, Tier: tier, State: state}
+	}
+	got := ""
+	for _, c := range Readers([]Connection{
+		at("a", "a-mail", Investigate, On), at("a", "a-act", Respond, On), at("a", "a-read", Read, On),
+		at("b", "b-act", Respond, On), at("b", "b-mail", Investigate, On),
+		at("c", "c-mail", Investigate, On), at("c", "c-read", Read, Paused),
+		at("d", "d-closed", Read, Closed), at("d", "d-mail", Investigate, Broken),
+		at("e", "e-1", Read, Paused), at("e", "e-2", Read, On), at("f", "f-act", Privileged, On)}) {
+		got += c.ID + " "
+	}
+	if want := "a-read b-mail d-mail e-2 "; got != want {
+		t.Errorf("read by %s, want %s", got, want)
 	}
 }
 

@@ -67,17 +67,17 @@ var mailTests = []MailTest{
 	{Name: tryTrace, Title: "Trace messages", Permission: "ExchangeMessageTrace.Read.All", Extra: true},
 }
 
-// testing is how long a test may take; one that takes longer was cut off.
-const testing = 3 * time.Minute
+// testTakes is how long a test may take; one that takes longer was cut off.
+const testTakes = 3 * time.Minute
 
 // under says whether a test that began then is under way.
 func under(since int64, now time.Time) bool {
-	return since > 0 && now.Sub(tocsin.FromMillis(since)) < testing
+	return since > 0 && now.Sub(tocsin.FromMillis(since)) < testTakes
 }
 
 // TestMail tries a mail configuration and gives it with what was found. What it may do is judged anew by that.
 func (s *Connections) TestMail(ctx context.Context, actor string, tenant tocsin.TenantID, id string) (MailConfiguration, error) {
-	ctx, cancel := context.WithTimeout(graph.WithPriority(ctx, graph.High), testing)
+	ctx, cancel := context.WithTimeout(graph.WithPriority(ctx, graph.High), testTakes)
 	defer cancel()
 	m, err := s.Mail(ctx, tenant, id)
 	if err == nil {
@@ -115,7 +115,7 @@ func (s *Connections) Mail(ctx context.Context, tenant tocsin.TenantID, id strin
 func (s *Connections) beginTest(ctx context.Context, tenant tocsin.TenantID, id string) error {
 	now := s.Store.Clock().Now()
 	return s.Store.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
-		n, err := t.Exec(ctx, `update mail_configuration set testing = $3 where tenant = $1 and connection = $2 and testing <= $4`, id, tocsin.Millis(now), tocsin.Millis(now.Add(-testing)))
+		n, err := t.Exec(ctx, `update mail_configuration set testing = $3 where tenant = $1 and connection = $2 and testing <= $4`, id, tocsin.Millis(now), tocsin.Millis(now.Add(-testTakes)))
 		if err == nil && n == 0 {
 			err = tocsin.Problemf(tocsin.Conflict, "Wait some seconds and look at what it finds.", "A test of it is under way.")
 		}
