@@ -318,6 +318,14 @@ type ChecksIn struct {
 	Framework string `query:"framework" enum:"scuba,cis,eidsca" doc:"Only those that this benchmark asks as well"`
 }
 
+// TrendIn is of which checks the trend is asked.
+type TrendIn struct {
+	In
+	Paging
+	Area      string `query:"area" maxLength:"60" doc:"Only of this area, such as conditional access"`
+	Framework string `query:"framework" enum:"scuba,cis,eidsca" doc:"Only those that this benchmark asks as well"`
+}
+
 // AccessIn is a sign-in to ask conditional access about. What is not told may be anything.
 type AccessIn struct {
 	In

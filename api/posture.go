@@ -96,8 +96,7 @@ func sliced[T any](all []T, in Paging, name string) (Page[T], error) {
 func (s *Service) ListChecks(ctx context.Context, in ChecksIn) (Page[PostureCheck], error) {
 	return view(ctx, s, "checks list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[PostureCheck], error) {
 		all, err := postureOf(ctx, t, func(c *PostureCheck) bool {
-			of := map[string][]string{"scuba": c.Frameworks.SCuBA, "cis": c.Frameworks.CIS, "eidsca": c.Frameworks.EIDSCA}
-			return (in.Area == "" || c.Area == in.Area) && (in.Status == "" || string(c.Status) == in.Status) && (in.Framework == "" || len(of[in.Framework]) > 0)
+			return (in.Area == "" || c.Area == in.Area) && (in.Status == "" || string(c.Status) == in.Status) && (in.Framework == "" || slices.Contains(c.Frameworks.Names(), in.Framework))
 		})
 		if err != nil {
 			return Page[PostureCheck]{}, err
@@ -116,14 +115,14 @@ type PostureDay struct {
 }
 
 // PostureTrend gives the days on which the tenant was judged, the newest first.
-func (s *Service) PostureTrend(ctx context.Context, in ListIn) (Page[PostureDay], error) {
+func (s *Service) PostureTrend(ctx context.Context, in TrendIn) (Page[PostureDay], error) {
 	return view(ctx, s, "checks trend", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[PostureDay], error) {
 		type row struct {
 			day    int64
 			status string
 			n      int
 		}
-		rows, err := find(ctx, t, (&query{}).add(`select day, status, sum(n) from posture_day where tenant = $1 group by day, status order by day desc, status`),
+		rows, err := find(ctx, t, (&query{}).add(`select day, status, sum(n) from posture_count where tenant = $1 and (area = ? or cast(? as text) = '') and framework = ? group by day, status order by day desc, status`, in.Area, in.Area, in.Framework),
 			func(r *row) []any { return []any{&r.day, &r.status, &r.n} })
 		if err != nil {
 			return Page[PostureDay]{}, err

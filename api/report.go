@@ -108,7 +108,7 @@ func (s *Service) ReportTenant(ctx context.Context, in In) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	days, err := s.PostureTrend(ctx, ListIn{In: in, Paging: Paging{Limit: 90}})
+	days, err := s.PostureTrend(ctx, TrendIn{In: in, Paging: Paging{Limit: 90}})
 	if err != nil {
 		return Report{}, err
 	}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,7 +64,7 @@ func TestReports(t *testing.T) {
 					return err
 				}
 			}
-			_, err := tn.Exec(context.Background(), `insert into posture_day (tenant, day, area, status, n) values ($1, 20000, 'devices', 'fail', 3), ($1, 20001, 'devices', 'pass', 3)`)
+			_, err := tn.Exec(context.Background(), `insert into posture_count (tenant, day, framework, area, status, n) values ($1, 20000, '', 'devices', 'fail', 3), ($1, 20001, '', 'devices', 'pass', 3), ($1, 20001, 'cis', 'devices', 'pass', 2)`)
 			return err
 		})
 		if err != nil {
@@ -105,4 +106,33 @@ func checkTitle(id string) string {
 		}
 	}
 	return "no such check: " + id
+}
+
+// TestTrendOfSome: the trend is of all checks, of an area's, or of those that a benchmark asks.
+func TestTrendOfSome(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		s := serve(t, st)
+		directoryOf(t, st)
+		err := st.UpdateTenant(t.Context(), acme, func(tn *store.Tenant) error {
+			_, err := tn.Exec(context.Background(), `insert into posture_count (tenant, day, framework, area, status, n) values ($1, 20000, '', 'devices', 'fail', 3), ($1, 20001, '', 'devices', 'pass', 3), ($1, 20001, '', 'guests', 'pass', 1), ($1, 20001, 'cis', 'devices', 'pass', 2)`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			area, framework string
+			want            []api.PostureDay
+		}{
+			{"", "", []api.PostureDay{{Day: "2024-10-05", Pass: 4}, {Day: "2024-10-04", Fail: 3}}},
+			{"devices", "", []api.PostureDay{{Day: "2024-10-05", Pass: 3}, {Day: "2024-10-04", Fail: 3}}},
+			{"", "cis", []api.PostureDay{{Day: "2024-10-05", Pass: 2}}},
+			{"guests", "cis", []api.PostureDay{}},
+		} {
+			got := call[api.Page[api.PostureDay]](t, s.owner, "checks trend", api.TrendIn{In: in(acme), Area: c.area, Framework: c.framework})
+			if !slices.Equal(got.Items, c.want) {
+				t.Errorf("of %q %q the trend is %+v, want %+v", c.area, c.framework, got.Items, c.want)
+			}
+		}
+	})
 }

@@ -202,7 +202,7 @@ var matrix = map[string]asked{
 	"rules get":          {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.RuleIn{ByPerson: person(t).(api.ByPerson), ID: ruleOf(t)} }},
 	"forwarding list":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ForwardingIn{In: in(t)} }},
 	"checks list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ChecksIn{In: in(t)} }},
-	"checks trend":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
+	"checks trend":       {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.TrendIn{In: in(t)} }},
 	"access list":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
 	"access places":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ListIn{In: in(t)} }},
 	"access what-if":     {least: api.Viewer, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any { return api.AccessIn{In: in(t), Person: "nobody"} }},

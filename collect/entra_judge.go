@@ -319,33 +319,38 @@ func fileResult(ctx context.Context, t *store.Tenant, r *posture.Result, at int6
 	return err
 }
 
-// countDay writes how many checks of each area came to what, as it is at the end of the day so far.
+// countDay writes how many checks of each area came to what, of all and of each benchmark, as it is at the end of the day so far.
 func countDay(ctx context.Context, t *store.Tenant, day int64) error {
-	area := map[string]string{}
-	for _, c := range posture.Checks {
-		area[c.ID] = c.Area
+	type of struct{ framework, area, status string }
+	check := map[string]*posture.Check{}
+	for i := range posture.Checks {
+		check[posture.Checks[i].ID] = &posture.Checks[i]
 	}
-	counts := map[[2]string]int{}
+	counts := map[of]int{}
 	err := each(ctx, t, func(scan func(...any) error) error {
 		var id, status string
 		err := scan(&id, &status)
-		if area[id] != "" { // a check that this version has no more counts for nothing
-			counts[[2]string{area[id], status}]++
+		c := check[id]
+		if c == nil { // a check that this version has no more counts for nothing
+			return err
+		}
+		counts[of{"", c.Area, status}]++
+		for _, f := range c.Frameworks.Names() {
+			counts[of{f, c.Area, status}]++
 		}
 		return err
 	}, `select id, status from posture_result where tenant = $1`)
 	if err != nil {
 		return err
 	}
-	if _, err := t.Exec(ctx, `delete from posture_day where tenant = $1 and day = $2`, day); err != nil {
+	if _, err := t.Exec(ctx, `delete from posture_count where tenant = $1 and day = $2`, day); err != nil {
 		return err
 	}
+	var rows [][]any
 	for k, n := range counts {
-		if _, err := t.Exec(ctx, `insert into posture_day (tenant, day, area, status, n) values ($1, $2, $3, $4, $5)`, day, k[0], k[1], n); err != nil {
-			return err
-		}
+		rows = append(rows, []any{day, k.framework, k.area, k.status, n})
 	}
-	return nil
+	return t.Insert(ctx, store.Into{Table: "posture_count", Columns: []string{"day", "framework", "area", "status", "n"}}, rows)
 }
 
 // mostObjects is how many objects a finding names.

@@ -135,7 +135,7 @@ func (p page) narrow(path string) {
 		const out = [], page = document.documentElement;
 		if (page.scrollWidth > 400) out.push("the page is " + page.scrollWidth + " pixels wide");
 		if (page.scrollHeight > 4500) out.push("the page is " + page.scrollHeight + " pixels tall");
-		for (const box of document.querySelectorAll("main .table-wrap")) if (box.scrollWidth > box.clientWidth + 1) out.push("a table is " + box.scrollWidth + " pixels wide");
+		for (const box of document.querySelectorAll("main .table-wrap")) if (box.scrollWidth > box.clientWidth + 1) out.push("a table is " + box.scrollWidth + " pixels wide: " + [...box.querySelectorAll("*")].filter((x) => x.getBoundingClientRect().right > box.getBoundingClientRect().right + 1).map((x) => x.outerHTML.slice(0, 80)).slice(0, 3).join(" "));
 		const rows = document.querySelectorAll("main .table.lines > tbody > tr");
 		if (rows.length > 40) out.push(rows.length + " rows");
 		for (const row of rows) {

@@ -57,11 +57,19 @@ func (w *web) playbookRun(r *http.Request) (string, *notice, error) {
 	if err != nil {
 		return with(tenantAt(tenant, "playbooks", "new"), "playbook", f("playbook"), "person", f("person"), "finding", f("finding")), nil, err
 	}
-	said := "It is written down and goes ahead by itself."
-	if run.Waiting > 0 {
-		said = "It is written down. " + plural(run.Waiting, "step waits", "steps wait") + " for approval by a second person; the others go ahead by themselves."
+	return tenantAt(tenant, "playbooks", run.ID), runSaid(run, "It is"), nil
+}
+
+// runSaid is what a run that was just asked for comes to, of what begins so.
+func runSaid(run api.PlaybookRun, begins string) *notice {
+	if run.Waiting == 0 {
+		return &notice{Kind: "good", What: begins + " written down and goes ahead by itself."}
 	}
-	return tenantAt(tenant, "playbooks", run.ID), &notice{Kind: "good", What: said}, nil
+	others := "; the others go ahead by themselves."
+	if run.Waiting == len(run.Actions) {
+		others = "."
+	}
+	return &notice{Kind: "good", What: begins + " written down. " + plural(run.Waiting, "step waits", "steps wait") + " for approval by a second person" + others}
 }
 
 func (w *web) playbook(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
@@ -90,7 +98,7 @@ func (w *web) playbookDo(r *http.Request) (string, *notice, error) {
 		if err != nil {
 			return to, nil, err
 		}
-		return tenantAt(tenant, "playbooks", run.ID), &notice{Kind: "good", What: plural(len(run.Actions), "step is", "steps are") + " undone, the last first."}, nil
+		return tenantAt(tenant, "playbooks", run.ID), runSaid(run, "The undo of "+plural(len(run.Actions), "step", "steps")+", the last first, is"), nil
 	}
 	return to, nil, tocsin.Problemf(tocsin.NotFound, "Use the buttons of the page.", "There is nothing of that name to do.")
 }

@@ -51,11 +51,25 @@ func (a postureArea) passes() (n int) {
 // count is how many checks came to a result.
 func (v postureView) count(s posture.Status) (n int) {
 	for _, c := range v.All {
-		if c.Status == s {
+		if c.Status == s && (v.In.Area == "" || c.Area == v.In.Area) && (v.In.Framework == "" || slices.Contains(c.Frameworks.Names(), v.In.Framework)) {
 			n++
 		}
 	}
 	return n
+}
+
+// of is which checks are counted, whatever they came to.
+func (v postureView) of() string {
+	name := map[string]string{"scuba": "CISA SCuBA", "cis": "CIS Microsoft 365", "eidsca": "EIDSCA"}[v.In.Framework]
+	switch {
+	case name == "" && v.In.Area == "":
+		return "In all"
+	case name == "":
+		return "Of " + v.In.Area
+	case v.In.Area == "":
+		return "Of " + name
+	}
+	return "Of " + name + ", " + v.In.Area
 }
 
 // judged says whether the tenant was judged at all.
@@ -118,7 +132,7 @@ func (w *web) posture(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 			return b.Severity.Rank() - a.Severity.Rank()
 		})
 	}
-	days, err := w.svc.PostureTrend(r.Context(), api.ListIn{In: v.In.In, Paging: api.Paging{Limit: 30}})
+	days, err := w.svc.PostureTrend(r.Context(), api.TrendIn{In: v.In.In, Paging: api.Paging{Limit: 30}, Area: v.In.Area, Framework: v.In.Framework})
 	v.Days = days.Items
 	return posturePage(p, v), err
 }

@@ -30,6 +30,19 @@ type Frameworks struct {
 	EIDSCA []string `json:"eidsca"`
 }
 
+// Names are the benchmarks that ask the same: scuba, cis, eidsca.
+func (f Frameworks) Names() (out []string) {
+	for _, b := range []struct {
+		name string
+		ids  []string
+	}{{"scuba", f.SCuBA}, {"cis", f.CIS}, {"eidsca", f.EIDSCA}} {
+		if len(b.ids) > 0 {
+			out = append(out, b.name)
+		}
+	}
+	return out
+}
+
 // Check is an entry of the table.
 type Check struct {
 	ID       string // kebab-case, never changed: results and findings are filed under it
