@@ -37,6 +37,7 @@ func (p page) typed(selector, text string) {
 // TestBrowserAct: a newcomer stops the attack from its finding: the rule is disabled, the sessions are revoked, both are
 // verified and seen live; the rule is undone, and is what it was. Then a second person has to approve.
 func TestBrowserAct(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 60, fraud)
 	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier)...)

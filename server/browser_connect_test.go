@@ -55,6 +55,7 @@ func (p page) consents(what, signsIn, account, press string, untick ...string) {
 // TestBrowserConnect: a newcomer connects the simulated tenant by both ways: by consent refused, by somebody who may not,
 // to less, to all; and by API credentials.
 func TestBrowserConnect(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t, chromedp.Flag("ignore-certificate-errors", true)) // the simulator's are of its own authority
 	w := world(t, 40)
 	asks := connect.MakeGuide(connect.Read, connect.ByOAuth, nil, "", "").Names()

@@ -14,6 +14,7 @@ import (
 // TestBrowserDirectory: with little granted the lists of the directory say what is not known, and why; with all of it an analyst filters
 // guests, opens one and a group of theirs, and finds a device that fails a check.
 func TestBrowserDirectory(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 60, signingIn)
 	w.Consent("User.Read.All", "Mail.Read", "MailboxSettings.Read")

@@ -68,6 +68,7 @@ func alone(t *testing.T, s *Server, tenant tocsin.TenantID) {
 // TestBrowserLife: a newcomer lives with a connection by its page: mends what is off, rotates its credential, changes it,
 // pauses it, sees it break and come back, disconnects, opens it again with its history, and disconnects with erasing.
 func TestBrowserLife(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 40, fraud)
 	asks := connect.MakeGuide(connect.Read, connect.ByCredentials, nil, "", "").Names()

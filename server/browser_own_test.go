@@ -28,6 +28,7 @@ func nowIn(now time.Time, ago time.Duration, act string) string {
 // TestBrowserOwnRules writes a rule on its page: its faults are told with their lines, its tests run, what is stored is played to
 // it, and set live it finds what comes.
 func TestBrowserOwnRules(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 60, fromAfar)
 	w.Consent(allOfState...)

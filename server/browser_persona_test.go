@@ -111,6 +111,7 @@ func known(t *testing.T, s *Server) tocsin.PersonID {
 // TestBrowserPersona: an analyst goes from an odd day to what is usual for the person, follows a pin by keyboard, says that it was a false
 // alarm and takes it back; moves the graph's window by the arrow keys; sees what of a breach is looked for, and that a mail is a first contact.
 func TestBrowserPersona(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	c := settings(t)
 	c.Database = storetest.SQLiteAddress(t)

@@ -15,6 +15,7 @@ import (
 // TestBrowserPlaybooks: an administrator writes a playbook and changes it, which is its second version; it is offered on the story that
 // it fits, run from there, and undone with one word.
 func TestBrowserPlaybooks(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 40, takenOver+"mon 09:40 amy makes rule \".\" forward to drop@evil.example\n")
 	w.Consent(slices.Concat(allOfState, sim.RespondTier)...)

@@ -30,6 +30,7 @@ mon 09:03 "Nightly Export" signs in from Leeds kind=service_principal credential
 // TestBrowserPosture: with little granted the pages of posture say what is not known, and why; with all of it they show how the tenant
 // is set, what fails with whom it concerns, and answer what if.
 func TestBrowserPosture(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 60, signingIn)
 	w.Consent("User.Read.All", "Mail.Read", "MailboxSettings.Read")

@@ -28,6 +28,7 @@ mon 09:30 bob signs in from Leeds session=s3
 // TestBrowserStory: an analyst finds a takeover as one story at the top, reads what happened in order, goes on to the person and sees
 // why they are at risk, from where they signed in and what was changed; the risk falls when the findings are settled.
 func TestBrowserStory(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	st, err := story.Parse("taken over", strings.NewReader(takenOver))
 	if err != nil {

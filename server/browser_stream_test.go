@@ -18,6 +18,7 @@ import (
 // TestBrowserStream: the pages of the stream lead from a count to the mailboxes it counts; the canary's mailbox is set where the
 // stream is set, and the page says what the canary finds; an export of the past is made, and the certificate replaced.
 func TestBrowserStream(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 3, "domain amys.example\nperson amy\n")
 	w.Consent(append([]string{"Mail.ReadWrite"}, slices.Concat(sim.ReadTier, sim.RespondTier)...)...)

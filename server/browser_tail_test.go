@@ -145,6 +145,7 @@ func used() time.Duration {
 // goes on, by key and by button; a filter holds; the page stays small and answers clicks. TOCSIN_TEST_FLOOD says how many
 // events a second there are, and that it is measured what a viewer costs.
 func TestBrowserTail(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	c := settings(t)
 	c.Database = storetest.SQLiteAddress(t)

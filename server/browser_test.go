@@ -155,6 +155,7 @@ func (p page) narrow(path string) {
 // TestBrowser: a stranger claims the server, finds the attack explained, sees the next one come without a reload,
 // decides, and looks at every page.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 60, fraud)
 	c := settings(t)

@@ -584,6 +584,7 @@ func madeBy(t *testing.T) map[string]bool {
 // long as it takes; what the page of capabilities says meanwhile is right, and right again afterwards. A new call is provoked
 // by letting the collectors run; one that they do not make needs an entry in provokes.
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	w := world(t, 12, callsStory)
 	w.Consent(slices.Concat(sim.ReadTier, sim.RespondTier, sim.PrivilegedTier, []string{"ActivityFeed.Read", "AuditLogsQuery-Exchange.Read.All", "Exchange.ManageAsApp", "Exchange.ManageAsAppV2",
 		"RoleManagement.Read.Directory", "DeviceManagementManagedDevices.Read.All", "SharePointTenantSettings.Read.All",
