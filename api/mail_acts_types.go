@@ -107,7 +107,8 @@ type MailActNew struct {
 
 // MailActRestore is why an act is restored.
 type MailActRestore struct {
-	Why string `json:"why" minLength:"1" maxLength:"2000" doc:"Why; kept in the history"`
+	Why   string   `json:"why" minLength:"1" maxLength:"2000" doc:"Why; kept in the history"`
+	Items []string `json:"items,omitempty" doc:"Only these items of the act, by id; all that were done where the list is empty"`
 }
 
 // MailActSettings are how a tenant lets mails be acted on.

@@ -54,6 +54,8 @@ func (r *run) print(v reflect.Value) error {
 
 // columns are the members of a list's items that a row shows; other members are in --json.
 var columns = map[string][]string{
+	"MailAct":           {"created", "kind", "state", "title", "percent", "asked_by", "id"},
+	"MailActItem":       {"who", "part", "state", "sender", "subject", "because", "id"},
 	"Finding":           {"severity", "risk", "status", "title", "who", "last_seen", "id"},
 	"Playbook":          {"name", "title", "says"},
 	"PlaybookRun":       {"created", "playbook", "who", "asked_by", "waiting", "id"},

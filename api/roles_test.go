@@ -42,6 +42,18 @@ func decide(t tocsin.TenantID) any {
 	return api.ActionDecideIn{ByIDAct: act(actionOf)(t).(api.ByIDAct)}
 }
 
+func junkAll(t tocsin.TenantID) api.MailActNew {
+	return api.MailActNew{Investigation: actedCaseOf(t), Kind: "junk", Why: "w"}
+}
+
+func decideMail(t tocsin.TenantID) any {
+	return api.MailActDecideIn{ByIDAct: act(mailActOf)(t).(api.ByIDAct)}
+}
+
+func restoreMail(t tocsin.TenantID) any {
+	return api.MailActRestoreIn{ByIDAct: act(func(t tocsin.TenantID) string { return "done-" + mailActOf(t) })(t).(api.ByIDAct), Body: api.MailActRestore{Why: "w"}}
+}
+
 func containment(t tocsin.TenantID) api.PlaybookNew {
 	return api.PlaybookNew{Playbook: "contain", Person: personOf(t), Finding: findingOf(t), Why: "w"}
 }
@@ -178,8 +190,24 @@ var matrix = map[string]asked{
 	"playbooks run": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.RunPlaybookIn{In: in(t), Body: containment(t)}
 	}},
-	"playbooks get":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: runOf(t)} }},
-	"playbooks approve": {least: api.Analyst, acts: true, in: decideRun},
+	"mail-acts list": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.MailActsIn{In: in(t)} }},
+	"mail-acts get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: mailActOf(t)} }},
+	"mail-acts items": {least: api.Viewer, in: func(t tocsin.TenantID) any {
+		return api.MailActItemsIn{ByID: api.ByID{In: in(t), ID: "done-" + mailActOf(t)}}
+	}},
+	"mail-acts plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.MailActPlanIn{In: in(t), Body: junkAll(t)} }},
+	"mail-acts create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.MailActCreateIn{In: in(t), Body: junkAll(t)}
+	}},
+	"mail-acts approve":      {least: api.Analyst, acts: true, in: decideMail},
+	"mail-acts refuse":       {least: api.Analyst, acts: true, in: decideMail},
+	"mail-acts stop":         {least: api.Analyst, acts: true, in: decideMail},
+	"mail-acts plan-restore": {least: api.Analyst, in: restoreMail},
+	"mail-acts restore":      {least: api.Analyst, acts: true, in: restoreMail},
+	"mail-act-settings get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"mail-act-settings set":  {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetMailActSettingsIn{In: in(t)} }},
+	"playbooks get":          {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: runOf(t)} }},
+	"playbooks approve":      {least: api.Analyst, acts: true, in: decideRun},
 	"playbooks undo": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.UndoIn{ByIDAct: act(func(t tocsin.TenantID) string { return "done-" + runOf(t) })(t).(api.ByIDAct), Body: api.UndoNew{Why: "w"}}
 	}},

@@ -15,6 +15,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/investigate"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
 	"tocsin.dev/store"
@@ -35,6 +36,8 @@ type Options struct {
 	Connections *connect.Connections
 	// Desk is where actions are planned and recorded; without it none can be.
 	Desk *remediate.Desk
+	// ActDesk is where acts on mails are planned and recorded; without it none can be.
+	ActDesk *investigate.ActDesk
 	// Importer brings exported files in; without it none can be.
 	Importer *collect.Importer
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.

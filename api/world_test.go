@@ -22,6 +22,7 @@ import (
 	"tocsin.dev/dial"
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/investigate"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
 	"tocsin.dev/secret"
@@ -58,6 +59,8 @@ func bookOf(t tocsin.TenantID) string       { return "own-" + string(t)[:8] }
 func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
 func anomalyOf(t tocsin.TenantID) string    { return "anomaly-" + string(t) }
 func ownOf(t tocsin.TenantID) string        { return "own-rule-" + string(t) }
+func mailActOf(t tocsin.TenantID) string    { return "mail-act-" + string(t) } // waits for approval
+func actedCaseOf(t tocsin.TenantID) string  { return "acted-case-" + string(t) }
 func actionOf(t tocsin.TenantID) string     { return "action-" + string(t) } // waits for approval
 func doneOf(t tocsin.TenantID) string       { return "done-" + string(t) }   // disabled the rule
 func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
@@ -117,7 +120,7 @@ func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), ActDesk: actDesk(st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	set(&o)
 	s := api.New(st, o)
 	h := httptest.NewServer(s)
@@ -126,6 +129,13 @@ func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 		t.Fatal(err)
 	}
 	return &server{t: t, st: st, api: s, http: h, owner: &api.Client{URL: h.URL, Token: ownerToken}}
+}
+
+// actDesk plans with a connection that can do everything.
+func actDesk(st *store.Store) *investigate.ActDesk {
+	return &investigate.ActDesk{Store: st, Way: func(context.Context, tocsin.TenantID, string, string) (string, string, *graph.Client, error) {
+		return "connection", "test", nil, nil
+	}}
 }
 
 // desk plans with a Graph that answers for every person, and with every rule switched off.
@@ -282,6 +292,17 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into alert (tenant, id, channel, about, finding, rule, severity, severity_rank, change, body, at, early, state, message) values ($1, $2, $3, $1, $4, 'forward-outside', 'high', 3, 'opened', '{}', 1, $5, 'sent', 'm')`,
 				[]any{alertOf(tenant), channelOf(tenant), findingOf(tenant), false}},
 			{`insert into snooze (tenant, id, scope, value, until, reason, created, created_by) values ($1, $2, 'rule', 'forward-outside', $3, 'r', 1, 'c') on conflict do nothing`, []any{snoozeOf(tenant), later}},
+			{`delete from mail_act where tenant = $1`, nil},
+			{`delete from mail_act_item where tenant = $1`, nil},
+			{`delete from mail_act_count where tenant = $1`, nil},
+			{`delete from mail_act_settings where tenant = $1`, nil},
+			{`insert into investigation (tenant, id, name, query, created, created_by, changed) values ($1, $2, 'Invoices', 'from:x', 1, 'c', 1) on conflict do nothing`, []any{actedCaseOf(tenant)}},
+			{`insert into mail_match (tenant, investigation, person, message, id, address, internet_message_id, conversation, sender, sender_name, sender_domain, subject, received, day, folder, folder_name, found, seen, changed)
+				values ($1, $2, $3, 'message', $4, 'jane', '<m@x>', '', 'bad@evil.example', '', '', 'Invoice', $5, '', 'f', '', 1, 1, 1) on conflict do nothing`, []any{actedCaseOf(tenant), p, "match-" + string(tenant), now}},
+			{`insert into mail_act (tenant, id, investigation, kind, state, options, why, plan, asked_by, asked_email, created, changed) values ($1, $2, $3, 'junk', 'waiting_approval', '{}', 'w', '{}', 'somebody', 'somebody@x.example', $4, $4)`, []any{mailActOf(tenant), actedCaseOf(tenant), now}},
+			{`insert into mail_act (tenant, id, investigation, kind, state, options, why, plan, asked_by, asked_email, created, changed, began, ended) values ($1, $2, $3, 'junk', 'done', '{}', 'w', '{}', 'somebody', 'somebody@x.example', $4, $4, $4, $4)`, []any{"done-" + mailActOf(tenant), actedCaseOf(tenant), now}},
+			{`insert into mail_act_item (tenant, act, id, part, person, object_id, who, message, state, before, after) values ($1, $2, 'item', 'mail', $3, 'object', 'jane', 'moved', 'done', '{"id":"moved","folder":"f"}', '{"id":"moved","folder":"g"}')`, []any{"done-" + mailActOf(tenant), p}},
+			{`insert into mail_act_count (tenant, act, part, state, n) values ($1, $2, 'mail', 'done', 1)`, []any{"done-" + mailActOf(tenant)}},
 			{`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, 'o', 'r', $3, 1) on conflict do nothing`, []any{partnerOf(tenant), later}},
 		} {
 			if _, err := t.Exec(ctx, q.text, q.args...); err != nil {

@@ -125,11 +125,11 @@ func insertItems(ctx context.Context, t *store.Tenant, items []*ActItem) error {
 	rows := make([][]any, len(items))
 	n := map[Part]int{}
 	for i, it := range items {
-		rows[i] = []any{it.Act, it.ID, it.Part, it.Person, it.Object, it.Who, it.Message, it.Internet, it.Sender, it.Subject, it.Received, it.Original, it.State}
+		rows[i] = []any{it.Act, it.ID, it.Part, it.Person, it.Object, it.Who, it.Message, it.Internet, it.Sender, it.Subject, it.Received, it.Original, it.State, it.MovedTo}
 		n[it.Part]++
 	}
 	if err := t.Insert(ctx, store.Into{Table: "mail_act_item", Columns: []string{"act", "id", "part", "person", "object_id", "who", "message", "internet_message_id",
-		"sender", "subject", "received", "original", "state"}}, rows); err != nil {
+		"sender", "subject", "received", "original", "state", "moved_to"}}, rows); err != nil {
 		return err
 	}
 	for part, n := range n {

@@ -2,11 +2,6 @@ package investigate
 
 import "fmt"
 
-// The capabilities of package connect by which mails are acted on.
-const (
-	capMove = "messages-move"
-)
-
 // Folders of Outlook's by their well-known names: https://learn.microsoft.com/graph/api/resources/mailfolder
 const (
 	folderInbox       = "inbox"

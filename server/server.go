@@ -136,7 +136,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.API = api.New(s.Store, api.Options{Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
+	s.API = api.New(s.Store, api.Options{Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, ActDesk: s.actDesk(), Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
@@ -209,6 +209,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.hold(ctx, "heartbeat", s.heartbeat) })
 	g.Go(func() error { return s.hold(ctx, "consents", s.looks) })
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })
+	g.Go(func() error { return s.hold(ctx, actingOnMail, s.actOnMail) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}

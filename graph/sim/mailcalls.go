@@ -152,6 +152,7 @@ type mailBody struct {
 	Cc         *[]mailRecipient `json:"ccRecipients"`
 	ReplyTo    *[]mailRecipient
 	From       *mailRecipient
+	MessageID  *string                        `json:"internetMessageId"`
 	Properties []struct{ ID, Value string }   `json:"singleValueExtendedProperties"`
 	Headers    []struct{ Name, Value string } `json:"internetMessageHeaders"`
 	Attached   []mailAttachment               `json:"attachments"`

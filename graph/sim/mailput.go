@@ -15,7 +15,7 @@ import (
 // What an application writes: drafts, messages put into a folder as if they had come, mail that is sent.
 
 // puttable are the properties of a new message besides those that can be changed.
-var puttable = []string{"replyTo", "from", "sender", "singleValueExtendedProperties", "internetMessageHeaders", "attachments"}
+var puttable = []string{"replyTo", "from", "sender", "singleValueExtendedProperties", "internetMessageHeaders", "internetMessageId", "attachments"}
 
 // PR_MESSAGE_FLAGS, and its bits that count here: without the second a message is none that waits to be sent.
 // https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmsg/a0c52fe2-3014-43a7-942d-f43f6f91c366
@@ -48,6 +48,7 @@ func (s *Sim) putMessage(r *request, p *person, folder int) reply {
 		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidProperty", "%s", why)
 	}
 	in.into(m)
+	put(&m.internet, in.MessageID)
 	s.world.stamp(m)
 	action := "drafted"
 	if !m.draft {
