@@ -206,7 +206,7 @@ const origins = "203.0.113.7, 203.0.113.7/NL or NL"
 
 func letter(c byte) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' }
 
-// mail reads "from A" or "to A, B", and a subject.
+// mail reads "from A" or "to A, B", a subject, and what the mail says and holds.
 func (p *parser) mail(l *line, a *Act, side string) error {
 	if err := l.want(side); err != nil {
 		return err
@@ -224,14 +224,22 @@ func (p *parser) mail(l *line, a *Act, side string) error {
 		}
 		a.Args["to"] = strings.Join(all, ",")
 	}
-	if l.take("subject") {
-		s, err := l.word("the subject in quotes")
+	for _, part := range mailParts {
+		if !l.take(part.word) {
+			continue
+		}
+		s, err := l.word(part.what)
 		if err != nil {
 			return err
 		}
-		a.Args["subject"] = s
+		a.Args[part.word] = s
 	}
 	return nil
+}
+
+// mailParts are what can be said of a mail, in their order.
+var mailParts = []struct{ word, what string }{
+	{"subject", "the subject in quotes"}, {"text", "the text in quotes"}, {"link", "the address that it links to"}, {"attaching", "the file's name in quotes"},
 }
 
 // mailVerb reads which mail is meant, by its subject, and what becomes of it.

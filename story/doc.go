@@ -23,9 +23,9 @@
 //	mon 09:00 amy disables rule "NAME"           (and: enables rule "NAME")
 //	mon 09:00 amy sets automatic reply "TEXT"    (and: stops automatic reply)
 //	mon 09:00 amy signs in from 203.0.113.7/NL   (or: from NL, from Lagos) [app "Outlook"] [agent "Mozilla/5.0"] [failing] KEY=VALUE …
-//	mon 09:00 amy receives from ADDRESS [subject "TEXT"]
-//	mon 09:00 amy sends to A, B [subject "TEXT"]
-//	mon 09:00 amy drafts mail to A, B [subject "TEXT"]
+//	mon 09:00 amy receives from ADDRESS [subject "TEXT"] [text "TEXT"] [link URL] [attaching "FILE"]
+//	mon 09:00 amy sends to A, B [subject "TEXT"] …
+//	mon 09:00 amy drafts mail to A, B [subject "TEXT"] …
 //	mon 09:00 amy sends draft "SUBJECT"          (here and below the newest mail with that subject is meant)
 //	mon 09:00 amy reads mail "SUBJECT"           (and: unreads mail, flags mail, unflags mail, deletes mail, purges mail)
 //	mon 09:00 amy categorises mail "SUBJECT" as "RED"

@@ -93,9 +93,9 @@ const (
 	SetsAutoReply  Verb = "sets automatic reply"  // text
 	StopsAutoReply Verb = "stops automatic reply" //
 	SignsIn        Verb = "signs in"              // ip, country, city (of Places), app, agent, result ("failure" where it failed); Params
-	Receives       Verb = "receives"              // from, subject
-	Sends          Verb = "sends"                 // to (addresses joined by a comma), subject
-	DraftsMail     Verb = "drafts mail"           // to, subject
+	Receives       Verb = "receives"              // from; subject, text, link, attaching
+	Sends          Verb = "sends"                 // to (addresses joined by a comma); the same
+	DraftsMail     Verb = "drafts mail"           // to; the same
 	SendsDraft     Verb = "sends draft"           // mail: the subject of the newest that is meant, as in all below
 	ReadsMail      Verb = "reads mail"            // mail
 	UnreadsMail    Verb = "unreads mail"          // mail

@@ -31,7 +31,7 @@ mon 10:00 amy deletes rule "\u200b"
 mon 10:00 amy disables rule "opaque"
 tue 00:00 bob sets automatic reply "Write to bob@home.example"
 tue 00:00 bob stops automatic reply
-wed 12:00 bob receives from ceo@fabrikam.com subject "Payment"
+wed 12:00 bob receives from ceo@fabrikam.com subject "Payment" text "Pay \"now\"" link "https://evil.example/?a=1" attaching "Invoice 1.pdf"
 wed 12:01 bob sends to amy, eve@evil.example subject "Re: Payment"
 wed 12:02 bob drafts mail to amy subject "Draft"
 wed 12:02 bob sends draft "Draft"
@@ -116,6 +116,8 @@ func TestRefuses(t *testing.T) {
 		{"mon 09:00 amy signs in from nowhere", "nowhere", "203.0.113.7/NL"},
 		{"mon 09:00 amy reads rule \"x\"", "rule", "mail"},
 		{"mon 09:00 amy reads mail x", "x", "subject in quotes"},
+		{"mon 09:00 amy receives from a@b.example subject", "too early", "subject in quotes"},
+		{"mon 09:00 amy receives from a@b.example attaching \"a\" text \"b\"", "text", "end of the line"},
 		{"mon 09:00 amy replies with mail \"x\"", "with", "to"},
 		{"mon 09:00 amy moves mail \"x\"", "too early", "to"},
 		{"mon 09:00 amy audits x as king", "king", "service"},

@@ -127,9 +127,9 @@ func (a *Act) rest() []string {
 	case SignsIn:
 		return a.signInText()
 	case Receives:
-		return subject(a, "from", addressed(a.Args["from"]))
+		return parts(a, "from", addressed(a.Args["from"]))
 	case Sends:
-		return subject(a, "to", list(strings.Split(a.Args["to"], ","), addressed))
+		return parts(a, "to", list(strings.Split(a.Args["to"], ","), addressed))
 	case Runs, Audits:
 		return a.auditText()
 	}
@@ -141,7 +141,7 @@ func (a *Act) mailText() []string {
 	mail := strconv.Quote(a.Args["mail"])
 	switch a.Verb {
 	case DraftsMail:
-		return subject(a, "to", list(strings.Split(a.Args["to"], ","), addressed))
+		return parts(a, "to", list(strings.Split(a.Args["to"], ","), addressed))
 	case SendsDraft, ReadsMail, UnreadsMail, FlagsMail, UnflagsMail, DeletesMail, PurgesMail:
 		return []string{mail}
 	case SortsMail:
@@ -159,9 +159,12 @@ func (a *Act) mailText() []string {
 	return nil
 }
 
-func subject(a *Act, out ...string) []string {
-	if s, ok := a.Args["subject"]; ok {
-		out = append(out, "subject", strconv.Quote(s))
+// parts are the words before, and what is said of a mail.
+func parts(a *Act, out ...string) []string {
+	for _, part := range mailParts {
+		if s, ok := a.Args[part.word]; ok {
+			out = append(out, part.word, strconv.Quote(s))
+		}
 	}
 	return out
 }

@@ -190,7 +190,7 @@ func (s *Sim) answered(by string, at time.Time, p *person, m *message, verb int,
 		conversation: m.conversation, inReplyTo: s.world.internetID(p.i, m)}
 	action := "replied"
 	if verb == verbForward {
-		out.subject, out.attached, action = "FW: "+m.subject, m.attached, "forwarded"
+		out.subject, out.attached, out.letter, action = "FW: "+m.subject, m.attached, m.letter, "forwarded"
 	}
 	if err := s.sent(by, at, p, out); err != nil {
 		return err

@@ -2,6 +2,9 @@ package sim
 
 import (
 	"fmt"
+	"html"
+	"mime"
+	"path"
 	"slices"
 	"strings"
 
@@ -16,6 +19,7 @@ func (s *Sim) actMail(n scheduled, p *person) error {
 	switch a.Verb {
 	case story.Receives, story.Sends, story.DraftsMail:
 		m := message{subject: a.Args["subject"], received: n.at, sent: n.at, modified: n.at}
+		tellMail(&m, a.Args)
 		if a.Verb == story.Receives {
 			m.from, m.to, m.folder = s.named(a.Args["from"]), []tocsin.Address{me}, inbox
 			s.world.stamp(&m)
@@ -34,6 +38,26 @@ func (s *Sim) actMail(n scheduled, p *person) error {
 		return fmt.Errorf("%s has no mail %q", p.upn(), a.Args["mail"])
 	}
 	return s.actOn(n, p, m)
+}
+
+// tellMail gives a mail the text, the link and the file that a story names.
+func tellMail(m *message, args map[string]string) {
+	text, link, file := args["text"], args["link"], args["attaching"]
+	if text+link+file == "" {
+		return
+	}
+	l := letter{html: "<html><body><p>" + html.EscapeString(text) + "</p></body></html>"}
+	if link != "" {
+		l.html = "<html><body><p>" + html.EscapeString(text) + ` <a href="` + html.EscapeString(link) + `">Open it here</a></p></body></html>`
+	}
+	if file != "" {
+		kind := mime.TypeByExtension(path.Ext(file))
+		if kind == "" {
+			kind = "application/octet-stream"
+		}
+		l.attachments = []attachment{{name: file, kind: kind, data: []byte("This is " + file + " of a story.\n")}}
+	}
+	m.text, m.attached, m.letter = l.plain(), file != "", func() letter { return l }
 }
 
 // actOn does something with a mail.

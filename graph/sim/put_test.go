@@ -103,6 +103,23 @@ func TestContentOfAMail(t *testing.T) {
 	}
 }
 
+// TestStoryOfAMailWithALink: a story's mail says what the story says, and so does its forwarded copy.
+func TestStoryOfAMailWithALink(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Content: true, Roles: everyRole})
+	amy, bob := p.s.world.person(3), p.s.world.person(4)
+	p.play("# x\nmon 09:00 " + amy.mail + " receives from x@evil.example subject \"Pay\" text \"Tom & Ann, pay\" link https://evil.example/?a=1&b=2 attaching \"Invoice.html\"\nmon 09:01 " + amy.mail + " forwards mail \"Pay\" to " + bob.mail + "\n")
+	for who, subject := range map[*person]string{amy: "Pay", bob: "FW: Pay"} {
+		m := values(p.get("users/" + who.id + "/mailFolders/inbox/messages?$select=subject,body,bodyPreview,hasAttachments&$filter=subject eq '" + subject + "'"))
+		if len(m) != 1 || m[0]["hasAttachments"] != true || m[0]["bodyPreview"] != "Tom & Ann, pay Open it here" || !strings.Contains(m[0]["body"].(map[string]any)["content"].(string), `href="https://evil.example/?a=1&amp;b=2"`) {
+			t.Fatalf("%s has %v", who.mail, m)
+		}
+		list := values(p.get("users/" + who.id + "/messages/" + url.PathEscape(m[0]["id"].(string)) + "/attachments?$select=name,contentType"))
+		if len(list) != 1 || list[0]["name"] != "Invoice.html" || !strings.HasPrefix(list[0]["contentType"].(string), "text/html") {
+			t.Errorf("attached are %v", list)
+		}
+	}
+}
+
 // TestContentNeedsItsPermissionAndConsent: a metadata-only connection is refused each way to read content, and counted; who has
 // Mail.ReadBasic.All alone is refused what that does not open.
 func TestContentNeedsItsPermissionAndConsent(t *testing.T) {
