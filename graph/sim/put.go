@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/story"
 )
 
 // Mail is one that a test or a demo puts into a mailbox, with whatever it holds.
@@ -84,4 +85,24 @@ func (s *Sim) listed(list []string) []tocsin.Address {
 		out = append(out, s.named(a))
 	}
 	return out
+}
+
+// ActOnMail lets a mailbox's owner do something with one of its mails, by any of its ids: a verb of stories that takes a mail. arg
+// is the category of SortsMail, the well-known name of the folder of MovesMail, or who gets what ForwardsMail forwards.
+func (s *Sim) ActOnMail(mailbox, id string, verb story.Verb, arg string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.world.find(mailbox)
+	if p == nil || !p.hasBox() {
+		return fmt.Errorf("sim: there is no mailbox %q", mailbox)
+	}
+	m := s.world.message(s.world.open(p), id)
+	if m == nil {
+		return fmt.Errorf("sim: %s has no mail of that id", mailbox)
+	}
+	a := story.Act{Verb: verb, Args: map[string]string{"category": arg, "to": arg}}
+	if verb == story.MovesMail {
+		a.Folder = &tocsin.Folder{WellKnown: arg}
+	}
+	return s.actOn(scheduled{at: s.clock.Now(), story: &story.Story{Name: "control"}, act: a}, p, m)
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tocsin.dev/story"
 )
 
 // bytesOf is an answer that is no JSON.
@@ -295,6 +298,40 @@ func TestSendMailReaches(t *testing.T) {
 	p.call("POST", "users/"+amy.id+"/sendMail", map[string]any{"message": map[string]any{"subject": "nobody"}}, 400)
 	p.call("POST", "users/"+amy.id+"/sendMail", map[string]any{}, 400)
 	p.call("POST", "users/"+amy.id+"/sendMail", map[string]any{"message": map[string]any{"from": map[string]any{"emailAddress": map[string]any{"address": bob.mail}}, "toRecipients": []any{map[string]any{"emailAddress": map[string]any{"address": bob.mail}}}}}, 403)
+}
+
+// TestOwnerMovesAMailUnderOurHand: what a person does with one mail is done to it alone, by whichever id.
+func TestOwnerMovesAMailUnderOurHand(t *testing.T) {
+	p := newProbe(t, Config{Users: 30, Content: true, Roles: everyRole})
+	amy := p.s.world.person(3)
+	first, err := p.s.Put(amy.mail, Mail{From: "x@evil.example", Subject: "a"})
+	if err == nil {
+		_, err = p.s.Put(amy.mail, Mail{From: "x@evil.example", Subject: "a"})
+	}
+	for _, c := range []struct {
+		verb story.Verb
+		arg  string
+	}{{story.ReadsMail, ""}, {story.SortsMail, "Red"}, {story.MovesMail, "junkemail"}} {
+		if err == nil {
+			err = p.s.ActOnMail(amy.mail, first, c.verb, c.arg)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := func(folder string) string {
+		var out []string
+		for _, m := range values(p.get("users/" + amy.id + "/mailFolders/" + folder + "/messages?$select=isRead,categories&$filter=subject eq 'a'")) {
+			out = append(out, fmt.Sprint(m["isRead"], m["categories"]))
+		}
+		return strings.Join(out, ",")
+	}
+	if in("junkemail") != "true [Red]" || in("inbox") != "false []" {
+		t.Errorf("Junk Email has %q, the inbox %q", in("junkemail"), in("inbox"))
+	}
+	if p.s.ActOnMail(amy.mail, "nonsense", story.ReadsMail, "") == nil || p.s.ActOnMail("nobody@nowhere.example", first, story.ReadsMail, "") == nil {
+		t.Error("what is not there was read")
+	}
 }
 
 // TestWhatIsSaidToHaveFailedWasDone: the answer is a 504, or does not come, and the act has taken effect, once.
