@@ -27,6 +27,7 @@
 //	mail          MIME, links, attachments, safe HTML (pure)
 //	query         KQL: parse, match, push down (pure)
 //	investigate/evidence  keeps mails as they were read, sealed, and notes every look at a mail's content
+//	investigate/reported  takes in the mails that people report as suspicious, and answers them
 //	investigate   searches mailboxes, follows trails, keeps cases, and acts on what it found
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
 //	export        sends every event on: to webhooks, syslog, files, NATS and Kafka, natively or as OCSF

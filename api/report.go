@@ -300,7 +300,8 @@ var reports = template.Must(template.New("").Funcs(template.FuncMap{
 	},
 	"first": func(of []posture.Object) []posture.Object { return of[:min(5, len(of))] },
 	"minus": func(a, b int) int { return a - b },
-}).Parse(reportParts + reportTenant + reportPerson))
+	"pair":  func(a, b any) []any { return []any{a, b} },
+}).Parse(reportParts + reportTenant + reportPerson + reportCasePage))
 
 func prefixed(with string, of []string) []string {
 	out := make([]string, len(of))

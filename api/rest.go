@@ -80,6 +80,8 @@ func schemaName(t reflect.Type, hint string) string {
 		return "Detector"
 	case reflect.TypeFor[problemBody]():
 		return "Problem"
+	case reflect.TypeFor[Evidence]():
+		return "KeptMail"
 	}
 	return huma.DefaultSchemaNamer(t, hint)
 }

@@ -32,6 +32,8 @@ var keptWords = map[string]string{
 	"audit_records":   "Records of Microsoft's audit log, and sign-ins",
 	"alerts":          "Alerts that ended, and every try to deliver one",
 	"facts":           "What changed, for those who follow it; what somebody has not read yet stays",
+	"reported_mails":  "Mails that people reported, with their verdicts and answers",
+	"evidence":        "Mails that are kept as evidence, and who looked at them",
 	"trail":           "What people did here",
 }
 

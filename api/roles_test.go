@@ -32,6 +32,16 @@ func act(id func(tocsin.TenantID) string) func(tocsin.TenantID) any {
 
 func person(t tocsin.TenantID) any { return api.ByPerson{In: in(t), Person: personOf(t)} }
 
+func look(id func(tocsin.TenantID) string) func(tocsin.TenantID) any {
+	return func(t tocsin.TenantID) any {
+		return api.LookIn{ByID: api.ByID{In: in(t), ID: id(t)}, Body: api.Reason{Reason: "To judge it."}}
+	}
+}
+
+func lookAtMail(t tocsin.TenantID) any {
+	return api.LookAtMailIn{In: in(t), Body: api.MailLook{Person: personOf(t), Message: "AAMk", Reason: api.Reason{Reason: "To judge it."}}}
+}
+
 func account(tocsin.TenantID) any { return api.AccountIn{ID: "other@tocsin.example"} }
 
 func revocation(t tocsin.TenantID) api.ActionNew {
@@ -172,12 +182,45 @@ var matrix = map[string]asked{
 	"sigma set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetOwnRuleIn{ByIDAct: act(ownOf)(t).(api.ByIDAct), Body: api.OwnRuleState{State: "live", Version: 1}}
 	}},
-	"sigma delete":           {least: api.Admin, in: act(ownOf), acts: true},
-	"personas get":           {least: api.Viewer, in: person},
-	"personas anomalies":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AnomaliesIn{In: in(t)} }},
-	"personas correspondent": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.CorrespondentIn{In: in(t), Address: "x@out.example"} }},
-	"personas graph":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.PersonaGraphIn{In: in(t)} }},
-	"personas circle":        {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.CircleIn{ByPerson: person(t).(api.ByPerson)} }},
+	"sigma delete":    {least: api.Admin, in: act(ownOf), acts: true},
+	"reported list":   {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ReportedIn{In: in(t)} }},
+	"reported counts": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"reported get":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: reportedOf(t)} }},
+	"reported assign": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		a := api.AssignReportedIn{ByIDAct: act(reportedOf)(t).(api.ByIDAct)}
+		a.Body.Owner, a.Body.Version = "owner@tocsin.example", 1
+		return a
+	}},
+	"reported judge": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.JudgeReportedIn{ByIDAct: act(reportedOf)(t).(api.ByIDAct), Body: api.ReportedVerdict{Verdict: "malicious", Reply: true, Version: 1}}
+	}},
+	"reported reply": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		a := api.ReplyReportedIn{ByIDAct: act(reportedOf)(t).(api.ByIDAct)}
+		a.Body.Text = "Thank you."
+		return a
+	}},
+	"reported link":         {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any { return api.LinkReportedIn{ByIDAct: act(reportedOf)(t).(api.ByIDAct)} }},
+	"reported preview":      {least: api.Analyst, acts: true, in: look(reportedOf)},
+	"reported download":     {least: api.Analyst, acts: true, in: look(reportedOf)},
+	"reported-settings get": {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
+	"reported-settings set": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetReportedIn{In: in(t), Body: api.ReportedNew{Mailbox: new("jane@" + domainOf(t)), Addin: new(true)}}
+	}},
+	"addin report": {least: api.Stranger, in: func(t tocsin.TenantID) any {
+		return api.AddinReportIn{Body: api.AddinReport{Key: string(t) + ".guessed", Mailbox: "jane@" + domainOf(t), InternetMessageID: "<x@y.example>"}}
+	}},
+	"mails preview":           {least: api.Analyst, fails: tocsin.Unavailable, in: lookAtMail},
+	"mails keep":              {least: api.Analyst, fails: tocsin.Unavailable, in: lookAtMail},
+	"investigations report":   {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: caseOf(t)} }},
+	"investigations insiders": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: caseOf(t)} }},
+	"evidence list":           {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.EvidenceIn{In: in(t)} }},
+	"evidence preview":        {least: api.Analyst, acts: true, in: look(evidenceOf)},
+	"evidence download":       {least: api.Analyst, acts: true, in: look(evidenceOf)},
+	"personas get":            {least: api.Viewer, in: person},
+	"personas anomalies":      {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.AnomaliesIn{In: in(t)} }},
+	"personas correspondent":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.CorrespondentIn{In: in(t), Address: "x@out.example"} }},
+	"personas graph":          {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.PersonaGraphIn{In: in(t)} }},
+	"personas circle":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.CircleIn{ByPerson: person(t).(api.ByPerson)} }},
 	"anomalies feedback": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.FeedbackIn{ByIDAct: act(anomalyOf)(t).(api.ByIDAct), Body: api.Feedback{Verdict: "false_alarm"}}
 	}},

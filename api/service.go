@@ -16,6 +16,8 @@ import (
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
 	"tocsin.dev/investigate"
+	"tocsin.dev/investigate/evidence"
+	"tocsin.dev/investigate/reported"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
 	"tocsin.dev/store"
@@ -43,6 +45,13 @@ type Options struct {
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.
 	Seal   func(plain []byte, about string) ([]byte, error)
 	Unseal func(sealed []byte, about string) ([]byte, error)
+	// Sealer seals evidence and the add-in's key; without it neither is there.
+	Sealer interface {
+		reported.Seals
+		evidence.Keeper
+	}
+	// Reported reads mail where somebody looks at it; without it only what is kept can be looked at.
+	Reported *reported.Worker
 	// TLS says that pages are reached over TLS, by us or by a proxy before us: cookies are then marked secure.
 	TLS bool
 	// Origin is where browsers reach the pages (https://tocsin.example), where a proxy hides it from us; else empty.

@@ -47,7 +47,7 @@ type TenantTrailIn struct {
 }
 
 // shown are the fields of a body that the trail may hold, but for those tagged trail:"-": of a field with the same name elsewhere.
-var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only since until address operations approval kinds per_hour at_once spared authority graph tenants days")
+var shown = strings.Fields("status severity role tenant on domain rule scope value expires until name email kind erase enabled products tier owner force person finding cloud client_id change digest_over what metadata_only since until address operations approval kinds per_hour at_once spared authority graph tenants days reason verdict message investigation all mailbox addin thanks new_key")
 
 // Changes says whether an operation changes something: what it does is written down.
 func (o Op) Changes() bool { return o.Method != "" && o.Method != http.MethodGet && !o.dry }

@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -57,6 +59,9 @@ func groupOf(t tocsin.TenantID) string      { return "group-" + string(t) }
 func deviceOf(t tocsin.TenantID) string     { return "device-" + string(t) }
 func bookOf(t tocsin.TenantID) string       { return "own-" + string(t)[:8] }
 func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
+func caseOf(t tocsin.TenantID) string       { return "case-" + string(t) }
+func reportedOf(t tocsin.TenantID) string   { return "reported-" + string(t) }
+func evidenceOf(t tocsin.TenantID) string   { return "evidence-" + string(t) }
 func anomalyOf(t tocsin.TenantID) string    { return "anomaly-" + string(t) }
 func ownOf(t tocsin.TenantID) string        { return "own-rule-" + string(t) }
 func mailActOf(t tocsin.TenantID) string    { return "mail-act-" + string(t) } // waits for approval
@@ -120,7 +125,7 @@ func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), ActDesk: actDesk(st), Seal: k.Seal, Unseal: k.Open, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), ActDesk: actDesk(st), Seal: k.Seal, Unseal: k.Open, Sealer: k, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	set(&o)
 	s := api.New(st, o)
 	h := httptest.NewServer(s)
@@ -136,6 +141,18 @@ func actDesk(st *store.Store) *investigate.ActDesk {
 	return &investigate.ActDesk{Store: st, Way: func(context.Context, tocsin.TenantID, string, string) (string, string, *graph.Client, error) {
 		return "connection", "test", nil, nil
 	}}
+}
+
+// keptMail is a mail of 24 bytes as it is kept: its hash, its key and its body.
+func keptMail(tb testing.TB, tenant tocsin.TenantID) []any {
+	tb.Helper()
+	raw := []byte("Subject: Payslip\r\n\r\nHi\r\n")
+	sum := sha256.Sum256(raw)
+	sealed, body, err := sealer().Envelope(raw, string(tenant)+"|evidence|"+evidenceOf(tenant))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []any{hex.EncodeToString(sum[:]), sealed, body}
 }
 
 // desk plans with a Graph that answers for every person, and with every rule switched off.
@@ -278,6 +295,17 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into sign_in (tenant, id, record, at, seen, kind, actor, ip, country, result) values ($1, $2, $2, 1, 1, 'interactive', 'a@b.example', '203.0.113.7', 'NL', 'success') on conflict do nothing`, []any{recordOf(tenant)}},
 			{`insert into audit_query (tenant, id, by_whom, since, until, state, created) values ($1, $2, 'c', 1, 2, 'done', 1) on conflict do nothing`, []any{queryOf(tenant)}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
+			{`insert into investigation (tenant, id, name, query, created, created_by, changed) values ($1, $2, 'Payslips', 'subject:payslip', 1, 'c', 1) on conflict do nothing`, []any{caseOf(tenant)}},
+			{`insert into mail_match (tenant, investigation, person, message, id, address, internet_message_id, conversation, sender, sender_name, sender_domain, subject, received, day, folder, folder_name, found, seen, changed) values ($1, $2, $3, 'm', $4, $5, '<m@x>', '', $5, '', '', 'Payslip', 1, '1970-01-01', 'f', 'Inbox', 1, 1, 1) on conflict do nothing`,
+				[]any{caseOf(tenant), p, "match-" + caseOf(tenant), "jane@" + domainOf(tenant)}},
+			{`delete from reported_mail where tenant = $1`, nil},
+			{`delete from reported_reply where tenant = $1`, nil},
+			{`delete from reported_settings where tenant = $1`, nil},
+			{`insert into reported_mail (tenant, id, at, way, source, part, reporter, reporter_name, reporter_person, proven, note, state, subject, evidence, changed) values ($1, $2, $3, 'mailbox', 'm', 0, $4, 'Jane', $5, true, 'n', 'found', 'Payslip', $6, 1)`,
+				[]any{reportedOf(tenant), now, "jane@" + domainOf(tenant), p, evidenceOf(tenant)}},
+			{`delete from evidence where tenant = $1`, nil},
+			{`insert into evidence (tenant, id, at, kept_by, reason, origin, origin_id, person, message, internet_message_id, sender, subject, received, sha256, size, sealed, body) values ($1, $2, 1, '', 'r', 'report', $3, $4, 'm', '', 'x@y.example', 'Payslip', 1, $5, 24, $6, $7)`,
+				append([]any{evidenceOf(tenant), reportedOf(tenant), p}, keptMail(tb, tenant)...)},
 			{`delete from own_rule where tenant = $1`, nil},
 			{`delete from own_rule_version where tenant = $1`, nil},
 			{`insert into own_rule (tenant, id, name, title, level, state, sources, version, created, created_by, changed, changed_by, samples, text)

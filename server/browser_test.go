@@ -20,6 +20,12 @@ import (
 // browser opens a page in headless Chromium, and fails the test for what the page writes to the console as an error.
 func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
+	return browserOf(t, func(string) bool { return false }, more...)
+}
+
+// browserOf is browser, but for errors on the console that are meant.
+func browserOf(t *testing.T, meant func(text string) bool, more ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		if os.Getenv("CI") != "" {
@@ -45,6 +51,9 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 			}
 			if strings.Contains(m.Text, "status of 422") {
 				continue // a form that was refused says so
+			}
+			if meant(m.Text) {
+				continue
 			}
 			if m.IsException() || m.Type == "error" {
 				t.Errorf("the console of %s: %s", m.URL, m.Text)

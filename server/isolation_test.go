@@ -18,6 +18,7 @@ import (
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
+	"tocsin.dev/investigate/evidence"
 	"tocsin.dev/store"
 	"tocsin.dev/story"
 )
@@ -159,6 +160,7 @@ func (b *subject) objects() map[string][]string {
 		"actions": `select id from action where tenant = $1`, "mail-acts": `select id from mail_act where tenant = $1`, "exports": `select id from export where tenant = $1`,
 		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`, "own-playbooks": `select name from playbook where tenant = $1`,
 		"signins": `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`, "anomalies": `select id from anomaly where tenant = $1`,
+		"investigations": `select id from investigation where tenant = $1`, "reported": `select id from reported_mail where tenant = $1`, "evidence": `select id from evidence where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
@@ -282,6 +284,15 @@ func (l *landlord) fill() {
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found)
 					select $1, $2, min(person), 20000, 1, 'graph', 5000, $2, '[]', '["who@'||$2||'.example"]', false, '', 1 from person where tenant = $1`, colour+"-only-anomaly")
+			}
+			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into reported_mail (tenant, id, at, way, source, part, reporter, reporter_name, reporter_person, proven, note, state, subject, changed) values ($1, $2, 1, 'mailbox', 'm', 0, $2, '', '', true, 'n', 'lost', $2, 1)`, colour+"-only-report")
+			}
+			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into investigation (tenant, id, name, query, created, created_by, changed) values ($1, $2, $2, 'x', 1, 'c', 1)`, colour+"-only-case")
+			}
+			if err == nil {
+				_, err = evidence.Keep(l.Context(), t, l.s.keeper, evidence.Item{Reason: colour + "-only", Origin: evidence.FromReport, OriginID: colour + "-only-report"}, []byte("Subject: "+colour+"-only mail\r\n\r\n"))
 			}
 			return err
 		}); err != nil {
@@ -410,6 +421,10 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"canary set":             `{"mailbox":"","version":0}`,
 		"sigma create":           `{"text":"x"}`, "sigma test": `{"text":"x"}`, "sigma update": `{"text":"x","version":1}`, "sigma set": `{"state":"off","version":1}`, "sigma replay": `{"days":1}`,
 		"anomalies feedback": `{"verdict":"confirmed"}`, "persona-settings set": `{"budget":0.1,"version":0}`,
+		"reported judge": `{"verdict":"clean","version":1}`, "reported assign": `{"owner":"","version":1}`, "reported reply": `{"text":"x"}`, "reported link": `{"investigation":""}`,
+		"reported preview": `{"reason":"to judge"}`, "reported download": `{"reason":"to judge"}`, "reported-settings set": `{"version":0}`,
+		"mails preview": `{"person":"x","message":"x","reason":"to judge"}`, "mails keep": `{"person":"x","message":"x","reason":"to judge"}`,
+		"evidence preview": `{"reason":"to judge"}`, "evidence download": `{"reason":"to judge"}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
 	for _, o := range api.Ops(nil) {

@@ -20,6 +20,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/investigate/reported"
 	"tocsin.dev/journal"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
@@ -61,6 +62,7 @@ type Server struct {
 	unleased     atomic.Pointer[error] // why the last lease could not be written; nil: it could
 	ear          ear                   // when notifications could be stored
 	auditor      *collect.AuditJudge
+	reported     *reported.Worker
 	folder       *collect.OwnFolder // of rules of one's own; nil where there is none
 	owner        string             // of leases: this process
 	log          *slog.Logger
@@ -136,7 +138,8 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.API = api.New(s.Store, api.Options{Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, ActDesk: s.actDesk(), Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
+	s.reported = &reported.Worker{Store: s.Store, Ways: reported.Through(s.Connections), Keeper: keeper, Log: s.log}
+	s.API = api.New(s.Store, api.Options{Sealer: keeper, Reported: s.reported, Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, ActDesk: s.actDesk(), Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
@@ -170,7 +173,7 @@ func (s *Server) routes() http.Handler {
 		mux.Handle(hookPath, readWithin(hookTime, s.metrics.acks(s.Hook)))
 		mux.HandleFunc("GET "+hookReadyPath, s.hookReady)
 	}
-	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))
+	mux.Handle("/", web.New(s.API, web.Options{Clock: s.Clock, Origin: c.URL, TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Log: s.log}))
 	return mux
 }
 
@@ -210,6 +213,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.hold(ctx, "consents", s.looks) })
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })
 	g.Go(func() error { return s.hold(ctx, actingOnMail, s.actOnMail) })
+	g.Go(func() error { return s.hold(ctx, reporting, s.takeReports) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
 		return err
 	}

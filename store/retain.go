@@ -40,6 +40,8 @@ var Classes = []Class{
 	{Name: "audit_records", Default: 180, Least: 30, Most: 3650, sets: []oldRows{{table: "audit_record", which: "1 = 1", column: "at", when: "seen < $2 and judged"}, {table: "sign_in", which: "1 = 1", column: "at", when: "seen < $2"}}},
 	{Name: "alerts", Default: 30, Least: 7, Most: 730, sets: []oldRows{{table: "alert_try", which: "at < $1"}, {table: "alert", which: "ended <> 0 and ended < $1"}, {table: "alert_message", which: "ended <> 0 and ended < $1"}}},
 	{Name: "facts", Default: 30, Least: 7, Most: 400},
+	{Name: "reported_mails", Default: 400, Least: 30, Most: 3650, sets: []oldRows{{table: "reported_mail", which: "1 = 1", column: "at"}, {table: "reported_change", which: "at < $1"}, {table: "reported_reply", which: "changed < $1"}, {table: "reported_seen", which: "at < $1"}}},
+	{Name: "evidence", Default: 730, Least: 30, Most: 3650, sets: []oldRows{{table: "evidence", which: "1 = 1", column: "at"}, {table: "evidence_look", which: "1 = 1", column: "at"}}},
 	{Name: "trail", Default: 400, Least: 180, Most: 3650, sets: []oldRows{{table: "trail", which: "at < $1"}}},
 }
 

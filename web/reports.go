@@ -35,3 +35,7 @@ func (w *web) tenantReport(r *http.Request, in api.In) (api.Report, error) {
 func (w *web) personReport(r *http.Request, in api.In) (api.Report, error) {
 	return w.svc.ReportPerson(r.Context(), api.ByPerson{In: in, Person: tocsin.PersonID(r.PathValue("person"))})
 }
+
+func (w *web) caseReport(r *http.Request, in api.In) (api.Report, error) {
+	return w.svc.ReportCase(r.Context(), api.ByID{In: in, ID: r.PathValue("id")})
+}

@@ -24,7 +24,9 @@ import (
 type Options struct {
 	Clock *tocsin.Clock // the server's
 	TLS   bool          // pages are reached over TLS: cookies are marked secure, and browsers told to stay with it
-	Log   *slog.Logger
+	// Origin is where browsers reach the pages (https://tocsin.example), for what stands elsewhere: the add-in's manifest.
+	Origin string
+	Log    *slog.Logger
 }
 
 type web struct {
@@ -46,6 +48,7 @@ func New(svc *api.Service, opts Options) http.Handler {
 	w.routes(pages)
 	all := http.NewServeMux()
 	all.HandleFunc("GET /static/{file}", serveAsset)
+	all.HandleFunc("GET /addin/{key}/{file}", w.addin)
 	all.Handle("/", svc.Authenticate(w.look(pages)))
 	return w.guard(all)
 }
@@ -145,6 +148,16 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/privileges", t("posture", "Roles", w.privileges))
 	m.HandleFunc("GET /t/{tenant}/applications", t("posture", "Applications", w.applications))
 	m.HandleFunc("GET /t/{tenant}/applications/{id}", t("posture", "Application", w.application))
+	m.HandleFunc("GET /t/{tenant}/reported/{id}/preview", t("investigations", "A reported mail", w.reportedLook))
+	m.HandleFunc("POST /t/{tenant}/reported/{id}/preview", w.frame(w.reportedFrame))
+	m.HandleFunc("POST /t/{tenant}/reported/{id}/download", w.eml(w.reportedEML))
+	m.HandleFunc("GET /t/{tenant}/evidence/{id}/preview", t("investigations", "Evidence", w.evidenceLook))
+	m.HandleFunc("POST /t/{tenant}/evidence/{id}/preview", w.frame(w.evidenceFrame))
+	m.HandleFunc("POST /t/{tenant}/evidence/{id}/download", w.eml(w.evidenceEML))
+	m.HandleFunc("GET /t/{tenant}/investigations/{id}/report", w.report(w.caseReport))
+	m.HandleFunc("GET /t/{tenant}/mails/preview", t("investigations", "A mail", w.mailLook))
+	m.HandleFunc("POST /t/{tenant}/mails/preview", w.frame(w.mailFrame))
+	m.HandleFunc("POST /t/{tenant}/mails/keep", w.act(w.mailKeep))
 	m.HandleFunc("GET /t/{tenant}/detections", t("detections", "Detections", w.detections))
 	m.HandleFunc("GET /t/{tenant}/detections/own", t("detections", "Your own rules", w.ownRules))
 	m.HandleFunc("POST /t/{tenant}/detections/own", t("detections", "Add a rule", w.ownAdd))
