@@ -8,9 +8,19 @@ func addresses(value string) []Address {
 		return nil
 	}
 	var out []Address
-	for len(value) > 0 {
-		item, rest := cutAddress(value)
-		value = rest
+	c := cutter{text: value, quote: strings.LastIndexByte(value, '"'), close: strings.LastIndexByte(value, '>'), bracket: strings.LastIndexByte(value, ')')}
+	for c.at < len(value) && len(out) < MaxAddresses {
+		item := c.next()
+		for range 100 { // "A <a@x> B <b@x>": the comma between them is missing
+			i := strings.IndexByte(item, '>')
+			if i < 0 || strings.IndexByte(item[i:], '@') < 0 || strings.IndexByte(item[i:], '<') < 0 || strings.IndexByte(item[:i], '"') >= 0 && strings.Count(item[:i], `"`)%2 == 1 || !strings.Contains(item[:i], "<") {
+				break
+			}
+			if a, ok := address(item[:i+1]); ok {
+				out = append(out, a)
+			}
+			item = item[i+1:]
+		}
 		if a, ok := address(item); ok {
 			out = append(out, a)
 		}
@@ -18,43 +28,54 @@ func addresses(value string) []Address {
 	return out
 }
 
-// cutAddress cuts the first address off: up to a comma or semicolon outside quotes, comments and angle brackets. "name:" before
-// a group's members is passed over.
-func cutAddress(s string) (item, rest string) {
+// cutter cuts a field into addresses. Where the last of each closing sign stands is known, so that what nothing closes is a letter
+// and costs no look to the end.
+type cutter struct {
+	text                  string
+	at                    int
+	quote, close, bracket int
+}
+
+// next is the text up to a comma or semicolon outside quotes, comments and angle brackets. "name:" before a group's members is
+// passed over.
+func (c *cutter) next() string {
+	s := c.text
 	quoted, comment, angle := false, 0, false
-	start := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\' && (quoted || comment > 0):
+	start, opened := c.at, 0
+	for i := c.at; i < len(s); i++ {
+		switch x := s[i]; {
+		case x == '\\' && (quoted || comment > 0):
 			i++
 		case quoted:
-			quoted = c != '"'
-		case c == '(':
-			comment++
+			quoted = x != '"'
+		case x == '(' && i < c.bracket:
+			if comment++; comment == 1 {
+				opened = i
+			}
 		case comment > 0:
-			if c == ')' {
+			if x == ')' {
 				comment--
 			}
-		case c == '"':
-			// a quote that nothing closes is a letter
-			quoted = strings.IndexByte(s[i+1:], '"') >= 0
-		case c == '<':
-			angle = strings.IndexByte(s[i:], '>') >= 0
-		case c == '>':
+		case x == '"':
+			quoted = i < c.quote
+		case x == '<':
+			angle = i < c.close
+		case x == '>':
 			angle = false
 		case angle:
-		case c == ',' || c == ';':
-			return s[start:i], s[i+1:]
-		case c == ':' && !strings.ContainsAny(s[start:i], "@<"):
+		case x == ',' || x == ';':
+			c.at = i + 1
+			return s[start:i]
+		case x == ':' && !strings.ContainsAny(s[start:i], "@<"):
 			start = i + 1
 		}
-	}
-	if comment > 0 { // a bracket that nothing closes is a letter
-		if i := strings.IndexAny(s[start:], ",;"); i >= 0 {
-			return s[start : start+i], s[start+i+1:]
+		if i == len(s)-1 && comment > 0 { // brackets that are not all closed are letters, from here on
+			c.bracket, comment, quoted = -1, 0, false
+			i = opened
 		}
 	}
-	return s[start:], ""
+	c.at = len(s)
+	return s[start:]
 }
 
 func address(s string) (Address, bool) {

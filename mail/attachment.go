@@ -16,10 +16,11 @@ import (
 func (r *reader) attach(p *part) {
 	a := Attachment{Name: p.name, Type: p.kind, ContentID: p.id, Inline: p.shown == "inline" || p.shown != "attachment" && p.id != ""}
 	content, broken := p.body, ""
-	if p.kind != "message/rfc822" || p.coding == "base64" {
-		if r.read&(ReadHashes|ReadInside|ReadQR) != 0 {
-			content, broken = decodeBody(p.body, p.coding)
-		}
+	// A mail that is sent as it stands is read as it stands, whatever it says of itself.
+	if p.kind == "message/rfc822" && p.coding != "base64" && p.coding != "quoted-printable" {
+		content = p.body
+	} else if sort(&a, nil) == message || r.read&(ReadHashes|ReadInside|ReadQR) != 0 {
+		content, broken = decodeBody(p.body, p.coding)
 	}
 	if broken != "" {
 		a.Faults = append(a.Faults, broken)
@@ -55,7 +56,7 @@ func (r *reader) look(a *Attachment, content []byte, p *part) []Attachment {
 		}
 		return nil
 	}
-	if r.read&ReadInside == 0 || kind == other {
+	if kind == other || r.read&ReadInside == 0 && kind != message {
 		return nil
 	}
 	if r.depth >= MaxDepth {

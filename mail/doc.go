@@ -13,6 +13,7 @@ const (
 	MaxSize       = 160 << 20 // bytes of a mail; Exchange takes 150 MB at most
 	MaxHeader     = 1 << 20   // bytes of the header of a mail or part
 	MaxFields     = 5000      // fields in a header
+	MaxAddresses  = 20_000    // addresses in a field
 	MaxDepth      = 40        // parts within parts, mails within mails, archives within archives
 	MaxParts      = 2000      // parts of a mail, those of mails inside it too
 	MaxText       = 8 << 20   // bytes of text, and of HTML, of a mail

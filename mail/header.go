@@ -21,6 +21,9 @@ func split(raw []byte) (head, body []byte) {
 		if len(line) == 0 || len(line) == 1 && line[0] == '\r' {
 			return raw[:i], raw[i+n+1:]
 		}
+		if len(line) > 2 && line[0] == '-' && line[1] == '-' && i > 0 && bytes.IndexByte(line, ':') < 0 {
+			return raw[:i], raw[i:] // a boundary: the empty line is missing
+		}
 		i += n + 1
 	}
 	return raw, nil

@@ -4,71 +4,95 @@ import (
 	"encoding/base64"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 )
 
-// inText finds links as people and programs write them in text; "hxxp" is how they are written to be harmless.
-var inText = regexp.MustCompile(`(?i)\b(?:h(?:tt|xx)ps?://|ftp://|www\.)[^\s<>"\x00-\x1f\x{200b}-\x{200f}]+`)
-
-// findLinks adds the links that stand in text.
+// findLinks adds the links that stand in text as people and programs write them: with a scheme ("hxxp" is how they are written to be
+// harmless), or beginning with www.
 func (r *reader) findLinks(text, where string) {
-	for rest := text; len(rest) > 0; {
+	scheme, www := -1, -1 // where the next of each stands
+	for at := 0; at < len(text); {
+		if scheme < at {
+			scheme = nextAt(text, at, "://")
+		}
+		if www < at {
+			www = min(nextAt(text, at, "www."), nextAt(text, at, "WWW."))
+		}
+		begin, from := www, www+4
+		if scheme <= www {
+			if scheme == len(text) {
+				return
+			}
+			begin, from = schemeBefore(text, at, scheme), scheme+3
+		} else if www > 0 && isLetter(text[www-1]) {
+			begin = -1
+		}
+		if begin < 0 {
+			at = from
+			continue
+		}
+		end := from
+		for end < len(text) && end-begin < 4096 && !ends(text, end) {
+			end++
+		}
 		if len(r.m.Links) >= MaxLinks {
 			r.lose(LostLinks, "the mail has more than %d links; the rest was not read", MaxLinks)
 			return
 		}
-		// What cannot begin a link is passed over fast: most of a text.
-		i := nextLink(rest)
-		if i < 0 {
-			return
+		if end > from {
+			r.link(trimLink(strings.ToValidUTF8(text[begin:end], "")), "", where, false)
 		}
-		rest = rest[i:]
-		at := inText.FindStringIndex(rest[:min(len(rest), 4096)])
-		if at == nil {
-			rest = rest[1:]
-			continue
-		}
-		r.link(trimLink(rest[at[0]:at[1]]), "", where, false)
-		rest = rest[at[1]:]
+		at = end
 	}
 }
 
-// nextLink is where "://" or "www." stands next, less the scheme before it; -1 where nowhere.
-func nextLink(s string) int {
-	i := strings.Index(s, "://")
-	w := indexFold(s[:bound(i, len(s))], "www.")
+// nextAt is where what stands next, at the end where nowhere.
+func nextAt(text string, at int, what string) int {
+	if i := strings.Index(text[at:], what); i >= 0 {
+		return at + i
+	}
+	return len(text)
+}
+
+func isLetter(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+// schemeBefore is where the scheme before "://" begins; -1 where none does.
+func schemeBefore(text string, least, at int) int {
+	i := at
+	for i > least && at-i < 6 && isLetter(text[i-1]) {
+		i--
+	}
+	switch strings.ToLower(text[i:at]) {
+	case "http", "https", "hxxp", "hxxps", "ftp":
+		return i
+	}
+	return -1
+}
+
+// ends says whether a link ends before the byte at i: at blanks, quotes, brackets of markup, and letters that are not seen.
+func ends(text string, i int) bool {
+	c := text[i]
 	switch {
-	case w >= 0:
-		return w
-	case i < 0:
-		return -1
+	case c <= ' ' || c == '<' || c == '>' || c == '"' || c == 0x7f:
+		return true
+	case c == 0xc2:
+		return strings.HasPrefix(text[i:], "\u00a0")
+	case c == 0xe2:
+		return strings.HasPrefix(text[i:], "\u200b") || strings.HasPrefix(text[i:], "\u200e") || strings.HasPrefix(text[i:], "\u200f") || strings.HasPrefix(text[i:], "\u2028")
+	case c == 0xe3:
+		return strings.HasPrefix(text[i:], "\u3000")
 	}
-	return max(0, i-5)
-}
-
-func bound(i, n int) int {
-	if i < 0 {
-		return n
-	}
-	return i
-}
-
-// indexFold finds "www." in either case.
-func indexFold(s, what string) int {
-	a, b := strings.Index(s, what), strings.Index(s, strings.ToUpper(what))
-	if a < 0 || b >= 0 && b < a {
-		return b
-	}
-	return a
+	return false
 }
 
 // trimLink takes off what belongs to the sentence around a link.
 func trimLink(s string) string {
-	for {
+	for range 20 {
 		t := strings.TrimRight(s, ".,;:!?'*_~|\\”’»…")
 		for _, pair := range []string{"()", "[]", "{}"} {
 			if strings.HasSuffix(t, pair[1:]) && strings.Count(t, pair[:1]) < strings.Count(t, pair[1:]) {
@@ -76,10 +100,11 @@ func trimLink(s string) string {
 			}
 		}
 		if t == s {
-			return s
+			break
 		}
 		s = t
 	}
+	return s
 }
 
 // link adds a link, unless it leads nowhere or is there already, and gives its place; -1 where there is none.

@@ -175,8 +175,10 @@ func (r *reader) describe(header []Field, body []byte, otherwise string) *part {
 	shown, params, _ := parameters(v)
 	p.shown = shown
 	p.name = cleanName(params["filename"])
-	if p.name == "" {
-		p.name = cleanName(p.params["name"])
+	for _, other := range []string{"name", "file", "filename"} {
+		if p.name == "" {
+			p.name = cleanName(p.params[other])
+		}
 	}
 	p.id = firstID(raw(header, "Content-ID"))
 	coding, _ := comments(raw(header, "Content-Transfer-Encoding"))
@@ -405,7 +407,7 @@ func cut(body []byte, boundary string) (pieces [][]byte, closed bool) {
 			next = at + n + 1
 			line = line[:n]
 		}
-		last := bytes.HasPrefix(line, []byte("--")) && len(bytes.TrimSpace(line[2:])) == 0
+		last := bytes.HasPrefix(line, []byte("--")) && (len(bytes.TrimSpace(line[2:])) == 0 || !isLetter(line[2]) && line[2] != '-' && line[2] != '_')
 		if !last && len(bytes.TrimSpace(line)) > 0 {
 			continue // another boundary, which begins as this one does
 		}
@@ -439,8 +441,8 @@ var textKinds = []string{"text/plain", "text/html", "text/enriched", "text/richt
 func (r *reader) leaf(p *part, aside bool) {
 	if p.shown == "attachment" || !slices.Contains(textKinds, p.kind) || p.name != "" {
 		r.attach(p)
-		// A text with a name that is to be shown within the mail is shown there by all programs.
-		if p.shown == "attachment" || p.shown == "" || !slices.Contains(textKinds, p.kind) {
+		// A text that has a name and is not said to be an attachment is shown within the mail by most programs.
+		if p.shown == "attachment" || !slices.Contains(textKinds, p.kind) {
 			return
 		}
 	}

@@ -16,7 +16,7 @@ var policy = func() *bluemonday.Policy {
 	p.AllowElements("p", "div", "span", "br", "hr", "b", "i", "u", "s", "em", "strong", "small", "big", "sub", "sup", "font", "center", "blockquote", "pre", "code", "tt",
 		"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "colgroup", "col", "a", "img", "address", "article", "section", "header", "footer")
 	p.AllowAttrs("align", "valign", "width", "height", "border", "cellpadding", "cellspacing", "colspan", "rowspan", "bgcolor", "color", "size", "dir").Matching(regexp.MustCompile(`^[#%\w.-]{1,32}$`)).Globally()
-	p.AllowAttrs("href").OnElements("a")
+	p.AllowAttrs("href").Matching(regexp.MustCompile(`(?i)^\s*(https?:|mailto:|tel:)`)).OnElements("a") // data: is for pictures alone
 	p.AllowAttrs("alt", "title").OnElements("img", "a")
 	p.AllowURLSchemes("http", "https", "mailto", "tel")
 	p.RequireParseableURLs(true)

@@ -54,14 +54,18 @@ func decodeWords(s string) string {
 
 // cutWord reads an encoded word after its "=?".
 func cutWord(s string) (set string, content []byte, rest string, ok bool) {
-	set, s, ok = strings.Cut(s, "?")
-	if !ok || len(set) > 64 || set == "" || strings.ContainsAny(set, " \t=") || len(s) < 2 || s[1] != '?' {
+	mark := strings.IndexByte(s[:min(len(s), 80)], '?')
+	if mark < 0 {
+		return "", nil, "", false
+	}
+	set, s = s[:mark], s[mark+1:]
+	if set == "" || strings.ContainsAny(set, " \t=") || len(s) < 2 || s[1] != '?' {
 		return "", nil, "", false
 	}
 	set, _, _ = strings.Cut(set, "*") // RFC 2231's language
 	coding := s[0]
 	s = s[2:]
-	end := strings.Index(s, "?=")
+	end := strings.Index(s[:min(len(s), 16<<10)], "?=") // 75 letters by the standard; some write on
 	if end < 0 {
 		return "", nil, "", false
 	}

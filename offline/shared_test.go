@@ -18,7 +18,7 @@ import (
 )
 
 // shared is the folder of data beside the working tree, where it is there.
-func shared(t *testing.T, what string) string {
+func shared(t testing.TB, what string) string {
 	t.Helper()
 	if dir := os.Getenv("TOCSIN_SHARED"); dir != "" {
 		return dir

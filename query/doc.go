@@ -34,10 +34,10 @@ import "time"
 const (
 	MaxLength  = 20_000 // bytes
 	MaxTerms   = 1_000
-	MaxDepth   = 50          // brackets within brackets
-	MaxPattern = 1_000       // letters of an expression
-	MaxProgram = 3_000       // instructions of all expressions together
-	MaxWork    = 200_000_000 // instructions times letters that an expression is matched over: about two seconds at the worst
+	MaxDepth   = 50         // brackets within brackets
+	MaxPattern = 1_000      // letters of an expression
+	MaxProgram = 3_000      // instructions of all expressions together
+	MaxWork    = 50_000_000 // instructions times letters that expressions are matched over, for one mail: about a second at the worst; what lies beyond is not known
 )
 
 // Query is a parsed query. It is not changed by use, and may be used by several goroutines at once.

@@ -49,6 +49,28 @@ func (q *Query) Reads() Need {
 	return n
 }
 
+// Parts is all that must be read of a mail's bytes to match the query.
+func (q *Query) Parts() mail.Parts {
+	var parts mail.Parts
+	q.root.each(func(t *term) {
+		switch t.prop.form {
+		case formURL, formDomain:
+			parts |= mail.ReadLinks | mail.ReadInside | mail.ReadQR
+		case formFile:
+			parts |= mail.ReadInside
+		case formHash:
+			parts |= mail.ReadHashes | mail.ReadInside
+		case formWords:
+			if t.prop == anywhere {
+				parts |= mail.ReadText | mail.ReadInside
+			} else if t.prop.name == "body" {
+				parts |= mail.ReadText
+			}
+		}
+	})
+	return parts
+}
+
 func (n *node) each(do func(*term)) {
 	if n.op == word {
 		do(n.term)

@@ -47,7 +47,7 @@ func sentence(err error) string {
 
 func root() *cobra.Command {
 	c := &cobra.Command{Use: "tocsin", Short: "Security and mail server for Microsoft 365", SilenceErrors: true, SilenceUsage: true, Version: version()}
-	c.AddCommand(serve(), demo(), simulate(), offline.Command(), offline.Posture(new(tocsin.Clock)), offline.Backtest(), key())
+	c.AddCommand(serve(), demo(), simulate(), offline.Command(), offline.Posture(new(tocsin.Clock)), offline.Backtest(), offline.Match(new(tocsin.Clock)), key())
 	c.AddCommand(api.Snapshot(client))
 	c.AddCommand(api.Commands(client)...)
 	teach(c)
