@@ -282,6 +282,9 @@ func (l *landlord) fill() {
 				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")
 			}
 			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into mail_act (tenant, id, investigation, kind, state, options, why, plan, asked_by, asked_email, created, changed) values ($1, $2, $2, 'junk', 'done', '{}', $2, '{}', $2, $2, 1, 1)`, colour+"-only-act")
+			}
+			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found)
 					select $1, $2, min(person), 20000, 1, 'graph', 5000, $2, '[]', '["who@'||$2||'.example"]', false, '', 1 from person where tenant = $1`, colour+"-only-anomaly")
 			}
