@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tocsin.dev"
+	"tocsin.dev/investigate"
 )
 
 // Commands makes `tocsin <noun> <verb>` from the table. What stands in the path of the route are arguments, the tenant
@@ -156,6 +157,8 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 			flags(cmd, v.Field(i))
 		case f.Tag.Get("path") != "" && f.Tag.Get("path") != "tenant":
 		case f.Tag.Get("json") == "-":
+		case f.Type == reflect.TypeFor[investigate.Scope]() || f.Type == reflect.TypeFor[investigate.Then]():
+			partFlags(cmd, v.Field(i), fieldName(f)+"_")
 		default:
 			name := flagName(fieldName(f))
 			help := f.Tag.Get("doc")
@@ -172,6 +175,18 @@ func flags(cmd *cobra.Command, v reflect.Value) {
 					cmd.Flags().Lookup(name).NoOptDefVal = "true"
 				}
 			}
+		}
+	}
+}
+
+// partFlags makes a flag of every member of a part of the input, under the part's name.
+func partFlags(cmd *cobra.Command, v reflect.Value, part string) {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		name := flagName(part + fieldName(f))
+		cmd.Flags().Var(&value{name: name, v: v.Field(i)}, name, f.Tag.Get("doc"))
+		if f.Type.Kind() == reflect.Bool {
+			cmd.Flags().Lookup(name).NoOptDefVal = "true"
 		}
 	}
 }

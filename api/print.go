@@ -114,6 +114,11 @@ var columns = map[string][]string{
 	"PlaceView":         {"trusted", "name", "what", "policies"},
 	"AccessAnswer":      {"person", "blocked", "mfa", "phishing_resistant", "unsure"},
 	"Privilege":         {"role", "how", "who", "ends", "group"},
+	"Investigation":     {"name", "trigger", "status", "matches", "boxes", "created", "expiry", "created_by", "id"},
+	"SearchMailbox":     {"address", "state", "matches", "looked", "fetched", "tries", "because"},
+	"Match":             {"received", "address", "sender", "subject", "folder_name", "read", "truth", "state", "id"},
+	"Cluster":           {"matches", "mailboxes", "senders", "subjects", "unread", "first", "last", "subject", "id"},
+	"Trail":             {"address", "delivery", "here", "opened", "replied", "forwarded", "received", "subject"},
 	"Application":       {"name", "whose", "enabled", "dangerous", "secrets", "certificates", "ends", "last_used", "id"},
 }
 
@@ -121,6 +126,7 @@ var columns = map[string][]string{
 var notes = map[string][]string{
 	"Connection": {"because", "mend"}, "Capability": {"because", "mend"}, "Source": {"because", "mend"}, "RightsCover": {"because", "unknown"},
 	"AuditWindow": {"because"}, "AuditQuery": {"because", "mend"}, "TrailEntry": {"because"}, "Watched": {"because", "mend"}, "Gap": {"because", "lost"},
+	"Investigation": {"because", "mend"}, "SearchMailbox": {"mend"}, "Trail": {"because"},
 }
 
 // printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.

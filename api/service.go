@@ -40,6 +40,8 @@ type Options struct {
 	Desk *remediate.Desk
 	// ActDesk is where acts on mails are planned and recorded; without it none can be.
 	ActDesk *investigate.ActDesk
+	// Investigations is where searches of mailboxes are planned, and trails followed; without it none can be started.
+	Investigations *investigate.Desk
 	// Importer brings exported files in; without it none can be.
 	Importer *collect.Importer
 	// Seal and Unseal protect second factors at rest ([secret.Keeper]'s Seal and Open). Without them none can be enrolled.

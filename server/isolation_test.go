@@ -160,7 +160,9 @@ func (b *subject) objects() map[string][]string {
 		"actions": `select id from action where tenant = $1`, "mail-acts": `select id from mail_act where tenant = $1`, "exports": `select id from export where tenant = $1`,
 		"playbooks": `select id from playbook_run where tenant = $1`, "sigma": `select id from own_rule where tenant = $1`, "own-playbooks": `select name from playbook where tenant = $1`,
 		"signins": `select id from sign_in where tenant = $1`, "stories": `select id from attack_story where tenant = $1`, "anomalies": `select id from anomaly where tenant = $1`,
-		"investigations": `select id from investigation where tenant = $1`, "reported": `select id from reported_mail where tenant = $1`, "evidence": `select id from evidence where tenant = $1`,
+		"investigations": `select id from investigation where tenant = $1`, "matches": `select id from investigation where tenant = $1`, "clusters": `select id from investigation where tenant = $1`,
+		"trails": `select id from investigation where tenant = $1`, "match": `select id from mail_match where tenant = $1`,
+		"reported": `select id from reported_mail where tenant = $1`, "evidence": `select id from evidence where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
@@ -196,7 +198,7 @@ func (b *subject) path(o api.Op, from map[string][]string) (string, bool) {
 		}
 		return url.PathEscape(from[list][0])
 	}
-	lists := map[string]string{"{person}": first("people"), "{domain}": first("partners"), "{id}": first(noun)}
+	lists := map[string]string{"{person}": first("people"), "{domain}": first("partners"), "{id}": first(noun), "{match}": first("match")}
 	if noun == "rules" { // a rule and its mailbox belong together
 		lists["{person}"] = url.PathEscape(from["rule's person"][0])
 	}
@@ -268,6 +270,7 @@ func (l *landlord) fill() {
 		l.did(l.owner, "POST", at+"/exports", fmt.Sprintf(`{"kind":"webhook","name":"%s-only export","address":"https://siem.%s-only.invalid/x"}`, colour, colour), nil)
 		l.did(l.owner, "POST", at+"/snoozes", fmt.Sprintf(`{"scope":"channel","value":%q,"reason":"%s-only","until":%q}`, made.ID, colour, until), nil)
 		l.did(l.owner, "POST", at+"/audit-queries", fmt.Sprintf(`{"address":"amy@%s-only.example","since":"2026-01-01T00:00:00Z","until":"2026-02-01T00:00:00Z"}`, colour), nil)
+		l.did(l.owner, "POST", at+"/investigations", fmt.Sprintf(`{"name":"%s-only hunt","query":"from:x@%s-only-evil.example","reason":"%s-only"}`, colour, colour, colour), nil)
 		if err := l.s.Store.UpdateTenant(l.Context(), b.tenant(), func(t *store.Tenant) error {
 			_, err := t.Exec(l.Context(), `insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body)
 				values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', $2, 'user', true, true, '{"Id":"1"}')`, colour+"-only-record")
@@ -277,6 +280,10 @@ func (l *landlord) fill() {
 			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into listed (tenant, kind, id, object, name, rank, at, seen, marks, text, body) values ($1, 'device', $2, $2, $2, 0, 0, 0, '', '', '')`, colour+"-only-device")
+			}
+			if err == nil {
+				_, err = t.Exec(l.Context(), `insert into mail_match (tenant, investigation, person, message, id, address, internet_message_id, conversation, sender, sender_name, sender_domain, subject, received, day, folder, folder_name, found, seen, changed)
+					select $1, min(id), $2, $2, $2, $2, $2, $2, $2, $2, $2, $2, 1, '1970-01-01', $2, $2, 1, 1, 1 from investigation where tenant = $1`, colour+"-only-match")
 			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")

@@ -1845,7 +1845,8 @@ create table playbook_version (
 );
 
 -- Investigations: a query that is asked of mailboxes, once, by day and night (standing) or every so many minutes. query is KQL, scope
--- and act JSON: who is searched, and what is done with each match by itself. due is when the next search begins, ends when it expires
+-- and act JSON: who is searched, and what is done with each match by itself,
+-- as whoever (act_by, an account) set it. due is when the next search begins, ends when it expires
 -- (0: never). run is the last search. depth is whole, or index: what Exchange's index gives, and no more.
 create table investigation (
 	tenant text not null,
@@ -1857,6 +1858,7 @@ create table investigation (
 	depth text not null default 'whole',
 	every bigint not null default 0,
 	act text not null default '{}',
+	act_by text not null default '',
 	status text not null default 'draft',
 	because text not null default '',
 	mend text not null default '',
@@ -1948,7 +1950,7 @@ create index search_mailbox_state on search_mailbox (tenant, run, state, rank, p
 
 -- A message that an investigation found: once, however often it is met again. message is Graph's immutable id. truth is yes, or unknown where
 -- what would decide it could not be read. state: found, dealt (an act was asked for), acted, restored, gone. cluster is the group of
--- near copies it is of. told is when the act that the investigation does by itself was asked for; 0: not yet.
+-- near copies it is of.
 create table mail_match (
 	tenant text not null,
 	investigation text not null,
@@ -1985,14 +1987,12 @@ create table mail_match (
 	found bigint not null,
 	seen bigint not null,
 	changed bigint not null,
-	told bigint not null default 0,
 	primary key (tenant, investigation, person, message)
 );
 create index mail_match_cluster on mail_match (tenant, investigation, cluster);
 CREATE UNIQUE INDEX mail_match_id on mail_match (tenant, id);
 create index mail_match_mail on mail_match (tenant, internet_message_id);
 create index mail_match_received on mail_match (tenant, investigation, received, id);
-create index mail_match_told on mail_match (tenant, investigation, told);
 
 -- A group of near copies among an investigation's matches: a campaign's variants. body is what new matches are held against, as JSON.
 create table mail_cluster (
