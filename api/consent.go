@@ -380,7 +380,7 @@ type SetRegistrationIn struct {
 
 // GuideIn asks for the guide to an app registration.
 type GuideIn struct {
-	Tier  string   `query:"tier" enum:"read,respond,privileged" doc:"What for; read when absent"`
+	Tier  string   `query:"tier" enum:"read,respond,investigate,privileged" doc:"What for; read when absent; investigate is for a mail configuration"`
 	For   []string `query:"for" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products; all when absent"`
 	Way   string   `query:"way" enum:"oauth,credentials" doc:"For tenants that sign in, or for one tenant's own credentials; credentials when absent"`
 	Cloud string   `query:"cloud" enum:"global,gcc,usgov,dod,china,own" doc:"Microsoft's cloud; global when absent"`

@@ -109,8 +109,18 @@ var matrix = map[string]asked{
 	"connections close": {least: api.Admin, acts: true, fails: "invalid", in: func(t tocsin.TenantID) any {
 		return api.CloseIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.Closing{What: "keep", Confirm: "x"}}
 	}},
-	"connections delete": {least: api.Admin, in: act(connectionOf), acts: true},
-	"connections stream": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
+	"connections delete":       {least: api.Admin, in: act(connectionOf), acts: true},
+	"mail-configurations list": {least: api.Viewer, in: list},
+	"mail-configurations get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
+	"mail-configurations create": {least: api.Admin, acts: true, fails: tocsin.Invalid, in: func(t tocsin.TenantID) any {
+		return api.CreateMailConfigurationIn{Body: api.MailConfigurationNew{Name: "n", Tenant: string(t), ClientID: tocsin.NewID(), Secret: tocsin.NewID(), TestAddress: "a@b.example", Domains: []string{"b.example"}}}
+	}},
+	"mail-configurations edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditMailConfigurationIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct), Body: api.MailConfigurationEdit{Version: 1}}
+	}},
+	"mail-configurations test":   {least: api.Admin, acts: true, in: act(connectionOf)},
+	"mail-configurations delete": {least: api.Admin, acts: true, in: act(connectionOf)},
+	"connections stream":         {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
 	"connections set-stream": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetStreamIn{ByIDAct: act(connectionOf)(t).(api.ByIDAct)}
 	}},
@@ -432,7 +442,7 @@ func wanted(a asked, role api.Role, has string, tenant tocsin.TenantID, tenanted
 }
 
 func tenanted(o api.Op) bool {
-	return strings.Contains(o.Path, "{tenant}") || o.Name == "facts stream" || o.Name == "connections create"
+	return strings.Contains(o.Path, "{tenant}") || o.Name == "facts stream" || o.Name == "connections create" || o.Name == "mail-configurations create"
 }
 
 func TestMatrixIsWhole(t *testing.T) {

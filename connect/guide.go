@@ -113,10 +113,10 @@ func ParseTier(name string) (Tier, error) {
 	switch t := Tier(strings.ToLower(name)); t {
 	case "":
 		return Read, nil
-	case Read, Respond, Privileged:
+	case Read, Respond, Investigate, Privileged:
 		return t, nil
 	}
-	return "", tocsin.Problemf(tocsin.Invalid, "Use read, respond or privileged.", "No tier is called %q.", name)
+	return "", tocsin.Problemf(tocsin.Invalid, "Use read, respond, investigate or privileged.", "No tier is called %q.", name)
 }
 
 // basis is asked of every app: without it a token proves its tenant, and the organisation's name is not known.

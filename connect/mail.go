@@ -3,7 +3,6 @@ package connect
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -194,13 +193,13 @@ func MailConfigurations(ctx context.Context, t *store.Tenant, id string) ([]Mail
 	if err != nil {
 		return nil, err
 	}
+	of := func(m MailConfiguration) int {
+		return slices.IndexFunc(all, func(c Connection) bool { return c.ID == m.Connection.ID })
+	}
+	out = slices.DeleteFunc(out, func(m MailConfiguration) bool { return of(m) < 0 }) // without its connection it is nothing
 	for i := range out {
 		m := &out[i]
-		k := slices.IndexFunc(all, func(c Connection) bool { return c.ID == m.Connection.ID })
-		if k < 0 {
-			return nil, fmt.Errorf("mail configuration %s of %s: %w", m.Connection.ID, t.ID(), errors.New("its connection is gone"))
-		}
-		m.Connection = all[k]
+		m.Connection = all[of(*m)]
 		if m.Domains, err = domainsOf(ctx, t, m.Connection.ID); err != nil {
 			return nil, err
 		}

@@ -54,14 +54,14 @@ func viewOf(c api.Connection, all []api.Connection) connectionView {
 	v := connectionView{C: c}
 	works := map[connect.Tier]bool{}
 	for _, k := range c.Capabilities {
-		if tier := tierOf(k.Name); tier.Acts() && k.State != string(connect.Off) {
+		if tier := tierOf(k.Name); (tier.Acts() || tier == connect.Investigate) && k.State != string(connect.Off) {
 			works[tier] = true
 		}
 	}
 	for _, t := range connect.Products {
 		g := capabilityGroup{ProductTitle: t, On: slices.Contains(c.Products, string(t.Product))}
 		for _, k := range connect.Capabilities {
-			if i := indexOf(c.Capabilities, k.Name); k.Product == t.Product && (k.Tier == connect.Tier(c.Tier) || works[k.Tier]) && i >= 0 {
+			if i := indexOf(c.Capabilities, k.Name); k.Product == t.Product && i >= 0 && shownWith(k, c.Capabilities[i], connect.Tier(c.Tier), works) {
 				g.Now = append(g.Now, c.Capabilities[i])
 			}
 		}
@@ -75,7 +75,7 @@ func viewOf(c api.Connection, all []api.Connection) connectionView {
 		}
 	}
 	other := connect.Tier(v.otherTier())
-	if works[other] {
+	if works[other] || connect.Tier(c.Tier) == connect.Investigate {
 		return v
 	}
 	v.Other = "This connection reads only. To act, to revoke sessions or to stop a rule, takes an app registration and a consent of its own."
@@ -92,6 +92,15 @@ func viewOf(c api.Connection, all []api.Connection) connectionView {
 		}
 	}
 	return v
+}
+
+// shownWith says whether a capability stands with a connection: what its tier is for, what works here of another tier; and of
+// what a mail configuration may read besides, what it does read.
+func shownWith(k connect.Capability, is api.Capability, tier connect.Tier, works map[connect.Tier]bool) bool {
+	if tier == connect.Investigate {
+		return k.Tier == tier || tier.Has(k) && (is.State != string(connect.Off) || k.Name == connect.MessagesMove)
+	}
+	return k.Tier == tier || works[k.Tier]
 }
 
 // asItStands gives a connection's capabilities as they stand now: what worked is stopped while the connection does not.

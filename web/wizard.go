@@ -95,13 +95,17 @@ func (w *web) entered(r *http.Request, tier connect.Tier) (bool, error) {
 	return slices.ContainsFunc(list.Items, func(x api.Registration) bool { return x.Tier == string(tier) }), err
 }
 
-func (w *web) connect(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
+func (w *web) connect(rw http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	if !p.connects() {
 		return nil, errMayNotConnect
 	}
 	z, err := w.makeWizard(r, p, r.URL.Query())
 	if err != nil {
 		return nil, err
+	}
+	if z.Tier == connect.Investigate { // a mail configuration has its own form
+		http.Redirect(rw, r, with("/connect/mail", "tenant", z.Tenant), http.StatusSeeOther)
+		return nil, nil
 	}
 	return wizardPage(p, z), nil
 }
@@ -380,6 +384,8 @@ func tierWord(t string) string {
 	switch connect.Tier(t) {
 	case connect.Respond:
 		return "Respond: act on what was found"
+	case connect.Investigate:
+		return "Mail: search every mailbox and take mail out"
 	case connect.Privileged:
 		return "Privileged: passwords, methods, roles, applications"
 	}
