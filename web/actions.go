@@ -10,6 +10,7 @@ import (
 	"github.com/a-h/templ"
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/investigate"
 	"tocsin.dev/remediate"
 )
 
@@ -18,8 +19,9 @@ type actionsView struct {
 	Query   url.Values
 	In      api.ActionsIn
 	Page    api.Page[api.Action]
-	Waiting []api.Action // for approval, on top of the first piece
-	Person  string       // the name of the person that is filtered by
+	Waiting []api.Action  // for approval, on top of the first piece
+	Mails   []api.MailAct // acts on mails that wait or are under way, on top of those
+	Person  string        // the name of the person that is filtered by
 }
 
 // actionTabs are the ways of looking at actions.
@@ -60,6 +62,11 @@ func (w *web) actions(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 			return nil, err
 		}
 		v.Waiting = waiting.Items
+		mails, err := w.svc.ListMailActs(r.Context(), api.MailActsIn{In: v.In.In, Paging: api.Paging{Limit: 10}, State: []investigate.ActState{investigate.ActWaiting, investigate.ActRunning, investigate.ActStopping}})
+		if err != nil {
+			return nil, err
+		}
+		v.Mails = mails.Items
 	}
 	if v.In.Person != "" {
 		v.Person = w.personName(r, p.Tenant.ID, v.In.Person)
@@ -174,7 +181,11 @@ func (w *web) response(_ http.ResponseWriter, r *http.Request, p *page) (templ.C
 	if err != nil {
 		return nil, err
 	}
-	return responsePage(p, s), nil
+	mails, err := w.svc.GetMailActSettings(r.Context(), api.In{Tenant: p.Tenant.ID})
+	if err != nil {
+		return nil, err
+	}
+	return responsePage(p, s, mails), nil
 }
 
 func (w *web) responseSet(r *http.Request) (string, *notice, error) {

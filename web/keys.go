@@ -16,6 +16,7 @@ var keys = []struct {
 	{"Go to overview", []string{"g", "o"}},
 	{"Go to findings", []string{"g", "f"}},
 	{"Go to actions", []string{"g", "a"}},
+	{"Go to investigations", []string{"g", "v"}},
 	{"Go to rules", []string{"g", "r"}},
 	{"Go to mailboxes", []string{"g", "m"}},
 	{"Go to identities", []string{"g", "i"}},

@@ -108,6 +108,7 @@ var navItems = []navItem{
 	{"Overview", "overview", "overview", "overview"},
 	{"Findings", "findings", "findings", "findings"},
 	{"Stories", "stories", "stories", "stories"},
+	{"Investigations", "investigations", "investigations", "investigations"},
 	{"Actions", "actions", "actions", "actions"},
 	{"Rules and forwarding", "rules", "rules", "rules"},
 	{"Delegations", "delegations", "delegations", "delegations"},

@@ -182,7 +182,7 @@ func TestEveryPage(t *testing.T) {
 	if len(seen) < 100 {
 		t.Errorf("the crawl came to %d addresses only", len(seen))
 	}
-	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/stories", "/t/*/stories/*", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/audit", "/t/*/audit/queries", "/t/*/audit/ledger", "/t/*/audit/imports", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/trail", "/settings/tokens", "/settings/you", "/connect"} {
+	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/stories", "/t/*/stories/*", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/settings/reported", "/t/*/investigations", "/t/*/investigations/new", "/t/*/reported", "/t/*/mailacts", "/t/*/audit", "/t/*/audit/queries", "/t/*/audit/ledger", "/t/*/audit/imports", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/trail", "/settings/tokens", "/settings/you", "/connect"} {
 		if kinds[want] == 0 {
 			t.Errorf("no page links to %s", want)
 		}

@@ -38,6 +38,7 @@ function count() {
   bar.hidden = chosen.length === 0;
   bar.querySelector("[data-picked]").textContent = `${chosen.length} chosen`;
   const status = bar.querySelector("[data-bulk-status]");
+  if (!status) return; // what is done with those chosen is said on the next page
   bar.querySelector("[data-bulk-until]").hidden = status.value !== "accepted";
   const reason = bar.querySelector("[data-bulk-reason]");
   reason.hidden = status.value !== "accepted" && status.value !== "false_alarm";
