@@ -116,8 +116,10 @@ func (w *web) investigateNew(_ http.ResponseWriter, r *http.Request, p *page) (t
 	}
 	f.Name, f.Report, f.From = q.Get("name"), q.Get("report"), q.Get("from")
 	if from := (api.QueryFrom{Match: q.Get("match"), Event: q.Get("event")}); from != (api.QueryFrom{}) {
-		if err := w.makeQuery(r, p, &f, from); err != nil {
-			return nil, err
+		if err := w.makeQuery(r, p, &f, from); err != nil { // the form is there all the same
+			w.note(r, err)
+			problem := tocsin.AsProblem(err)
+			p.Notice = &notice{Kind: "warn", What: problem.What, Do: problem.Do}
 		}
 	}
 	if len(f.Said.Rows) == 0 && f.Said.Text == "" {

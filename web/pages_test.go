@@ -94,7 +94,11 @@ func sound(t *testing.T, path, page string) {
 			if attr(n, "src") == "" || n.FirstChild != nil || !strings.HasPrefix(attr(n, "src"), "/static/") {
 				t.Errorf("%s: a script that is not ours: %v %q", path, n.Attr, textOf(n))
 			}
-		case "style", "iframe", "object", "embed", "base":
+		case "iframe":
+			if !hasAttr(n, "sandbox") || attr(n, "sandbox") != "" || hasAttr(n, "src") || hasAttr(n, "srcdoc") {
+				t.Errorf("%s: a frame that is not sandboxed, or not filled by a form: %v", path, n.Attr)
+			}
+		case "style", "object", "embed", "base":
 			t.Errorf("%s: <%s>", path, n.Data)
 		case "img":
 			if !hasAttr(n, "alt") {
@@ -182,7 +186,7 @@ func TestEveryPage(t *testing.T) {
 	if len(seen) < 100 {
 		t.Errorf("the crawl came to %d addresses only", len(seen))
 	}
-	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/stories", "/t/*/stories/*", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/settings/reported", "/t/*/investigations", "/t/*/investigations/new", "/t/*/reported", "/t/*/mailacts", "/t/*/audit", "/t/*/audit/queries", "/t/*/audit/ledger", "/t/*/audit/imports", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/trail", "/settings/tokens", "/settings/you", "/connect"} {
+	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/stories", "/t/*/stories/*", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/settings/reported", "/t/*/investigations", "/t/*/investigations/new", "/t/*/investigations/*", "/t/*/investigations/*/explorer", "/t/*/investigations/*/matches.csv", "/t/*/investigations/*/matches/*", "/t/*/investigations/*/campaigns", "/t/*/investigations/*/trails", "/t/*/investigations/*/mailboxes", "/t/*/investigations/*/history", "/t/*/investigations/*/edit", "/t/*/investigations/*/act", "/t/*/investigations/*/report", "/t/*/reported", "/t/*/reported/*", "/t/*/mailacts", "/t/*/mailacts/*", "/t/*/audit", "/t/*/audit/queries", "/t/*/audit/ledger", "/t/*/audit/imports", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/trail", "/settings/tokens", "/settings/you", "/connect"} {
 		if kinds[want] == 0 {
 			t.Errorf("no page links to %s", want)
 		}
@@ -218,6 +222,17 @@ func TestHostileNames(t *testing.T) {
 		at + "/identities?q=script":                                              {"RLO"},
 		at + "/identities/" + string(evil):                                       {"RLO"},
 		at + "/settings/organisation":                                            {},
+		at + "/investigations":                                                   {},
+		at + "/investigations/" + huntID:                                         {"RLO"},
+		at + "/investigations/" + huntID + "/explorer?pivot=subject":             {"RLO"},
+		at + "/investigations/" + huntID + "/campaigns":                          {"RLO"},
+		at + "/investigations/" + huntID + "/mailboxes":                          {"ZWSP"},
+		at + "/investigations/" + huntID + "/history":                            {"RLO"},
+		at + "/investigations/" + huntID + "/matches/" + huntMail:                {"RLO"},
+		at + "/mailacts":                                                         {},
+		at + "/mailacts/" + huntAct:                                              {"RLO"},
+		at + "/reported?status=all":                                              {"RLO"},
+		at + "/reported/" + huntSaid:                                             {"RLO"},
 		at + "/settings/exceptions":                                              {"ZWSP"},
 		at + "/findings?q=" + "%3Cscript%3Ealert(9)%3C/script%3E":                {},
 		at + "/findings?person=" + "%22%3E%3Cscript%3Ealert(9)%3C%2Fscript%3E":   {},

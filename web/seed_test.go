@@ -186,6 +186,7 @@ func (s *site) fill() {
 		d.findings(people)
 		d.entra(people)
 		d.behaviour(people)
+		d.hunt()
 		return nil
 	})
 	if err == nil {
