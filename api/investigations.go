@@ -199,16 +199,16 @@ func (s *Service) DeleteInvestigation(ctx context.Context, in ByIDAct) (None, er
 }
 
 // PlanInvestigation says what a search would do: nothing is searched, and nothing recorded.
-func (s *Service) PlanInvestigation(ctx context.Context, in PlanInvestigationIn) (investigate.Plan, error) {
+func (s *Service) PlanInvestigation(ctx context.Context, in PlanInvestigationIn) (investigate.SearchPlan, error) {
 	tenant := tenantOf(in)
 	if _, err := s.allow(ctx, "investigations plan", tenant); err != nil {
-		return investigate.Plan{}, err
+		return investigate.SearchPlan{}, err
 	}
 	if err := valid(in); err != nil {
-		return investigate.Plan{}, err
+		return investigate.SearchPlan{}, err
 	}
 	if s.o.Investigations == nil {
-		return investigate.Plan{}, errNoSearch
+		return investigate.SearchPlan{}, errNoSearch
 	}
 	return s.o.Investigations.Plan(ctx, tenant, investigate.Ask{Query: in.Body.Query, Scope: in.Body.Scope, Depth: in.Body.Depth, Connection: in.Body.Connection})
 }

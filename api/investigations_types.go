@@ -54,30 +54,30 @@ type InvestigationVersion struct {
 
 // Search is an investigation's query asked of every mailbox in its scope once.
 type Search struct {
-	ID         string            `json:"id"`
-	N          int64             `json:"n"` // the how manieth of the investigation
-	Version    int64             `json:"version"`
-	State      string            `json:"state"` // running, stopped, done
-	Because    string            `json:"because,omitempty"`
-	Mend       string            `json:"mend,omitempty"`
-	Cause      string            `json:"cause"` // an account's e-mail, schedule, standing
-	Query      string            `json:"query"`
-	Mailboxes  int64             `json:"mailboxes"`
-	Glanced    int64             `json:"glanced"` // mailboxes that had a first, quick look
-	Searched   int64             `json:"searched"`
-	Incomplete int64             `json:"incomplete"`
-	OutOfScope int64             `json:"out_of_scope"`
-	Matches    int64             `json:"matches"`        // that this search met first
-	Looked     int64             `json:"looked"`         // messages whose metadata was read
-	Fetched    int64             `json:"fetched"`        // messages whose content was read
-	Calls      int64             `json:"calls"`          // requests to Microsoft Graph
-	Rate       float64           `json:"rate"`           // mailboxes a minute, while it runs
-	Ends       time.Time         `json:"ends,omitzero"`  // when it will have ended at that rate
-	Trace      investigate.Trace `json:"trace"`          // what the message trace told
-	Plan       investigate.Plan  `json:"plan"`           // what was foreseen
-	First      int64             `json:"first_match_ms"` // ms from its beginning to the first match; -1: none yet
-	Started    time.Time         `json:"started"`
-	Ended      time.Time         `json:"ended,omitzero"`
+	ID         string                 `json:"id"`
+	N          int64                  `json:"n"` // the how manieth of the investigation
+	Version    int64                  `json:"version"`
+	State      string                 `json:"state"` // running, stopped, done
+	Because    string                 `json:"because,omitempty"`
+	Mend       string                 `json:"mend,omitempty"`
+	Cause      string                 `json:"cause"` // an account's e-mail, schedule, standing
+	Query      string                 `json:"query"`
+	Mailboxes  int64                  `json:"mailboxes"`
+	Glanced    int64                  `json:"glanced"` // mailboxes that had a first, quick look
+	Searched   int64                  `json:"searched"`
+	Incomplete int64                  `json:"incomplete"`
+	OutOfScope int64                  `json:"out_of_scope"`
+	Matches    int64                  `json:"matches"`        // that this search met first
+	Looked     int64                  `json:"looked"`         // messages whose metadata was read
+	Fetched    int64                  `json:"fetched"`        // messages whose content was read
+	Calls      int64                  `json:"calls"`          // requests to Microsoft Graph
+	Rate       float64                `json:"rate"`           // mailboxes a minute, while it runs
+	Ends       time.Time              `json:"ends,omitzero"`  // when it will have ended at that rate
+	Trace      investigate.Trace      `json:"trace"`          // what the message trace told
+	Plan       investigate.SearchPlan `json:"plan"`           // what was foreseen
+	First      int64                  `json:"first_match_ms"` // ms from its beginning to the first match; -1: none yet
+	Started    time.Time              `json:"started"`
+	Ended      time.Time              `json:"ended,omitzero"`
 }
 
 // SearchMailbox is what became of a mailbox in a search.

@@ -117,6 +117,10 @@ var columns = map[string][]string{
 	"Investigation":     {"name", "trigger", "status", "matches", "boxes", "created", "expiry", "created_by", "id"},
 	"SearchMailbox":     {"address", "state", "matches", "looked", "fetched", "tries", "because"},
 	"Match":             {"received", "address", "sender", "subject", "folder_name", "read", "truth", "state", "id"},
+	"ReportedMail":      {"at", "reporter", "sender", "subject", "state", "status", "verdict", "reports", "id"},
+	"Insider":           {"address", "name", "mails", "first", "last", "risk", "revoked", "person"},
+	"Evidence":          {"at", "mailbox", "sender", "subject", "origin", "by", "reason", "id"},
+	"MailConfiguration": {"name", "state", "client_id", "test_address", "all_domains", "domains", "tested", "id"},
 	"Cluster":           {"matches", "mailboxes", "senders", "subjects", "unread", "first", "last", "subject", "id"},
 	"Trail":             {"address", "delivery", "here", "opened", "replied", "forwarded", "received", "subject"},
 	"Application":       {"name", "whose", "enabled", "dangerous", "secrets", "certificates", "ends", "last_used", "id"},
@@ -126,7 +130,7 @@ var columns = map[string][]string{
 var notes = map[string][]string{
 	"Connection": {"because", "mend"}, "Capability": {"because", "mend"}, "Source": {"because", "mend"}, "RightsCover": {"because", "unknown"},
 	"AuditWindow": {"because"}, "AuditQuery": {"because", "mend"}, "TrailEntry": {"because"}, "Watched": {"because", "mend"}, "Gap": {"because", "lost"},
-	"Investigation": {"because", "mend"}, "SearchMailbox": {"mend"}, "Trail": {"because"},
+	"Investigation": {"because", "mend"}, "SearchMailbox": {"mend"}, "Trail": {"because"}, "MailConfiguration": {"because", "mend"}, "ReportedMail": {"because", "mend"},
 }
 
 // printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.

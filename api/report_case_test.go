@@ -32,7 +32,7 @@ func TestReportCase(t *testing.T) {
 		call[api.MailPreview](t, s.owner, "reported preview", api.LookIn{ByID: api.ByID{In: in(acme), ID: reportedOf(acme)}, Body: api.Reason{Reason: "To judge the payslip."}})
 		doc := call[api.Report](t, s.owner, "investigations report", api.ByID{In: in(acme), ID: id})
 		for _, want := range []string{"subject:payslip", "The mailbox is on hold.", "Nothing is known of these mailboxes", "Quarantine", "It is a phish.", "approved by mia@example.com", "1 Done", "Malicious", "Sent from inside", "jane@" + domainOf(acme),
-			"To judge the payslip.", keptMail(t, acme)[0].(string), "&lt;script&gt;", "[U+202E]", "every mailbox that the connection may search"} {
+			"To judge the payslip.", keptMail(t, acme)[0].(string), "&lt;script&gt;", "[U&#43;202E]", "every mailbox that the connection may search"} {
 			if !strings.Contains(doc.HTML, want) {
 				t.Errorf("the document lacks %q", want)
 			}

@@ -74,6 +74,14 @@ func decideRun(t tocsin.TenantID) any {
 
 var inHalfAYear = time.Now().AddDate(0, 6, 0).UTC().Truncate(time.Second)
 
+var payslips = api.InvestigationNew{Name: "Payslips", Query: "subject:payslip", Reason: "Two people asked."}
+
+func turn(id func(tocsin.TenantID) string) func(tocsin.TenantID) any {
+	return func(t tocsin.TenantID) any {
+		return api.StartInvestigationIn{ByIDAct: act(id)(t).(api.ByIDAct)}
+	}
+}
+
 // matrix is every operation. One that is missing here fails the test.
 var matrix = map[string]asked{
 	"overview get":     {least: api.Viewer, in: func(t tocsin.TenantID) any { return in(t) }},
@@ -111,7 +119,7 @@ var matrix = map[string]asked{
 	}},
 	"connections delete":       {least: api.Admin, in: act(connectionOf), acts: true},
 	"mail-configurations list": {least: api.Viewer, in: list},
-	"mail-configurations get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
+	"mail-configurations get":  {least: api.Viewer, acts: true, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: connectionOf(t)} }},
 	"mail-configurations create": {least: api.Admin, acts: true, fails: tocsin.Invalid, in: func(t tocsin.TenantID) any {
 		return api.CreateMailConfigurationIn{Body: api.MailConfigurationNew{Name: "n", Tenant: string(t), ClientID: tocsin.NewID(), Secret: tocsin.NewID(), TestAddress: "a@b.example", Domains: []string{"b.example"}}}
 	}},
@@ -243,6 +251,35 @@ var matrix = map[string]asked{
 	"playbooks run": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.RunPlaybookIn{In: in(t), Body: containment(t)}
 	}},
+	"investigations list": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.InvestigationsIn{In: in(t)} }},
+	"investigations get":  {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: caseOf(t)} }},
+	"investigations plan": {least: api.Analyst, fails: tocsin.Unavailable, in: func(t tocsin.TenantID) any {
+		return api.PlanInvestigationIn{In: in(t), Body: api.InvestigationAsk{Query: "subject:payslip"}}
+	}},
+	"investigations from": {least: api.Analyst, in: func(t tocsin.TenantID) any {
+		return api.QueryFromIn{In: in(t), Body: api.QueryFrom{Match: "match-" + caseOf(t)}}
+	}},
+	"investigations create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateInvestigationIn{In: in(t), Body: payslips}
+	}},
+	"investigations update": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.UpdateInvestigationIn{ByIDAct: act(caseOf)(t).(api.ByIDAct), Body: api.InvestigationEdit{InvestigationNew: payslips, Version: 1}}
+	}},
+	"investigations start":  {least: api.Analyst, acts: true, in: turn(caseOf)},
+	"investigations stop":   {least: api.Analyst, acts: true, in: turn(func(t tocsin.TenantID) string { return "running-" + caseOf(t) })},
+	"investigations resume": {least: api.Analyst, acts: true, in: turn(func(t tocsin.TenantID) string { return "stopped-" + caseOf(t) })},
+	"investigations delete": {least: api.Analyst, acts: true, in: act(func(t tocsin.TenantID) string { return "stopped-" + caseOf(t) })},
+	"investigations mailboxes": {least: api.Analyst, in: func(t tocsin.TenantID) any {
+		return api.SearchMailboxesIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}}
+	}},
+	"matches list": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.MatchesIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}} }},
+	"matches get": {least: api.Analyst, in: func(t tocsin.TenantID) any {
+		return api.MatchIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}, Match: "match-" + caseOf(t)}
+	}},
+	"matches count":  {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.FacetsIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}} }},
+	"matches export": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.FacetsIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}} }},
+	"clusters list":  {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.ClustersIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}} }},
+	"trails list":    {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.TrailsIn{ByID: api.ByID{In: in(t), ID: caseOf(t)}} }},
 	"mail-acts list": {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.MailActsIn{In: in(t)} }},
 	"mail-acts get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: mailActOf(t)} }},
 	"mail-acts items": {least: api.Viewer, in: func(t tocsin.TenantID) any {

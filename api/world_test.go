@@ -125,7 +125,7 @@ func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 	t.Helper()
 	k := sealer()
 	alerts := &notify.Alerts{Store: st, Keeper: k, Guard: &dial.Guard{}}
-	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), ActDesk: actDesk(st), Seal: k.Seal, Unseal: k.Open, Sealer: k, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	o := api.Options{Connect: connections(st), Connections: &connect.Connections{Store: st, Keeper: k}, Alerts: alerts, Exports: &export.Exports{Store: st, Keeper: k, Guard: &dial.Guard{}}, Desk: desk(t, st), ActDesk: actDesk(st), Investigations: searchDesk(st), Seal: k.Seal, Unseal: k.Open, Sealer: k, Version: "test", Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	set(&o)
 	s := api.New(st, o)
 	h := httptest.NewServer(s)
@@ -140,6 +140,13 @@ func serveWith(t *testing.T, st *store.Store, set func(*api.Options)) *server {
 func actDesk(st *store.Store) *investigate.ActDesk {
 	return &investigate.ActDesk{Store: st, Way: func(context.Context, tocsin.TenantID, string, string) (string, string, *graph.Client, error) {
 		return "connection", "test", nil, nil
+	}}
+}
+
+// searchDesk has no connection by which mailboxes can be searched.
+func searchDesk(st *store.Store) *investigate.Desk {
+	return &investigate.Desk{Store: st, Ways: func(context.Context, tocsin.TenantID, string, string) (investigate.Way, error) {
+		return investigate.Way{}, tocsin.Problemf(tocsin.Unavailable, "Grant it.", "No connection may search.")
 	}}
 }
 
@@ -298,7 +305,10 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into sign_in (tenant, id, record, at, seen, kind, actor, ip, country, result) values ($1, $2, $2, 1, 1, 'interactive', 'a@b.example', '203.0.113.7', 'NL', 'success') on conflict do nothing`, []any{recordOf(tenant)}},
 			{`insert into audit_query (tenant, id, by_whom, since, until, state, created) values ($1, $2, 'c', 1, 2, 'done', 1) on conflict do nothing`, []any{queryOf(tenant)}},
 			{`insert into exception (tenant, id, rule, scope, value, owner, reason, expires, created, created_by) values ($1, $2, '*', 'address', 'x@y.example', 'o', 'r', $3, 1, 'c') on conflict do nothing`, []any{exceptionOf(tenant), later}},
-			{`insert into investigation (tenant, id, name, query, created, created_by, changed) values ($1, $2, 'Payslips', 'subject:payslip', 1, 'c', 1) on conflict do nothing`, []any{caseOf(tenant)}},
+			{`delete from search_run where tenant = $1`, nil},
+			{`delete from investigation_version where tenant = $1`, nil},
+			{`delete from investigation where tenant = $1 and query = 'subject:payslip'`, nil},
+			{`insert into investigation (tenant, id, name, query, reason, mode, depth, status, created, created_by, changed) values ($1, $2, 'Payslips', 'subject:payslip', 'r', 'once', 'whole', 'draft', 1, 'c', 1), ($1, $3, 'Payslips', 'subject:payslip', 'r', 'once', 'whole', 'running', 1, 'c', 1), ($1, $4, 'Payslips', 'subject:payslip', 'r', 'once', 'whole', 'stopped', 1, 'c', 1)`, []any{caseOf(tenant), "running-" + caseOf(tenant), "stopped-" + caseOf(tenant)}},
 			{`insert into mail_match (tenant, investigation, person, message, id, address, internet_message_id, conversation, sender, sender_name, sender_domain, subject, received, day, folder, folder_name, found, seen, changed) values ($1, $2, $3, 'm', $4, $5, '<m@x>', '', $5, '', '', 'Payslip', 1, '1970-01-01', 'f', 'Inbox', 1, 1, 1) on conflict do nothing`,
 				[]any{caseOf(tenant), p, "match-" + caseOf(tenant), "jane@" + domainOf(tenant)}},
 			{`delete from reported_mail where tenant = $1`, nil},

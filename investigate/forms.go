@@ -97,8 +97,8 @@ type Attachment struct {
 	SHA256 string `json:"sha256,omitempty"` // hex; empty where its bytes were not read
 }
 
-// Plan is what a search will do, before it does.
-type Plan struct {
+// SearchPlan is what a search will do, before it does.
+type SearchPlan struct {
 	Query      string    `json:"query"`            // as it was understood
 	Filter     string    `json:"filter,omitempty"` // what Graph filters by ($filter)
 	Search     string    `json:"search,omitempty"` // or searches by ($search)

@@ -30,7 +30,7 @@ type Ask struct {
 
 // planned is a plan with what the search needs of it.
 type planned struct {
-	Plan
+	SearchPlan
 	way     Way
 	query   *query.Query
 	push    query.Push
@@ -38,12 +38,12 @@ type planned struct {
 }
 
 // Plan says what a search would do. Nothing is searched, and nothing recorded.
-func (d *Desk) Plan(ctx context.Context, tenant tocsin.TenantID, ask Ask) (Plan, error) {
+func (d *Desk) Plan(ctx context.Context, tenant tocsin.TenantID, ask Ask) (SearchPlan, error) {
 	p, err := d.plan(ctx, tenant, ask)
 	if err != nil {
-		return Plan{}, err
+		return SearchPlan{}, err
 	}
-	return p.Plan, nil
+	return p.SearchPlan, nil
 }
 
 func (d *Desk) plan(ctx context.Context, tenant tocsin.TenantID, ask Ask) (*planned, error) {
@@ -180,7 +180,7 @@ func (e *Engine) prepare(ctx context.Context, tenant tocsin.TenantID, r *Run, v 
 			return nil, err
 		}
 	}
-	plan, err := json.Marshal(p.Plan)
+	plan, err := json.Marshal(p.SearchPlan)
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (e *Engine) prepare(ctx context.Context, tenant tocsin.TenantID, r *Run, v 
 		if err != nil {
 			return err
 		}
-		r.Prepared, r.Mailboxes, r.OutOfScope, r.Plan = true, int64(len(rows)), out, p.Plan
+		r.Prepared, r.Mailboxes, r.OutOfScope, r.Plan = true, int64(len(rows)), out, p.SearchPlan
 		_, err = t.Exec(ctx, `update search_run set prepared = true, mailboxes = $3, out_of_scope = $4, plan = $5 where tenant = $1 and id = $2`, r.ID, len(rows), out, string(plan))
 		return err
 	})

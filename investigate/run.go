@@ -41,7 +41,7 @@ type Run struct {
 	Fetched       int64
 	Calls         int64
 	Trace         Trace
-	Plan          Plan
+	Plan          SearchPlan
 	Started       time.Time
 	FirstMatch    time.Time
 	Resumed       time.Time     // when it began to run, or was resumed last

@@ -35,7 +35,7 @@ type investigateForm struct {
 	Reason, Note, Connection             string
 	Connections                          []api.Connection // to choose from
 
-	Plan *investigate.Plan
+	Plan *investigate.SearchPlan
 	Key  string
 }
 

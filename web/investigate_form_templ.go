@@ -1171,7 +1171,7 @@ func investigatePlanPage(p *page, f investigateForm) templ.Component {
 	})
 }
 
-func planFigures(x investigate.Plan) templ.Component {
+func planFigures(x investigate.SearchPlan) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1285,7 +1285,7 @@ func planFigures(x investigate.Plan) templ.Component {
 	})
 }
 
-func fromTo(x investigate.Plan) templ.Component {
+func fromTo(x investigate.SearchPlan) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1341,7 +1341,7 @@ func fromTo(x investigate.Plan) templ.Component {
 	})
 }
 
-func planNotes(x investigate.Plan) templ.Component {
+func planNotes(x investigate.SearchPlan) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

@@ -133,6 +133,18 @@ func fill(t *testing.T, st *store.Store, k *secret.Keeper) int {
 				for _, id := range []tocsin.TenantID{acme, else_} {
 					must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into tenant_key (tenant, name, sealed, created) values ($1, 'hash', $2, 1)`, sealed(&p, id, "hash")))
 				}
+			case "reported_settings":
+				for _, id := range []tocsin.TenantID{acme, else_} {
+					must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into reported_settings (tenant, body, sealed, key_hash, changed, changed_by, version) values ($1, '{}', $2, 'h', 1, 'x', 1)`, sealed(&p, id, string(id))))
+				}
+			case "evidence":
+				for _, id := range []tocsin.TenantID{acme, else_} {
+					for i := range 3 {
+						key := fmt.Sprint("e", i)
+						must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into evidence (tenant, id, at, kept_by, reason, origin, origin_id, person, message, internet_message_id, sender, subject, received, sha256, size, sealed, body)
+							values ($1, $2, 1, 'x', 'r', 'report', 'o', 'p', 'm', 'i', 's', 's', 1, 'h', 1, $3, $3)`, key, sealed(&p, id, key)))
+					}
+				}
 			default:
 				t.Fatalf("the test fills no %s", p.Table)
 			}
