@@ -77,6 +77,7 @@ func hostile(layer string, i int, vector string) string {
 // holds them back holds all of them by itself: the HTML that was made safe, without any policy around it, and the policy, around the HTML
 // as it came. That most of them would is seen first.
 func TestBrowserMail(t *testing.T) {
+	t.Parallel()
 	var watch watcher
 	proxy := httptest.NewServer(&watch)
 	defer proxy.Close()
@@ -122,7 +123,14 @@ func TestBrowserMail(t *testing.T) {
 
 	// Three layers beside the product: as it came, made safe, and as it came under the policy.
 	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		layer, n, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		layer, n, one := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		if !one {
+			fmt.Fprint(rw, "<!DOCTYPE html><title>Mails</title>")
+			for i := range xssVectors { // all within the window: what is not in sight is not drawn
+				fmt.Fprintf(rw, `<iframe src="/%s/%d" style="position:fixed;border:0;width:96px;height:90px;left:%dpx;top:%dpx"></iframe>`, layer, i, i%14*100, i/14*95)
+			}
+			return
+		}
 		i, err := strconv.Atoi(n)
 		if err != nil || i < 0 || i >= len(xssVectors) {
 			http.NotFound(rw, r)
@@ -140,11 +148,20 @@ func TestBrowserMail(t *testing.T) {
 		}
 	}))
 	defer other.Close()
-	for _, layer := range []string{"bare", "safe", "policy"} {
+	layers := []string{"bare", "safe", "policy"}
+	for _, layer := range layers {
+		p.do("the mails of the layer "+layer, chromedp.Navigate(other.URL+"/"+layer), chromedp.WaitReady(chromedp.CSS("iframe")))
+		watch.settles(t, layer)
+	}
+	// What did nothing in a frame, say because only one frame has the focus, is a page of its own in each layer.
+	fired := append(watch.which("ran.example", "bare"), watch.which("load.example", "bare")...)
+	for _, layer := range layers {
 		for i := range xssVectors {
-			visit(t, ctx, fmt.Sprintf("%s/%s/%d", other.URL, layer, i))
+			if !slices.Contains(fired, i) {
+				visit(ctx, fmt.Sprintf("%s/%s/%d", other.URL, layer, i))
+			}
 		}
-		settle(ctx)
+		watch.settles(t, layer)
 	}
 	ran, loaded := watch.which("ran.example", "bare"), watch.which("load.example", "bare")
 	t.Logf("of %d mails, %d run something and %d load something where nothing holds them", len(xssVectors), len(ran), len(loaded))
@@ -159,26 +176,31 @@ func TestBrowserMail(t *testing.T) {
 		}
 	}
 
-	// The product: the page with its form, for each; the frame is filled by it.
+	// The product: the page with its form; the frame is filled by it. The first as it stands, the others in frames that are copies of its
+	// frame, by copies of its form.
 	paths.Clear()
-	for i, id := range ids {
-		p.do("the preview", chromedp.Navigate(hs.URL+"/t/"+string(tenant)+"/evidence/"+id+"/preview"), chromedp.WaitVisible(chromedp.CSS("#look")))
-		p.script("say why and look", `document.getElementById("reason").value = "To judge it."; document.querySelector("#look button.primary").click()`)
-		eventually(t, "the frame is filled", func() string {
-			n := 0
-			if err := b.s.Store.ViewTenant(t.Context(), tenant, func(tt *store.Tenant) error {
-				return tt.QueryRow(t.Context(), `select count(*) from evidence_look where tenant = $1 and evidence = $2 and what = 'shown' and reason = 'To judge it.'`, id).Scan(&n)
-			}); err != nil {
-				return err.Error()
-			}
-			if n != 1 {
-				return fmt.Sprintf("mail %d was looked at %d times", i, n)
-			}
-			return ""
-		})
-	}
-	settle(ctx)
+	p.do("the preview", chromedp.Navigate(hs.URL+"/t/"+string(tenant)+"/evidence/"+ids[0]+"/preview"), chromedp.WaitVisible(chromedp.CSS("#look")))
+	p.script("say why and look", `document.getElementById("reason").value = "To judge it."; document.querySelector("#look button.primary").click()`)
+	eventually(t, "the frame is filled", b.looked(ids[:1]))
 	p.shoot("mail-preview")
+	others, _ := json.Marshal(ids[1:]) // of texts
+	p.script("look at the others", `(async () => {
+		const form = document.getElementById("look"), frame = document.querySelector("iframe.mail-frame");
+		for (const [i, id] of `+string(others)+`.entries()) {
+			const f = frame.cloneNode(), g = form.cloneNode(true);
+			f.name = g.target = "mail-" + i;
+			g.action = form.action.replace("`+ids[0]+`", id);
+			g.style.display = "none";
+			g.querySelector("[name=reason]").value = "To judge it.";
+			f.style.cssText = "position:fixed;z-index:9;min-height:0;width:96px;height:90px;left:" + i % 14 * 100 + "px;top:" + Math.floor(i / 14) * 95 + "px";
+			document.body.append(f, g);
+			const filled = new Promise((done) => f.addEventListener("load", done));
+			g.querySelector("button.primary").click();
+			await filled;
+		}
+	})()`)
+	eventually(t, "the frames are filled", b.looked(ids))
+	watch.settles(t, "kept")
 	if got := watch.anywhere("kept"); len(got) > 0 {
 		t.Errorf("from the previews was asked for: %q", got)
 	}
@@ -191,7 +213,7 @@ func TestBrowserMail(t *testing.T) {
 	})
 	// Who may not, and who does not say why, sees nothing and leaves no look.
 	p.script("say nothing", `{const f = document.getElementById("look"); f.noValidate = true; document.getElementById("reason").value = ""; f.querySelector("button.primary").click()}`)
-	settle(ctx)
+	watch.settles(t, "kept")
 	n := 0
 	if err := b.s.Store.ViewTenant(t.Context(), tenant, func(tt *store.Tenant) error {
 		return tt.QueryRow(t.Context(), `select count(*) from evidence_look where tenant = $1 and what = 'shown' and reason = ''`).Scan(&n)
@@ -206,21 +228,49 @@ func quietBrowser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Co
 	return browserOf(t, func(string) bool { return true }, more...)
 }
 
-// visit opens a page of its own, and gives what it wants to do a moment.
-func visit(t *testing.T, ctx context.Context, at string) {
-	t.Helper()
-	limited, stop := context.WithTimeout(ctx, 20*time.Second)
-	defer stop()
-	_ = chromedp.Do(limited, chromedp.Navigate(at)) // one that leads away is not there
-	_, _ = chromedp.Run(limited, chromedp.Evaluate[bool](`new Promise(done => setTimeout(() => done(true), 60))`, chromedp.EvalAwaitPromise))
+// looked says which of the mails was not looked at once, to judge it.
+func (b *subject) looked(ids []string) func() string {
+	return func() (lacking string) {
+		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(tt *store.Tenant) error {
+			for i, id := range ids {
+				n := 0
+				if err := tt.QueryRow(b.Context(), `select count(*) from evidence_look where tenant = $1 and evidence = $2 and what = 'shown' and reason = 'To judge it.'`, id).Scan(&n); err != nil {
+					return err
+				}
+				if n != 1 {
+					lacking = fmt.Sprintf("mail %d was looked at %d times", i, n)
+					return nil
+				}
+			}
+			return nil
+		}); err != nil {
+			return err.Error()
+		}
+		return lacking
+	}
 }
 
-// settle lets what was begun come to its end.
-func settle(ctx context.Context) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(time.Second):
-	}
+// visit opens a page of its own, and gives what it wants to do a moment: by this test's clock, for in a sandbox the page's own stands still.
+func visit(ctx context.Context, at string) {
+	limited, stop := context.WithTimeout(ctx, 3*time.Second)
+	defer stop()
+	_ = chromedp.Do(limited, chromedp.Navigate(at)) // one that leads away is not there
+	time.Sleep(60 * time.Millisecond)
+}
+
+// settles lets what was begun in a layer come to its end: for a second nothing more was asked for.
+func (w *watcher) settles(t *testing.T, layer string) {
+	t.Helper()
+	n, since := -1, time.Now()
+	eventually(t, "the layer "+layer+" comes to rest", func() string {
+		if got := len(w.anywhere(layer)); got != n {
+			n, since = got, time.Now()
+		}
+		if time.Since(since) < time.Second {
+			return fmt.Sprintf("%d were asked for until now", n)
+		}
+		return ""
+	})
 }
 
 // framePolicy is the policy of what goes into the frame, as the server sends it.
@@ -242,6 +292,7 @@ func framePolicy(t *testing.T, p page, b *subject, id string) string {
 // TestBrowserAddin: the task pane, in a frame as Outlook has it and with a stub of Office.js, reports the mail that is open; once more says so; a page
 // of a stranger cannot frame it.
 func TestBrowserAddin(t *testing.T) {
+	t.Parallel()
 	office := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.Host == "appsforoffice.microsoft.com" && r.URL.Path == "/lib/1/hosted/office.js":
@@ -257,17 +308,17 @@ func TestBrowserAddin(t *testing.T) {
 	defer office.Close()
 	at := strings.TrimPrefix(office.URL, "https://")
 	ctx := browserOf(t, func(text string) bool {
-		return strings.Contains(text, "frame-ancestors") || strings.Contains(text, "ERR_BLOCKED_BY_RESPONSE")
+		return strings.Contains(text, "frame-ancestors") || strings.Contains(text, "ERR_BLOCKED_BY_RESPONSE") || strings.Contains(text, "status of 404") // the report of nobody is refused
 	},
 		chromedp.Flag("host-resolver-rules", "MAP *.microsoft.com "+at+",MAP outlook.office.com "+at+",MAP evil.example "+at), chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("disable-features", "LocalNetworkAccessChecks,BlockInsecurePrivateNetworkRequests,PrivateNetworkAccessForNavigations,IsolateSandboxedIframes,HttpsUpgrades"))
 	c := settings(t)
 	c.Database, c.URL = storetest.SQLiteAddress(t), "https://tocsin.example"
-	w := world(t, 12)
+	w := world(t, 12, fraud) // in which there is an Amy
 	b := begin(t, c, w, nil)
 	hs := httptest.NewServer(b.s.Handler())
 	defer hs.Close()
 	p := page{t, ctx, hs.URL}
-	b.reads(time.Time{}, "users")
+	synced(t, b.s, b.tenant(), "users")
 	owner := as(t.Context(), api.Owner)
 	in := api.In{Tenant: b.tenant()}
 	set, err := b.s.API.SetReportedSettings(owner, api.SetReportedIn{In: in, Body: api.ReportedNew{Addin: new(true)}})
