@@ -32,6 +32,7 @@ generate: ## write what is generated anew
 bench: ## the measured promises, as ratios within one run
 	go test -run '^$$' -bench . -benchtime 2s ./...
 	go test ./server -run TestFullSync -sync.users 100000 -v -timeout 60m
+	go test ./server -run TestCampaign/sqlite -campaign.mailboxes 11000 -campaign.mails 3000 -v -timeout 60m
 	go test ./server -run TestStreamLoad -load.rate 5000 -load.for 60s -load.users 2000 -v -timeout 60m
 
 SEEDS := 20
@@ -43,7 +44,8 @@ RATE := 5000
 PROVE := go test ./server -prove.kills $(KILLS) -prove.rate $(RATE) -v -timeout 300m
 
 prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills of each kind, power cuts, fuzzing; some four hours
-	$(RACE) ./server -run 'TestKill|TestActKill' -kills 50 -v
+	$(RACE) ./server -run 'TestKill|TestActKill|TestInvestigationKill' -kills 50 -v
+	go test ./server -run TestCampaign -campaign.mailboxes 11000 -campaign.mails 3000 -v -timeout 60m
 	$(RACE) ./remediate -run TestEveryKindBrokenOff -breaks.all
 	$(RACE) ./collect -run TestAttacks -attacks.all
 	go test ./server -run TestHugeMailbox -huge 200000 -v

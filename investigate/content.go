@@ -31,8 +31,8 @@ type candidate struct {
 
 // How many messages are read together, and how many whole ones at a time.
 const (
-	readTogether = 40
-	wholeAtOnce  = 4
+	readTogether = 100
+	wholeAtOnce  = 8
 )
 
 // decide reads of each candidate what is cheapest and may decide, until all are.
@@ -136,7 +136,7 @@ func (h *hunt) mime(ctx context.Context, all []*candidate, calls *counter) error
 	if len(all) == 0 {
 		return nil
 	}
-	raws, errs := make([]*mail.Message, len(all)), make([]error, len(all))
+	errs := make([]error, len(all))
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(wholeAtOnce)
 	for i, o := range all {
@@ -144,7 +144,7 @@ func (h *hunt) mime(ctx context.Context, all []*candidate, calls *counter) error
 			var raw []byte
 			errs[i] = h.way.Graph.Get(inner, "messages.mime", graph.P{"user": o.k.Object, "message": o.v.ID}, &raw)
 			if errs[i] == nil {
-				raws[i] = mail.Parse(raw)
+				o.doc.Merge(mail.Parse(raw))
 			}
 			return nil
 		})
@@ -153,7 +153,6 @@ func (h *hunt) mime(ctx context.Context, all []*candidate, calls *counter) error
 	calls.add(len(all))
 	for i, o := range all {
 		if errs[i] == nil {
-			o.doc.Merge(raws[i])
 			continue
 		}
 		if u, ok := errors.AsType[*graph.Unavailable](errs[i]); ok && strings.HasPrefix(u.What, "the answer is longer") {

@@ -275,6 +275,7 @@ func (h *hunt) look(ctx context.Context, tasks []*task, calls *counter) error {
 	if err != nil {
 		return err
 	}
+	var open []*candidate // of all, that are read together
 	for i, r := range results {
 		k := of[i]
 		if k.err != nil {
@@ -285,9 +286,15 @@ func (h *hunt) look(ctx context.Context, tasks []*task, calls *counter) error {
 		}
 		list, err := graph.List[envelope](r)
 		if err == nil {
-			err = h.take(ctx, k, at[i].Folder, list, calls)
+			some := h.take(k, at[i].Folder, list)
+			if open = append(open, some...); len(list) < page {
+				continue
+			}
+			var mine []*candidate
+			mine, open = partOf(open, k)
+			err = h.decide(ctx, mine, calls)
 		}
-		if err == nil && len(list) >= page {
+		if err == nil { // it notes how far it came, so what came before is decided
 			err = h.readOn(ctx, k, ways[k], at[i], list, calls)
 		}
 		if err != nil {
@@ -296,6 +303,10 @@ func (h *hunt) look(ctx context.Context, tasks []*task, calls *counter) error {
 			}
 			k.err = err
 		}
+	}
+	open = slices.DeleteFunc(open, func(o *candidate) bool { return o.k.err != nil })
+	if err := h.decide(ctx, open, calls); err != nil {
+		return err
 	}
 	return h.nameFolders(ctx, tasks, calls)
 }
@@ -318,7 +329,7 @@ func (h *hunt) readOn(ctx context.Context, k *task, p pass, at place, list []env
 			continue
 		}
 		calls.add(1)
-		if err := h.take(ctx, k, at.Folder, list, calls); err != nil {
+		if err := h.decide(ctx, h.take(k, at.Folder, list), calls); err != nil {
 			return err
 		}
 		if pages++; pages%8 == 0 && p.ordered() {
@@ -332,13 +343,24 @@ func (h *hunt) readOn(ctx context.Context, k *task, p pass, at place, list []env
 		list = list[:0]
 	}
 	calls.add(1)
-	return h.take(ctx, k, at.Folder, list, calls)
+	return h.decide(ctx, h.take(k, at.Folder, list), calls)
 }
 
-// take holds messages against the query, fetching what is needed to decide.
-func (h *hunt) take(ctx context.Context, k *task, folder int, list []envelope, calls *counter) error {
+// partOf parts the candidates of a mailbox from the others.
+func partOf(all []*candidate, k *task) (mine, others []*candidate) {
+	for _, o := range all {
+		if o.k == k {
+			mine = append(mine, o)
+		} else {
+			others = append(others, o)
+		}
+	}
+	return mine, others
+}
+
+// take holds messages against the query, and gives those that their envelopes leave open.
+func (h *hunt) take(k *task, folder int, list []envelope) (open []*candidate) {
 	now := h.Store.Clock().Now()
-	var open []*candidate
 	for i := range list {
 		v := &list[i]
 		if v.ID == "" || k.seen[v.ID] {
@@ -360,7 +382,7 @@ func (h *hunt) take(ctx context.Context, k *task, folder int, list []envelope, c
 			open = append(open, o)
 		}
 	}
-	return h.decide(ctx, open, calls)
+	return open
 }
 
 // mostUnknown is how many undecided messages of a mailbox are kept where content may not be read at all: every one is undecided then.

@@ -352,6 +352,8 @@ func (h *hunt) lookAt(ctx context.Context, list []arrived) (tasks []*task, faile
 	if err != nil {
 		return nil, nil, err
 	}
+	var open []*candidate
+	read := map[*task][]arrived{}
 	for i, r := range results {
 		a := list[i]
 		k := of[a.person]
@@ -374,12 +376,17 @@ func (h *hunt) lookAt(ctx context.Context, list []arrived) (tasks []*task, faile
 			failed = append(failed, a)
 			continue
 		}
-		if err := h.takeWhole(ctx, k, &c, calls); err != nil {
-			return nil, nil, err
+		read[k] = append(read[k], a)
+		if o := h.takeWhole(k, &c); o != nil {
+			open = append(open, o)
 		}
+	}
+	if err := h.decide(ctx, open, calls); err != nil {
+		return nil, nil, err
+	}
+	for k, list := range read { // what was found all the same is kept, once
 		if k.err != nil {
-			k.err = nil
-			failed = append(failed, a)
+			failed = append(failed, list...)
 		}
 	}
 	return tasks, failed, h.nameFolders(ctx, tasks, calls)
@@ -392,19 +399,20 @@ func gone(err error) bool {
 }
 
 // takeWhole is take of one message whose body was read with its envelope.
-func (h *hunt) takeWhole(ctx context.Context, k *task, c *content, calls *counter) error {
+func (h *hunt) takeWhole(k *task, c *content) *candidate {
 	if c.ID == "" {
 		return nil
 	}
 	o := &candidate{k: k, v: &c.envelope, doc: c.doc(h.Store.Clock().Now(), h.way.Metadata)}
 	if !h.way.Metadata {
 		c.read(o.doc)
+		return o
 	}
-	if truth, why := h.query.Match(o.doc); h.way.Metadata && truth == query.Unknown {
+	switch truth, why := h.query.Match(o.doc); truth {
+	case query.Unknown:
 		h.unknown(o, why)
-		return nil
-	} else if h.way.Metadata && truth == query.No {
-		return nil
+	case query.Yes:
+		return o
 	}
-	return h.decide(ctx, []*candidate{o}, calls)
+	return nil
 }

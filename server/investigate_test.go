@@ -1,24 +1,50 @@
 package server
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"tocsin.dev/api"
+	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 )
+
+// configured makes a mail configuration for the tenant, by an app of its own that may do what a configuration asks for and no more.
+func configured(t testing.TB, s *Server, w *sim.Sim, address string) connect.Connection {
+	t.Helper()
+	c, err := s.Connections.CreateMail(t.Context(), "test", ownMail(w), connect.MailSettings{TestAddress: address, AllDomains: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ownMail is own for a mail configuration.
+func ownMail(w *sim.Sim) connect.New {
+	n := own(w)
+	n.Client, n.Secret = ownApp(w)
+	return n
+}
+
+func ownApp(w *sim.Sim) (client, secret string) {
+	var may []string
+	for _, m := range connect.MailPermissions {
+		may = append(may, m.Name)
+	}
+	client, secret = w.AddApp("Tocsin, to investigate", may...)
+	w.AllowContentOf(client, true)
+	return client, secret
+}
 
 // TestInvestigation: through the operations, a campaign is found whole with no innocent, and its second wave by the standing query as it comes.
 func TestInvestigation(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
-		w, err := sim.New(sim.Config{Users: 40, Seed: 21, Quiet: true, Content: true, Roles: slices.Concat(sim.ReadTier, sim.RespondTier)})
+		w, err := sim.New(sim.Config{Users: 40, Seed: 21, Quiet: true, Roles: sim.ReadTier})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { w.Close() })
-		w.Consent(append(slices.Concat(sim.ReadTier, sim.RespondTier), "Mail.ReadWrite")...)
 		first, err := w.Campaign(sim.Campaign{Mails: 30, Innocents: 10, Over: sim.Duration(time.Hour)})
 		if err != nil {
 			t.Fatal(err)
@@ -26,6 +52,7 @@ func TestInvestigation(t *testing.T) {
 		c := settings(t)
 		c.Database = address
 		b := hears(t, c, w)
+		configured(t, b.s, w, first.Planted[0].Mailbox)
 		b.subscribed()
 		ctx := as(b.Context(), api.Analyst)
 		in := api.CreateInvestigationIn{Body: api.InvestigationNew{Name: "Invoices", Query: "url.domain:" + first.Domain, Trigger: "standing", Expiry: b.s.Clock.Now().Add(48 * time.Hour), Reason: "Reported.", Start: true}}

@@ -64,6 +64,7 @@ type orders struct {
 	Connect connect.New
 	Acts    []string // to be done one after another; see TestActKill
 	On      targets  // of Acts
+	Hunt    *hunting // see TestInvestigationKill
 	Serve   bool     // listen and serve, see launch
 	Lease   time.Duration
 }
@@ -107,6 +108,9 @@ func child(path string) error {
 	go func() { failed <- s.Run(ctx) }()
 	if len(o.Acts) > 0 {
 		return keepActing(ctx, s, o)
+	}
+	if o.Hunt != nil {
+		return keepHunting(ctx, s, o)
 	}
 	for {
 		select {

@@ -94,6 +94,9 @@ func onBoth(t *testing.T, test func(t *testing.T, address string)) {
 	t.Run("postgres", func(t *testing.T) { test(t, storetest.PostgresAddress(t)) })
 }
 
+// databases are new ones, by their kind.
+var databases = map[string]func(testing.TB) string{"sqlite": storetest.SQLiteAddress, "postgres": storetest.PostgresAddress}
+
 // own is w as a connection's input.
 func own(w *sim.Sim) connect.New {
 	in := w.Access()

@@ -213,7 +213,8 @@ func (s *Sim) Rules(mailbox string) ([]json.RawMessage, error) {
 	return out, nil
 }
 
-// Digest is a hash of every mailbox's rules and settings, by address, so that two states can be compared.
+// Digest is a hash of every mailbox's rules, settings and messages (folder, read state, flag with its days, categories), by address, so that
+// two states can be compared.
 func (s *Sim) Digest() map[string]string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -229,7 +230,7 @@ func (s *Sim) Digest() map[string]string {
 		h.Write(appendObject(nil, s.world.settings(p)))
 		for _, m := range b.messages {
 			if !m.gone {
-				io.WriteString(h, s.world.messageID(p.i, m, true)+strconv.Itoa(m.folder)+strconv.FormatBool(m.read)+m.flagged())
+				io.WriteString(h, s.world.messageID(p.i, m, true)+strconv.Itoa(m.folder)+strconv.FormatBool(m.read)+m.flagState()+strings.Join(m.categories, "\x00"))
 			}
 		}
 		out[strings.ToLower(p.mail)] = hex.EncodeToString(h.Sum(nil)[:16])
