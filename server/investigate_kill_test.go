@@ -141,7 +141,7 @@ func TestInvestigationKill(t *testing.T) {
 			m := n
 			m.Client, m.Secret = ownApp(w)
 			h := &hunter{T: t, w: w, wave: wave, o: orders{Config: c, Connect: n, Hunt: &hunting{Query: "url.domain:" + wave.Domain, Mail: m, Address: wave.Planted[0].Mailbox}}, before: w.Digest()}
-			each := max(1, *kills/2)
+			each := max(1, *kills/4)
 			for i := range each {
 				h.child("search", h.searched, int64(1+i*100/each))
 			}

@@ -26,7 +26,7 @@ import (
 	"tocsin.dev/store/storetest"
 )
 
-var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync, and TestActKill in the middle of acts")
+var kills = flag.Int("kills", 5, "how often TestKill kills the server during its first sync, TestActKill in the middle of acts, and three quarters as often TestInvestigationKill")
 
 var killSeed = flag.Uint64("kills.seed", 0, "what TestActKill kills is told by it; 0: another one each time")
 
