@@ -104,7 +104,7 @@ var settled = []string{"users.activity", "users.settings", "users.changes", "gro
 
 // investigated are the calls of investigations and of what is done with the mails they find, which TestCalls makes by the client alone;
 // package investigate holds what becomes of their failures. Those that read content are not made at all here, see ahead.
-var investigated = []string{"attachments.", "masterCategories.", "messageTraces.", "mailFolders.find", "mailFolders.create", "mailboxSettings.update"}
+var investigated = []string{"users.list", "attachments.", "masterCategories.", "messageTraces.", "mailFolders.find", "mailFolders.create", "mailboxSettings.update"}
 
 // rarely are the acts of which each is one more call of the form of an act that is tried here; package remediate tries each.
 var rarely = []string{"users.enable", "users.newPassword", "authentication.", "roleAssignments.", "roleEligibility.", "appRoleAssignments.", "servicePrincipals.get", "servicePrincipals.enable", "servicePrincipals.grants"}
