@@ -29,7 +29,7 @@ func investigationView(ctx context.Context, t *store.Tenant, v *investigate.Inve
 	if out.Matches, out.Boxes, out.Unknown, err = investigate.Totals(ctx, t, v.ID, investigate.MatchFilter{}); err != nil {
 		return out, err
 	}
-	if err := t.QueryRow(ctx, `select count(distinct cluster) from mail_match where tenant = $1 and investigation = $2 and cluster <> ''`, v.ID).Scan(&out.Clusters); err != nil {
+	if err := t.QueryRow(ctx, `select count(distinct case when cluster <> '' then cluster end), count(*) filter (where state = 'acted') from mail_match where tenant = $1 and investigation = $2`, v.ID).Scan(&out.Clusters, &out.Acted); err != nil {
 		return out, err
 	}
 	if v.Run == "" {

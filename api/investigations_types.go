@@ -32,6 +32,7 @@ type Investigation struct {
 	Search   *Search           `json:"search,omitempty"` // the last one
 	Matches  int64             `json:"matches"`          // all that were found, by whatever search
 	Unknown  int64             `json:"unknown"`          // of them, those that what could be read does not decide
+	Acted    int64             `json:"acted"`            // of them, those that something was done to, and not undone
 	Clusters int64             `json:"clusters"`
 	Boxes    int64             `json:"boxes"` // mailboxes with a match
 }
@@ -227,7 +228,7 @@ type InvestigationAsk struct {
 type QueryFrom struct {
 	Match string `json:"match,omitempty" maxLength:"100" doc:"A match's id"`
 	Event string `json:"event,omitempty" maxLength:"500" doc:"The id of an event of mail"`
-	Text  string `json:"text,omitempty" maxLength:"200000" doc:"The message itself, as an .eml file has it"`
+	Text  string `json:"text,omitempty" maxLength:"41943040" doc:"The message itself, as an .eml file has it"`
 }
 
 // QueryMade is a query that was made of a message.

@@ -21,8 +21,9 @@ type Op struct {
 	command  bool // there is a command for it
 	tenanted bool // its input names a tenant
 	stream   bool
-	upload   bool // its body is a file
-	dry      bool // it changes nothing, though it is no GET
+	upload   bool  // its body is a file
+	most     int64 // bytes of a JSON body
+	dry      bool  // it changes nothing, though it is no GET
 	in, out  reflect.Type
 	register func(huma.API, Op)
 	call     func(ctx context.Context, in any) (any, error) // in is a pointer to the input
@@ -42,6 +43,9 @@ func dryRun(o *Op) { o.dry = true }
 // upload is for an operation whose body is a file of any size, read as it comes.
 func upload(o *Op) { o.upload = true }
 
+// mailSized is for an operation whose body carries a whole mail: Exchange takes 150 MB at most, 25 or 35 as a rule.
+func mailSized(o *Op) { o.most = 56 << 20 }
+
 // inBody says that the tenant asked for stands in the body.
 func inBody(o *Op) { o.tenanted = true }
 
@@ -51,7 +55,7 @@ type answer[O any] struct{ Body O }
 // op makes a line of the table from a name, a route, a role, a line of help and the method that does it.
 func op[I, O any](name, route string, least Role, help string, do func(context.Context, I) (O, error), options ...option) Op {
 	method, path, _ := strings.Cut(route, " ")
-	o := Op{Name: name, Method: method, Path: path, Role: least, Help: help, Status: 200, command: true,
+	o := Op{Name: name, Method: method, Path: path, Role: least, Help: help, Status: 200, command: true, most: 256 << 10,
 		tenanted: strings.Contains(path, "{tenant}"), in: reflect.TypeFor[I](), out: reflect.TypeFor[O]()}
 	for _, set := range options {
 		set(&o)
@@ -76,7 +80,7 @@ func describe(o Op) huma.Operation {
 		OperationID: strings.ReplaceAll(o.Name, " ", "-"), Method: o.Method, Path: o.Path, DefaultStatus: o.Status,
 		Summary: o.Help, Description: needs(o), Tags: []string{noun},
 		SkipValidateParams: true, SkipValidateBody: true, // valid() does it, for every face alike
-		MaxBodyBytes: 256 << 10,
+		MaxBodyBytes: o.most,
 		Middlewares:  huma.Middlewares{knownQuery(o)},
 		Responses:    map[string]*huma.Response{"default": {Ref: "#/components/responses/Problem"}},
 	}

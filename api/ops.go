@@ -176,7 +176,7 @@ func Ops(s *Service) []Op {
 		op("investigations list", "GET /api/v1/tenants/{tenant}/investigations", Analyst, "Searches for bad mail: what is asked of whom, how it stands, what it found", s.ListInvestigations),
 		op("investigations get", "GET /api/v1/tenants/{tenant}/investigations/{id}", Analyst, "An investigation with its versions and its searches", s.GetInvestigation),
 		op("investigations plan", "POST /api/v1/tenants/{tenant}/investigations/plan", Analyst, "What a search would do: what Graph filters, what is matched here, how many mailboxes, how long; nothing is searched", s.PlanInvestigation, dryRun),
-		op("investigations from", "POST /api/v1/tenants/{tenant}/investigations/from", Analyst, "Make a query of a message: of a match, an event of mail, or an .eml file", s.MakeQuery, dryRun),
+		op("investigations from", "POST /api/v1/tenants/{tenant}/investigations/from", Analyst, "Make a query of a message: of a match, an event of mail, or an .eml file", s.MakeQuery, dryRun, mailSized),
 		op("investigations create", "POST /api/v1/tenants/{tenant}/investigations", Analyst, "Write an investigation; it is a draft until it is started", s.CreateInvestigation, status(http.StatusCreated)),
 		op("investigations update", "PUT /api/v1/tenants/{tenant}/investigations/{id}", Analyst, "Give an investigation another text; every version is kept", s.UpdateInvestigation),
 		op("investigations start", "POST /api/v1/tenants/{tenant}/investigations/{id}/start", Analyst, "Search every mailbox in scope; a standing one goes on with what comes", s.StartInvestigation, status(http.StatusAccepted)),

@@ -26,6 +26,7 @@ func (p page) fills(selector, text string) {
 // TestBrowserInvestigate: somebody says what a bad mail looks like, sees the plan, sees the mails come in, looks at what they have
 // in common, moves them to quarantine in three steps, and brings them back: every mailbox is then what it was.
 func TestBrowserInvestigate(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w, err := sim.New(sim.Config{Users: 40, Seed: 7, Quiet: true, Limits: sim.Limits{Reports: 100_000}})
 	if err != nil {
@@ -64,6 +65,10 @@ func TestBrowserInvestigate(t *testing.T) {
 		p.shoot("empty" + strings.ReplaceAll(path, "/", "-"))
 	}
 
+	p.do("the limits", chromedp.Navigate(at+"/settings/response"), chromedp.WaitVisible(chromedp.CSS("#share")))
+	p.fill("nearly everybody has one of the mails", "share", "100")
+	p.press("keep it", "#mails button.primary")
+	p.shows("that it is kept", "The limits hold from now on")
 	p.do("a new one", chromedp.Navigate(at+"/investigations/new"), chromedp.WaitVisible(chromedp.CSS("#kql")))
 	p.fills(`.q-row input[name="value"]`, "example")
 	p.until("that the row is written as text", `document.querySelector("#kql").value === "from:example"`)
@@ -84,6 +89,7 @@ func TestBrowserInvestigate(t *testing.T) {
 	p.typed("#reason", "Reported by two people in Finance")
 	p.click("the plan", `button[value="plan"]`)
 	p.shows("the plan", "What the search will do")
+	p.shows("its name", "The invoice campaign")
 	p.shoot("investigation-plan")
 	p.click("search", `button[value="start"]`)
 	p.until("the investigation's page", `/\/investigations\/[0-9a-f-]{36}$/.test(document.location.pathname)`)
@@ -106,6 +112,16 @@ func TestBrowserInvestigate(t *testing.T) {
 	p.click("a mail", "main tbody tr:first-child a[data-open]")
 	p.shows("why it fits", "Why it fits")
 	p.shoot("match")
+
+	p.do("those not opened", chromedp.Navigate(here+"/explorer?read=no"), chromedp.WaitVisible(chromedp.CSS("#act-all")))
+	p.shoot("investigation-explorer-days")
+	unread, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.querySelector("#live-part strong").innerText.split(" ")[0]`))
+	if err != nil || unread == "0" || unread == fmt.Sprint(len(wave.Bad())) {
+		t.Fatalf("not opened: %q, %v", unread, err)
+	}
+	p.click("act on them", "#act-all")
+	p.click("what it reaches", ".act-kinds ~ p .btn.primary")
+	p.until("that it reaches them alone", fmt.Sprintf(`document.querySelector(".figures dd").innerText.trim() === "%s"`, unread))
 
 	before := w.Digest()
 	p.do("act on all", chromedp.Navigate(here+"/explorer"), chromedp.WaitVisible(chromedp.CSS("#act-all")))

@@ -15,6 +15,7 @@ import (
 // TestBrowserMailConfiguration: an administrator makes a mail configuration by its form: is told what cannot be, sees which permission fails
 // and that a fresh grant takes minutes, tests again until all passes, changes where it may go, and deletes it.
 func TestBrowserMailConfiguration(t *testing.T) {
+	t.Parallel()
 	ctx := browser(t)
 	w := world(t, 40, fraud)
 	c := settings(t)

@@ -29,6 +29,7 @@ type investigateForm struct {
 	People, Groups, Departments, Domains string // one a line
 	Trigger                              string
 	Every, Unit                          string // minutes, hours or days
+	Depth                                string
 	Then                                 string
 	Notice                               bool
 	Expiry                               string // a date
@@ -72,7 +73,7 @@ func (f investigateForm) body() (api.InvestigationNew, error) {
 	if err != nil {
 		return api.InvestigationNew{}, err
 	}
-	n := api.InvestigationNew{Name: f.Name, Query: f.Said.Text, Scope: f.scope(), Trigger: f.Trigger, Every: every, Reason: f.Reason, Connection: f.Connection, From: f.From}
+	n := api.InvestigationNew{Name: f.Name, Query: f.Said.Text, Scope: f.scope(), Trigger: f.Trigger, Every: every, Depth: f.Depth, Reason: f.Reason, Connection: f.Connection, From: f.From}
 	if f.Trigger != investigate.Once {
 		n.Then = investigate.Then{Kind: f.Then, Notice: f.Notice && f.Then != ""}
 		if n.Expiry, err = time.Parse(time.DateOnly, f.Expiry); err != nil {
@@ -96,7 +97,7 @@ func typedInvestigation(r *http.Request) investigateForm {
 	v := r.PostForm
 	g := func(k string) string { return trim(v.Get(k)) }
 	f := investigateForm{Version: g("version"), Name: g("name"), From: g("from"), Report: g("report"), People: v.Get("people"), Groups: v.Get("groups"), Departments: v.Get("departments"), Domains: v.Get("domains"),
-		Trigger: nameOr(g("trigger"), investigate.Once), Every: g("every"), Unit: g("unit"), Then: g("then"), Notice: g("notice") == "yes", Expiry: g("expiry"), Reason: g("reason"), Note: g("note"), Connection: g("connection"), Key: g("key")}
+		Trigger: nameOr(g("trigger"), investigate.Once), Depth: nameOr(g("depth"), investigate.Whole), Every: g("every"), Unit: g("unit"), Then: g("then"), Notice: g("notice") == "yes", Expiry: g("expiry"), Reason: g("reason"), Note: g("note"), Connection: g("connection"), Key: g("key")}
 	text, was := trim(v.Get("query")), trim(v.Get("was"))
 	rows := rowsTyped(v)
 	switch {
@@ -110,7 +111,7 @@ func typedInvestigation(r *http.Request) investigateForm {
 
 func (w *web) investigateNew(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	q := r.URL.Query()
-	f := investigateForm{Trigger: investigate.Once, Every: "6", Unit: "hours", Key: tocsin.NewID(), Expiry: w.o.Clock.Now().AddDate(0, 0, 30).Format(time.DateOnly)}
+	f := investigateForm{Trigger: investigate.Once, Depth: investigate.Whole, Every: "6", Unit: "hours", Key: tocsin.NewID(), Expiry: w.o.Clock.Now().AddDate(0, 0, 30).Format(time.DateOnly)}
 	if q.Get("query") != "" {
 		f.Said = saidQuery(q.Get("query"))
 	}
@@ -159,7 +160,7 @@ func (w *web) investigateEdit(_ http.ResponseWriter, r *http.Request, p *page) (
 	if err != nil {
 		return nil, err
 	}
-	f := investigateForm{Had: &d, Version: fmt.Sprint(d.Version), Name: d.Name, Said: saidQuery(nameOr(r.URL.Query().Get("query"), d.Query)), From: d.From, Trigger: d.Trigger, Then: d.Then.Kind, Notice: d.Then.Notice, Reason: d.Reason, Connection: d.Conn, Key: tocsin.NewID(),
+	f := investigateForm{Had: &d, Version: fmt.Sprint(d.Version), Name: d.Name, Said: saidQuery(nameOr(r.URL.Query().Get("query"), d.Query)), From: d.From, Trigger: d.Trigger, Depth: d.Depth, Then: d.Then.Kind, Notice: d.Then.Notice, Reason: d.Reason, Connection: d.Conn, Key: tocsin.NewID(),
 		People: strings.Join(d.Scope.People, "\n"), Groups: strings.Join(d.Scope.Groups, "\n"), Departments: strings.Join(d.Scope.Departments, "\n"), Domains: strings.Join(d.Scope.Domains, "\n"), Every: "6", Unit: "hours"}
 	switch {
 	case d.Every == 0:
@@ -246,7 +247,7 @@ func (w *web) investigateDo(rw http.ResponseWriter, r *http.Request, p *page) (t
 		if _, err := f.body(); err != nil {
 			return wrong(err)
 		}
-		plan, err := w.svc.PlanInvestigation(r.Context(), api.PlanInvestigationIn{In: api.In{Tenant: p.Tenant.ID}, Body: api.InvestigationAsk{Query: f.Said.Text, Scope: f.scope(), Connection: f.Connection}})
+		plan, err := w.svc.PlanInvestigation(r.Context(), api.PlanInvestigationIn{In: api.In{Tenant: p.Tenant.ID}, Body: api.InvestigationAsk{Query: f.Said.Text, Scope: f.scope(), Depth: f.Depth, Connection: f.Connection}})
 		if err != nil {
 			return wrong(err)
 		}
@@ -320,7 +321,7 @@ func mailTyped(r *http.Request) (string, error) {
 // planFields are the form's values, as the plan's page carries them on.
 func (f investigateForm) planFields() []field {
 	v := url.Values{"name": {f.Name}, "query": {f.Said.Text}, "was": {""}, "from": {f.From}, "report": {f.Report}, "people": {f.People}, "groups": {f.Groups}, "departments": {f.Departments}, "domains": {f.Domains},
-		"trigger": {f.Trigger}, "every": {f.Every}, "unit": {f.Unit}, "then": {f.Then}, "expiry": {f.Expiry}, "reason": {f.Reason}, "note": {f.Note}, "connection": {f.Connection}, "key": {f.Key}, "version": {f.Version}}
+		"trigger": {f.Trigger}, "depth": {f.Depth}, "every": {f.Every}, "unit": {f.Unit}, "then": {f.Then}, "expiry": {f.Expiry}, "reason": {f.Reason}, "note": {f.Note}, "connection": {f.Connection}, "key": {f.Key}, "version": {f.Version}}
 	if f.Notice {
 		v.Set("notice", "yes")
 	}

@@ -151,7 +151,7 @@ func mailActSettingsForm(p *page, s api.MailActSettings) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\"></div><div class=\"field\"><label for=\"most\">Mails of one action at most, whoever approves</label> <input id=\"most\" type=\"number\" name=\"most\" min=\"0\" max=\"10000000\" required value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "\"></div><div class=\"field\"><label for=\"most\">Never more in one action</label> <input id=\"most\" type=\"number\" name=\"most\" min=\"0\" max=\"10000000\" required value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

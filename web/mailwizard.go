@@ -19,8 +19,9 @@ type mailWizard struct {
 	Of    api.InvestigationDetail
 	Query url.Values // what was chosen so far, as the address has it
 	Ask   api.MailActNew
-	Rows  int // how many matches are chosen; 0: all
-	Step  int // 1 choose, 2 the dry run, 3 confirm
+	Rows  int                     // how many matches are chosen; 0: all
+	Left  []investigate.BlastLeft // what the filter shows and nobody named
+	Step  int                     // 1 choose, 2 the dry run, 3 confirm
 	Plan  api.MailActPlan
 	Limit api.MailActSettings
 	Key   string // so that pressing twice asks once
@@ -29,8 +30,12 @@ type mailWizard struct {
 // mailWizardSteps are the steps, as the wizard says them.
 var mailWizardSteps = []string{"Choose what to do", "See what it reaches", "Say why, and confirm"}
 
-// mailChosen are the keys of an address that say which matches an act is for.
-var mailChosen = []string{"match", "cluster", "person", "except", "sender", "domain", "day", "subject", "department", "folder", "q"}
+// mailChosen are the keys of an address that say which matches an act is for; the filtered ones are looked up first: an act on
+// what a filter shows is one on just that.
+var (
+	mailFiltered = slices.DeleteFunc(slices.Clone(matchKeys), func(k string) bool { return k == "person" || k == "cluster" })
+	mailChosen   = slices.Concat([]string{"match", "except", "cluster", "person"}, mailFiltered)
+)
 
 // chosenMost is how many matches an act can be for that are chosen by a filter; more are asked for as all, or by campaigns.
 const chosenMost = 20_000
@@ -55,7 +60,7 @@ func (w *web) mailActNew(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	if v.Limit, err = w.svc.GetMailActSettings(r.Context(), api.In{Tenant: p.Tenant.ID}); err != nil {
 		return nil, err
 	}
-	if v.Ask, err = w.mailAsk(r.Context(), p.Tenant.ID, q, v.Of.ID); err != nil {
+	if v.Ask, v.Left, err = w.mailAsk(r.Context(), p.Tenant.ID, q, v.Of.ID); err != nil {
 		return nil, err
 	}
 	v.Rows = len(v.Ask.Matches)
@@ -65,6 +70,7 @@ func (w *web) mailActNew(_ http.ResponseWriter, r *http.Request, p *page) (templ
 		if v.Plan, err = w.svc.PlanMailAct(r.Context(), api.MailActPlanIn{In: api.In{Tenant: p.Tenant.ID}, Body: v.Ask}); err != nil {
 			return nil, err
 		}
+		v.Plan.Blast.Left = slices.Concat(v.Left, v.Plan.Blast.Left)
 		if q.Get("step") == "3" && (v.Plan.Possible || v.Plan.Forcible) {
 			v.Step = 3
 		}
@@ -73,46 +79,66 @@ func (w *web) mailActNew(_ http.ResponseWriter, r *http.Request, p *page) (templ
 	return mailWizardPage(p, v), nil
 }
 
-// mailAsk is what is asked for, with the matches of the filter that was chosen, where one was.
-func (w *web) mailAsk(ctx context.Context, tenant tocsin.TenantID, q url.Values, investigation string) (api.MailActNew, error) {
-	ask := mailAskOf(q, investigation)
+// mailAsk is what is asked for, with the matches of the filter that was chosen, where one was. Of these, mails that are not
+// certain to match or were restored are left out unless the filter asks for them, as they are where all are asked for.
+func (w *web) mailAsk(ctx context.Context, tenant tocsin.TenantID, q url.Values, investigation string) (ask api.MailActNew, left []investigate.BlastLeft, err error) {
+	ask = mailAskOf(q, investigation)
 	filter := url.Values{}
-	for _, k := range []string{"sender", "domain", "day", "subject", "department", "folder", "q"} {
+	for _, k := range mailFiltered {
 		if q.Get(k) != "" {
 			filter[k] = q[k]
 		}
 	}
 	if len(filter) == 0 || len(ask.Matches) > 0 {
-		return ask, nil
+		return ask, nil, nil
+	}
+	for k, named := range map[string][]string{"person": q["person"], "cluster": q["cluster"]} {
+		if len(named) == 1 { // of several, those that are meant are sorted out by the act
+			filter[k] = named
+		}
 	}
 	in := matchesIn(tenant, investigation, filter)
 	in.Limit = 200
+	var unknown, restored int
 	for {
 		got, err := w.svc.ListMatches(ctx, in)
 		if err != nil {
-			return ask, err
+			return ask, nil, err
 		}
 		for _, m := range got.Items {
-			ask.Matches = append(ask.Matches, m.ID)
+			switch {
+			case m.Truth == "unknown" && in.Truth == "":
+				unknown++
+			case m.State == "restored" && in.State == "":
+				restored++
+			default:
+				ask.Matches = append(ask.Matches, m.ID)
+			}
 		}
 		if in.After = got.Next; in.After == "" {
 			break
 		}
 		if len(ask.Matches) > chosenMost {
-			return ask, tocsin.Problemf(tocsin.Invalid, "Filter further, or act on all that the investigation found.", "More than %d mails fit the filter.", chosenMost)
+			return ask, nil, tocsin.Problemf(tocsin.Invalid, "Filter further, or act on all that the investigation found.", "More than %d mails fit the filter.", chosenMost)
 		}
 	}
-	if len(ask.Matches) == 0 {
-		return ask, tocsin.Problemf(tocsin.Invalid, "Go back, and choose others.", "No mail fits the filter any more.")
+	if unknown > 0 {
+		left = append(left, investigate.BlastLeft{Why: "Whether they match is unknown: filter by certainty, or choose them one by one, if they are meant.", Messages: unknown})
 	}
-	return ask, nil
+	if restored > 0 {
+		left = append(left, investigate.BlastLeft{Why: "They were restored: filter by that state, or choose them one by one, if they are meant.", Messages: restored})
+	}
+	if len(ask.Matches) == 0 {
+		return ask, left, tocsin.Problemf(tocsin.Invalid, "Go back, and filter otherwise, or choose mails one by one.", "Of what the filter shows, no mail is left to act on.")
+	}
+	return ask, left, nil
 }
 
 // mailActCreate asks for the act, and leads to where its progress shows.
 func (w *web) mailActCreate(r *http.Request) (string, *notice, error) {
 	tenant, id := tocsin.TenantID(r.PathValue("tenant")), r.PathValue("id")
 	back := tenantAt(tenant, "investigations", id, "act")
-	ask, err := w.mailAsk(r.Context(), tenant, r.PostForm, id)
+	ask, _, err := w.mailAsk(r.Context(), tenant, r.PostForm, id)
 	if err == nil {
 		var a api.MailAct
 		if a, err = w.svc.CreateMailAct(r.Context(), api.MailActCreateIn{In: api.In{Tenant: tenant}, Key: api.Key{Key: r.PostFormValue("key")}, Body: ask}); err == nil {
@@ -172,7 +198,7 @@ func (v mailWizard) kindOff(p *page, k investigate.ActKind) string {
 	}
 	switch {
 	case !v.Limit.Purge:
-		return "Switched off: an owner allows it in the limits."
+		return "Switched off: an administrator allows it under Settings, Response."
 	case !p.may(api.Admin):
 		return "It needs the role admin."
 	}

@@ -192,7 +192,7 @@ func rowsTyped(f url.Values) (rows []queryRow) {
 		return ""
 	}
 	for i := range min(len(f["field"]), maxRows) {
-		r := queryRow{Or: at("join", i) == "or", Field: at("field", i), Name: at("name", i), Op: at("op", i), Value: at("value", i), To: at("to", i)}
+		r := queryRow{Or: at("join", i) == "or", Field: at("field", i), Name: at("header", i), Op: at("op", i), Value: at("value", i), To: at("to", i)}
 		r.Op = r.op()
 		rows = append(rows, r)
 	}

@@ -27,7 +27,7 @@ func TestQueryRows(t *testing.T) {
 		form := url.Values{}
 		for _, r := range said.Rows {
 			form.Add("join", map[bool]string{true: "or", false: "and"}[r.Or])
-			for k, v := range map[string]string{"field": r.Field, "name": r.Name, "op": r.Op, "value": r.Value, "to": r.To} {
+			for k, v := range map[string]string{"field": r.Field, "header": r.Name, "op": r.Op, "value": r.Value, "to": r.To} {
 				form.Add(k, v)
 			}
 		}
@@ -55,14 +55,14 @@ func TestQueryForm(t *testing.T) {
 	s.fill()
 	to := at + "/investigations/new"
 	send := func(pairs ...string) string {
-		code, body := s.post(to, append([]string{"name", "Mine", "reason", evilScript, "people", "amy@acme.example"}, pairs...)...)
+		code, body := s.post(to, append(pairs, "name", "Mine", "reason", evilScript, "people", "amy@acme.example")...) // in the order of the page
 		if code != http.StatusOK || !strings.Contains(body, `value="Mine"`) || !strings.Contains(body, "amy@acme.example") {
 			t.Fatalf("%v: %d\n%s", pairs, code, body)
 		}
 		sound(t, to, body)
 		return body
 	}
-	row := []string{"join", "and", "field", "subject", "name", "", "op", "has", "value", "overdue invoice", "to", ""}
+	row := []string{"join", "and", "field", "subject", "header", "", "op", "has", "value", "overdue invoice", "to", ""}
 	if body := send(append(row, "do", "rows", "query", "", "was", "")...); !strings.Contains(body, "subject:&#34;overdue invoice&#34;</textarea>") {
 		t.Errorf("rows are not written as text:\n%s", body)
 	}
