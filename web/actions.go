@@ -336,7 +336,7 @@ func actionSteps(d api.ActionDetail) []actionStep {
 // actionChangeWord is a line of an action's history.
 func actionChangeWord(c string) string {
 	if w, ok := map[string]string{"planned": "Asked for", "waiting_approval": "Waits for approval", "sending": "Sent to Microsoft", "throttled": "Microsoft asked to wait", "no_answer": "No answer",
-		"reading_back": "Not shown yet", "held": "Held back", "done": "Accepted", "verified": "Verified by reading back", "running": "Begun", "undoing": "Being undone"}[c]; ok {
+		"reading_back": "Not shown yet", "held": "Held back", "done": "Accepted", "acted": "Done", "verified": "Verified by reading back", "running": "Begun", "undoing": "Being undone"}[c]; ok {
 		return w
 	}
 	return sentence(c)

@@ -95,6 +95,17 @@ func (w *web) mailAct(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 	return mailActPage(p, v), nil
 }
 
+// history is what happened to the act: each message was read back before it is done, so done is more than that Microsoft accepted it.
+func (v mailActView) history() []api.ActionChange {
+	out := slices.Clone(v.Act.History)
+	for i := range out {
+		if out[i].Change == string(investigate.ActDone) {
+			out[i].Change = "acted"
+		}
+	}
+	return out
+}
+
 // mailActDo decides an act on mails, stops it, or restores what it did.
 func (w *web) mailActDo(r *http.Request) (string, *notice, error) {
 	f, tenant, id := r.PostFormValue, tocsin.TenantID(r.PathValue("tenant")), r.PathValue("id")

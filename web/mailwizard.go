@@ -64,6 +64,11 @@ func (w *web) mailActNew(_ http.ResponseWriter, r *http.Request, p *page) (templ
 		return nil, err
 	}
 	v.Rows = len(v.Ask.Matches)
+	if v.Rows == 0 && len(v.Left) > 0 { // all that the filter shows is left out
+		v.Step, v.Plan.Blast.Left = 2, v.Left
+		p.Title = "Act on mails"
+		return mailWizardPage(p, v), nil
+	}
 	if has(investigate.ActKinds, v.Ask.Kind) && v.Ask.Kind != investigate.Restore {
 		v.Step = 2
 		v.Ask.Why = "dry run"
@@ -128,8 +133,8 @@ func (w *web) mailAsk(ctx context.Context, tenant tocsin.TenantID, q url.Values,
 	if restored > 0 {
 		left = append(left, investigate.BlastLeft{Why: "They were restored: filter by that state, or choose them one by one, if they are meant.", Messages: restored})
 	}
-	if len(ask.Matches) == 0 {
-		return ask, left, tocsin.Problemf(tocsin.Invalid, "Go back, and filter otherwise, or choose mails one by one.", "Of what the filter shows, no mail is left to act on.")
+	if len(ask.Matches) == 0 && len(left) == 0 {
+		return ask, left, tocsin.Problemf(tocsin.Invalid, "Go back, and filter otherwise.", "No mail fits the filter any more.")
 	}
 	return ask, left, nil
 }
@@ -138,7 +143,10 @@ func (w *web) mailAsk(ctx context.Context, tenant tocsin.TenantID, q url.Values,
 func (w *web) mailActCreate(r *http.Request) (string, *notice, error) {
 	tenant, id := tocsin.TenantID(r.PathValue("tenant")), r.PathValue("id")
 	back := tenantAt(tenant, "investigations", id, "act")
-	ask, _, err := w.mailAsk(r.Context(), tenant, r.PostForm, id)
+	ask, left, err := w.mailAsk(r.Context(), tenant, r.PostForm, id)
+	if err == nil && len(left) > 0 && len(ask.Matches) == 0 { // without any named, all would be meant
+		err = tocsin.Problemf(tocsin.Invalid, "Go back, and filter otherwise, or choose mails one by one.", "Of what the filter shows, no mail is left to act on.")
+	}
 	if err == nil {
 		var a api.MailAct
 		if a, err = w.svc.CreateMailAct(r.Context(), api.MailActCreateIn{In: api.In{Tenant: tenant}, Key: api.Key{Key: r.PostFormValue("key")}, Body: ask}); err == nil {

@@ -152,6 +152,7 @@ func BenchmarkPages(b *testing.B) {
 	began := time.Now()
 	s.manyEvents(*benchEvents, *benchPeople)
 	s.manyState(*benchPeople)
+	s.manyMails(*benchMails, *benchPeople)
 	b.Logf("%d events of %d mailboxes stored in %s", *benchEvents, *benchPeople, time.Since(began).Round(time.Millisecond))
 	ctx, stop := context.WithCancel(context.Background())
 	kept := make(chan error, 1)
@@ -171,10 +172,7 @@ func BenchmarkPages(b *testing.B) {
 	}
 	at := "/t/" + string(tenantID)
 	of := func(i int) string { return fmt.Sprintf("8a645229-af3a-542b-bafd-%012d", i*104729%*benchPeople) }
-	for _, p := range []struct {
-		name string
-		path func(i int) string
-	}{
+	for _, p := range append(huntPages(at), []benchPage{
 		{"tail", func(int) string { return at + "/stream" }},
 		{"tail, of an action", func(i int) string { return at + "/stream?action=" + []string{"email_sent", "email_moved"}[i%2] }},
 		{"tail, from a domain outside", func(i int) string { return fmt.Sprintf("%s/stream?from=outside&domain=partner%d.example", at, i%50) }},
@@ -220,7 +218,7 @@ func BenchmarkPages(b *testing.B) {
 		{"sites, of a name", func(i int) string { return fmt.Sprintf("%s/sites?q=sites/%d", at, i*31%*benchThings) }},
 		{"exports", func(int) string { return at + "/settings/exports" }},
 		{"retention", func(int) string { return "/settings/retention" }},
-	} {
+	}...) {
 		b.Run(p.name, func(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {

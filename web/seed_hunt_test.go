@@ -26,7 +26,7 @@ func (d seeder) hunt() {
 		huntRun, huntID, d.ago(2*time.Minute), d.ago(2*time.Minute-300*time.Millisecond))
 	for i, st := range []string{"searched", "incomplete", "out_of_scope", "waiting"} {
 		d.add(`insert into search_mailbox (tenant, run, person, address, object_id, state, because, mend, matches, looked, changed) values ($1, $2, $3, $4, 'o', $5, $6, '', 1, 300, $7)`,
-			huntRun, []string{string(jane), string(mirko), "p3", "p4"}[i], fmt.Sprintf("%d%s@acme.example", i, evilBlank), st, map[bool]string{true: "Microsoft asked to wait, again and again."}[st == "incomplete"], d.ago(time.Minute))
+			huntRun, []string{string(jane), string(mirko), string(tocsin.NewPersonID(tenantID, "invoices@acme.example")), string(tocsin.NewPersonID(tenantID, "board@acme.example"))}[i], fmt.Sprintf("%d%s@acme.example", i, evilBlank), st, map[bool]string{true: "Microsoft asked to wait, again and again."}[st == "incomplete"], d.ago(time.Minute))
 	}
 	for i, subject := range []string{"Your invoice 4711", evilBidi, "", evilScript} {
 		d.add(`insert into mail_match (tenant, investigation, person, message, id, address, internet_message_id, conversation, sender, sender_name, sender_domain, recipients, subject, received, day, folder, folder_name, is_read, has_attachments, department, truth, why, links, attachments, cluster, run, state, found, seen, changed)

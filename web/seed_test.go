@@ -21,6 +21,7 @@ import (
 	"tocsin.dev/dial"
 	exports "tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/investigate"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
 	"tocsin.dev/secret"
@@ -58,7 +59,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	alerts := &notify.Alerts{Store: st, Keeper: keeper, Guard: &dial.Guard{}, SMTP: notify.SMTP{Host: "127.0.0.1", Port: 1, From: "tocsin@acme.example", TLS: notify.Plain}}
-	svc := api.New(st, api.Options{Alerts: alerts, Exports: &exports.Exports{Store: st, Keeper: keeper, Guard: &dial.Guard{}}, Desk: noWay(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
+	svc := api.New(st, api.Options{Alerts: alerts, Exports: &exports.Exports{Store: st, Keeper: keeper, Guard: &dial.Guard{}}, Desk: noWay(st), Investigations: noSearch(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
 		Test:   func(context.Context, string, tocsin.TenantID, string) error { return nil },
 		Limits: seedLimits,
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
@@ -76,6 +77,13 @@ func newSite(t testing.TB) *site {
 func noWay(st *store.Store) *remediate.Desk {
 	return &remediate.Desk{Store: st, Ways: func(context.Context, tocsin.TenantID, string) (string, string, *graph.Client, error) {
 		return "", "", nil, tocsin.Problemf(tocsin.Denied, "Grant it.", "The permission is not granted.")
+	}}
+}
+
+// noSearch is a desk for investigations whose tenants are connected to nothing.
+func noSearch(st *store.Store) *investigate.Desk {
+	return &investigate.Desk{Store: st, Ways: func(context.Context, tocsin.TenantID, string, string) (investigate.Way, error) {
+		return investigate.Way{}, tocsin.Problemf(tocsin.Denied, "Grant it.", "The permission is not granted.")
 	}}
 }
 

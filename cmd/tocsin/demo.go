@@ -145,10 +145,12 @@ func runDemo(cmd *cobra.Command, conf server.Config, th *theatre) error {
 		if err := th.remember(ctx, s); err != nil {
 			return err
 		}
-		if err := th.hunt(ctx, s, wave); err != nil {
-			return err
-		}
-		g.Go(func() error { return th.again(ctx) })
+		g.Go(func() error {
+			if err := th.hunt(ctx, s, wave); err != nil {
+				return err
+			}
+			return th.again(ctx)
+		})
 		return world.Live(th.plot, th.over)
 	})
 	invite(cmd.OutOrStdout(), conf.Address(l), password)
