@@ -904,7 +904,7 @@ func mailActPage(p *page, v mailActView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = actionHistory(api.ActionDetail{History: v.Act.History}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = actionHistory(api.ActionDetail{History: v.history()}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
