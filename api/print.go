@@ -21,8 +21,8 @@ func (r *run) print(v reflect.Value) error {
 	if g, ok := v.Interface().(Guide); ok && !r.json {
 		return printGuide(w, g)
 	}
-	if doc, ok := v.Interface().(Report); ok && !r.json {
-		_, err := io.WriteString(w, doc.HTML)
+	if text, ok := fileOf(v.Interface()); ok && !r.json {
+		_, err := io.WriteString(w, text)
 		return err
 	}
 	items := []reflect.Value{v}
@@ -50,6 +50,19 @@ func (r *run) print(v reflect.Value) error {
 		return printRows(w, items)
 	}
 	return printLines(w, v, "")
+}
+
+// fileOf is the text of an answer that is a file, which is printed as it is.
+func fileOf(v any) (string, bool) {
+	switch f := v.(type) {
+	case Report:
+		return f.HTML, true
+	case MatchFile:
+		return f.CSV, true
+	case EvidenceFile:
+		return string(f.EML), true
+	}
+	return "", false
 }
 
 // columns are the members of a list's items that a row shows; other members are in --json.

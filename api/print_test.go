@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 )
 
 // TestOutsideWords: who was not asked is told from who need not be, and from who has nobody outside.
@@ -43,6 +45,18 @@ func TestColumns(t *testing.T) {
 			if !has[name] && !made[item.Name()+" "+name] {
 				t.Errorf("tocsin %s: %s has no %s", o.Name, item.Name(), name)
 			}
+		}
+	}
+}
+
+// TestFiles: an answer that is a file is printed as the file.
+func TestFiles(t *testing.T) {
+	for want, v := range map[string]any{"<p>": Report{HTML: "<p>"}, "a,b\n": MatchFile{Name: "x.csv", CSV: "a,b\n"}, "Subject: x\r\n": EvidenceFile{EML: []byte("Subject: x\r\n")}} {
+		var b strings.Builder
+		r := run{cmd: &cobra.Command{}, o: Op{out: reflect.TypeOf(v)}}
+		r.cmd.SetOut(&b)
+		if err := r.print(reflect.ValueOf(v)); err != nil || b.String() != want {
+			t.Errorf("%T is printed as %q, %v", v, b.String(), err)
 		}
 	}
 }

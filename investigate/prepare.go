@@ -155,7 +155,7 @@ func (p *planned) notes() (out []string) {
 		say("Nothing of the query narrows what Graph gives back, so every message of every mailbox is looked at. Name a sender or a time, and it is quicker by far.")
 	}
 	if p.Content == "some" && len(p.Here) > 0 {
-		say("Subjects, texts or attachments are read of those messages that their envelopes leave open.")
+		say("Subjects, texts or attachments are read of those messages that their envelopes leave open. How many these are is not known before: each costs a request more than is counted here.")
 	}
 	if p.Depth == Index {
 		say("Only what Exchange's index gives is looked at: at most 1,000 messages of a mailbox, and none that the index passes over.")
