@@ -143,7 +143,7 @@ func (e *Engine) standingRound(ctx context.Context) (did bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	g, inner := errgroup.WithContext(ctx)
+	g, inner := errgroup.WithContext(graph.WithPriority(ctx, graph.High)) // before what is read in the background
 	g.SetLimit(runsAtOne)
 	some := make([]bool, len(tenants))
 	for i, id := range tenants {
