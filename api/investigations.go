@@ -26,10 +26,7 @@ func investigationView(ctx context.Context, t *store.Tenant, v *investigate.Inve
 	out := Investigation{ID: v.ID, Name: v.Name, Query: v.Query, Scope: v.Scope, Trigger: v.Trigger, Every: int(v.Every / time.Minute), Depth: v.Depth, Then: v.Then, Status: v.Status, Because: v.Because, Mend: v.Mend,
 		Expiry: v.Ends, Next: v.Due, Reason: v.Reason, Conn: v.Connection, From: v.From, Created: v.Created, By: v.By, Changed: v.Changed, Version: v.Version}
 	var err error
-	if out.Matches, out.Boxes, out.Unknown, err = investigate.Totals(ctx, t, v.ID, investigate.MatchFilter{}); err != nil {
-		return out, err
-	}
-	if err := t.QueryRow(ctx, `select count(distinct case when cluster <> '' then cluster end), count(*) filter (where state = 'acted') from mail_match where tenant = $1 and investigation = $2`, v.ID).Scan(&out.Clusters, &out.Acted); err != nil {
+	if out.Matches, out.Boxes, out.Unknown, out.Acted, out.Clusters, err = investigate.Sums(ctx, t, v.ID); err != nil {
 		return out, err
 	}
 	if v.Run == "" {

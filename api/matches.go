@@ -92,22 +92,22 @@ func (s *Service) CountMatches(ctx context.Context, in FacetsIn) (Facets, error)
 		if err != nil {
 			return out, err
 		}
-		if out.Total, out.Mailboxes, _, err = investigate.Totals(ctx, t, in.ID, f); err != nil {
+		tally, err := investigate.TallyOf(ctx, t, in.ID, f, mostFacets)
+		if err != nil {
 			return out, err
 		}
+		out.Total, out.Mailboxes = tally.Matches, tally.Mailboxes
 		for by, into := range map[string]*[]Facet{"senders": &out.Senders, "domains": &out.Domains, "subjects": &out.Subjects, "days": &out.Days, "folders": &out.Folders, "departments": &out.Departments,
 			"states": &out.States, "truths": &out.Truths, "read": &out.Read, "clusters": &out.Clusters} {
-			most := mostFacets
-			if by == "days" {
-				most = 400
-			}
-			counts, err := investigate.Counts(ctx, t, in.ID, by, f, most)
-			if err != nil {
-				return out, err
-			}
-			*into = make([]Facet, 0, len(counts))
-			for _, c := range counts {
+			*into = make([]Facet, 0, len(tally.By[by]))
+			for _, c := range tally.By[by] {
 				*into = append(*into, Facet{Value: c.Value, Count: c.Count})
+			}
+		}
+		for i, c := range out.Clusters {
+			err := t.QueryRow(ctx, `select subject from mail_cluster where tenant = $1 and investigation = $2 and id = $3`, in.ID, c.Value).Scan(&out.Clusters[i].Name)
+			if err != nil && !errors.Is(err, store.ErrNone) {
+				return out, err
 			}
 		}
 		return out, nil

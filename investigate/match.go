@@ -189,14 +189,6 @@ func Counts(ctx context.Context, t *store.Tenant, investigation, by string, f Ma
 	return out, rows.Err()
 }
 
-// Totals are how many matches the filter leaves, in how many mailboxes, and how many of them are unknown.
-func Totals(ctx context.Context, t *store.Tenant, investigation string, f MatchFilter) (matches, mailboxes, unknown int64, err error) {
-	where, args := f.where()
-	err = t.QueryRow(ctx, `select count(*), count(distinct person), coalesce(sum(case when truth = 'unknown' then 1 else 0 end), 0) from mail_match where tenant = $1 and investigation = $2`+where,
-		append([]any{investigation}, args...)...).Scan(&matches, &mailboxes, &unknown)
-	return matches, mailboxes, unknown, err
-}
-
 // keep writes matches, and says which are new. One that is there already keeps what it is, and takes how the message is now.
 func keep(ctx context.Context, t *store.Tenant, all []Match) (fresh []Match, err error) {
 	now := t.Tx().Clock().Now()

@@ -1993,6 +1993,7 @@ create index mail_match_cluster on mail_match (tenant, investigation, cluster);
 CREATE UNIQUE INDEX mail_match_id on mail_match (tenant, id);
 create index mail_match_mail on mail_match (tenant, internet_message_id);
 create index mail_match_received on mail_match (tenant, investigation, received, id);
+create index mail_match_state on mail_match (tenant, investigation, state, truth);
 
 -- A group of near copies among an investigation's matches: a campaign's variants. body is what new matches are held against, as JSON.
 create table mail_cluster (

@@ -71,7 +71,6 @@ func huntPages(at string) []benchPage {
 		{"mailboxes of a search, incomplete", func(i int) string { return of(i) + "/mailboxes?state=incomplete" }},
 		{"history", func(i int) string { return of(i) + "/history" }},
 		{"an act's choice", func(i int) string { return of(i) + "/act" }},
-		{"an act's reach", func(i int) string { return of(i) + "/act?kind=quarantine" }},
 		{"acts on mails", func(int) string { return at + "/mailacts" }},
 		{"an act on mails", func(i int) string { return at + "/mailacts/" + actOf(i%benchHunts) }},
 		{"reported mails", func(int) string { return at + "/reported" }},
