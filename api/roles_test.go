@@ -493,14 +493,19 @@ func TestMatrixIsWhole(t *testing.T) {
 	}
 }
 
-// TestRoles asks every operation with every role, in the caller's own tenant, in another, and with a role everywhere.
+// TestRoles asks every operation with every role, in the caller's own tenant, in another, and with a role everywhere. On PostgreSQL these are
+// a role that may do nothing and one that may do everything: who may what is told before the engines differ.
 func TestRoles(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, st *store.Store) {
+		roles := everyRole
+		if strings.HasSuffix(t.Name(), "/postgres") {
+			roles = []api.Role{"", api.Owner}
+		}
 		s := serve(t, st)
 		settle(t, st, acme)
 		settle(t, st, globex)
 		call[api.Account](t, s.owner, "accounts create", api.CreateAccountIn{Body: api.AccountNew{Email: "other@tocsin.example", Password: "correct horse battery", Role: api.Viewer, On: string(acme)}})
-		for _, role := range everyRole {
+		for _, role := range roles {
 			for _, has := range []string{string(acme), "*"} {
 				if role == "" && has == "*" {
 					continue

@@ -34,7 +34,7 @@ func TestWritten(t *testing.T) {
 		}
 	}
 	var w writer
-	for range 20_000 {
+	for range 4000 {
 		m := mailSeen{ID: text(), Internet: text(), Conversation: text(), Folder: text(), From: tocsin.Address{Name: text(), Address: text()}, To: addresses(), Cc: addresses(), Bcc: addresses(),
 			Counts: [3]int{r.IntN(3), r.IntN(100), 0}, Importance: text(), Read: flip(), Draft: flip(), Flag: text(), Created: some(), Modified: some(), Received: some(), Sent: some(),
 			Verb: graph.Verb(r.IntN(2) * 102), VerbAt: some(), Hidden: flip(), Sender: text()}

@@ -72,7 +72,7 @@ type page struct {
 
 func (p page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
-	ctx, stop := context.WithTimeout(p.ctx, 40*time.Second)
+	ctx, stop := context.WithTimeout(p.ctx, 90*time.Second)
 	defer stop()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 2000)`))

@@ -28,11 +28,15 @@ var dayUsers = flag.Int("day.users", 600, "of the large tenant of TestADayWithou
 // TestADayWithoutA429: a first sync and a day of polling, with what people ask for between, of a small tenant and of one of
 // many users, end with no 429, by a simulator that enforces every published limit over any stretch of its time.
 func TestADayWithoutA429(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		users int
 		step  time.Duration
 	}{{40, 10 * time.Minute}, {*dayUsers, 20 * time.Minute}} {
-		t.Run(fmt.Sprint(tc.users), func(t *testing.T) { aDay(t, tc.users, tc.step) })
+		t.Run(fmt.Sprint(tc.users), func(t *testing.T) {
+			t.Parallel()
+			aDay(t, tc.users, tc.step)
+		})
 	}
 }
 
@@ -78,6 +82,7 @@ func passing(w *sim.Sim, lacking string) string {
 // TestAFirstSyncUnderTightLimits: where what is allowed is far less than what is to be asked, calls wait and none is refused,
 // while people get what is kept for them.
 func TestAFirstSyncUnderTightLimits(t *testing.T) {
+	t.Parallel()
 	w, err := sim.New(sim.Config{Users: 200, Seed: 5, Quiet: true, Latency: 20 * time.Millisecond, Limits: sim.Limits{Global: 300, Directory: 60}})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -185,7 +186,10 @@ func TestTokensAreCheckedOnEveryCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, _ := newProbe(t, Config{Users: 30, Seed: 9}).s.keys.newest()
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
 	sign := func(key *rsa.PrivateKey, change func(*claims)) string {
 		c := &claims{RegisteredClaims: jwt.RegisteredClaims{Audience: jwt.ClaimStrings{audience}, ExpiresAt: jwt.NewNumericDate(time.Now().Add(time.Hour))},
 			Tenant: p.s.Tenant(), Roles: ReadTier}

@@ -26,7 +26,7 @@ func (k *keyring) newest() (*rsa.PrivateKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.keys) == 0 {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		key, err := firstKey()
 		if err != nil {
 			return nil, err
 		}
@@ -34,6 +34,10 @@ func (k *keyring) newest() (*rsa.PrivateKey, error) {
 	}
 	return k.keys[len(k.keys)-1], nil
 }
+
+// firstKey is the first key of every simulated tenant of this process, as Microsoft signs for all tenants with the same ones: to make one
+// takes longer than many a test.
+var firstKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // rotate makes a new key; forget drops the older ones, so that their tokens are refused.
 func (k *keyring) rotate(forget bool) error {
