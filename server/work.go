@@ -128,14 +128,23 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// follow runs round over every lane of facts whenever there are new ones, under a lease of its own.
+// follow runs round over every lane of facts that has new ones, under a lease of its own. A lane of which round went over all is left alone
+// until something is added to it: most are, most of the time.
 func (s *Server) follow(ctx context.Context, name string, round func(ctx context.Context, lane int) error) error {
 	return s.hold(ctx, "facts/"+name, func(ctx context.Context) error {
+		var through [store.Lanes]int64
 		for ctx.Err() == nil {
 			began, news := time.Now(), s.Store.Appended()
-			var failed error
-			for lane := range store.Lanes {
-				failed = errors.Join(failed, round(ctx, lane)) // one lane's trouble is not the others'
+			last, failed := s.Store.LastFacts(ctx)
+			for lane, n := range last {
+				if n == through[lane] {
+					continue
+				}
+				if err := round(ctx, lane); err != nil { // one lane's trouble is not the others'
+					failed = errors.Join(failed, err)
+				} else {
+					through[lane] = n
+				}
 			}
 			if failed != nil && ctx.Err() == nil {
 				s.log.Error("what follows the facts is held up; it tries again", "follower", name, "error", failed)

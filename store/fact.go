@@ -113,6 +113,24 @@ func (s *Store) LastFact(ctx context.Context, lane int) (int64, error) {
 	return n, s.explain(err)
 }
 
+// LastFacts are the numbers of the last facts of all lanes; 0 where there is none.
+func (s *Store) LastFacts(ctx context.Context) (last [Lanes]int64, err error) {
+	rows, err := s.read.QueryContext(ctx, `select lane, n from fact_counter`)
+	if err != nil {
+		return last, s.explain(fmt.Errorf("read facts: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var lane int
+		var n int64
+		if err := rows.Scan(&lane, &n); err != nil {
+			return last, fmt.Errorf("read facts: %w", err)
+		}
+		last[lane] = n
+	}
+	return last, s.explain(rows.Err())
+}
+
 func (s *Store) facts(ctx context.Context, q string, args ...any) ([]Fact, error) {
 	rows, err := s.read.QueryContext(ctx, q, args...)
 	if err != nil {
