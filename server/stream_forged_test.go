@@ -241,11 +241,14 @@ func TestForged(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&most)
-	if more := int64(most.HeapInuse) - int64(least.HeapInuse); more > 64<<20 {
-		t.Errorf("%d MiB are held after the forgeries", more>>20)
-	}
+	eventually(t, "what the forgeries took is given back", func() string { // other tests take and give back beside this one
+		runtime.GC()
+		runtime.ReadMemStats(&most)
+		if more := int64(most.HeapInuse) - int64(least.HeapInuse); more > 64<<20 {
+			return fmt.Sprintf("%d MiB are held", more>>20)
+		}
+		return ""
+	})
 	if after := l.recorded(); after != before {
 		t.Error("something of what strangers sent is in the tables")
 	}
