@@ -245,6 +245,9 @@ func (d *ActDesk) ActByItself(ctx context.Context, t *store.Tenant, who Actor, e
 	if last != nil && slices.Contains([]ActState{ActStopping, ActStopped, ActRefused}, last.State) {
 		return "", nil
 	}
+	if last != nil && last.State != ActWaiting && last.ApprovedBy == "" && last.joins(f, t.Tx().Clock().Now()) {
+		f.joined = last.Plan.Blast
+	}
 	if err := d.fill(ctx, t, f); err != nil {
 		return "", err
 	}

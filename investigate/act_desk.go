@@ -43,6 +43,7 @@ type ActDraft struct {
 	items      []*ActItem // of the original, to restore
 	byItself   bool
 	epoch      int64
+	joined     Blast // of the act by itself that would take it in: limits are for both together
 }
 
 // Plan says what an act would do and whom it would reach. Nothing is recorded, and nothing asked of Microsoft. What stands against
@@ -178,11 +179,11 @@ func (f *ActDraft) approvals(ctx context.Context, t *store.Tenant, s ActSettings
 		because("The settings ask for a second person for what cannot be undone.")
 	}
 	n := p.Blast.Messages
-	if s.PerAct > 0 && n > s.PerAct {
-		because("%s are more than one person may act on alone (%s).", messages(n), grouped(s.PerAct))
+	if all := n + f.joined.Messages; s.PerAct > 0 && all > s.PerAct {
+		because("%s are more than one person may act on alone (%s).", messages(all), grouped(s.PerAct))
 	}
-	if s.Share > 0 && p.Blast.Of > smallest && p.Blast.Share*100 > float64(s.Share) {
-		because("%.0f %% of the mailboxes are more than one person may act in alone (%d %%).", p.Blast.Share*100, s.Share)
+	if share := p.Blast.Share + f.joined.Share; s.Share > 0 && p.Blast.Of > smallest && share*100 > float64(s.Share) {
+		because("%.0f %% of the mailboxes are more than one person may act in alone (%d %%).", share*100, s.Share)
 	}
 	if s.PerHour > 0 {
 		var had int

@@ -327,12 +327,21 @@ func TestMailByItself(t *testing.T) {
 		if stopped := by(1, "eve"); stopped != "" {
 			t.Errorf("after a stop it made %q", stopped)
 		}
-		if changed := by(2, "eve"); changed == "" || changed == first {
+		changed := by(2, "eve")
+		if changed == "" || changed == first {
 			t.Errorf("after a change it made %q", changed)
 		}
 		b.runs(b.executor(), b.last().ID)
 		if len(b.twice(0)) > 0 || len(b.did()) != 5 {
 			t.Errorf("%v was done", b.did())
+		}
+		// A limit is not got round by finding little at a time.
+		b.set(func(s *ActSettings) { s.PerAct = 1 })
+		b.exec(`update mail_match set state = 'found' where tenant = $1`)
+		more := by(2, "bob")
+		b.is(b.get(more), ActWaiting)
+		if same := by(2, "cat"); more == changed || same != more {
+			t.Errorf("above the limit it made %q and %q, after %q", more, same, changed)
 		}
 	})
 }
