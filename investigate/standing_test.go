@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,12 +14,15 @@ import (
 	"tocsin.dev/store"
 )
 
-// works has an engine work until the test ends.
+// works has an engine work until it is stopped, or the test ends.
 func (f *field) works(e *Engine) (stop func()) {
+	f.Helper()
 	ctx, end := context.WithCancel(f.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()
-	return func() { end(); <-ended }
+	stop = sync.OnceFunc(func() { end(); <-ended })
+	f.Cleanup(stop)
+	return stop
 }
 
 // TestSchedule: what has a schedule searches again when it is due, finds what came since, deals with each match once, and ends at its expiry.
@@ -93,7 +97,6 @@ func TestArrivedInTrouble(t *testing.T) {
 		lost := w.Planted[0]
 		f.came(id, w)
 		stop := f.works(e)
-		defer stop()
 		f.until(id, func(v *Investigation, _ *Run) bool {
 			return strings.Contains(v.Because, "no longer lets") && v.Mend != ""
 		})
@@ -127,7 +130,6 @@ func TestArrivedInTrouble(t *testing.T) {
 			}
 		}
 		stop()
-		stop = func() {}
 		if all := slices.Collect(maps.Values(acted)); len(all) != 19 || slices.Max(all) != 1 {
 			f.Errorf("acted on %v", acted)
 		}
