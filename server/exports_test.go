@@ -21,7 +21,6 @@ import (
 // TestExports: the whole way, from a mailbox rule at Microsoft to somebody's data lake: the event of the rule and the finding
 // of it, each under one id, in a server that serves an export made while it runs.
 func TestExports(t *testing.T) {
-	t.Parallel()
 	var mu sync.Mutex
 	got := map[string]tocsin.Event{}
 	hook := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

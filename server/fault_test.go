@@ -316,7 +316,6 @@ var faults = []fault{
 // TestFaults lets one thing after the other go wrong under a running server, and something happen meanwhile. It is said,
 // with what to do; nothing else stops; and when it is over the server ends where an undisturbed one does.
 func TestFaults(t *testing.T) {
-	t.Parallel()
 	calm, rough := begin(t, pressed(t), world(t, 60, calmStory), nil), begin(t, pressed(t), world(t, 60, calmStory), nil)
 	secret := rough.w.Secret()
 	for _, b := range []*subject{calm, rough} {
@@ -399,7 +398,6 @@ func (b *subject) broken(f fault) {
 // TestFaultsFromTheBeginning: a server that meets only trouble at its first sync says so, and when it is over reads
 // everything as an undisturbed one does.
 func TestFaultsFromTheBeginning(t *testing.T) {
-	t.Parallel()
 	calm := begin(t, pressed(t), world(t, 60, calmStory), nil)
 	calm.reads(time.Time{}, allSources...)
 	for _, f := range []fault{
@@ -435,7 +433,6 @@ func TestFaultsFromTheBeginning(t *testing.T) {
 
 // TestOneMailboxOfMany: a mailbox that never answers keeps no other from being watched.
 func TestOneMailboxOfMany(t *testing.T) {
-	t.Parallel()
 	w := world(t, 60, calmStory)
 	b := begin(t, pressed(t), w, nil)
 	b.reads(time.Time{}, allSources...)
@@ -466,7 +463,6 @@ func TestOneMailboxOfMany(t *testing.T) {
 
 // TestPausedServer: a pause stops every request at once, whatever is due, and resuming lets all go on.
 func TestPausedServer(t *testing.T) {
-	t.Parallel()
 	w := world(t, 60, calmStory)
 	b := begin(t, pressed(t), w, nil)
 	b.reads(time.Time{}, allSources...)
@@ -505,7 +501,6 @@ func TestPausedServer(t *testing.T) {
 
 // TestSmallPermissionSets: known small sets of permissions work whole, or degrade with the reason (DESIGN.md part 4).
 func TestSmallPermissionSets(t *testing.T) {
-	t.Parallel()
 	const works, degraded, off = "works", "degraded", "off"
 	for _, c := range []struct {
 		name, granted string

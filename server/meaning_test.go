@@ -65,7 +65,6 @@ func (b *subject) happens(text string) {
 // TestAnswers: a reply and a forward are told of as they happen and by catching up; with Mail.ReadBasic.All they are off,
 // because.
 func TestAnswers(t *testing.T) {
-	t.Parallel()
 	const answers = `select action from event where tenant = $1 and action in ('email_replied', 'email_forwarded') order by action`
 	for _, c := range []struct {
 		name string
@@ -103,7 +102,6 @@ func TestAnswers(t *testing.T) {
 // TestFolders: what becomes of a mailbox's folders is told by delta, also after its token expired, and the first look makes
 // state; a folder that a message is put in is found at once, a hidden one too, and mail tells its folder by name.
 func TestFolders(t *testing.T) {
-	t.Parallel()
 	w := world(t, 3, "domain amys.example\nperson amy\n")
 	conf := pressed(t)
 	conf.Database, conf.Every.Folders = storetest.PostgresAddress(t), time.Second
@@ -144,7 +142,6 @@ func TestFolders(t *testing.T) {
 // TestSilence: where nothing comes that should, it is looked whether Microsoft has something; a lost subscription is made
 // anew and its gap closed, and a silence in truth raises a finding until mail comes. The canary hears what comes.
 func TestSilence(t *testing.T) {
-	t.Parallel()
 	w := world(t, 2, "domain amys.example\nperson amy\n")
 	w.Consent(append([]string{"Mail.ReadWrite"}, sim.ReadTier...)...)
 	conf := pressed(t)
@@ -182,7 +179,6 @@ func TestSilence(t *testing.T) {
 
 // TestCanary: a draft is made in the mailbox named for it, told of, and deleted for good; its events are marked as ours.
 func TestCanary(t *testing.T) {
-	t.Parallel()
 	w := world(t, 2, "domain amys.example\nperson amy\n")
 	w.Consent(append([]string{"Mail.ReadWrite"}, slices.Concat(sim.ReadTier, sim.RespondTier)...)...)
 	conf := pressed(t)

@@ -45,7 +45,6 @@ func (b *subject) watches(n int, changes string) {
 
 // TestStreamSettings: what is set of a connection's stream is in force without a restart.
 func TestStreamSettings(t *testing.T) {
-	t.Parallel()
 	onBoth(t, func(t *testing.T, address string) {
 		w := world(t, 30)
 		conf := pressed(t)
@@ -179,7 +178,6 @@ func TestStreamSettings(t *testing.T) {
 
 // TestStreamSettingsRefused: settings that cannot be are refused with what to do, and change nothing.
 func TestStreamSettingsRefused(t *testing.T) {
-	t.Parallel()
 	b := begin(t, settings(t), world(t, 8), nil)
 	ctx := api.WithCaller(t.Context(), api.Caller{Email: "owner@tocsin.example", By: "session", Grants: []api.Grant{{Tenant: "*", Role: api.Owner}}})
 	at := api.ByID{In: api.In{Tenant: b.tenant()}, ID: b.conn.ID}

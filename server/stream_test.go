@@ -93,7 +93,6 @@ func (a account) short() int { return a.Unseen + a.Ends + a.Unknown }
 // TestStream: what people do with their mail is in the events, once each, whatever becomes of the notifications; and what
 // nobody can tell any more is counted.
 func TestStream(t *testing.T) {
-	t.Parallel()
 	everyTenth := func(kind sim.FaultKind) func(*subject) {
 		return func(b *subject) {
 			if err := b.w.Fault(sim.Fault{Kind: kind, Every: 10}); err != nil {
@@ -197,7 +196,6 @@ func (b *subject) hurry() {
 
 // TestStreamDisconnected: disconnecting ends what Graph tells; connecting again finds what happened meanwhile, in a gap.
 func TestStreamDisconnected(t *testing.T) {
-	t.Parallel()
 	w := world(t, 12)
 	b := hears(t, pressed(t), w)
 	n := b.subscribed()
