@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 # The race detector sees all but SQLite itself: that is C made Go, whose races are not ours, and which it made twice as dear.
 RACING := -race -gcflags='modernc.org/...=-race=false -d=checkptr=0'
-RACE := CGO_ENABLED=1 go test $(RACING) -parallel 2 -timeout 30m
+RACE := CGO_ENABLED=1 go test $(RACING) -parallel 2 -timeout 40m
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

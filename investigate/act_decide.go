@@ -276,7 +276,11 @@ func (d *ActDesk) lastByItself(ctx context.Context, t *store.Tenant, f *ActDraft
 	}
 	for _, a := range list {
 		if a.ByItself && a.Epoch == f.epoch {
-			return a, nil
+			// Its executor changes it meanwhile: from here on that waits for this transaction.
+			if _, err := t.Exec(ctx, `update mail_act set version = version where tenant = $1 and id = $2`, a.ID); err != nil {
+				return nil, err
+			}
+			return GetAct(ctx, t, a.ID)
 		}
 	}
 	return nil, nil
