@@ -29,6 +29,7 @@
 //	investigate/evidence  keeps mails as they were read, sealed, and notes every look at a mail's content
 //	investigate/reported  takes in the mails that people report as suspicious, and answers them
 //	investigate   searches mailboxes, follows trails, keeps cases, and acts on what it found
+//	inbox         shared mailboxes as a team inbox: backfill, live sync, threads, work, reply and send (never imports detect)
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
 //	export        sends every event on: to webhooks, syslog, files, NATS and Kafka, natively or as OCSF
 //	offline       the same judgement on exported files, with no server
@@ -36,7 +37,4 @@
 //	web           the pages
 //	server        all wiring, for the command, the demo and the tests
 //	cmd/tocsin    the command
-//
-// What the design foresees and is not built yet (inbox) has its
-// place on the line when it comes.
 package tocsin
