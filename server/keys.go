@@ -17,6 +17,7 @@ import (
 	"tocsin.dev/collect"
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
+	"tocsin.dev/inbox"
 	"tocsin.dev/investigate/evidence"
 	"tocsin.dev/investigate/reported"
 	"tocsin.dev/notify"
@@ -34,7 +35,7 @@ func Sealed() []reseal.Place {
 			return out, ok && err == nil
 		},
 		Put: func(_ string, sealed []byte) string { return hookKeyMark + base64.StdEncoding.EncodeToString(sealed) }}
-	return append(slices.Concat(connect.Sealed(), notify.Sealed(), export.Sealed(), api.Sealed(), collect.Sealed(), evidence.Sealed(), reported.Sealed()), own)
+	return append(slices.Concat(connect.Sealed(), notify.Sealed(), export.Sealed(), api.Sealed(), collect.Sealed(), evidence.Sealed(), reported.Sealed(), inbox.Sealed()), own)
 }
 
 // Rotation gives what rotates the key that these settings name, in the store that they name; neither is made. The server may

@@ -145,6 +145,14 @@ func fill(t *testing.T, st *store.Store, k *secret.Keeper) int {
 							values ($1, $2, 1, 'x', 'r', 'report', 'o', 'p', 'm', 'i', 's', 's', 1, 'h', 1, $3, $3)`, key, sealed(&p, id, key)))
 					}
 				}
+			case "inbox":
+				for _, id := range []tocsin.TenantID{acme, else_} {
+					for i := range 2 {
+						key := fmt.Sprint("i", i)
+						must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, $2, 'n', $2, 'connected', $3, 1, 1)`, key, sealed(&p, id, key)))
+					}
+					must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, 'erased', 'n', 'x', 'disconnected', '', 1, 1)`))
+				}
 			default:
 				t.Fatalf("the test fills no %s", p.Table)
 			}
