@@ -31,6 +31,7 @@ type Call struct {
 	Service     Service  // whose address and token; empty is Graph
 	Path        string   // after /v1.0, with {placeholders}; {user} is the mailbox whose limits count
 	Permissions []string // application permissions, any one of which is enough, the least first
+	Scopes      []string // delegated ones, for who signs in by [Config.Delegated]: any one of which is enough, the least first; none: not for them
 	Docs        string   // Microsoft's page
 	Select      []string // the only fields ever asked for
 	Expand      string

@@ -174,6 +174,7 @@ var Calls = []Call{
 	{
 		Name: "mailFolders.get", Method: "GET", Path: "/users/{user}/mailFolders/{folder}", Kind: Mailbox,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-get",
 		Select:      []string{"id", "displayName", "parentFolderId"},
 		Why:         "The name of the folder to which a rule moves mail, and which folder is the deleted items. The folder is an id or a well-known name.",
@@ -181,6 +182,7 @@ var Calls = []Call{
 	{
 		Name: "mailFolders.list", Method: "GET", Path: "/users/{user}/mailFolders", Kind: Mailbox, Top: 250,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-list-mailfolders",
 		Select:      folderFields, Options: []string{"includeHiddenFolders"},
 		Why: "The folders of a mailbox, hidden ones among them.",
@@ -188,6 +190,7 @@ var Calls = []Call{
 	{
 		Name: "mailFolders.delta", Method: "GET", Path: "/users/{user}/mailFolders/delta", Kind: Mailbox, PageSize: 200,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-delta",
 		Select:      folderFields,
 		Why:         "Folders made, renamed, moved and deleted since the last look.",
@@ -230,12 +233,14 @@ var Calls = []Call{
 	{
 		Name: "messages.draft", Method: "POST", Path: "/users/{user}/messages", Kind: Mailbox,
 		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-post-messages",
 		Why:         "Makes a draft in the mailbox that was named for the canary, to see that it is told of. Nothing is sent.",
 	},
 	{
 		Name: "messages.purge", Method: "POST", Path: "/users/{user}/messages/{message}/permanentDelete", Kind: Mailbox,
 		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-permanentdelete",
 		Why:         "Deletes the canary's draft again, for good.",
 	},
@@ -281,6 +286,7 @@ var Calls = []Call{
 	{
 		Name: "messages.mime", Method: "GET", Path: "/users/{user}/messages/{message}/$value", Kind: Mailbox, Content: true, Raw: true,
 		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/outlook-get-mime-message",
 		Why:         "A whole message as MIME: evidence, and what is searched by hash. Exchange makes it anew, so it is not byte for byte what came.",
 	},
@@ -294,12 +300,14 @@ var Calls = []Call{
 	{
 		Name: "attachments.get", Method: "GET", Path: "/users/{user}/messages/{message}/attachments/{attachment}/$value", Kind: Mailbox, Content: true, Raw: true,
 		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/attachment-get",
 		Why:         "The bytes of one attachment, where an investigation asks for their hash or looks into an archive.",
 	},
 	{
 		Name: "messages.state", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-get",
 		Select:      []string{"id", "changeKey", "internetMessageId", "parentFolderId", "isRead", "isDraft", "flag", "categories", "receivedDateTime"},
 		Why:         "Where a message is and how it is marked, before something is done with it and after: what an undo restores.",
@@ -307,12 +315,14 @@ var Calls = []Call{
 	{
 		Name: "messages.move", Method: "POST", Path: "/users/{user}/messages/{message}/move", Kind: Mailbox,
 		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-move",
 		Why:         "Takes a message into another folder, when an analyst asks for it: quarantine, Junk Email, the recoverable items; and back.",
 	},
 	{
 		Name: "messages.mark", Method: "PATCH", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
 		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-update",
 		Why:         "Marks a message with a category that warns, and restores read state, flag and categories. What a message says is never changed.",
 	},
@@ -325,6 +335,7 @@ var Calls = []Call{
 	{
 		Name: "messages.sendDraft", Method: "POST", Path: "/users/{user}/messages/{message}/send", Kind: Mailbox,
 		Permissions: []string{"Mail.Send"},
+		Scopes:      []string{"Mail.Send.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-send",
 		Why:         "Sends a draft that was written from here, such as the answer to who reported a mail: whether it went can be read afterwards.",
 	},
@@ -903,6 +914,100 @@ var Calls = []Call{
 		Why: "What Microsoft detected about applications: leaked credentials, suspicious sign-ins.",
 	},
 
+	// What a team inbox asks of its shared mailbox, and does there: with immutable ids, by a service account that is a member of the mailbox
+	// (Scopes), or by the app itself. https://learn.microsoft.com/graph/outlook-share-messages-folders
+	{
+		Name: "messages.inbox.list", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messages", Kind: Mailbox, Top: 100, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-list-messages",
+		Select:      inboxFields, Options: []string{"$filter", "$orderby", "$top"},
+		Why: "The mails of a folder, newest first, to fill a team inbox.",
+	},
+	{
+		Name: "messages.inbox.delta", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messages/delta", Kind: Mailbox, PageSize: 100, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-delta",
+		Select:      inboxFields, Options: []string{"$filter", "changeType"},
+		Why: "What changed in a folder since the last look, so that a team inbox and Outlook show the same.",
+	},
+	{
+		Name: "messages.inbox.get", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-get",
+		Select:      inboxFields,
+		Why:         "One mail as it is now: after something was done with it, and a draft whose sending has no known outcome.",
+	},
+	{
+		Name: "messages.write", Method: "PATCH", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-update",
+		Why:         "Writes what an agent wrote into the draft that will be sent: text, recipients, the shared address as its sender.",
+	},
+	{
+		Name: "messages.delete", Method: "DELETE", Path: "/users/{user}/messages/{message}", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-delete",
+		Why:         "Puts a mail into the deleted items, when an agent asks for it, and takes a draft away that is not wanted.",
+	},
+	{
+		Name: "messages.createReply", Method: "POST", Path: "/users/{user}/messages/{message}/createReply", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-createreply",
+		Why:         "Makes the draft of an answer, with the headers that keep the thread together and the mail quoted.",
+	},
+	{
+		Name: "messages.createReplyAll", Method: "POST", Path: "/users/{user}/messages/{message}/createReplyAll", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-createreplyall",
+		Why:         "The same to all who got the mail.",
+	},
+	{
+		Name: "messages.createForward", Method: "POST", Path: "/users/{user}/messages/{message}/createForward", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-createforward",
+		Why:         "Makes the draft by which a mail is forwarded, with its attachments.",
+	},
+	{
+		Name: "attachments.list", Method: "GET", Path: "/users/{user}/messages/{message}/attachments", Kind: Mailbox, Top: 200, Content: true,
+		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-list-attachments",
+		Select:      []string{"id", "name", "contentType", "size", "isInline", "microsoft.graph.fileAttachment/contentId"},
+		Why:         "The names, types and sizes of a mail's attachments, and by which id its text shows a picture.",
+	},
+	{
+		// Up to 3 MB; what is larger goes by attachments.upload.
+		Name: "attachments.add", Method: "POST", Path: "/users/{user}/messages/{message}/attachments", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/message-post-attachments",
+		Why:         "Attaches a file to a draft.",
+	},
+	{
+		// The parts are then put to the address that it answers, which needs no token and is given none: see [Client.Upload]. For a mailbox
+		// shared with the account it was refused when Microsoft last wrote of it: https://learn.microsoft.com/graph/outlook-large-attachments
+		Name: "attachments.upload", Method: "POST", Path: "/users/{user}/messages/{message}/attachments/createUploadSession", Kind: Mailbox,
+		Permissions: []string{"Mail.ReadWrite"},
+		Scopes:      []string{"Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/attachment-createuploadsession",
+		Why:         "Begins to attach a file of 3 to 150 MB to a draft.",
+	},
+	{
+		Name: "me.get", Method: "GET", Path: "/me", Kind: Directory,
+		Scopes: []string{"User.Read"},
+		Docs:   "https://learn.microsoft.com/graph/api/user-get",
+		Select: []string{"id", "displayName", "userPrincipalName", "mail"},
+		Why:    "Which account has signed in for a team inbox: the one and only call about it.",
+	},
+
 	{
 		// Carries up to twenty of the calls above; needs no permission of its own.
 		Name: "batch", Method: "POST", Path: "/$batch", Kind: Other,
@@ -965,6 +1070,13 @@ const lastVerb = "singleValueExtendedProperties($filter=id eq '" + propLastVerb 
 var searchFields = []string{
 	"id", "changeKey", "conversationId", "internetMessageId", "parentFolderId", "subject", "from", "sender", "toRecipients", "ccRecipients", "bccRecipients", "replyTo",
 	"hasAttachments", "importance", "isRead", "isDraft", "flag", "categories", "receivedDateTime", "sentDateTime",
+}
+
+// inboxFields are what a team inbox has of a mail. Headers are told only to who selects them.
+var inboxFields = []string{
+	"id", "changeKey", "conversationId", "internetMessageId", "internetMessageHeaders", "parentFolderId", "subject", "bodyPreview", "body", "from", "sender", "replyTo",
+	"toRecipients", "ccRecipients", "bccRecipients", "hasAttachments", "importance", "isRead", "isDraft", "flag", "categories",
+	"createdDateTime", "lastModifiedDateTime", "receivedDateTime", "sentDateTime",
 }
 
 // messageFields are what Mail.ReadBasic.All gives, less the subject.

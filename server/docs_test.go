@@ -48,9 +48,9 @@ func permissions() string {
 	for _, c := range connect.Capabilities {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", c.Title, codes(c.Needs), codes(c.Helps), strings.TrimSpace(c.Not+" "+c.Cost+" "+c.Instead))
 	}
-	b.WriteString("\n## Every request\n\nNothing else is ever sent to a tenant.\n\n| call | request | any one of | why |\n|---|---|---|---|\n")
+	b.WriteString("\n## Every request\n\nNothing else is ever sent to a tenant.\n\n| call | request | any one of | delegated, to a team inbox's account | why |\n|---|---|---|---|---|\n")
 	for _, c := range graph.Calls {
-		fmt.Fprintf(&b, "| [%s](%s) | `%s %s` | %s | %s |\n", c.Name, c.Docs, c.Method, c.Path, codes(c.Permissions), c.Why)
+		fmt.Fprintf(&b, "| [%s](%s) | `%s %s` | %s | %s | %s |\n", c.Name, c.Docs, c.Method, c.Path, codes(c.Permissions), codes(c.Scopes), c.Why)
 	}
 	return b.String()
 }
