@@ -27,6 +27,7 @@ type app struct {
 	certs      []*x509.Certificate
 	roles      []string
 	requests   []string // permissions that the registration asks for
+	asksScopes []string // and delegated ones
 	redirects  []string // addresses to come back to; none: any of https, or of this machine
 	consented  time.Time
 	content    bool // subjects and bodies may be asked for

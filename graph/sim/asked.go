@@ -129,6 +129,7 @@ func selection(v string, props properties) ([]string, error) {
 		if name == "*" {
 			return nil, nil
 		}
+		name = strings.TrimPrefix(name, "microsoft.graph.fileAttachment/") // what only one kind in a list has
 		if _, ok := props[name]; !ok {
 			canonical := ""
 			for p := range props {

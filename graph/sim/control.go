@@ -21,7 +21,9 @@ POST   /fault     a fault as JSON: {"path":"/users/*", "kind":"throttle", "times
 DELETE /fault     ends all faults
 POST   /clock     {"advance":"24h"}
 GET    /clock     what the time is
-POST   /consent   {"roles":["User.Read.All"], "content":false, "disabled":false, "removed":false}
+POST   /consent   {"roles":["User.Read.All"], "scopes":["Mail.Read.Shared"], "content":false, "disabled":false, "removed":false}
+POST   /share     {"mailbox":"invoices@…", "account":"service", "rights":["full", "send-as", "send-on-behalf"]}: what somebody may do in a mailbox; [] takes it
+POST   /account   {"account":"service", "do":"password"}, or revoke, disable, enable; {"account":"service", "block":53003}: what becomes of who signed in
 POST   /feed      how audit records are delivered: {"delay":"30m", "late":10, "late_by":"6h", "repeat":true, "off":false}
 POST   /reports   how the directory's own logs are delivered: {"delay":"5m", "late":10, "late_by":"6h", "repeat":true, "free":false, "no_beta":false}
 POST   /forget    all delta tokens are unknown from now on
@@ -58,6 +60,8 @@ func (s *Sim) Control() http.Handler {
 	mux.HandleFunc("POST /clock", s.controlClock)
 	mux.HandleFunc("GET /clock", func(w http.ResponseWriter, _ *http.Request) { s.showClock(w) })
 	mux.HandleFunc("POST /consent", s.controlConsent)
+	mux.HandleFunc("POST /share", s.controlShare)
+	mux.HandleFunc("POST /account", s.controlAccount)
 	mux.HandleFunc("POST /feed", s.controlFeed)
 	mux.HandleFunc("POST /reports", s.controlReports)
 	mux.HandleFunc("POST /forget", func(w http.ResponseWriter, _ *http.Request) { s.ForgetDeltas(); w.WriteHeader(http.StatusNoContent) })
@@ -185,6 +189,7 @@ func (s *Sim) controlFeed(w http.ResponseWriter, r *http.Request) {
 func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Roles    *[]string `json:"roles"`
+		Scopes   *[]string `json:"scopes"`
 		Content  *bool     `json:"content"`
 		Disabled *bool     `json:"disabled"`
 		Removed  *bool     `json:"removed"`
@@ -200,6 +205,12 @@ func (s *Sim) controlConsent(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		s.Consent(*in.Roles...)
+	}
+	if in.Scopes != nil {
+		if err := s.ConsentScopes(s.ClientID(), *in.Scopes...); err != nil {
+			wrong(w, err)
+			return
+		}
 	}
 	if in.Content != nil {
 		s.AllowContent(*in.Content)

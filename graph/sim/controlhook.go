@@ -176,6 +176,45 @@ func (s *Sim) controlForge(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, out)
 }
 
+func (s *Sim) controlShare(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Mailbox string   `json:"mailbox"`
+		Account string   `json:"account"`
+		Rights  []string `json:"rights"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	if err := s.Share(in.Mailbox, in.Account, in.Rights...); err != nil {
+		wrong(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *Sim) controlAccount(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Account string `json:"account"`
+		Do      string `json:"do"`
+		Block   *int   `json:"block"`
+	}
+	if !strict(w, r, &in) {
+		return
+	}
+	var err error
+	if in.Do != "" {
+		err = s.Become(in.Account, in.Do)
+	}
+	if in.Block != nil {
+		err = errors.Join(err, s.Block(in.Account, *in.Block))
+	}
+	if err != nil {
+		wrong(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
 func (s *Sim) controlMessages(w http.ResponseWriter, r *http.Request) {
 	s.catchUp()
 	all, err := s.Messages(r.URL.Query().Get("mailbox"))

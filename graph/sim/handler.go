@@ -25,6 +25,10 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var out reply
+	if version == attachmentSessions {
+		s.putPart(w, r, req)
+		return
+	}
 	if !isGraph {
 		pause(r, s.cfg.Latency)
 		if hit == nil || hit.Kind == Slow || hit.Kind == Late {
@@ -175,7 +179,7 @@ func lastPart(path string) string { return path[strings.LastIndexByte(path, '/')
 
 // mayAsk checks the role, the names of the query and, for a metadata-only connection, that it asks for no content.
 func (s *Sim) mayAsk(r *request) *reply {
-	if !slices.ContainsFunc(r.claims.Roles, func(role string) bool { return slices.Contains(r.route.roles, role) }) {
+	if r.delegated() && !r.mayAct() || !r.delegated() && !slices.ContainsFunc(r.claims.Roles, func(role string) bool { return slices.Contains(r.route.roles, role) }) && r.route.path != "me" {
 		bad := s.refuse(r, http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 		if r.route.service == "api" {
 			bad = refuseFeed(http.StatusForbidden, "AF10001", "The permission set (%s) sent in the request did not include the expected permission.", strings.Join(r.claims.Roles, ","))

@@ -167,6 +167,10 @@ func (s *Sim) tokenEndpoint(w http.ResponseWriter, r *http.Request, tenant strin
 		s.redeem(w, r, tenant, time.Now().Add(skew))
 		return
 	}
+	if r.PostForm.Get("grant_type") == "refresh_token" {
+		s.refreshed(w, r, tenant, time.Now().Add(skew))
+		return
+	}
 	token, err := s.grant(r, tenant, time.Now().Add(skew))
 	if err != nil {
 		s.refuseLogin(w, r, err)

@@ -35,7 +35,7 @@ func (a Account) consents() bool {
 }
 
 // Accounts are those who can sign in: administrators of several kinds, somebody without a role, and an administrator of
-// another organisation.
+// another organisation, and the service account of a team inbox, which is a member of mailboxes (see [Sim.Share]) and has none itself.
 func (s *Sim) Accounts() []Account {
 	ids := seed(mix(uint64(s.cfg.Seed) + 77))
 	elsewhere := ids.guid(askApp, 20)
@@ -46,21 +46,30 @@ func (s *Sim) Accounts() []Account {
 		{"application", "Apollo App", at("apollo.app"), "Application Administrator", s.cfg.Tenant, ids.guid(askApp, 23)},
 		{"user", "Uma User", at("uma.user"), "", s.cfg.Tenant, ids.guid(askApp, 24)},
 		{"elsewhere", "Elsa Where", "elsa@elsewhere.example", "Global Administrator", elsewhere, ids.guid(askApp, 25)},
+		{"service", "Inbox Service", at("inbox.service"), "", s.cfg.Tenant, ids.guid(askApp, 26)},
 	}
 }
 
+// account is that of a key, or of a user principal name; people of the directory have one as well.
 func (s *Sim) account(key string) (Account, bool) {
 	all := s.Accounts()
-	i := slices.IndexFunc(all, func(a Account) bool { return a.Key == key })
-	if i < 0 {
+	i := slices.IndexFunc(all, func(a Account) bool { return a.Key == key || strings.EqualFold(a.UPN, key) })
+	if i >= 0 {
+		return all[i], true
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := s.world.find(key)
+	if p == nil || p.kind == guest {
 		return Account{}, false
 	}
-	return all[i], true
+	return Account{Key: p.upn(), Name: p.display, UPN: p.upn(), Tenant: s.cfg.Tenant, ID: p.id}, true
 }
 
 // signedIn is what a code stands for.
 type signedIn struct {
 	account             Account
+	app                 string // client id
 	redirect, challenge string
 	nonce, scope        string
 	made                time.Time
@@ -91,9 +100,10 @@ func (s *Sim) Request(roles ...string) {
 // returns says where to send back to; what Entra does not send back, it shows as a page of its own.
 func (s *Sim) returns(r *http.Request) (*url.URL, *aadError) {
 	q := r.URL.Query()
-	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
-	if !strings.EqualFold(q.Get("client_id"), s.app.id) {
+	a := s.appBy(q.Get("client_id"))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !strings.EqualFold(q.Get("client_id"), a.id) {
 		return nil, s.unknownApp(q.Get("client_id"))
 	}
 	given := q.Get("redirect_uri")
@@ -101,12 +111,12 @@ func (s *Sim) returns(r *http.Request) (*url.URL, *aadError) {
 	if err != nil || to.Host == "" {
 		return nil, aad(http.StatusBadRequest, 90102, "invalid_request", "'redirect_uri' value must be a valid absolute URI.")
 	}
-	ok := slices.Contains(s.app.redirects, given)
-	if len(s.app.redirects) == 0 {
+	ok := slices.Contains(a.redirects, given)
+	if len(a.redirects) == 0 {
 		ok = to.Scheme == "https" || to.Scheme == "http" && here(to.Hostname())
 	}
 	if !ok {
-		return nil, aad(http.StatusBadRequest, 50011, "invalid_request", "The redirect URI '%s' specified in the request does not match the redirect URIs configured for the application '%s'. Make sure the redirect URI sent in the request matches one added to your application in the Azure portal.", given, s.app.id)
+		return nil, aad(http.StatusBadRequest, 50011, "invalid_request", "The redirect URI '%s' specified in the request does not match the redirect URIs configured for the application '%s'. Make sure the redirect URI sent in the request matches one added to your application in the Azure portal.", given, a.id)
 	}
 	return to, nil
 }
@@ -152,7 +162,12 @@ func (s *Sim) authorize(w http.ResponseWriter, r *http.Request, tenant string) {
 		return
 	}
 	q := r.URL.Query()
+	app := s.appBy(q.Get("client_id"))
+	scopes, known := scopesOf(q.Get("scope"))
 	switch {
+	case !known:
+		back(w, r, to, "error", "invalid_client", "error_description", "AADSTS650053: The application '"+app.name+"' asked for a scope that doesn't exist on the resource '"+graphID+"'. Contact the app vendor.")
+		return
 	case q.Get("response_type") != "code":
 		back(w, r, to, "error", "unsupported_response_type", "error_description", "AADSTS70005: The requested response_type is not supported: only 'code' is.")
 		return
@@ -164,7 +179,7 @@ func (s *Sim) authorize(w http.ResponseWriter, r *http.Request, tenant string) {
 		return
 	}
 	if r.Method != http.MethodPost {
-		s.page(w, http.StatusOK, signInPage, map[string]any{"Accounts": s.Accounts(), "App": s.app.name})
+		s.page(w, http.StatusOK, signInPage, map[string]any{"Accounts": s.Accounts(), "App": app.name})
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
@@ -181,12 +196,20 @@ func (s *Sim) authorize(w http.ResponseWriter, r *http.Request, tenant string) {
 		s.errorPage(w, e)
 		return
 	}
+	if e := s.maySignIn(a, true, false); e != nil {
+		s.errorPage(w, e)
+		return
+	}
+	if delegates(scopes) && len(lacking(scopes, s.consentedScopes(app, a.ID))) > 0 {
+		s.page(w, http.StatusOK, approvalPage, map[string]any{"Name": a.Name, "UPN": a.UPN, "App": app.name})
+		return
+	}
 	code := "0.A" + secretText()
 	s.codes.mu.Lock()
 	if s.codes.all == nil {
 		s.codes.all = map[string]*signedIn{}
 	}
-	s.codes.all[code] = &signedIn{account: a, redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), scope: q.Get("scope"), made: time.Now()}
+	s.codes.all[code] = &signedIn{account: a, app: app.id, redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), scope: q.Get("scope"), made: time.Now()}
 	s.codes.mu.Unlock()
 	back(w, r, to, "code", code, "session_state", randomGUID())
 }
@@ -212,42 +235,56 @@ type idClaims struct {
 // redeem gives the tokens that a code stands for, once.
 func (s *Sim) redeem(w http.ResponseWriter, r *http.Request, tenant string, now time.Time) {
 	f := r.PostForm
-	s.app.mu.Lock()
+	a := s.appBy(f.Get("client_id"))
+	a.mu.Lock()
 	var e *aadError
 	switch {
-	case !strings.EqualFold(f.Get("client_id"), s.app.id):
+	case !strings.EqualFold(f.Get("client_id"), a.id):
 		e = s.unknownApp(f.Get("client_id"))
 	case f.Get("code") == "":
 		e = aad(http.StatusBadRequest, 900144, "invalid_request", "The request body must contain the following parameter: 'code'.")
 	default:
-		e = s.prove(s.app, r, tenant, now)
+		e = s.prove(a, r, tenant, now)
 	}
-	s.app.mu.Unlock()
+	a.mu.Unlock()
 	var in signedIn
 	if e == nil {
 		in, e = s.spend(f)
 	}
+	if e == nil && !strings.EqualFold(in.app, a.id) {
+		e = aad(http.StatusBadRequest, 9002313, "invalid_grant", "Invalid request. Request is malformed or invalid.")
+	}
 	if e == nil {
 		e = s.inTenant(in.account, tenant)
 	}
+	if scopes, _ := scopesOf(in.scope); e == nil && delegates(scopes) {
+		if e = s.answerTokens(w, r, session{account: in.account, app: a.id, scopes: scopes, began: s.clock.Now(), strong: true}, in, now); e == nil {
+			return
+		}
+	}
 	var id, access string
 	if e == nil {
-		id, e = s.person(r, in, now, "")
+		id, e = s.person(r, a, in, now, "")
 	}
 	if e == nil {
-		access, e = s.person(r, in, now, "openid profile")
+		access, e = s.person(r, a, in, now, "openid profile")
 	}
 	if e != nil {
 		s.refuseLogin(w, r, e)
 		return
 	}
-	info, _ := json.Marshal(map[string]string{"uid": in.account.ID, "utid": in.account.Tenant}) // texts
 	answer := map[string]any{"token_type": "Bearer", "scope": "openid profile", "expires_in": 3599, "ext_expires_in": 3599,
-		"access_token": access, "id_token": id, "client_info": base64.RawURLEncoding.EncodeToString(info)}
+		"access_token": access, "id_token": id, "client_info": clientInfo(in.account)}
 	if slices.Contains(strings.Fields(in.scope), "offline_access") {
 		answer["refresh_token"] = "1.A" + secretText()
 	}
 	writeJSON(w, http.StatusOK, answer)
+}
+
+// clientInfo is whose tokens they are, as MSAL reads it.
+func clientInfo(a Account) string {
+	info, _ := json.Marshal(map[string]string{"uid": a.ID, "utid": a.Tenant}) // texts
+	return base64.RawURLEncoding.EncodeToString(info)
 }
 
 // spend takes a code that is there, not used, not old, and fits what is said with it.
@@ -275,12 +312,8 @@ func (s *Sim) spend(f url.Values) (signedIn, *aadError) {
 }
 
 // person signs a token about who signed in: an id token, or with a scope an access token that opens nothing in Graph.
-func (s *Sim) person(r *http.Request, in signedIn, now time.Time, scope string) (string, *aadError) {
-	key, err := s.keys.newest()
-	if err != nil {
-		return "", aad(http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
-	}
-	to := s.app.id
+func (s *Sim) person(r *http.Request, a *app, in signedIn, now time.Time, scope string) (string, *aadError) {
+	to := a.id
 	if scope != "" {
 		to = graphID
 	}
@@ -291,13 +324,7 @@ func (s *Sim) person(r *http.Request, in signedIn, now time.Time, scope string) 
 	if scope == "" {
 		c.Nonce = in.nonce
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
-	t.Header["kid"] = keyID(&key.PublicKey)
-	text, err := t.SignedString(key)
-	if err != nil {
-		return "", aad(http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
-	}
-	return text, nil
+	return s.signed(c)
 }
 
 // adminConsent is the page on which an administrator consents: to all that the application asks for, or, which Entra does
@@ -311,11 +338,12 @@ func (s *Sim) adminConsent(w http.ResponseWriter, r *http.Request, tenant string
 		s.errorPage(w, e)
 		return
 	}
-	s.app.mu.Lock()
-	asks := slices.Clone(s.app.requests)
-	s.app.mu.Unlock()
+	app := s.appBy(r.URL.Query().Get("client_id"))
+	app.mu.Lock()
+	asks, scopes := slices.Clone(app.requests), slices.Clone(app.asksScopes)
+	app.mu.Unlock()
 	if r.Method != http.MethodPost {
-		s.page(w, http.StatusOK, consentPage, map[string]any{"Accounts": s.Accounts(), "App": s.app.name, "Asks": asks, "Organisation": s.world.name})
+		s.page(w, http.StatusOK, consentPage, map[string]any{"Accounts": s.Accounts(), "App": app.name, "Asks": slices.Concat(asks, scopes), "Organisation": s.world.name})
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<16)
@@ -337,28 +365,34 @@ func (s *Sim) adminConsent(w http.ResponseWriter, r *http.Request, tenant string
 		return
 	}
 	if !a.consents() {
-		s.page(w, http.StatusOK, approvalPage, map[string]any{"Name": a.Name, "UPN": a.UPN, "App": s.app.name})
+		s.page(w, http.StatusOK, approvalPage, map[string]any{"Name": a.Name, "UPN": a.UPN, "App": app.name})
 		return
 	}
 	if a.Tenant == s.cfg.Tenant {
-		s.consentTo(asks, r.Form["permission"])
+		s.consentTo(app, asks, r.Form["permission"])
+		if len(scopes) > 0 {
+			if err := s.ConsentScopes(app.id, slices.DeleteFunc(scopes, func(name string) bool { return !slices.Contains(r.Form["permission"], name) })...); err != nil {
+				s.errorPage(w, aad(http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again."))
+				return
+			}
+		}
 	}
 	back(w, r, to, "tenant", a.Tenant, "admin_consent", "True")
 }
 
 // consentTo grants what was left ticked, beside what was granted and is not asked for any more; the service principal is
 // there from now on.
-func (s *Sim) consentTo(asks, ticked []string) {
-	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
-	roles := slices.DeleteFunc(slices.Clone(s.app.roles), func(r string) bool { return slices.Contains(asks, r) })
+func (s *Sim) consentTo(a *app, asks, ticked []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	roles := slices.DeleteFunc(slices.Clone(a.roles), func(r string) bool { return slices.Contains(asks, r) })
 	for _, r := range asks {
 		if slices.Contains(ticked, r) {
 			roles = append(roles, r)
 		}
 	}
-	s.app.roles, s.app.removed = roles, false
-	s.app.consented = s.clock.Now().Truncate(time.Second)
+	a.roles, a.removed = roles, false
+	a.consented = s.clock.Now().Truncate(time.Second)
 }
 
 // errorPage is how Entra tells a person what it does not send back to the application.

@@ -88,7 +88,9 @@ func (w *world) stamp(m *message) {
 // handOut puts a copy of a message into every mailbox of the tenant that it is for.
 func (s *Sim) handOut(by string, at time.Time, m message) error {
 	m.folder, m.read, m.draft, m.moves, m.version, m.verb, m.arrived = inbox, false, false, 0, 0, 0, time.Time{}
-	for _, a := range slices.Concat(m.to, m.cc) {
+	to := slices.Concat(m.to, m.cc, m.bcc)
+	m.bcc = nil
+	for _, a := range to {
 		q := s.world.find(a.Address)
 		if q == nil || !q.hasBox() {
 			out := m

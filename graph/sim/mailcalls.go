@@ -63,7 +63,7 @@ func (s *Sim) moveMessage(r *request) reply {
 // changeable are the properties of a message that PATCH takes; those of drafts only are the others.
 var (
 	changeable = []string{"isRead", "flag", "categories", "importance", "inferenceClassification"}
-	ofDrafts   = []string{"subject", "body", "toRecipients", "ccRecipients"}
+	ofDrafts   = []string{"subject", "body", "toRecipients", "ccRecipients", "bccRecipients", "from", "sender", "replyTo"}
 )
 
 // advancedSince is when changing what a received message says begins to need a permission of its own.
@@ -131,8 +131,11 @@ func (s *Sim) sendMessage(r *request) reply {
 	if bad != nil {
 		return *bad
 	}
-	if !m.draft || len(m.to)+len(m.cc) == 0 {
+	if !m.draft || len(m.to)+len(m.cc)+len(m.bcc) == 0 {
 		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidRecipients", "At least one recipient is not valid, or the message is no draft.")
+	}
+	if bad := s.sender(r, p, m); bad != nil {
+		return *bad
 	}
 	if err := s.posted("graph", s.clock.Now(), p, m); err != nil {
 		return s.unwritten(r)
@@ -150,6 +153,7 @@ type mailBody struct {
 	Body       *struct{ ContentType, Content string }
 	To         *[]mailRecipient `json:"toRecipients"`
 	Cc         *[]mailRecipient `json:"ccRecipients"`
+	Bcc        *[]mailRecipient `json:"bccRecipients"`
 	ReplyTo    *[]mailRecipient
 	From       *mailRecipient
 	MessageID  *string                        `json:"internetMessageId"`
@@ -193,7 +197,7 @@ func (in *mailBody) read(body []byte, known ...[]string) (why string) {
 
 // rewrites says whether the body changes what a message says.
 func (in *mailBody) rewrites() bool {
-	return in.Subject != nil || in.Body != nil || in.To != nil || in.Cc != nil
+	return in.Subject != nil || in.Body != nil || in.To != nil || in.Cc != nil || in.Bcc != nil || in.From != nil || in.ReplyTo != nil
 }
 
 // into writes what was said into a message.
@@ -212,7 +216,7 @@ func (in *mailBody) into(m *message) {
 	for _, l := range []struct {
 		to *[]tocsin.Address
 		in *[]mailRecipient
-	}{{&m.to, in.To}, {&m.cc, in.Cc}} {
+	}{{&m.to, in.To}, {&m.cc, in.Cc}, {&m.bcc, in.Bcc}} {
 		if l.in == nil {
 			continue
 		}

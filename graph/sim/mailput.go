@@ -15,7 +15,7 @@ import (
 // What an application writes: drafts, messages put into a folder as if they had come, mail that is sent.
 
 // puttable are the properties of a new message besides those that can be changed.
-var puttable = []string{"replyTo", "from", "sender", "singleValueExtendedProperties", "internetMessageHeaders", "internetMessageId", "attachments"}
+var puttable = []string{"singleValueExtendedProperties", "internetMessageHeaders", "internetMessageId", "attachments"}
 
 // PR_MESSAGE_FLAGS, and its bits that count here: without the second a message is none that waits to be sent.
 // https://learn.microsoft.com/openspecs/exchange_server_protocols/ms-oxcmsg/a0c52fe2-3014-43a7-942d-f43f6f91c366
@@ -155,11 +155,11 @@ func (s *Sim) sendMail(r *request) reply {
 	me := tocsin.Address{Name: p.display, Address: p.mail}
 	m := message{folder: sentItems, read: true, from: me, received: now, sent: now, modified: now}
 	in.into(&m)
-	switch {
-	case len(m.to)+len(m.cc) == 0:
+	if len(m.to)+len(m.cc)+len(m.bcc) == 0 {
 		return s.refuse(r, http.StatusBadRequest, "ErrorInvalidRecipients", "At least one recipient is not valid.")
-	case !strings.EqualFold(m.from.Address, p.mail):
-		return s.refuse(r, http.StatusForbidden, "ErrorSendAsDenied", "The user account which was used to submit this request does not have the right to send mail on behalf of the specified sending account.")
+	}
+	if bad := s.sender(r, p, &m); bad != nil {
+		return *bad
 	}
 	if keep, told := o.get("saveToSentItems"); told && keep == false {
 		s.world.stamp(&m)

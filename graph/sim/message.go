@@ -21,7 +21,8 @@ type message struct {
 	version        uint32 // how often it changed in any way; in its change key
 	subject, text  string
 	from           tocsin.Address
-	to, cc         []tocsin.Address
+	sender         tocsin.Address // who sent it on behalf of from; zero: from itself
+	to, cc, bcc    []tocsin.Address
 	received, sent time.Time
 	modified       time.Time
 	read, draft    bool
@@ -168,7 +169,12 @@ func (w *world) messageValue(b *mailbox, m *message, immutable bool, name string
 		return m.read, true
 	case "isDraft":
 		return m.draft, true
-	case "sender", "from":
+	case "sender":
+		if m.sender.Address != "" {
+			return recipient(m.sender.Name, m.sender.Address), true
+		}
+		return recipient(m.from.Name, m.from.Address), true
+	case "from":
 		return recipient(m.from.Name, m.from.Address), true
 	case "toRecipients":
 		return recipients(m.to), true
@@ -204,7 +210,7 @@ func (w *world) messageRest(b *mailbox, m *message, immutable bool, name string)
 	case "body", "uniqueBody":
 		return obj{{"contentType", "html"}, {"content", w.letter(b, m).page()}}, true
 	case "bccRecipients":
-		return []any{}, true
+		return recipients(m.bcc), true
 	case "replyTo":
 		return recipients(w.letter(b, m).replyTo), true
 	}

@@ -11,6 +11,7 @@ import (
 type route struct {
 	method, path string
 	roles        []string // any of these application permissions
+	scopes       []string // any of these delegated ones, where they do not follow from roles, see scopesFor
 	outlook      bool     // served by Exchange: other errors, other limits
 	cost         int      // of the directory's resource units
 	query        []string // names of the query that it takes; others are refused
@@ -79,12 +80,13 @@ func paths() []*route {
 		api    = "api"
 		admin  = "adminapi"
 	)
-	return append(slices.Concat(statePaths(), protectionPaths(), respondPaths()), []*route{
+	return append(slices.Concat(statePaths(), protectionPaths(), respondPaths(), draftPaths()), []*route{
 		{method: get, path: "organization", roles: forOrg, cost: 1, query: bareList, serve: (*Sim).organizations},
 		{method: get, path: "organization/{organization-id}", roles: forOneOrg, cost: 1, query: one, serve: (*Sim).organization},
 		{method: get, path: "domains", roles: forDomains, cost: 1, query: bareList, serve: (*Sim).domains},
 		{method: get, path: "subscribedSkus", roles: forSkus, cost: 3, query: bareList, serve: (*Sim).skus},
 
+		{method: get, path: "me", scopes: []string{"User.Read"}, cost: 1, query: one, serve: (*Sim).me},
 		{method: get, path: "users", roles: forUsers, cost: 2, query: plainList, serve: (*Sim).users},
 		{method: get, path: "users/$count", roles: forUsers, cost: 1, query: []string{"$filter", "$search"}, serve: (*Sim).usersCount},
 		{method: get, path: "users/delta", roles: forUserLog, cost: 2, query: deltaList, serve: (*Sim).usersDelta},

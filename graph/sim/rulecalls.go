@@ -19,6 +19,9 @@ func (s *Sim) box(r *request) (*person, *reply) {
 	case p.scopedOut:
 		bad = s.refuse(r, http.StatusForbidden, "ErrorAccessDenied", "Access to OData is disabled.")
 	default:
+		if no := s.mayEnter(r, p); no != nil {
+			return nil, no
+		}
 		return p, nil
 	}
 	return nil, &bad

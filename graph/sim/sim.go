@@ -82,6 +82,8 @@ type Sim struct {
 	keys      keyring
 	vouchers  vouchers
 	codes     codes
+	sessions  sessions // of who signed in, see delegated.go
+	uploads   uploads
 	tokens    sync.Map // token → *claims, those whose signature was found right
 
 	clientOnce sync.Once

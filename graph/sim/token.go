@@ -95,6 +95,9 @@ type claims struct {
 	Tenant   string   `json:"tid"`
 	Version  string   `json:"ver"`
 	Wids     []string `json:"wids,omitempty"`
+	Scope    string   `json:"scp,omitempty"` // of who signed in
+	UPN      string   `json:"upn,omitempty"`
+	Name     string   `json:"name,omitempty"`
 }
 
 // issue makes a token of the first application. The caller holds app.mu.
@@ -104,16 +107,20 @@ func (s *Sim) issue(now time.Time, audience string) (string, *aadError) {
 
 // issueTo makes a token with the roles consented now to an application. The caller holds its mu.
 func (s *Sim) issueTo(a *app, now time.Time, audience string) (string, *aadError) {
-	key, err := s.keys.newest()
-	if err != nil {
-		return "", aad(http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
-	}
-	c := &claims{RegisteredClaims: jwt.RegisteredClaims{
+	return s.signed(&claims{RegisteredClaims: jwt.RegisteredClaims{
 		Issuer: "https://sts.windows.net/" + s.cfg.Tenant + "/", Subject: a.objectID, Audience: jwt.ClaimStrings{audience},
 		IssuedAt: jwt.NewNumericDate(now.Add(-5 * time.Minute)), NotBefore: jwt.NewNumericDate(now.Add(-5 * time.Minute)),
 		ExpiresAt: jwt.NewNumericDate(now.Add(3599 * time.Second)), ID: randomGUID()},
 		AppID: a.id, AppName: a.name, IDType: "app", ObjectID: a.objectID, Roles: slices.DeleteFunc(slices.Clone(a.roles), func(role string) bool { return resourceOf(role) != audience }),
-		Tenant: s.cfg.Tenant, Version: "1.0", Wids: []string{"0997a1d0-0d1d-4acb-b408-d5ca73121e90"}}
+		Tenant: s.cfg.Tenant, Version: "1.0", Wids: []string{"0997a1d0-0d1d-4acb-b408-d5ca73121e90"}})
+}
+
+// signed is a token of these claims.
+func (s *Sim) signed(c jwt.Claims) (string, *aadError) {
+	key, err := s.keys.newest()
+	if err != nil {
+		return "", aad(http.StatusInternalServerError, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
+	}
 	t := jwt.NewWithClaims(jwt.SigningMethodRS256, c)
 	t.Header["kid"] = keyID(&key.PublicKey)
 	t.Header["x5t"] = keyID(&key.PublicKey)
