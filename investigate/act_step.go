@@ -144,7 +144,7 @@ func (s *actStep) act(ctx context.Context, now time.Time, is *MailState, d *deed
 		if state != ActRunning && !(state == ActStopping && s.it.State == ItemSent && s.Kind == Restore) {
 			return errOvertaken // somebody stopped it
 		}
-		s.it.State, s.it.Sent, s.it.Accepted, s.it.Tries, s.it.Due = ItemSent, now, tocsin.FromMillis(0), s.it.Tries+1, tocsin.FromMillis(0)
+		s.it.State, s.it.Sent, s.it.Accepted, s.it.Tries, s.it.Due = ItemSent, t.Tx().Clock().Now(), tocsin.FromMillis(0), s.it.Tries+1, tocsin.FromMillis(0)
 		s.it.Because, s.it.Mend = "", ""
 		if s.it.Before == nil { // the state before is the one before the first time
 			s.it.Before = is
@@ -156,6 +156,9 @@ func (s *actStep) act(ctx context.Context, now time.Time, is *MailState, d *deed
 	}
 	if err != nil {
 		return false, err
+	}
+	if s.Store.Clock().Now().Sub(s.it.Sent) >= settle { // this process stood still meanwhile, and another may be at it
+		return false, s.point("late")
 	}
 	var out answered
 	var into any = &out

@@ -219,6 +219,7 @@ func TestMailTwoExecutors(t *testing.T) {
 		a := b.ask(SoftDelete)
 		ctx, stop := context.WithCancel(t.Context())
 		var all sync.WaitGroup
+		var onTheWay sync.RWMutex // held for reading while something is being sent: that takes no two minutes
 		for i := range 3 {
 			all.Go(func() {
 				owner := fmt.Sprint("replica", i)
@@ -231,8 +232,16 @@ func TestMailTwoExecutors(t *testing.T) {
 					e := b.executor()
 					e.Guard = func(ctx context.Context, tx *store.Tx) error { return tx.Guard(ctx, "acts", owner, epoch) }
 					e.at = func(point string) error {
-						if point == "recorded" && rand.N(3) == 0 { // the lease runs out at the worst moment
-							b.st.Clock().Advance(2 * time.Minute)
+						switch point {
+						case "recorded":
+							if rand.N(3) == 0 { // this one stands still, and the lease runs out at the worst moment
+								onTheWay.Lock()
+								b.st.Clock().Advance(2 * time.Minute)
+								onTheWay.Unlock()
+							}
+							onTheWay.RLock()
+						case "sent", "late":
+							onTheWay.RUnlock()
 						}
 						return nil
 					}

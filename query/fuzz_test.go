@@ -72,7 +72,7 @@ func TestSuperset(t *testing.T) {
 	}
 	now := time.Date(2026, 1, 18, 12, 0, 0, 0, time.UTC)
 	matches, pushed, exact := 0, 0, 0
-	for range 4000 {
+	for range 1000 {
 		text := make(3)
 		q := MustParse(text)
 		p := q.Push(now)
@@ -108,7 +108,7 @@ func TestSuperset(t *testing.T) {
 			}
 		}
 	}
-	if matches < 10_000 || pushed < 1000 || exact < 100 {
+	if matches < 2500 || pushed < 250 || exact < 25 {
 		t.Errorf("%d matches, %d filters, %d exact: too few to say much", matches, pushed, exact)
 	}
 }
@@ -211,7 +211,7 @@ func (o *odataReader) literal() string {
 
 // TestRegexBombs: expressions made to take long, over long texts, take a bounded number of steps, and say so.
 func TestRegexBombs(t *testing.T) {
-	long := strings.Repeat("a", 8<<20)
+	long := strings.Repeat("a", 2<<20)
 	for _, pattern := range []string{`(a+)+$b`, `(a|a)*b`, `(a*)*b`, `([a-z]+)*\d`, `a{0,200}b`, `(.*)(.*)(.*)(.*)b`} {
 		q, err := Parse("body:/" + pattern + "/")
 		if err != nil {

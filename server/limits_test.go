@@ -23,7 +23,7 @@ import (
 	"tocsin.dev/store/storetest"
 )
 
-var dayUsers = flag.Int("day.users", 600, "of the large tenant of TestADayWithoutA429; from 500 on Graph allows most")
+var dayUsers = flag.Int("day.users", 500, "of the large tenant of TestADayWithoutA429; from 500 on Graph allows most")
 
 // TestADayWithoutA429: a first sync and a day of polling, with what people ask for between, of a small tenant and of one of
 // many users, end with no 429, by a simulator that enforces every published limit over any stretch of its time.
@@ -32,7 +32,7 @@ func TestADayWithoutA429(t *testing.T) {
 	for _, tc := range []struct {
 		users int
 		step  time.Duration
-	}{{40, 10 * time.Minute}, {*dayUsers, 20 * time.Minute}} {
+	}{{40, 20 * time.Minute}, {*dayUsers, 30 * time.Minute}} {
 		t.Run(fmt.Sprint(tc.users), func(t *testing.T) {
 			t.Parallel()
 			aDay(t, tc.users, tc.step)

@@ -22,7 +22,7 @@ type Store struct {
 	read  *sql.DB
 	gate  *gate // before write, SQLite only
 
-	prepared prepared // of whoever is in the gate
+	written, asked prepared // statements of the writer's, and of those that only read
 
 	mu      sync.Mutex
 	news    chan struct{} // closed and replaced when facts were committed

@@ -3,28 +3,29 @@ package store
 import (
 	"context"
 	"database/sql"
+	"sync"
 )
 
-// prepared are the long statements of SQLite's one writer, those that come again: to parse one of a hundred rows takes as
-// long as to write ten of them. PostgreSQL's driver does the same by itself. Whoever is in the gate has it alone.
+// prepared are the statements of SQLite that come again: to parse one takes longer than to run most. PostgreSQL's driver does the
+// same by itself.
 type prepared struct {
+	mu     sync.Mutex
 	seen   map[string]int
 	ready  map[string]*sql.Stmt
 	wanted []string
 }
 
 const (
-	longStatement  = 300 // bytes
+	longStatement  = 300 // bytes: to make it shorter pays
 	seenOften      = 3
-	mostPrepared   = 64
-	mostStatements = 500 // that are counted
+	mostPrepared   = 192  // some kilobytes each, in every connection
+	mostStatements = 1000 // that are counted
 )
 
 // note counts a statement, and gives it where it is ready.
 func (p *prepared) note(q string) *sql.Stmt {
-	if len(q) < longStatement {
-		return nil
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if s := p.ready[q]; s != nil {
 		return s
 	}
@@ -37,16 +38,23 @@ func (p *prepared) note(q string) *sql.Stmt {
 	return nil
 }
 
-// prepare makes what was wanted ready, between two transactions: within one the connection is taken. What cannot be
+// prepare makes what was wanted ready, between two transactions: within one the writer's connection is taken. What cannot be
 // prepared is run as it is, and says itself what is wrong.
 func (p *prepared) prepare(ctx context.Context, db *sql.DB) {
-	for _, q := range p.wanted {
-		if s, err := db.PrepareContext(ctx, q); err == nil {
-			if p.ready == nil {
-				p.ready = map[string]*sql.Stmt{}
-			}
-			p.ready[q] = s
-		}
-	}
+	p.mu.Lock()
+	wanted := p.wanted
 	p.wanted = nil
+	p.mu.Unlock()
+	for _, q := range wanted {
+		s, err := db.PrepareContext(ctx, q)
+		if err != nil {
+			continue
+		}
+		p.mu.Lock()
+		if p.ready == nil {
+			p.ready = map[string]*sql.Stmt{}
+		}
+		p.ready[q] = s
+		p.mu.Unlock()
+	}
 }

@@ -30,6 +30,9 @@ type Tx struct {
 
 // View runs do in a transaction that only reads and sees one state of the database throughout.
 func (s *Store) View(ctx context.Context, do func(*Tx) error) error {
+	if s.gate != nil {
+		s.asked.prepare(ctx, s.read)
+	}
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.kind.snapshot()})
 	if err != nil {
 		return s.explain(err)
@@ -64,7 +67,7 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 			return err
 		}
 		defer s.gate.leave()
-		s.prepared.prepare(ctx, s.write)
+		s.written.prepare(ctx, s.write)
 	}
 	inner, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -136,15 +139,23 @@ func (tx *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, erro
 
 // ready is the statement, where it was prepared.
 func (tx *Tx) ready(q string) *sql.Stmt {
-	if !tx.write || tx.store.gate == nil {
+	switch {
+	case tx.store.gate == nil:
 		return nil
+	case tx.write:
+		return tx.store.written.note(q)
 	}
-	return tx.store.prepared.note(q)
+	return tx.store.asked.note(q)
 }
 
 // QueryRow runs a statement that gives one row, or ErrNone when it is scanned.
 func (tx *Tx) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
-	row := tx.tx.QueryRowContext(ctx, q, clean(args)...)
+	var row *sql.Row
+	if ready := tx.ready(q); ready != nil {
+		row = tx.tx.StmtContext(ctx, ready).QueryRowContext(ctx, clean(args)...)
+	} else {
+		row = tx.tx.QueryRowContext(ctx, q, clean(args)...)
+	}
 	tx.failed(row.Err())
 	return row
 }
