@@ -30,6 +30,7 @@
 //	investigate/reported  takes in the mails that people report as suspicious, and answers them
 //	investigate   searches mailboxes, follows trails, keeps cases, and acts on what it found
 //	inbox         shared mailboxes as a team inbox: backfill, live sync, threads, work, reply and send (never imports detect)
+//	inbox/work    what people do with threads: teams, lists, assignment, notes, macros, rules, service times, reports
 //	notify        tells people: e-mail, Slack, Teams, signed webhook, OCSF, syslog; what it told, and what became of it
 //	export        sends every event on: to webhooks, syslog, files, NATS and Kafka, natively or as OCSF
 //	offline       the same judgement on exported files, with no server

@@ -100,6 +100,8 @@ func needs(o Op) string {
 		return "Anybody may."
 	case o.Role == Self:
 		return "Whoever is signed in may."
+	case o.Role == Member:
+		return "Needs the role agent, or analyst or more, in the tenant: in inboxes whose team one is of."
 	case o.tenanted || o.stream:
 		return "Needs the role " + string(o.Role) + " in the tenant."
 	}

@@ -136,6 +136,11 @@ var columns = map[string][]string{
 	"MailConfiguration": {"name", "state", "client_id", "test_address", "all_domains", "domains", "tested", "id"},
 	"Cluster":           {"matches", "mailboxes", "senders", "subjects", "unread", "first", "last", "subject", "id"},
 	"Trail":             {"address", "delivery", "here", "opened", "replied", "forwarded", "received", "subject"},
+	"SharedInbox":       {"name", "address", "state", "member", "open", "unassigned", "because", "id"},
+	"InboxLook":         {"at", "who", "what", "reason", "until", "thread"},
+	"Team":              {"name", "people", "id"},
+	"Tag":               {"name", "colour", "id"},
+	"Thread":            {"n", "state", "assignee", "from", "subject", "last", "unread", "id"},
 	"Application":       {"name", "whose", "enabled", "dangerous", "secrets", "certificates", "ends", "last_used", "id"},
 }
 

@@ -9,13 +9,16 @@ import (
 // Role is what somebody may do: owner includes admin includes analyst includes viewer. An agent works in the inbox only.
 type Role string
 
-// The roles, and two that nobody is given: what an operation asks of whoever is signed in, and of a stranger.
+// The roles, and three that nobody is given: what an operation asks of whoever is signed in, and of a stranger.
 const (
 	Owner   Role = "owner"
 	Admin   Role = "admin"
 	Analyst Role = "analyst"
 	Viewer  Role = "viewer"
 	Agent   Role = "agent"
+
+	// Member is what work in shared inboxes asks for: an agent's role, or an analyst's and more. In which inboxes is the team's matter.
+	Member Role = "member"
 
 	Self     Role = "self"     // anybody who is signed in
 	Stranger Role = "stranger" // anybody at all
@@ -31,6 +34,9 @@ var ladder = []Role{Viewer, Analyst, Admin, Owner}
 func (r Role) Includes(least Role) bool {
 	if r == "" {
 		return false
+	}
+	if least == Member {
+		return r == Agent || r.Includes(Analyst)
 	}
 	return r == least || slices.Contains(ladder, least) && slices.Index(ladder, r) >= slices.Index(ladder, least)
 }

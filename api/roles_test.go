@@ -364,8 +364,46 @@ var matrix = map[string]asked{
 		return api.CreatePartnerIn{In: in(t), Body: api.PartnerNew{Domain: "new.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
 	}},
 	"partners delete": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.PartnerIn{In: in(t), Domain: partnerOf(t)} }},
-	"channels list":   {least: api.Viewer, in: list},
-	"channels get":    {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: channelOf(t)} }},
+	"inboxes list":    {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inboxes get":     {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes team":    {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes looks":   {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxLooksIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
+	"inboxes look": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
+		return api.LookInboxIn{ByIDAct: act(closedInboxOf)(t).(api.ByIDAct), Body: api.Reason{Reason: "To judge it."}}
+	}},
+	"inboxes set-members": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.SetMembersIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct), Body: api.MembersNew{Members: []api.InboxMember{{Kind: "everyone"}}}}
+	}},
+	"inbox-teams list":   {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inbox-teams create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.CreateTeamIn{In: in(t), Body: api.TeamNew{Name: "Support"}} }},
+	"inbox-teams edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditTeamIn{ByIDAct: act(teamOf)(t).(api.ByIDAct), Body: api.TeamNew{Name: "Support"}}
+	}},
+	"inbox-teams delete": {least: api.Admin, acts: true, in: act(teamOf)},
+	"inbox-tags list":    {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inbox-tags create":  {least: api.Member, acts: true, in: func(t tocsin.TenantID) any { return api.CreateTagIn{In: in(t), Body: api.TagNew{Name: "vip"}} }},
+	"inbox-tags edit": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditTagIn{ByIDAct: act(tagOf)(t).(api.ByIDAct), Body: api.TagNew{Name: "vip"}}
+	}},
+	"inbox-tags delete": {least: api.Admin, acts: true, in: act(tagOf)},
+	"threads list":      {least: api.Member, in: func(t tocsin.TenantID) any { return api.ThreadsIn{In: in(t)} }},
+	"threads counts":    {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"threads get":       {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: threadOf(t)} }},
+	"threads change": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.ChangeThreadIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.ThreadChange{State: "resolved"}}
+	}},
+	"threads seen": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any { return api.SeenThreadIn{ByIDAct: act(threadOf)(t).(api.ByIDAct)} }},
+	"thread-notes create": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.NoteIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.NoteNew{Text: "Look."}}
+	}},
+	"thread-notes edit": {least: api.Member, acts: true, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any {
+		return api.EditNoteIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Note: "note", Body: api.NoteNew{Text: "Look."}}
+	}},
+	"thread-notes delete": {least: api.Member, acts: true, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any {
+		return api.DeleteNoteIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Note: "note"}
+	}},
+	"channels list": {least: api.Viewer, in: list},
+	"channels get":  {least: api.Viewer, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: channelOf(t)} }},
 	"channels create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.CreateChannelIn{In: in(t), Body: api.ChannelNew{Kind: "slack", ChannelSettings: api.ChannelSettings{Name: "n", Address: "https://hooks.slack.com/services/x"}}}
 	}},
@@ -444,6 +482,9 @@ var matrix = map[string]asked{
 var everyRole = []api.Role{"", api.Agent, api.Viewer, api.Analyst, api.Admin, api.Owner}
 
 func includes(role, least api.Role) bool {
+	if least == api.Member {
+		return role == api.Agent || includes(role, api.Analyst)
+	}
 	rank := map[api.Role]int{api.Viewer: 1, api.Analyst: 2, api.Admin: 3, api.Owner: 4}
 	return rank[role] >= rank[least] && rank[role] > 0
 }

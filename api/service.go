@@ -148,6 +148,9 @@ func denied(o Op, has Role) *tocsin.Problem {
 	if has == "" {
 		return tocsin.Problemf(tocsin.Denied, "Ask an owner of this installation.", "%s is for the role %s on the installation.", sentence(o.Help), o.Role)
 	}
+	if o.Role == Member {
+		return tocsin.Problemf(tocsin.Denied, "Ask an owner for the role agent.", "%s is for who works in shared inboxes; your role is %s.", sentence(o.Help), has)
+	}
 	return tocsin.Problemf(tocsin.Denied, "Ask an owner for the role "+string(o.Role)+".", "%s needs the role %s; yours is %s.", sentence(o.Help), o.Role, has)
 }
 

@@ -43,33 +43,38 @@ const (
 func personOf(t tocsin.TenantID) tocsin.PersonID { return tocsin.PersonID("person-" + string(t)) }
 
 // ids of the one thing of each kind in a tenant.
-func findingOf(t tocsin.TenantID) string    { return "finding-" + string(t) }
-func letterOf(t tocsin.TenantID) string     { return "letter-" + string(t) }
-func storyIDOf(t tocsin.TenantID) string    { return "story-" + string(t) }
-func ruleOf(t tocsin.TenantID) string       { return "rule-" + string(t) }
-func recordOf(t tocsin.TenantID) string     { return "record-" + string(t) }
-func queryOf(t tocsin.TenantID) string      { return "query-" + string(t) }
-func exceptionOf(t tocsin.TenantID) string  { return "exception-" + string(t) }
-func channelOf(t tocsin.TenantID) string    { return "channel-" + string(t) }
-func exportOf(t tocsin.TenantID) string     { return "export-" + string(t) }
-func alertOf(t tocsin.TenantID) string      { return "alert-" + string(t) }
-func snoozeOf(t tocsin.TenantID) string     { return "snooze-" + string(t) }
-func connectionOf(t tocsin.TenantID) string { return "connection-" + string(t) }
-func groupOf(t tocsin.TenantID) string      { return "group-" + string(t) }
-func deviceOf(t tocsin.TenantID) string     { return "device-" + string(t) }
-func bookOf(t tocsin.TenantID) string       { return "own-" + string(t)[:8] }
-func runOf(t tocsin.TenantID) string        { return "run-" + string(t) }
-func caseOf(t tocsin.TenantID) string       { return "case-" + string(t) }
-func reportedOf(t tocsin.TenantID) string   { return "reported-" + string(t) }
-func evidenceOf(t tocsin.TenantID) string   { return "evidence-" + string(t) }
-func anomalyOf(t tocsin.TenantID) string    { return "anomaly-" + string(t) }
-func ownOf(t tocsin.TenantID) string        { return "own-rule-" + string(t) }
-func mailActOf(t tocsin.TenantID) string    { return "mail-act-" + string(t) } // waits for approval
-func actedCaseOf(t tocsin.TenantID) string  { return "acted-case-" + string(t) }
-func actionOf(t tocsin.TenantID) string     { return "action-" + string(t) } // waits for approval
-func doneOf(t tocsin.TenantID) string       { return "done-" + string(t) }   // disabled the rule
-func partnerOf(t tocsin.TenantID) string    { return "partner-" + string(t)[:4] + ".example" }
-func domainOf(t tocsin.TenantID) string     { return "t" + string(t)[:4] + ".example" }
+func findingOf(t tocsin.TenantID) string     { return "finding-" + string(t) }
+func letterOf(t tocsin.TenantID) string      { return "letter-" + string(t) }
+func storyIDOf(t tocsin.TenantID) string     { return "story-" + string(t) }
+func ruleOf(t tocsin.TenantID) string        { return "rule-" + string(t) }
+func recordOf(t tocsin.TenantID) string      { return "record-" + string(t) }
+func queryOf(t tocsin.TenantID) string       { return "query-" + string(t) }
+func exceptionOf(t tocsin.TenantID) string   { return "exception-" + string(t) }
+func channelOf(t tocsin.TenantID) string     { return "channel-" + string(t) }
+func exportOf(t tocsin.TenantID) string      { return "export-" + string(t) }
+func alertOf(t tocsin.TenantID) string       { return "alert-" + string(t) }
+func snoozeOf(t tocsin.TenantID) string      { return "snooze-" + string(t) }
+func connectionOf(t tocsin.TenantID) string  { return "connection-" + string(t) }
+func groupOf(t tocsin.TenantID) string       { return "group-" + string(t) }
+func deviceOf(t tocsin.TenantID) string      { return "device-" + string(t) }
+func bookOf(t tocsin.TenantID) string        { return "own-" + string(t)[:8] }
+func runOf(t tocsin.TenantID) string         { return "run-" + string(t) }
+func caseOf(t tocsin.TenantID) string        { return "case-" + string(t) }
+func reportedOf(t tocsin.TenantID) string    { return "reported-" + string(t) }
+func evidenceOf(t tocsin.TenantID) string    { return "evidence-" + string(t) }
+func anomalyOf(t tocsin.TenantID) string     { return "anomaly-" + string(t) }
+func ownOf(t tocsin.TenantID) string         { return "own-rule-" + string(t) }
+func mailActOf(t tocsin.TenantID) string     { return "mail-act-" + string(t) } // waits for approval
+func actedCaseOf(t tocsin.TenantID) string   { return "acted-case-" + string(t) }
+func actionOf(t tocsin.TenantID) string      { return "action-" + string(t) } // waits for approval
+func doneOf(t tocsin.TenantID) string        { return "done-" + string(t) }   // disabled the rule
+func inboxOf(t tocsin.TenantID) string       { return "inbox-" + string(t) }
+func closedInboxOf(t tocsin.TenantID) string { return "closed-" + inboxOf(t) } // nobody is of its team
+func threadOf(t tocsin.TenantID) string      { return "thread-" + string(t) }
+func teamOf(t tocsin.TenantID) string        { return "team-" + string(t) }
+func tagOf(t tocsin.TenantID) string         { return "tag-" + string(t) }
+func partnerOf(t tocsin.TenantID) string     { return "partner-" + string(t)[:4] + ".example" }
+func domainOf(t tocsin.TenantID) string      { return "t" + string(t)[:4] + ".example" }
 
 // server is a service on a store, reachable by HTTP, with an owner who has a token.
 type server struct {
@@ -344,6 +349,17 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into mail_act (tenant, id, investigation, kind, state, options, why, plan, asked_by, asked_email, created, changed, began, ended) values ($1, $2, $3, 'junk', 'done', '{}', 'w', '{}', 'somebody', 'somebody@x.example', $4, $4, $4, $4)`, []any{"done-" + mailActOf(tenant), actedCaseOf(tenant), now}},
 			{`insert into mail_act_item (tenant, act, id, part, person, object_id, who, message, state, before, after) values ($1, $2, 'item', 'mail', $3, 'object', 'jane', 'moved', 'done', '{"id":"moved","folder":"f"}', '{"id":"moved","folder":"g"}')`, []any{"done-" + mailActOf(tenant), p}},
 			{`insert into mail_act_count (tenant, act, part, state, n) values ($1, $2, 'mail', 'done', 1)`, []any{"done-" + mailActOf(tenant)}},
+			{`delete from inbox where tenant = $1`, nil},
+			{`insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, $2, 'Invoices', $3, 'connected', $5, 1, 1), ($1, $4, 'Closed', $6, 'connected', $5, 1, 1)`, []any{inboxOf(tenant), "invoices@" + domainOf(tenant), closedInboxOf(tenant), []byte("SEALED-SECRET"), "closed@" + domainOf(tenant)}},
+			{`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1) on conflict do nothing`, []any{inboxOf(tenant)}},
+			{`delete from inbox_look where tenant = $1`, nil},
+			{`delete from inbox_team where tenant = $1`, nil},
+			{`insert into inbox_team (tenant, id, name, created) values ($1, $2, 'Accounts', 1)`, []any{teamOf(tenant)}},
+			{`delete from inbox_tag where tenant = $1`, nil},
+			{`insert into inbox_tag (tenant, id, name, created) values ($1, $2, 'urgent', 1)`, []any{tagOf(tenant)}},
+			{`delete from inbox_thread where tenant = $1`, nil},
+			{`insert into inbox_thread (tenant, inbox, id, n, subject, from_address, messages, first_in, last_in, last, created, changed) values ($1, $2, $3, 1, 'Invoice 7', 'x@out.example', 1, $4, $4, $4, 1, 1)`, []any{inboxOf(tenant), threadOf(tenant), now}},
+			{`insert into inbox_message (tenant, inbox, id, thread, folder, direction, subject, from_address, at, seen) values ($1, $2, $3, $4, 'f', 'in', 'Invoice 7', 'x@out.example', $5, 1) on conflict do nothing`, []any{inboxOf(tenant), "mail-" + string(tenant), threadOf(tenant), now}},
 			{`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, 'o', 'r', $3, 1) on conflict do nothing`, []any{partnerOf(tenant), later}},
 		} {
 			if _, err := t.Exec(ctx, q.text, q.args...); err != nil {

@@ -163,6 +163,8 @@ func (b *subject) objects() map[string][]string {
 		"investigations": `select id from investigation where tenant = $1`, "matches": `select id from investigation where tenant = $1`, "clusters": `select id from investigation where tenant = $1`,
 		"trails": `select id from investigation where tenant = $1`, "match": `select id from mail_match where tenant = $1`,
 		"mail-configurations": `select connection from mail_configuration where tenant = $1`, "reported": `select id from reported_mail where tenant = $1`, "evidence": `select id from evidence where tenant = $1`,
+		"inboxes": `select id from inbox where tenant = $1`, "threads": `select id from inbox_thread where tenant = $1`, "thread-notes": `select id from inbox_thread where tenant = $1`,
+		"inbox-teams": `select id from inbox_team where tenant = $1`, "inbox-tags": `select id from inbox_tag where tenant = $1`, "notes": `select id from inbox_entry where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
 		if err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
@@ -198,7 +200,7 @@ func (b *subject) path(o api.Op, from map[string][]string) (string, bool) {
 		}
 		return url.PathEscape(from[list][0])
 	}
-	lists := map[string]string{"{person}": first("people"), "{domain}": first("partners"), "{id}": first(noun), "{match}": first("match")}
+	lists := map[string]string{"{person}": first("people"), "{domain}": first("partners"), "{id}": first(noun), "{match}": first("match"), "{note}": first("notes")}
 	if noun == "rules" { // a rule and its mailbox belong together
 		lists["{person}"] = url.PathEscape(from["rule's person"][0])
 	}
@@ -303,6 +305,14 @@ func (l *landlord) fill() {
 			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into mail_configuration (tenant, connection, test_address, all_domains, created, changed, version) select tenant, id, $2, true, 1, 1, 1 from connection where tenant = $1`, colour+"-only@x.example")
+			}
+			for _, q := range []string{`insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, $2, $2, $2, 'connected', '', 1, 1)`,
+				`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1)`, `insert into inbox_team (tenant, id, name, created) values ($1, $2, $2, 1)`,
+				`insert into inbox_tag (tenant, id, name, created) values ($1, $2, $2, 1)`, `insert into inbox_entry (tenant, inbox, thread, id, at, kind, what) values ($1, $2, $2, $2, 1, 'note', '{}')`,
+				`insert into inbox_thread (tenant, inbox, id, n, subject, last, created, changed) values ($1, $2, $2, 1, $2, 1, 1, 1)`} {
+				if err == nil {
+					_, err = t.Exec(l.Context(), q, colour+"-only-inbox")
+				}
 			}
 			if err == nil {
 				_, err = evidence.Keep(l.Context(), t, l.s.keeper, evidence.Item{Reason: colour + "-only", Origin: evidence.FromReport, OriginID: colour + "-only-report"}, []byte("Subject: "+colour+"-only mail\r\n\r\n"))
@@ -444,6 +454,8 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"reported preview": `{"reason":"to judge"}`, "reported download": `{"reason":"to judge"}`, "reported-settings set": `{"version":0}`,
 		"mails preview": `{"person":"x","message":"x","reason":"to judge"}`, "mails keep": `{"person":"x","message":"x","reason":"to judge"}`,
 		"evidence preview": `{"reason":"to judge"}`, "evidence download": `{"reason":"to judge"}`,
+		"inboxes set-members": `{"members":[]}`, "inboxes look": `{"reason":"to judge"}`, "inbox-teams create": `{"name":"x"}`, "inbox-teams edit": `{"name":"x"}`, "inbox-tags create": `{"name":"x"}`, "inbox-tags edit": `{"name":"x"}`,
+		"threads change": `{}`, "threads seen": `{}`, "thread-notes create": `{"text":"x"}`, "thread-notes edit": `{"text":"x"}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}
 	for _, o := range api.Ops(nil) {

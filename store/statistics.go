@@ -10,7 +10,7 @@ import (
 
 // few are the columns that have few values, so that one of them is in a good part of a tenant's rows.
 var few = []string{
-	"tenant", "type", "kind", "what", "state", "status", "path", "connection", "action", "source", "class", "area", "at", "day", "hour", "grain", "lane",
+	"tenant", "inbox", "type", "kind", "what", "state", "status", "path", "connection", "action", "source", "class", "area", "at", "day", "hour", "grain", "lane",
 	"severity_rank", "mailbox_because", "operation", "judged", "open", "risk", "rule", "country", "verb", "role", "permission",
 	"began", "ended", "due", "retry", "closed", "last_seen", "first_seen", "since", "created", "sent", "score", "rules_seen", "step", "change", "run", "n",
 }
