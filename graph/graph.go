@@ -65,6 +65,8 @@ type Config struct {
 
 	// Tokens gives tokens made elsewhere, for a person signed in. fresh asks for one that is not from a cache.
 	Tokens func(ctx context.Context, fresh bool) (token string, expires time.Time, err error)
+	// Delegated has the client act in the name of an account that signed in, for the calls alone that have Scopes; nil: as the app itself.
+	Delegated *Delegated
 
 	HTTP      *http.Client     // the zero value is a client of our own
 	Now       func() time.Time // by which limits are kept; the zero value is time.Now

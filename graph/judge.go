@@ -111,11 +111,19 @@ func (c *Client) denied(call Call, at Where, f fault, rep *reply) error {
 	if claims, ok := challenge(rep.header); ok {
 		return &Challenge{Where: at, Claims: claims}
 	}
-	d := &Denied{Where: at, Permissions: call.Permissions, Code: f.Code, Message: f.Message}
+	d := &Denied{Where: at, Permissions: c.needs(call), Code: f.Code, Message: f.Message}
 	if (call.Kind == Mailbox || call.Name == "subscriptions.create") && f.is("ErrorAccessDenied") { // the latter names a mailbox, too
 		d.OutOfScope = c.mayHold(call)
 	}
 	return d
+}
+
+// needs are the permissions any one of which lets this client make the call.
+func (c *Client) needs(call Call) []string {
+	if c.cfg.Delegated != nil {
+		return call.Scopes
+	}
+	return call.Permissions
 }
 
 // mayHold says whether the current token has a permission for the call, or cannot be read.
@@ -123,5 +131,5 @@ func (c *Client) mayHold(call Call) bool {
 	c.tokens.mu.Lock()
 	roles, ok := rolesOf(c.tokens.cur.value)
 	c.tokens.mu.Unlock()
-	return !ok || slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(call.Permissions, r) })
+	return !ok || slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(c.needs(call), r) })
 }

@@ -19,7 +19,7 @@ import (
 
 // newTokens chooses how this client signs in to a service. A person's tokens, made elsewhere, are for Graph alone.
 func (c *Client) newTokens(scope string, s Service) (*tokens, error) {
-	if c.cfg.Tokens != nil && s != "" {
+	if (c.cfg.Tokens != nil || c.cfg.Delegated != nil) && s != "" {
 		return &tokens{fetch: func(context.Context, bool) (token, error) {
 			return token{}, fmt.Errorf("a person's token is not for %s", Resources[s].Name)
 		}}, nil
@@ -48,6 +48,9 @@ func (c *Client) newTokens(scope string, s Service) (*tokens, error) {
 		return nil, err
 	}
 	t.fetch = func(ctx context.Context, _ bool) (token, error) { return c.signIn(ctx, cred, scope, t) }
+	if c.cfg.Delegated != nil {
+		t.fetch = func(ctx context.Context, _ bool) (token, error) { return c.refreshed(ctx) }
+	}
 	return t, nil
 }
 

@@ -173,7 +173,7 @@ func (c *Client) renew() {
 	}
 }
 
-// Roles are the application permissions in the app's token, for diagnosis only: a grant of a moment ago is not in it
+// Roles are the application permissions in the app's token, or the scopes in that of an account, for diagnosis only: a grant of a moment ago is not in it
 // yet, and Microsoft calls tokens opaque. What is granted is told by servicePrincipals.appRoleAssignments.
 func (c *Client) Roles(ctx context.Context) ([]string, error) { return c.RolesFor(ctx, "") }
 
@@ -188,10 +188,11 @@ func rolesOf(t string) ([]string, bool) {
 		return nil, false
 	}
 	var claims struct {
-		Roles []string `json:"roles"`
+		Roles  []string `json:"roles"`
+		Scopes string   `json:"scp"` // of who acts in somebody's name
 	}
 	if json.Unmarshal(payload, &claims) != nil {
 		return nil, false
 	}
-	return claims.Roles, true
+	return append(claims.Roles, strings.Fields(claims.Scopes)...), true
 }

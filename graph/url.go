@@ -34,6 +34,9 @@ func (c *Client) request(name string, p P) (request, error) {
 	if t.call.Content && c.cfg.MetadataOnly != nil && c.cfg.MetadataOnly() {
 		return request{}, &ContentRefused{Call: name}
 	}
+	if c.cfg.Delegated != nil && len(t.call.Scopes) == 0 && name != "batch" {
+		return request{}, fmt.Errorf("%s: it is not one that is made in the name of an account", name)
+	}
 	at, err := c.at(t.call)
 	if err != nil {
 		return request{}, err
