@@ -213,12 +213,12 @@ func TestStandingEnds(t *testing.T) {
 	onBoth(t, func(b *bench) {
 		c := b.create(b.good())
 		gc := b.client(c)
-		if _, err := b.s.standing(t.Context(), c, gc); err != nil {
+		if _, _, err := b.s.granted(t.Context(), c, gc); err != nil {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
-		if _, err := b.s.standing(ctx, c, gc); !errors.Is(err, context.Canceled) {
+		if _, _, err := b.s.granted(ctx, c, gc); !errors.Is(err, context.Canceled) {
 			t.Errorf("standing gave %v", err)
 		}
 		if err := b.s.Look(ctx, c); !errors.Is(err, context.Canceled) {

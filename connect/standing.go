@@ -301,34 +301,37 @@ func join(set map[string]bool) string {
 	return strings.Join(names, " and ")
 }
 
-// standing gathers what is known of what a connection may do.
-func (s *Connections) standing(ctx context.Context, c Connection, gc *graph.Client) (is Standing, err error) {
-	if is.Granted, err = gc.Roles(ctx); err != nil {
-		return is, asProblem(err)
+// granted is what a connection's tokens carry, and since when they carry that and no more, as far as this process knows.
+func (s *Connections) granted(ctx context.Context, c Connection, gc *graph.Client) (all []string, since time.Time, err error) {
+	if all, err = gc.Roles(ctx); err != nil {
+		return nil, since, asProblem(err)
 	}
 	for _, service := range servicesUsed() {
 		roles, err := gc.RolesFor(ctx, service)
 		if ctx.Err() != nil { // err may be none
-			return is, ctx.Err()
+			return nil, since, ctx.Err()
 		}
 		if errors.Is(err, graph.ErrPaused) {
-			return is, asProblem(err)
+			return nil, since, asProblem(err)
 		}
 		if err != nil { // the service is not in the tenant, say: nothing of it is granted
 			s.Log.Debug("no token for a service", "tenant", c.Tenant, "service", service, "error", err)
 		}
-		is.Granted = append(is.Granted, roles...)
+		all = append(all, roles...)
 	}
-	since := s.carried(c, is.Granted)
-	return is, s.Store.ViewTenant(ctx, c.Tenant, func(t *store.Tenant) error {
-		if err := is.read(ctx, t, c); err != nil {
-			return err
-		}
-		if err := is.refused(ctx, t, c.ID); err != nil {
-			return err
-		}
-		return is.answers(ctx, t, since)
-	})
+	return all, s.carried(c, all), nil
+}
+
+// standing gathers what is known of what a connection may do, with what is granted to it.
+func standing(ctx context.Context, t *store.Tenant, c Connection, granted []string, since time.Time) (is Standing, err error) {
+	is.Granted = granted
+	if err := is.read(ctx, t, c); err != nil {
+		return is, err
+	}
+	if err := is.refused(ctx, t, c.ID); err != nil {
+		return is, err
+	}
+	return is, is.answers(ctx, t, since)
 }
 
 // carried is since when the connection's tokens carry these permissions and no others, as far as this process knows.

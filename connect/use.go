@@ -308,27 +308,35 @@ func (s *Connections) Heed(c Connection) {
 	}
 }
 
-// capabilities judges and stores how each capability stands.
-func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.Client) ([]Verdict, error) {
-	is, err := s.standing(ctx, c, gc)
+// capabilities judges and stores how each capability stands. What the tables tell is read where the judgement is written: of two who judge
+// at once, the one who is later knows what was before, a refusal that was forgotten meanwhile, say.
+func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.Client) (list []Verdict, err error) {
+	granted, since, err := s.granted(ctx, c, gc)
 	if err != nil {
 		return nil, err
 	}
-	if s.Unheard && is.Refused["subscriptions.create"] == "" {
-		is.Refused["subscriptions.create"] = "This server has no address at which Microsoft Graph reaches it."
-		is.Mends["subscriptions.create"] = "Give the server an address that the Internet reaches by https, and name it in the setting hooks.url."
-	}
-	list := is.Judge()
-	if c.Tier.Acts() { // nothing is collected by it, whatever its permissions would let it read
-		list = slices.DeleteFunc(list, func(v Verdict) bool { return !v.Tier.Acts() })
-	}
-	now := tocsin.Millis(s.Store.Clock().Now())
-	excess, err := json.Marshal(is.Excess(c.Tier))
-	if err != nil {
-		return nil, err
-	}
-	return list, s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+	err = s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		// The connection's row comes first: two who judge at once would else wait for each other's rows crosswise.
+		if _, err := t.Exec(ctx, `update connection set looked = looked where tenant = $1 and id = $2`, c.ID); err != nil {
+			return err
+		}
+		is, err := standing(ctx, t, c, granted, since)
+		if err != nil {
+			return err
+		}
+		if s.Unheard && is.Refused["subscriptions.create"] == "" {
+			is.Refused["subscriptions.create"] = "This server has no address at which Microsoft Graph reaches it."
+			is.Mends["subscriptions.create"] = "Give the server an address that the Internet reaches by https, and name it in the setting hooks.url."
+		}
+		list = is.Judge()
+		if c.Tier.Acts() { // nothing is collected by it, whatever its permissions would let it read
+			list = slices.DeleteFunc(list, func(v Verdict) bool { return !v.Tier.Acts() })
+		}
+		now := tocsin.Millis(s.Store.Clock().Now())
+		excess, err := json.Marshal(is.Excess(c.Tier))
+		if err != nil {
+			return err
+		}
 		if _, err := t.Exec(ctx, `update connection set excess = $3 where tenant = $1 and id = $2`, c.ID, string(excess)); err != nil {
 			return err
 		}
@@ -349,6 +357,7 @@ func (s *Connections) capabilities(ctx context.Context, c Connection, gc *graph.
 		}
 		return t.Append(ctx, store.Fact{Kind: "connection.changed", Subject: c.ID})
 	})
+	return list, err
 }
 
 // asProblem is a refusal of Graph or of the sign-in as a person may read it.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -120,7 +121,14 @@ func TestBrowserLife(t *testing.T) {
 	p.shows("that it is under way", "Microsoft takes minutes for it")
 	p.until("the result", `document.querySelector(".page-head").innerText.includes("found by Microsoft") && document.body.innerText.includes("New-InboxRule")`)
 	p.shoot("search-done")
-	p.do("the finding", chromedp.Navigate(at+"/findings/"+found.ID), chromedp.WaitVisible(chromedp.CSS("main")))
+	eventually(t, "the record that the finding rests on", func() string { // what the search brought is judged a moment later
+		p.do("the finding", chromedp.Navigate(at+"/findings/"+found.ID), chromedp.WaitVisible(chromedp.CSS("main")))
+		there, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`!!document.querySelector('[aria-labelledby="evidence"] a[href*="/audit/"]')`))
+		if err != nil || !there {
+			return fmt.Sprint("is not linked ", err)
+		}
+		return ""
+	})
 	p.press("the record that it rests on", `[aria-labelledby="evidence"] a[href*="/audit/"]`)
 	p.shows("the record", "As Microsoft wrote it")
 	alone(t, s, tenant)

@@ -89,7 +89,7 @@ func (p page) shows(what, text string) {
 func (p page) until(what, condition string) {
 	p.t.Helper()
 	eventually(p.t, what, func() string {
-		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+condition+")"))
+		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.readyState !== "loading" && !!(`+condition+")"))
 		if err != nil {
 			return err.Error()
 		}

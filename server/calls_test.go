@@ -355,7 +355,7 @@ func (b *asker) object(who string) (id string) {
 // well waits until what the capabilities say of a call that does not fail is right.
 func (b *asker) well(call graph.Call) {
 	b.Helper()
-	eventuallyIn(b, 40*time.Second, call.Name, func() string { return b.right(call, "") })
+	eventuallyIn(b, 90*time.Second, call.Name, func() string { return b.right(call, "") })
 }
 
 func (b *asker) test() {
@@ -403,7 +403,7 @@ func (b *asker) collected(call graph.Call) {
 		}
 		k := b.strike(call, f)
 		prod()
-		eventuallyIn(b, 40*time.Second, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
+		eventuallyIn(b, 90*time.Second, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
 			if k.Times() == 0 {
 				return "was not made"
 			}
@@ -417,7 +417,7 @@ func (b *asker) collected(call graph.Call) {
 		each = append(each, b.strike(call, once(f)))
 	}
 	n := 0
-	eventuallyIn(b, 40*time.Second, call.Name, func() string {
+	eventuallyIn(b, 90*time.Second, call.Name, func() string {
 		if n++; n%20 == 1 {
 			prod()
 		}
@@ -456,7 +456,7 @@ func (b *asker) acted(call graph.Call) {
 		said := fmt.Sprint(err)
 		if f.Kind == sim.Denied {
 			n := 0
-			eventuallyIn(b, 40*time.Second, call.Name+" is refused", func() string {
+			eventuallyIn(b, 90*time.Second, call.Name+" is refused", func() string {
 				if n++; n%20 == 0 {
 					err = p.act(b) // the connection was tested meanwhile, which forgets it
 				}
