@@ -159,3 +159,20 @@ func TestDocs(t *testing.T) {
 		}
 	}
 }
+
+// TestReadme holds the README to the line as doc.go draws it.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(doc), -1) {
+		if !strings.Contains(string(readme), "\n"+entry[1]+"\n") {
+			t.Errorf("the README lacks the line %q of doc.go", entry[1])
+		}
+	}
+}
