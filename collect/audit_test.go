@@ -18,6 +18,7 @@ import (
 	"tocsin.dev/detect/audit"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/offline"
+	"tocsin.dev/sharedtest"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
@@ -71,27 +72,9 @@ func analyzed(t *testing.T, domains []string, list []json.RawMessage) []string {
 	return out
 }
 
-func sharedData(t *testing.T) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_SHARED"); dir != "" {
-		return filepath.Join(dir, "data")
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "..", "shared", "data")); err == nil {
-			return filepath.Join(dir, "..", "shared", "data")
-		}
-	}
-	t.Skip("SKIPPED: ../shared is not there, so real records were not judged")
-	return ""
-}
-
 // real are real records and those of peers' cases, as objects, each with an id.
 func real(t *testing.T) []json.RawMessage {
-	dir := sharedData(t)
+	dir := sharedtest.File(t, "data")
 	var out []json.RawMessage
 	seen := map[string]bool{} // peers' cases give different records one id
 	add := func(raw json.RawMessage, id string) {

@@ -16,6 +16,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/detect"
 	"tocsin.dev/offline"
+	"tocsin.dev/sharedtest"
 )
 
 // brings has an importer take a file's records, n at a time.
@@ -273,7 +274,7 @@ func FuzzExported(f *testing.F) {
 
 // TestImportShared: of the exports of others, which nobody on this project wrote, an import takes every record that tocsin analyze reads.
 func TestImportShared(t *testing.T) {
-	dir := sharedData(t)
+	dir := sharedtest.File(t, "data")
 	var files []string
 	for _, folder := range []string{"sentinel-training-lab", "otrf-goldensaml"} {
 		if err := filepath.WalkDir(filepath.Join(dir, folder), func(path string, d fs.DirEntry, err error) error {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,26 +11,13 @@ import (
 	"tocsin.dev/detect"
 	"tocsin.dev/detect/audit"
 	"tocsin.dev/detect/rule"
+	"tocsin.dev/sharedtest"
 )
 
 // recorded gives the Exchange records among a peer's cases, by their ids.
 func recorded(t *testing.T) []*detect.Record {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "shared", "data")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("SKIPPED: shared/data is not there, so no recorded Set-Mailbox was folded")
-		}
-		dir = up
-	}
-	f, err := os.Open(filepath.Join(dir, "shared", "data", "panther-m365-azure", "cases.jsonl"))
+	f, err := os.Open(sharedtest.File(t, "data/panther-m365-azure/cases.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"tocsin.dev/sharedtest"
 )
 
 func TestCallsAreWellFormed(t *testing.T) {
@@ -127,7 +129,7 @@ var elsewhere = map[string]string{
 }
 
 func TestPermissionsAreOfMicrosoftsMap(t *testing.T) {
-	raw, err := os.ReadFile(shared(t, "graph/permissions.json"))
+	raw, err := os.ReadFile(sharedtest.File(t, "graph/permissions.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +190,7 @@ func TestPermissionsAreOfMicrosoftsMap(t *testing.T) {
 }
 
 func TestCallsAreOfMicrosoftsDescription(t *testing.T) {
-	file := shared(t, "graph/openapi.yaml")
+	file := sharedtest.File(t, "graph/openapi.yaml")
 	loader := openapi3.NewLoader()
 	doc, err := loader.LoadFromFile(file)
 	if err != nil {

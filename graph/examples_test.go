@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"tocsin.dev/sharedtest"
 )
 
 // examples are the kinds of bodies in Microsoft's documentation that our types read.
@@ -39,7 +41,7 @@ type list[T any] struct {
 
 // Every member that our types know comes out as it went in, and no body fails to be read.
 func TestMicrosoftsExamplesAreReadWithoutLoss(t *testing.T) {
-	dir := filepath.Dir(shared(t, "graph/examples/index.json"))
+	dir := filepath.Dir(sharedtest.File(t, "graph/examples/index.json"))
 	raw, err := os.ReadFile(filepath.Join(dir, "index.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +163,7 @@ func TestMicrosoftsErrorBodies(t *testing.T) {
 	for file, code := range map[string]string{
 		"auth-limit-mailbox-access.error.json": "ErrorAccessDenied", "errors.body.json": "invalidRange", "throttling.response.1.json": "TooManyRequests",
 	} {
-		body, err := os.ReadFile(shared(t, "graph/examples/"+file))
+		body, err := os.ReadFile(sharedtest.File(t, "graph/examples/"+file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +171,7 @@ func TestMicrosoftsErrorBodies(t *testing.T) {
 			t.Errorf("%s: %+v", file, f)
 		}
 	}
-	body, err := os.ReadFile(shared(t, "graph/examples/json-batching-2025.response.json"))
+	body, err := os.ReadFile(sharedtest.File(t, "graph/examples/json-batching-2025.response.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

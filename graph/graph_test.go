@@ -9,8 +9,6 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -90,34 +88,6 @@ func as[E error](t testing.TB, err error) E {
 		t.Fatalf("got error %v (%T), want a %T", err, err, e)
 	}
 	return e
-}
-
-// shared is a file of the folder that lies beside the repository, or is named by the environment.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	tried := []string{os.Getenv("TOCSIN_SHARED")}
-	if tried[0] == "" {
-		tried = nil
-		dir, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-			tried = append(tried, filepath.Join(filepath.Dir(dir), "shared"))
-		}
-	}
-	for _, dir := range tried {
-		if p := filepath.Join(dir, name); exists(p) {
-			return p
-		}
-	}
-	t.Skipf("../shared/%s is not there: what is checked against Microsoft's own data was SKIPPED", name)
-	return ""
-}
-
-func exists(p string) bool {
-	_, err := os.Stat(p)
-	return err == nil
 }
 
 func sameJSON(t testing.TB, got, want []byte) bool {

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/pkcs12"
+
+	"tocsin.dev/sharedtest"
 )
 
 // seal encrypts as Graph does.
@@ -48,7 +50,7 @@ func seal(t testing.TB, key *rsa.PublicKey, plain []byte) EncryptedContent {
 
 func vector(t testing.TB, name string) []byte {
 	t.Helper()
-	raw, err := os.ReadFile(shared(t, name))
+	raw, err := os.ReadFile(sharedtest.File(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}

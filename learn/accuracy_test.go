@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"tocsin.dev/learn"
 	"tocsin.dev/learn/plant"
 	"tocsin.dev/learn/worldtest"
+	"tocsin.dev/sharedtest"
 )
 
 var (
@@ -27,27 +27,10 @@ var (
 	worldDays     = flag.Int("world.days", 120, "the days of the generated world")
 )
 
-// shared is a file that was given with the project, found by walking up.
-func shared(t testing.TB, name string) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		p := filepath.Join(dir, "shared", name)
-		if _, err := os.Stat(p); err == nil {
-			return p
-		}
-		if dir == filepath.Dir(dir) {
-			t.Skipf("../shared/%s is not here: what rests on it is not tested", name)
-		}
-	}
-}
-
 // network is a message network of temporal-email as a company's mail: a quarter of the people are outside in 40 partner
 // domains, one mail in five has an attachment. Mail between people outside is left out: the company does not see it.
 func network(t testing.TB, file string, seed uint64) []learn.Mail {
-	f, err := os.Open(shared(t, "data/temporal-email/"+file))
+	f, err := os.Open(sharedtest.File(t, "data/temporal-email/"+file))
 	if err != nil {
 		t.Fatal(err)
 	}

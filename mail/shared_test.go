@@ -17,34 +17,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
-)
 
-// shared is the folder of data beside the working tree, where it is there.
-func shared(t testing.TB, what string) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_SHARED"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "..", "shared", "data")); err == nil {
-			return filepath.Join(dir, "..", "shared")
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skipf("SKIPPED: ../shared is not there, so %s was not tested", what)
-		}
-		dir = up
-	}
-}
+	"tocsin.dev/sharedtest"
+)
 
 // each gives every mail of the shared data, by its path there.
 func each(t testing.TB, do func(path string, raw []byte)) {
 	t.Helper()
-	root := filepath.Join(shared(t, "real mail"), "data")
+	root := sharedtest.File(t, "data")
 	for _, dir := range []string{"spamassassin", "enron-categories", "sublime-emls", "mime-suites"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !slices.Contains([]string{".eml", ".txt", ".raw", ".golden"}, filepath.Ext(path)) {
@@ -199,7 +179,7 @@ type expected struct {
 
 // TestPeers holds what is read of the peers' suites to what enmime reads of them; testdata/differing.json has where we differ, and why.
 func TestPeers(t *testing.T) {
-	root := filepath.Join(shared(t, "the peers' suites"), "data", "mime-suites")
+	root := sharedtest.File(t, "data/mime-suites")
 	var all []expected
 	var differing map[string]string
 	for name, into := range map[string]any{"enmime.json": &all, "differing.json": &differing} {

@@ -21,6 +21,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/mail"
 	"tocsin.dev/query"
+	"tocsin.dev/sharedtest"
 )
 
 // runMatch runs the command, and gives its lines by path.
@@ -100,7 +101,7 @@ func TestMatchCommand(t *testing.T) {
 // TestMatchShared runs the command over every mail of the shared data: each is a line, and what is looked for is found where a look into
 // the bytes finds it.
 func TestMatchShared(t *testing.T) {
-	root := filepath.Join(shared(t, "matching real mail"), "data")
+	root := sharedtest.File(t, "data")
 	dirs := []string{filepath.Join(root, "spamassassin"), filepath.Join(root, "enron-categories"), filepath.Join(root, "sublime-emls")}
 	mails := 0
 	for _, dir := range dirs {
@@ -136,7 +137,7 @@ func TestMatchShared(t *testing.T) {
 // BenchmarkMatch matches real mails with a query of each kind; bare is a parse with the standard library's net/mail and mime/multipart over
 // the same bytes (see package mail), so that the ratio is read within one run.
 func BenchmarkMatch(b *testing.B) {
-	root := filepath.Join(shared(b, "the speed of matching"), "data", "spamassassin")
+	root := sharedtest.File(b, "data/spamassassin")
 	var mails [][]byte
 	size := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

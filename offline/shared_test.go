@@ -15,29 +15,8 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/detect"
 	"tocsin.dev/detect/audit"
+	"tocsin.dev/sharedtest"
 )
-
-// shared is the folder of data beside the working tree, where it is there.
-func shared(t testing.TB, what string) string {
-	t.Helper()
-	if dir := os.Getenv("TOCSIN_SHARED"); dir != "" {
-		return dir
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "..", "shared", "data")); err == nil {
-			return filepath.Join(dir, "..", "shared")
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skipf("SKIPPED: ../shared is not there, so %s was not tested", what)
-		}
-		dir = up
-	}
-}
 
 // result is what an analysis gave.
 type result struct {
@@ -141,7 +120,7 @@ var given = map[string]Options{
 
 // TestPeerCases holds every case of the peer that concerns Microsoft 365 against our rules, one by one.
 func TestPeerCases(t *testing.T) {
-	path := filepath.Join(shared(t, "the peer's cases"), "data", "panther-m365-azure", "cases.jsonl")
+	path := sharedtest.File(t, "data/panther-m365-azure/cases.jsonl")
 	cases := readCases(t, path)
 	seen := map[string]bool{}
 	held := 0
@@ -257,7 +236,7 @@ func variant(t *testing.T, c peerCase, i int) []byte {
 
 // TestEveryRecord reads every Microsoft 365 audit record in ../shared/data: all is understood, and what must be found is.
 func TestEveryRecord(t *testing.T) {
-	data := filepath.Join(shared(t, "the recorded attacks"), "data")
+	data := sharedtest.File(t, "data")
 	for _, c := range []struct {
 		file    string
 		records int
@@ -302,7 +281,7 @@ func lab() []string {
 
 // TestLabStory reads the lab's files together: the address that tries a disabled account is the one that signs in as Adele.
 func TestLabStory(t *testing.T) {
-	data := filepath.Join(shared(t, "the lab's story"), "data", "sentinel-training-lab")
+	data := sharedtest.File(t, "data/sentinel-training-lab")
 	got := analyze(t, Options{Files: []string{filepath.Join(data, "sign-in_adelete.csv"), filepath.Join(data, "disable_accounts.csv"), filepath.Join(data, "office_activity.csv")}})
 	i := slices.IndexFunc(got.findings, func(f tocsin.Finding) bool { return f.Rule == "disabled-account-sign-in" })
 	if i < 0 {
@@ -316,7 +295,7 @@ func TestLabStory(t *testing.T) {
 
 // TestGoldenSAML reads the recorded attack whole: every step that an export tells of is found, and they join.
 func TestGoldenSAML(t *testing.T) {
-	data := filepath.Join(shared(t, "the golden SAML"), "data", "otrf-goldensaml")
+	data := sharedtest.File(t, "data/otrf-goldensaml")
 	got := analyze(t, Options{Files: []string{filepath.Join(data, "AADAuditEvents.json"), filepath.Join(data, "Microsoft365DefenderEvents.json"), filepath.Join(data, "OfficeActivityEvents.json")}})
 	for _, c := range []struct{ step, rule, who string }{
 		{"the key of AD FS is read", "federation-key-read", "wardog@simulandlabs.com"},
@@ -342,7 +321,7 @@ func TestGoldenSAML(t *testing.T) {
 
 // TestLabAttacks reads all the lab's logs at once: what its own alert rules look for is found.
 func TestLabAttacks(t *testing.T) {
-	data := filepath.Join(shared(t, "the lab's attacks"), "data", "sentinel-training-lab")
+	data := sharedtest.File(t, "data/sentinel-training-lab")
 	var files []string
 	for _, name := range []string{"AuditLogs_Hunting.csv", "disable_accounts.csv", "office_activity.csv", "office_activity_inbox_rule.csv", "sign-in_adelete.csv", "azureActivity_adele.csv"} {
 		files = append(files, filepath.Join(data, name))
@@ -391,7 +370,7 @@ func TestOwnRules(t *testing.T) {
 
 // TestRepeatedFile reads a file twice: the records count once and the findings are the same.
 func TestRepeatedFile(t *testing.T) {
-	file := filepath.Join(shared(t, "repeated records"), "data", "sentinel-training-lab", "office_activity.csv")
+	file := sharedtest.File(t, "data/sentinel-training-lab/office_activity.csv")
 	once, twice := analyze(t, Options{Files: []string{file}}), analyze(t, Options{Files: []string{file, file}})
 	if twice.sum.Repeated != once.sum.Records || twice.sum.Judged != once.sum.Judged {
 		t.Errorf("twice: %d repeated, %d judged; want %d, %d", twice.sum.Repeated, twice.sum.Judged, once.sum.Records, once.sum.Judged)

@@ -7,30 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-// shared is a file of the project's shared data, or "" where that is absent.
-func shared(t *testing.T, path string) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		for _, at := range []string{filepath.Join(dir, "shared", path), filepath.Join(dir, "..", "shared", path)} {
-			if _, err := os.Stat(at); err == nil {
-				return at
-			}
-		}
-	}
-	t.Skip("shared/" + path + " is absent: the peers' cases were not run")
-	return ""
-}
+	"tocsin.dev/sharedtest"
+)
 
 type peerCase struct {
 	Service, Check, Test string
@@ -163,7 +146,7 @@ const (
 
 // TestPeers runs every case of Prowler's on Microsoft 365 and holds the table of agreement.
 func TestPeers(t *testing.T) {
-	f, err := os.Open(shared(t, "data/prowler-m365/cases.jsonl"))
+	f, err := os.Open(sharedtest.File(t, "data/prowler-m365/cases.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tocsin.dev/detect"
+	"tocsin.dev/sharedtest"
 )
 
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -279,7 +280,7 @@ func TestPermissions(t *testing.T) {
 
 // TestScuba judges the tenant that CISA's ScubaGear exported; the answers below were read from the file by hand.
 func TestScuba(t *testing.T) {
-	f, err := os.Open(shared(t, "data/scubagear/ProviderSettingsExport.json"))
+	f, err := os.Open(sharedtest.File(t, "data/scubagear/ProviderSettingsExport.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

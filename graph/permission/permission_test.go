@@ -3,7 +3,6 @@ package permission_test
 import (
 	"encoding/json"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,35 +10,15 @@ import (
 
 	"tocsin.dev/graph"
 	"tocsin.dev/graph/permission"
+	"tocsin.dev/sharedtest"
 )
-
-// shared is a file of the folder that lies beside the repository, or is named by the environment.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	tried := []string{os.Getenv("TOCSIN_SHARED")}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; tried[0] == "" && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		tried = append(tried, filepath.Join(filepath.Dir(dir), "shared"))
-	}
-	for _, dir := range tried {
-		p := filepath.Join(dir, name)
-		if _, err := os.Stat(p); dir != "" && err == nil {
-			return p
-		}
-	}
-	t.Skipf("../shared/%s is not there: the ids of permissions were NOT checked against Microsoft's own data", name)
-	return ""
-}
 
 // undescribedPermissions are in Microsoft's permissions reference, and not in the file that the tests are given.
 var undescribedPermissions = []string{"OrgContact.Read.All", "Team.ReadBasic.All", "OnPremDirectorySynchronization.Read.All", "Policy.Read.DeviceConfiguration", "Policy.Read.B2BManagementPolicy", "Reports.Read.All"}
 
 // TestPermissionIDs holds the ids of permissions to Microsoft's own file.
 func TestPermissionIDs(t *testing.T) {
-	text, err := os.ReadFile(shared(t, "graph/permissions.json"))
+	text, err := os.ReadFile(sharedtest.File(t, "graph/permissions.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,23 +13,9 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-)
 
-// sharedFile is a file of Microsoft's own that the tests are held against; where it is not there the test says what it skips.
-func sharedFile(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv("TOCSIN_SHARED")
-	for at, _ := os.Getwd(); dir == "" && at != "/"; at = filepath.Dir(at) {
-		if _, err := os.Stat(filepath.Join(at, "shared", "graph")); err == nil {
-			dir = filepath.Join(at, "shared")
-		}
-	}
-	file := filepath.Join(dir, name)
-	if _, err := os.Stat(file); dir == "" || err != nil {
-		t.Skipf("%s is not there: the simulator's answers were not held against Microsoft's description", name)
-	}
-	return file
-}
+	"tocsin.dev/sharedtest"
+)
 
 // described is the description, read once: it takes most of a second.
 var described struct {
@@ -42,7 +27,7 @@ var described struct {
 // description is Microsoft's OpenAPI of the paths served. Error dates have no zone on the wire, whatever it says.
 func description(t *testing.T) *openapi3.T {
 	t.Helper()
-	file := sharedFile(t, "graph/openapi.yaml")
+	file := sharedtest.File(t, "graph/openapi.yaml")
 	described.once.Do(func() { described.doc, described.err = openapi3.NewLoader().LoadFromFile(file) })
 	doc, err := described.doc, described.err
 	if err != nil {
@@ -678,7 +663,7 @@ func TestExamplesHaveOurShape(t *testing.T) {
 		"directoryrole-list.response": roleProperties, "organization-list.response": organizationProperties, "subscribedsku-list.response": skuProperties,
 		"serviceprincipal-list-approleassignments.response": assignmentProperties, "oauth2permissiongrant-list.response": grantProperties,
 		"message-delta.response": messageProperties} {
-		raw, err := os.ReadFile(sharedFile(t, "graph/examples/"+file+".json"))
+		raw, err := os.ReadFile(sharedtest.File(t, "graph/examples/"+file+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -703,7 +688,7 @@ func TestExamplesHaveOurShape(t *testing.T) {
 func TestRuleOfTheExampleIsKeptAsItIs(t *testing.T) {
 	var in, want map[string]any
 	for name, into := range map[string]*map[string]any{"request": &in, "response": &want} {
-		raw, err := os.ReadFile(sharedFile(t, "graph/examples/mailfolder-post-messagerules."+name+".json"))
+		raw, err := os.ReadFile(sharedtest.File(t, "graph/examples/mailfolder-post-messagerules."+name+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -725,7 +710,7 @@ func TestRuleOfTheExampleIsKeptAsItIs(t *testing.T) {
 
 // TestRolesAreOfMicrosoftsMap: a permission that opens a path here opens it there.
 func TestRolesAreOfMicrosoftsMap(t *testing.T) {
-	raw, err := os.ReadFile(sharedFile(t, "graph/permissions.json"))
+	raw, err := os.ReadFile(sharedtest.File(t, "graph/permissions.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

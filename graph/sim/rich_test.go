@@ -20,6 +20,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/crypto/pkcs12"
+
+	"tocsin.dev/sharedtest"
 )
 
 // pairText is a certificate as a subscription bears it, and its key.
@@ -74,7 +76,7 @@ func (e encrypted) open(t testing.TB, key *rsa.PrivateKey) (symmetric, plain []b
 // TestEncryptionIsMicrosofts: what Graph made of Microsoft's example under its key is what we make of it.
 func TestEncryptionIsMicrosofts(t *testing.T) {
 	read := func(name string) []byte {
-		raw, err := os.ReadFile(sharedFile(t, "graph/crypto-vectors/"+name))
+		raw, err := os.ReadFile(sharedtest.File(t, "graph/crypto-vectors/"+name))
 		if err != nil {
 			t.Fatal(err)
 		}

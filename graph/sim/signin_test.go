@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+
+	"tocsin.dev/sharedtest"
 )
 
 // newer are members of a sign-in of the beta that the description held here, which is of 2023, does not have.
@@ -18,7 +20,7 @@ const beta = Address + "/beta/"
 
 // TestSignInsOfTheBeta holds each kind of sign-in against Microsoft's description of the beta, and has each found by its filter alone.
 func TestSignInsOfTheBeta(t *testing.T) {
-	doc, err := openapi3.NewLoader().LoadFromFile(sharedFile(t, "graph/openapi-beta.yaml"))
+	doc, err := openapi3.NewLoader().LoadFromFile(sharedtest.File(t, "graph/openapi-beta.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
