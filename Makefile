@@ -34,6 +34,7 @@ bench: ## the measured promises, as ratios within one run
 	go test -run '^$$' -bench . -benchtime 2s ./...
 	go test ./server -run TestFullSync -sync.users 100000 -v -timeout 60m
 	go test ./server -run TestCampaign/sqlite -campaign.mailboxes 11000 -campaign.mails 3000 -v -timeout 60m
+	go test ./inbox -run '^$$' -bench Fill -bench-mails 50000 -benchtime 1x -timeout 60m
 	go test ./server -run TestStreamLoad -load.rate 5000 -load.for 60s -load.users 2000 -v -timeout 60m
 
 SEEDS := 20

@@ -929,8 +929,16 @@ var Calls = []Call{
 		Permissions: []string{"Mail.Read", "Mail.ReadWrite"},
 		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/message-delta",
-		Select:      inboxFields, Options: []string{"$filter", "changeType"},
+		Select:      inboxFields, Options: []string{"$filter", "$orderby", "changeType"},
 		Why: "What changed in a folder since the last look, so that a team inbox and Outlook show the same.",
+	},
+	{
+		Name: "messages.inbox.states", Method: "GET", Path: "/users/{user}/mailFolders/{folder}/messages", Kind: Mailbox, Top: 1000,
+		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
+		Docs:        "https://learn.microsoft.com/graph/api/mailfolder-list-messages",
+		Select:      []string{"id", "changeKey", "parentFolderId", "isRead", "isDraft", "flag", "categories"}, Options: []string{"$filter"},
+		Why: "How every mail of a folder is marked, once a day: what delta missed.",
 	},
 	{
 		Name: "messages.inbox.get", Method: "GET", Path: "/users/{user}/messages/{message}", Kind: Mailbox, Content: true,

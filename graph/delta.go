@@ -67,6 +67,35 @@ func (r *Round[T]) All() iter.Seq2[Change[T], error] {
 	}
 }
 
+// Pages is All, a page at a time: when one is given, Progress is where the round goes on behind it, and Token is set where it is the last.
+func (r *Round[T]) Pages() iter.Seq2[[]Change[T], error] {
+	return func(yield func([]Change[T], error) bool) {
+		r.token, r.next = "", ""
+		for pg, err := range r.read() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			r.next, r.token = pg.Next, pg.Delta
+			all := make([]Change[T], 0, len(*pg.Value))
+			for _, raw := range *pg.Value {
+				if isNull(raw) {
+					continue
+				}
+				ch, err := change[T](Find(r.call), raw)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				all = append(all, ch)
+			}
+			if !yield(all, nil) {
+				return
+			}
+		}
+	}
+}
+
 // AllOver is All that begins again with everything when the token has expired; over is called then, before the first
 // change of the new beginning: what the caller holds and does not see again is gone.
 func (r *Round[T]) AllOver(over func(*Gone) error) iter.Seq2[Change[T], error] {

@@ -10,8 +10,16 @@ import (
 	"golang.org/x/net/html"
 )
 
-// policy lets through what formats text, and nothing that runs, loads or covers.
+// policy lets through what formats text, and nothing that runs, loads or covers; pictures only where they are in it.
 var policy = func() *bluemonday.Policy {
+	p := formatting()
+	p.AllowAttrs("src").Matching(regexp.MustCompile(`^data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]+$`)).OnElements("img")
+	p.AllowURLSchemeWithCustomPolicy("data", dataPicture)
+	return p
+}()
+
+// formatting lets through what formats text.
+func formatting() *bluemonday.Policy {
 	p := bluemonday.NewPolicy()
 	p.AllowElements("p", "div", "span", "br", "hr", "b", "i", "u", "s", "em", "strong", "small", "big", "sub", "sup", "font", "center", "blockquote", "pre", "code", "tt",
 		"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "dl", "dt", "dd", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "caption", "colgroup", "col", "a", "img", "address", "article", "section", "header", "footer")
@@ -23,14 +31,12 @@ var policy = func() *bluemonday.Policy {
 	p.RequireNoFollowOnLinks(true)
 	p.RequireNoReferrerOnLinks(true)
 	p.AddTargetBlankToFullyQualifiedLinks(true)
-	p.AllowAttrs("src").Matching(regexp.MustCompile(`^data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]+$`)).OnElements("img")
-	p.AllowURLSchemeWithCustomPolicy("data", dataPicture)
 	p.AllowStyles("color", "background-color").Matching(regexp.MustCompile(`^(#[0-9a-fA-F]{3,8}|[a-zA-Z]{3,20}|rgb\([\d\s,%.]{1,30}\))$`)).Globally()
 	p.AllowStyles("font-weight", "font-style", "text-align", "text-decoration", "vertical-align", "white-space").MatchingEnum("bold", "bolder", "normal", "italic", "left", "right", "center",
 		"justify", "underline", "line-through", "none", "top", "middle", "bottom", "baseline", "nowrap", "pre-wrap", "600", "700").Globally()
 	p.AllowStyles("font-size", "padding", "padding-left", "padding-right", "padding-top", "padding-bottom", "margin-left", "line-height", "width", "max-width").Matching(regexp.MustCompile(`^(\d{1,4}(\.\d{1,3})?(px|pt|em|%)? ?){1,4}$`)).Globally()
 	return p
-}()
+}
 
 // SafeHTML is the mail's HTML as it may be shown: nothing in it runs or is loaded from elsewhere; links are whole, and lead where they
 // say. Pictures of the mail itself are in it where they are small. It is meant for a sandboxed frame all the same. Where the mail has no HTML it is its text.

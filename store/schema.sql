@@ -2357,6 +2357,8 @@ create table posture_count (
 
 -- A shared mailbox as a team inbox. It outlives its address and its connection: connection is '' while it is disconnected.
 -- sending is unknown, as (Send As), behalf (Send on Behalf) or refused. sealed is the inbox's own key: what is kept of its mail is encrypted with it.
+-- since is when the first reading began: what came before it is history, and raises nothing. floor is how far back is read (0: everything).
+-- filling is due, done or cancelled. tree is where the changes of its folders go on; looked when the mailbox was last read without trouble.
 create table inbox (
 	tenant text not null,
 	id text not null,
@@ -2372,6 +2374,11 @@ create table inbox (
 	sending_at bigint not null default 0,
 	backfill_days bigint not null default 30,
 	retention_days bigint not null default 0,
+	since bigint not null default 0,
+	floor bigint not null default 0,
+	filling text not null default 'due',
+	tree text not null default '',
+	looked bigint not null default 0,
 	settings text not null default '{}',
 	sealed bytea not null,
 	numbers bigint not null default 0,
@@ -2411,6 +2418,8 @@ create table inbox_member (
 create index inbox_member_of on inbox_member (tenant, member, inbox);
 
 -- How far a folder is read: next is where a first reading goes on, delta where changes do (Graph's own addresses, with no token in them).
+-- known is its well-known name. A folder that is not followed (drafts, say) is there for its name. began is when a reading of everything in it
+-- began, reached the time of the oldest mail that it has come to.
 create table inbox_folder (
 	tenant text not null,
 	inbox text not null,
@@ -2423,13 +2432,16 @@ create table inbox_folder (
 	delta text not null default '',
 	filled bigint not null default 0,
 	total bigint not null default 0,
+	followed boolean not null default true,
+	began bigint not null default 0,
+	reached bigint not null default 0,
+	floor bigint not null default 0,
 	looked bigint not null default 0,
-	deleted bigint not null default 0,
 	primary key (tenant, inbox, id)
 );
 
 -- A conversation. n is its number in the inbox. state is open, waiting, snoozed, resolved or spam. merged names the thread it was merged into.
--- first_in, last_in and last_out are when the first and last mail came from outside and the last went out; waiting since when they wait for us.
+-- bare says that it begins with an answer. first_in, last_in and last_out are when the first and last mail came from outside and the last went out; waiting since when they wait for us.
 create table inbox_thread (
 	tenant text not null,
 	inbox text not null,
@@ -2437,6 +2449,7 @@ create table inbox_thread (
 	n bigint not null,
 	subject text not null,
 	folded text not null default '',
+	bare boolean not null default false,
 	conversation text not null default '',
 	from_address text not null default '',
 	from_name text not null default '',
@@ -2475,7 +2488,8 @@ create index inbox_thread_state on inbox_thread (tenant, inbox, state, last, id)
 create index inbox_thread_work on inbox_thread (tenant, inbox, assignee, state, last, id);
 
 -- A mail as the mailbox has it. id is Graph's immutable id. direction is in or out (sent by the inbox's address). body is the mail's HTML and
--- text, encrypted with the inbox's key; null while it was not read. gone is when it was deleted for good in the mailbox.
+-- text, encrypted with the inbox's key; null while it was not read. gone is when it was deleted for good in the mailbox. folder is '' while it is
+-- not known where it went, told when its mailbox last told of it. erased is when what it says was erased here on request: it does not come back.
 create table inbox_message (
 	tenant text not null,
 	inbox text not null,
@@ -2511,7 +2525,9 @@ create table inbox_message (
 	etag text not null default '',
 	body bytea,
 	seen bigint not null,
+	told bigint not null default 0,
 	gone bigint not null default 0,
+	erased bigint not null default 0,
 	primary key (tenant, inbox, id)
 );
 create index inbox_message_at on inbox_message (tenant, inbox, at, id);
@@ -2528,6 +2544,7 @@ create table inbox_reference (
 	thread text not null,
 	primary key (tenant, inbox, internet_id, thread)
 );
+create index inbox_reference_thread on inbox_reference (tenant, inbox, thread);
 
 -- What happened in a thread beside its mails: notes (body is what was written), assignments, states, tags, sends; who is an account or '' for Tocsin.
 create table inbox_entry (
@@ -2559,10 +2576,13 @@ create table inbox_wish (
 	changed bigint not null,
 	primary key (tenant, inbox, id)
 );
-create index inbox_wish_due on inbox_wish (tenant, state, due);
+create index inbox_wish_due on inbox_wish (tenant, inbox, state, due);
+create index inbox_wish_message on inbox_wish (tenant, inbox, message, state);
 
--- A mail being written, or on its way: state is draft, held (undo is possible until due), sending, sent, failed or unknown. draft is the id of the
--- draft in the mailbox, made before it is sent; a send whose outcome is unknown is looked up there, never repeated.
+-- A mail being written, or on its way: state is draft, held (undo is possible until due), sending, sent, failed, unknown or
+-- discarded (its draft in the mailbox is to be taken away). draft is the id of the
+-- draft in the mailbox, made before it is sent; posted is when it was first handed over to be sent; a send whose outcome is unknown is looked up
+-- there, never repeated.
 create table inbox_outgoing (
 	tenant text not null,
 	inbox text not null,
@@ -2584,6 +2604,7 @@ create table inbox_outgoing (
 	internet_id text not null default '',
 	tries bigint not null default 0,
 	due bigint not null default 0,
+	posted bigint not null default 0,
 	created bigint not null,
 	created_by text not null,
 	changed bigint not null,
@@ -2591,7 +2612,9 @@ create table inbox_outgoing (
 	version bigint not null default 1,
 	primary key (tenant, inbox, id)
 );
-create index inbox_outgoing_state on inbox_outgoing (tenant, state, due);
+create index inbox_outgoing_draft on inbox_outgoing (tenant, inbox, draft);
+create index inbox_outgoing_posted on inbox_outgoing (tenant, inbox, posted);
+create index inbox_outgoing_state on inbox_outgoing (tenant, inbox, state, due);
 create index inbox_outgoing_thread on inbox_outgoing (tenant, inbox, thread, id);
 
 -- A file of a mail being written, encrypted with the inbox's key.
