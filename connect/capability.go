@@ -64,6 +64,8 @@ const (
 	// Privileged is to act by permissions with which who has them could take the tenant (see [Dangerous]): passwords, sign-in
 	// methods, roles, applications. It is an app registration of its own, so nobody consents to it by the way.
 	Privileged Tier = "privileged"
+	// Inbox is to read, write and send in shared mailboxes, in the name of a service account: its connections are [EmailConnection]s.
+	Inbox Tier = "inbox"
 )
 
 // Capabilities is all that a connection may make possible, in the order pages show it.
@@ -197,6 +199,9 @@ var Capabilities = []Capability{
 // Tiers are those with an app registration of the installation, which tenants consent to. To investigate, a tenant has an app
 // registration of its own: a mail configuration.
 var Tiers = []Tier{Read, Respond, Privileged}
+
+// Registered are the tiers for which an app registration of the installation can be entered.
+var Registered = append(slices.Clone(Tiers), Inbox)
 
 // Acts says whether a tier is one to act, not to read.
 func (t Tier) Acts() bool { return t == Respond || t == Privileged }

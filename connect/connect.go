@@ -38,7 +38,8 @@ type New struct {
 	// Expires is when the secret ends, where somebody knows; a certificate says so itself.
 	Expires time.Time
 	// Consent is who consented, by OAuth: the credential is then the registration's, and none is kept with the connection.
-	Consent *Consent
+	Consent   *Consent
+	delegated *graph.Delegated // how an account is acted for; nil: the app by itself
 	// Mail is what a connection to investigate is configured for; see [Connections.CreateMail].
 	Mail *MailSettings
 }
@@ -374,7 +375,7 @@ func (s *Connections) open(n New, by *client) (*graph.Client, error) {
 	}
 	gc, err := graph.New(graph.Config{Cloud: cloudOf(n), Tenant: n.Tenant, Client: n.Client, Secret: n.Secret,
 		Certificate: []byte(n.Certificate), HTTP: hc, Now: s.Store.Clock().Now, Shared: s.Limits, Log: s.Log,
-		Paused: by.paused.Load, MetadataOnly: func() bool { return !by.content.Load() }})
+		Delegated: n.delegated, Paused: by.paused.Load, MetadataOnly: func() bool { return !by.content.Load() }})
 	if err != nil {
 		return nil, entered(asProblem(err))
 	}

@@ -58,6 +58,7 @@ type Step struct {
 	Begin      Begin // what was begun, where the answer belongs to something, also with an error
 	Next       string
 	Connection Connection
+	Email      EmailConnection // that was made or reconnected, in place of a connection
 }
 
 // underWay is what is remembered between leaving and coming back; sealed.
@@ -68,6 +69,7 @@ type underWay struct {
 	Nonce    string
 	Verifier string
 	Person   graph.Person
+	emailStep
 }
 
 const stepSignIn, stepConsent = "sign-in", "consent"
@@ -158,6 +160,9 @@ func (s *Connections) FinishConsent(ctx context.Context, who Asker, a Answer, ma
 		return Step{}, err
 	}
 	step := Step{Begin: u.Begin}
+	if a.Error != "" && u.Email != nil {
+		return step, asProblem(graph.OfAccount(graph.RedirectRefusal(a.Error, a.Description)))
+	}
 	if a.Error != "" {
 		return step, asProblem(graph.RedirectRefusal(a.Error, a.Description))
 	}
@@ -167,6 +172,10 @@ func (s *Connections) FinishConsent(ctx context.Context, who Asker, a Answer, ma
 	}
 	if r.Client != u.Client {
 		return step, tocsin.Problemf(tocsin.Conflict, "Begin again.", "Another app registration was entered meanwhile.")
+	}
+	if u.Email != nil {
+		step.Next, step.Email, err = s.emailCameBack(ctx, who, u, a, n, may)
+		return step, err
 	}
 	if u.Step == stepSignIn {
 		step.Next, err = s.signedIn(ctx, who, u, a, n, may)

@@ -51,6 +51,7 @@ type Asked struct {
 	For        []Capability // titles in the order of [Capabilities]
 	Why        []string     // of each call that needs it
 	Optional   bool         // something works without it, less well
+	Delegated  bool         // in the name of an account, not of the app itself
 }
 
 // Titles are the capabilities a permission serves, for people.
@@ -113,10 +114,10 @@ func ParseTier(name string) (Tier, error) {
 	switch t := Tier(strings.ToLower(name)); t {
 	case "":
 		return Read, nil
-	case Read, Respond, Investigate, Privileged:
+	case Read, Respond, Investigate, Privileged, Inbox:
 		return t, nil
 	}
-	return "", tocsin.Problemf(tocsin.Invalid, "Use read, respond, investigate or privileged.", "No tier is called %q.", name)
+	return "", tocsin.Problemf(tocsin.Invalid, "Use read, respond, investigate, privileged or inbox.", "No tier is called %q.", name)
 }
 
 // basis is asked of every app: without it a token proves its tenant, and the organisation's name is not known.
@@ -184,6 +185,33 @@ var MailExtras = []struct{ Name, Why string }{
 	{"Mail.Send", "Answers who reported a mail."},
 }
 
+// inboxWhy is what a team inbox wants with each permission.
+var inboxWhy = map[string]string{
+	"User.Read":             "Which account has signed in.",
+	"Mail.Read.Shared":      "Reads the mails of the mailboxes that are shared with the account.",
+	"Mail.ReadWrite.Shared": "Marks, moves and deletes them there, and writes the drafts of answers.",
+	"Mail.Send.Shared":      "Sends the answers as the shared address, where Exchange lets the account.",
+	"offline_access":        "Goes on when nobody sits there: without it the sign-in ends after an hour.",
+	"Mail.ReadWrite":        "Reads, marks, moves and deletes mails, and writes drafts, in every mailbox that a policy in Exchange does not keep from the app.",
+	"Mail.Send":             "Sends as each of these mailboxes.",
+}
+
+// inboxAsks are the permissions of a team inbox: in the name of a service account, or of the app itself.
+func inboxAsks(way Way) (out []Asked) {
+	if way == ByCredentials {
+		for _, name := range inboxRoles {
+			p, _ := permission.Find(name)
+			out = append(out, Asked{Permission: p, Why: []string{inboxWhy[name]}})
+		}
+		return out
+	}
+	for _, name := range InboxScopes {
+		p, _ := permission.FindScope(name)
+		out = append(out, Asked{Permission: p, Why: []string{inboxWhy[name]}, Delegated: true})
+	}
+	return out
+}
+
 func mailAsks() (out []Asked) {
 	for _, m := range MailPermissions {
 		p, ok := permission.Find(m.Name)
@@ -206,6 +234,9 @@ func mailAsks() (out []Asked) {
 // OAuth; cloud is the name of Microsoft's cloud, as settings have it.
 func MakeGuide(tier Tier, way Way, products []Product, redirect, cloud string) Guide {
 	g := Guide{Tier: tier, Way: way, Products: allOr(products), Permissions: Asks(tier, products), Who: WhoMayConsent}
+	if tier == Inbox {
+		g.Permissions = inboxAsks(way)
+	}
 	g.Manifest = manifest(g.Permissions)
 	g.Steps = g.steps(redirect)
 	g.AzureCLI = g.azureCLI(redirect, cloud)
@@ -223,6 +254,26 @@ func (g Guide) Names() []string {
 		out = append(out, p.Permission.Name)
 	}
 	return out
+}
+
+// delegated says whether the permissions are for acting in the name of an account.
+func (g Guide) delegated() bool {
+	return slices.ContainsFunc(g.Permissions, func(a Asked) bool { return a.Delegated })
+}
+
+// powerRoles and powerType are how a script finds a permission by its name, and how it asks for it.
+func (g Guide) powerRoles() string {
+	if g.delegated() {
+		return "$service.Oauth2PermissionScopes | Where-Object { $wanted[$id] -contains $_.Value }"
+	}
+	return "$service.AppRoles | Where-Object { $wanted[$id] -contains $_.Value -and $_.AllowedMemberTypes -contains 'Application' }"
+}
+
+func (g Guide) powerType() string {
+	if g.delegated() {
+		return "Scope"
+	}
+	return "Role"
 }
 
 func (g Guide) steps(redirect string) []string {
@@ -243,7 +294,11 @@ func (g Guide) steps(redirect string) []string {
 		services[name] = append(services[name], "`"+p.Permission.Name+"`")
 	}
 	for _, name := range order {
-		steps = append(steps, "Open **API permissions → Add a permission → "+name+" → Application permissions** and tick "+strings.Join(services[name], ", ")+
+		kind := "Application permissions"
+		if g.delegated() {
+			kind = "Delegated permissions"
+		}
+		steps = append(steps, "Open **API permissions → Add a permission → "+name+" → "+kind+"** and tick "+strings.Join(services[name], ", ")+
 			". Or paste the manifest below under **Manifest**, in place of its `requiredResourceAccess`.")
 	}
 	if g.Way == ByCredentials {
@@ -281,7 +336,11 @@ func manifest(asked []Asked) string {
 			i = len(out)
 			out = append(out, resource{App: p.Service()})
 		}
-		out[i].Access = append(out[i].Access, accessed{p.ID, "Role"})
+		kind := "Role"
+		if a.Delegated {
+			kind = "Scope"
+		}
+		out[i].Access = append(out[i].Access, accessed{p.ID, kind})
 	}
 	text, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
@@ -347,8 +406,8 @@ func (g Guide) powerShell(redirect, cloud string) string {
 $required = @(); $grants = @()
 foreach ($id in $wanted.Keys) {
   $service = Get-MgServicePrincipal -Filter "appId eq '$id'"
-  $roles = @($service.AppRoles | Where-Object { $wanted[$id] -contains $_.Value -and $_.AllowedMemberTypes -contains 'Application' })
-  $required += @{ ResourceAppId = $id; ResourceAccess = @($roles | ForEach-Object { @{ Id = $_.Id; Type = 'Role' } }) }
+  $roles = @(` + g.powerRoles() + `)
+  $required += @{ ResourceAppId = $id; ResourceAccess = @($roles | ForEach-Object { @{ Id = $_.Id; Type = '` + g.powerType() + `' } }) }
   $grants += @($roles | ForEach-Object { @{ ResourceId = $service.Id; AppRoleId = $_.Id } })
 }
 `)

@@ -19,6 +19,8 @@ type Delegated struct {
 	Load func(ctx context.Context) (refresh string, err error)
 	// Keep puts next in the place of used, in one step, if used is what is kept by then. Where it fails the token that was used stays good.
 	Keep func(ctx context.Context, used, next string) error
+	// Refused is told when the sign-in is refused for good; nil: nobody is.
+	Refused func(ctx context.Context, why *Revoked)
 }
 
 // String hides it.
@@ -107,6 +109,14 @@ func scopesIn(text string) (out []string) {
 // refreshed gets an access token by the refresh token that is kept, and keeps the next. Another replica may have been quicker: a token
 // that is refused is looked at again once.
 func (c *Client) refreshed(ctx context.Context) (token, error) {
+	t, err := c.refresh(ctx)
+	if e, ok := errors.AsType[*Revoked](err); ok && c.cfg.Delegated.Refused != nil {
+		c.cfg.Delegated.Refused(ctx, e)
+	}
+	return t, err
+}
+
+func (c *Client) refresh(ctx context.Context) (token, error) {
 	d := c.cfg.Delegated
 	for last := ""; ; {
 		used, err := d.Load(ctx)

@@ -148,3 +148,22 @@ var All = []Permission{
 	{Name: "Exchange.ManageAsApp", ID: "dc50a0fb-09a3-484d-be87-e023b12c6440", App: Exchange},
 	{Name: "Exchange.ManageAsAppV2", App: Exchange},
 }
+
+// Scopes are delegated permissions with their ids: what an app may do in the name of who signed in. Of Microsoft's permissions reference as well.
+var Scopes = []Permission{
+	{Name: "Mail.Read.Shared", ID: "7b9103a5-4610-446b-9670-80643382c1fa"},
+	{Name: "Mail.ReadWrite.Shared", ID: "5df07973-7d5d-46ed-9847-1271055cbd51"},
+	{Name: "Mail.Send.Shared", ID: "a367ab51-6b49-43bf-a716-a1fb06d2a174"},
+	{Name: "User.Read", ID: "e1fe6dd8-ba31-4d61-89e7-88639da4683d"},
+	{Name: "offline_access", ID: "7427e0e9-2fba-42fe-b0c0-848c9e6a8182"},
+}
+
+// FindScope is the delegated permission of that name; false where it is not in [Scopes].
+func FindScope(name string) (Permission, bool) {
+	for _, p := range Scopes {
+		if strings.EqualFold(p.Name, name) {
+			return p, true
+		}
+	}
+	return Permission{}, false
+}
