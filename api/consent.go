@@ -245,6 +245,9 @@ func (s *Service) FinishConsent(ctx context.Context, in FinishConsentIn) (_ Cons
 	b := in.Body
 	step, err := s.o.Connections.FinishConsent(ctx, who, connect.Answer{State: b.State, Code: b.Code, Tenant: b.Tenant, AdminConsent: b.AdminConsent, Error: b.Error, Description: b.Description}, mayConnect(c))
 	out := ConsentStep{Next: step.Next, Tenant: step.Connection.Tenant, Connection: step.Connection.ID, Begun: &ConsentNew{Tier: string(step.Begin.Tier), Tenant: step.Begin.Tenant}}
+	if step.Email.ID != "" {
+		out.Tenant, out.Email = step.Email.Tenant, step.Email.ID
+	}
 	for _, p := range step.Begin.Products {
 		out.Begun.Products = append(out.Begun.Products, string(p))
 	}
@@ -308,7 +311,7 @@ type Consent struct {
 
 // Registration is an app registration of the installation, by which tenants consent: one for each tier.
 type Registration struct {
-	Tier      string    `json:"tier"` // read, respond or privileged
+	Tier      string    `json:"tier"` // read, respond, privileged or inbox
 	ClientID  string    `json:"client_id"`
 	Cloud     string    `json:"cloud"`
 	Method    string    `json:"method"` // secret or certificate
@@ -359,7 +362,8 @@ type ConsentStep struct {
 	Next       string          `json:"next,omitempty"`
 	Tenant     tocsin.TenantID `json:"tenant,omitempty"`
 	Connection string          `json:"connection,omitempty"`
-	Begun      *ConsentNew     `json:"begun,omitempty"` // with what it was begun
+	Email      string          `json:"email_connection,omitempty"` // id of the e-mail connection, where that is what was begun
+	Begun      *ConsentNew     `json:"begun,omitempty"`            // with what it was begun
 }
 
 // RegistrationsIn lists app registrations.
@@ -369,7 +373,7 @@ type RegistrationsIn struct {
 
 // RegistrationIn names an app registration by its tier.
 type RegistrationIn struct {
-	Tier string `path:"tier" minLength:"1" maxLength:"20" doc:"read, respond or privileged"`
+	Tier string `path:"tier" minLength:"1" maxLength:"20" doc:"read, respond, privileged or inbox"`
 }
 
 // SetRegistrationIn enters an app registration.
@@ -380,7 +384,7 @@ type SetRegistrationIn struct {
 
 // GuideIn asks for the guide to an app registration.
 type GuideIn struct {
-	Tier  string   `query:"tier" enum:"read,respond,investigate,privileged" doc:"What for; read when absent; investigate is for a mail configuration"`
+	Tier  string   `query:"tier" enum:"read,respond,investigate,privileged,inbox" doc:"What for; read when absent; investigate is for a mail configuration, inbox for shared mailboxes"`
 	For   []string `query:"for" enum:"outlook,entra,intune,sharepoint,teams" doc:"Which products; all when absent"`
 	Way   string   `query:"way" enum:"oauth,credentials" doc:"For tenants that sign in, or for one tenant's own credentials; credentials when absent"`
 	Cloud string   `query:"cloud" enum:"global,gcc,usgov,dod,china,own" doc:"Microsoft's cloud; global when absent"`

@@ -136,6 +136,8 @@ var columns = map[string][]string{
 	"MailConfiguration": {"name", "state", "client_id", "test_address", "all_domains", "domains", "tested", "id"},
 	"Cluster":           {"matches", "mailboxes", "senders", "subjects", "unread", "first", "last", "subject", "id"},
 	"Trail":             {"address", "delivery", "here", "opened", "replied", "forwarded", "received", "subject"},
+	"EmailConnection":   {"name", "account", "method", "state", "addresses", "consented", "signed_in", "because", "id"},
+	"EmailAddress":      {"name", "address", "state", "sending", "connection_name", "because", "id"},
 	"SharedInbox":       {"name", "address", "state", "member", "open", "unassigned", "because", "id"},
 	"InboxLook":         {"at", "who", "what", "reason", "until", "thread"},
 	"Team":              {"name", "people", "id"},
@@ -148,7 +150,7 @@ var columns = map[string][]string{
 var notes = map[string][]string{
 	"Connection": {"because", "mend"}, "Capability": {"because", "mend"}, "Source": {"because", "mend"}, "RightsCover": {"because", "unknown"},
 	"AuditWindow": {"because"}, "AuditQuery": {"because", "mend"}, "TrailEntry": {"because"}, "Watched": {"because", "mend"}, "Gap": {"because", "lost"},
-	"Investigation": {"because", "mend"}, "SearchMailbox": {"mend"}, "Trail": {"because"}, "MailConfiguration": {"because", "mend"}, "ReportedMail": {"because", "mend"},
+	"Investigation": {"because", "mend"}, "SearchMailbox": {"mend"}, "Trail": {"because"}, "MailConfiguration": {"because", "mend"}, "EmailConnection": {"because", "mend"}, "EmailAddress": {"because", "mend"}, "ReportedMail": {"because", "mend"},
 }
 
 // printGuide prints the guide to an app registration as text that can be followed, and scripts that can be cut out.

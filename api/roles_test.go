@@ -363,11 +363,29 @@ var matrix = map[string]asked{
 	"partners create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.CreatePartnerIn{In: in(t), Body: api.PartnerNew{Domain: "new.example", Owner: "o", Reason: "r", Expires: inHalfAYear}}
 	}},
-	"partners delete": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.PartnerIn{In: in(t), Domain: partnerOf(t)} }},
-	"inboxes list":    {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
-	"inboxes get":     {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
-	"inboxes team":    {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
-	"inboxes looks":   {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxLooksIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
+	"partners delete":        {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.PartnerIn{In: in(t), Domain: partnerOf(t)} }},
+	"email-connections list": {least: api.Admin, in: list},
+	"email-connections get":  {least: api.Admin, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: emailOf(t)} }},
+	"email-connections begin": {least: api.Admin, acts: true, fails: tocsin.Denied, in: func(t tocsin.TenantID) any {
+		return api.BeginEmailConnectionIn{Body: api.EmailSignInNew{Tenant: string(t)}}
+	}},
+	"email-connections create": {least: api.Admin, acts: true, fails: tocsin.Invalid, in: func(t tocsin.TenantID) any {
+		return api.CreateEmailConnectionIn{Body: api.EmailConnectionNew{Tenant: string(t), ClientID: "x"}}
+	}},
+	"email-connections test":       {least: api.Admin, acts: true, in: act(emailOf)},
+	"email-connections disconnect": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.DisconnectEmailIn{ByIDAct: act(emailOf)(t).(api.ByIDAct)} }},
+	"email-addresses list":         {least: api.Admin, in: list},
+	"email-addresses get":          {least: api.Admin, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"email-addresses connect": {least: api.Admin, acts: true, fails: tocsin.Denied, in: func(t tocsin.TenantID) any {
+		return api.ConnectAddressIn{In: in(t), Body: api.EmailAddressNew{Connection: emailOf(t), Address: "support@contoso.example"}}
+	}},
+	"email-addresses disconnect":   {least: api.Admin, acts: true, in: act(inboxOf)},
+	"email-addresses reconnect":    {least: api.Admin, acts: true, fails: tocsin.Invalid, in: func(t tocsin.TenantID) any { return api.ReconnectAddressIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct)} }},
+	"email-addresses test-sending": {least: api.Admin, acts: true, fails: tocsin.Conflict, in: act(inboxOf)},
+	"inboxes list":                 {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inboxes get":                  {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes team":                 {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes looks":                {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxLooksIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
 	"inboxes look": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
 		return api.LookInboxIn{ByIDAct: act(closedInboxOf)(t).(api.ByIDAct), Body: api.Reason{Reason: "To judge it."}}
 	}},
@@ -520,7 +538,7 @@ func wanted(a asked, role api.Role, has string, tenant tocsin.TenantID, tenanted
 }
 
 func tenanted(o api.Op) bool {
-	return strings.Contains(o.Path, "{tenant}") || o.Name == "facts stream" || o.Name == "connections create" || o.Name == "mail-configurations create"
+	return strings.Contains(o.Path, "{tenant}") || o.Name == "facts stream" || o.Name == "connections create" || o.Name == "mail-configurations create" || o.Name == "email-connections create" || o.Name == "email-connections begin"
 }
 
 func TestMatrixIsWhole(t *testing.T) {

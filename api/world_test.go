@@ -69,6 +69,7 @@ func actedCaseOf(t tocsin.TenantID) string   { return "acted-case-" + string(t) 
 func actionOf(t tocsin.TenantID) string      { return "action-" + string(t) } // waits for approval
 func doneOf(t tocsin.TenantID) string        { return "done-" + string(t) }   // disabled the rule
 func inboxOf(t tocsin.TenantID) string       { return "inbox-" + string(t) }
+func emailOf(t tocsin.TenantID) string       { return "email-" + string(t) }
 func closedInboxOf(t tocsin.TenantID) string { return "closed-" + inboxOf(t) } // nobody is of its team
 func threadOf(t tocsin.TenantID) string      { return "thread-" + string(t) }
 func teamOf(t tocsin.TenantID) string        { return "team-" + string(t) }
@@ -350,6 +351,8 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`insert into mail_act_item (tenant, act, id, part, person, object_id, who, message, state, before, after) values ($1, $2, 'item', 'mail', $3, 'object', 'jane', 'moved', 'done', '{"id":"moved","folder":"f"}', '{"id":"moved","folder":"g"}')`, []any{"done-" + mailActOf(tenant), p}},
 			{`insert into mail_act_count (tenant, act, part, state, n) values ($1, $2, 'mail', 'done', 1)`, []any{"done-" + mailActOf(tenant)}},
 			{`delete from inbox where tenant = $1`, nil},
+			{`delete from email_connection where tenant = $1`, nil},
+			{`insert into email_connection (tenant, id, name, method, cloud, client_id, sealed, account, proven, created, changed) values ($1, $2, 'Inbox Service', 'delegated', 'global', 'app', $3, 'inbox.service@contoso.example', 1, 1, 1)`, []any{emailOf(tenant), []byte("SEALED-SECRET")}},
 			{`insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, $2, 'Invoices', $3, 'connected', $5, 1, 1), ($1, $4, 'Closed', $6, 'connected', $5, 1, 1)`, []any{inboxOf(tenant), "invoices@" + domainOf(tenant), closedInboxOf(tenant), []byte("SEALED-SECRET"), "closed@" + domainOf(tenant)}},
 			{`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1) on conflict do nothing`, []any{inboxOf(tenant)}},
 			{`delete from inbox_look where tenant = $1`, nil},

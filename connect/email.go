@@ -260,7 +260,8 @@ func (s *Connections) keepEmail(ctx context.Context, actor string, c EmailConnec
 	if err != nil {
 		return c, err
 	}
-	now := s.Store.Clock().Now()
+	now := s.Store.Clock().Now().Truncate(time.Millisecond)
+	c.Consented, c.SignedIn = c.Consented.Truncate(time.Millisecond), c.SignedIn.Truncate(time.Millisecond)
 	err = s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
 		if _, err := t.Exec(ctx, `insert into tenant (tenant, name, initial_domain, created) values ($1, $2, $3, $4) on conflict (tenant) do nothing`,
 			firstOf(org.name, string(c.Tenant)), org.domain, tocsin.Millis(now)); err != nil {
@@ -398,4 +399,12 @@ func (s *Connections) DeleteEmail(ctx context.Context, actor string, tenant tocs
 		}
 		return tellEmail(ctx, t, id, actor)
 	})
+}
+
+// signsInBy is how many tenants' service accounts signed in to an app.
+func (s *Connections) signsInBy(ctx context.Context, client string) (n int, err error) {
+	err = s.Store.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, `select count(distinct tenant) from email_connection where method = 'delegated' and client_id = $1`, client).Scan(&n)
+	})
+	return n, err
 }

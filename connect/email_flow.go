@@ -40,7 +40,7 @@ func (s *Connections) BeginEmail(ctx context.Context, who Asker, b BeginEmail) (
 	if err != nil {
 		return "", err
 	}
-	u := underWay{Step: stepEmailSignIn, Begin: Begin{Tier: Inbox, Tenant: b.Tenant, Redirect: b.Redirect}, Client: r.Client, Email: &b}
+	u := underWay{Step: stepEmailSignIn, Begin: Begin{Tier: Inbox, Tenant: b.Tenant, Redirect: b.Redirect}, Client: r.Client, emailStep: emailStep{Email: &b}}
 	if b.Reconnect != "" {
 		c, err := s.EmailConnection(ctx, tocsin.TenantID(b.Tenant), b.Reconnect)
 		if err != nil {

@@ -181,7 +181,11 @@ func (s *Connections) DeleteRegistration(ctx context.Context, tier Tier) error {
 			used++
 		}
 	}
-	if used > 0 {
+	signsIn, err := s.signsInBy(ctx, r.Client)
+	if err != nil {
+		return err
+	}
+	if used += signsIn; used > 0 {
 		return tocsin.Problemf(tocsin.Conflict, "Disconnect them first, or enter another secret in its place.", "Connections of %d tenants sign in by this app registration.", used)
 	}
 	return s.Store.Update(ctx, func(tx *store.Tx) error {

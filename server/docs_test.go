@@ -32,7 +32,7 @@ func TestDocuments(t *testing.T) {
 
 func permissions() string {
 	var b strings.Builder
-	b.WriteString("# Permissions\n\nGenerated from `graph.Calls` and `connect.Capabilities`. All are application permissions of Microsoft Graph, granted with administrator\nconsent. A capability whose permission is lacking is off or degraded, and says so.\n\n| permission | for |\n|---|---|\n")
+	b.WriteString("# Permissions\n\nGenerated from `graph.Calls` and `connect.Capabilities`. All but those for shared mailboxes are application permissions of Microsoft Graph, granted with administrator\nconsent. A capability whose permission is lacking is off or degraded, and says so.\n\n| permission | for |\n|---|---|\n")
 	for _, p := range connect.Permissions(connect.Read) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
 	}
@@ -43,6 +43,10 @@ func permissions() string {
 	b.WriteString("\nTo act by what could take the tenant, on an app registration of its own, or not at all:\n\n| permission | for |\n|---|---|\n")
 	for _, p := range connect.Permissions(connect.Privileged) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Name, strings.Join(p.For, "; "))
+	}
+	b.WriteString("\nFor shared mailboxes, delegated to a service account, on an app registration of its own ([inbox.md](inbox.md)); an app that does without one needs `Mail.ReadWrite` and `Mail.Send`:\n\n| permission | for |\n|---|---|\n")
+	for _, p := range connect.MakeGuide(connect.Inbox, connect.ByOAuth, nil, "", "").Permissions {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", p.Permission.Name, strings.Join(p.Why, " "))
 	}
 	b.WriteString("\n## Capabilities\n\n| capability | needs | helped by | without it |\n|---|---|---|---|\n")
 	for _, c := range connect.Capabilities {

@@ -163,7 +163,7 @@ func (b *subject) objects() map[string][]string {
 		"investigations": `select id from investigation where tenant = $1`, "matches": `select id from investigation where tenant = $1`, "clusters": `select id from investigation where tenant = $1`,
 		"trails": `select id from investigation where tenant = $1`, "match": `select id from mail_match where tenant = $1`,
 		"mail-configurations": `select connection from mail_configuration where tenant = $1`, "reported": `select id from reported_mail where tenant = $1`, "evidence": `select id from evidence where tenant = $1`,
-		"inboxes": `select id from inbox where tenant = $1`, "threads": `select id from inbox_thread where tenant = $1`, "thread-notes": `select id from inbox_thread where tenant = $1`,
+		"inboxes": `select id from inbox where tenant = $1`, "email-addresses": `select id from inbox where tenant = $1`, "email-connections": `select id from email_connection where tenant = $1`, "threads": `select id from inbox_thread where tenant = $1`, "thread-notes": `select id from inbox_thread where tenant = $1`,
 		"inbox-teams": `select id from inbox_team where tenant = $1`, "inbox-tags": `select id from inbox_tag where tenant = $1`, "notes": `select id from inbox_entry where tenant = $1`,
 		"audit": `select id from audit_record where tenant = $1`, "audit-queries": `select id from audit_query where tenant = $1`,
 	} {
@@ -309,6 +309,7 @@ func (l *landlord) fill() {
 			for _, q := range []string{`insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, $2, $2, $2, 'connected', '', 1, 1)`,
 				`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1)`, `insert into inbox_team (tenant, id, name, created) values ($1, $2, $2, 1)`,
 				`insert into inbox_tag (tenant, id, name, created) values ($1, $2, $2, 1)`, `insert into inbox_entry (tenant, inbox, thread, id, at, kind, what) values ($1, $2, $2, $2, 1, 'note', '{}')`,
+				`insert into email_connection (tenant, id, name, method, cloud, client_id, sealed, proven, created, changed) values ($1, $2, $2, 'delegated', 'global', 'x', '', 1, 1, 1)`,
 				`insert into inbox_thread (tenant, inbox, id, n, subject, last, created, changed) values ($1, $2, $2, 1, $2, 1, 1, 1)`} {
 				if err == nil {
 					_, err = t.Exec(l.Context(), q, colour+"-only-inbox")
@@ -454,6 +455,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"reported preview": `{"reason":"to judge"}`, "reported download": `{"reason":"to judge"}`, "reported-settings set": `{"version":0}`,
 		"mails preview": `{"person":"x","message":"x","reason":"to judge"}`, "mails keep": `{"person":"x","message":"x","reason":"to judge"}`,
 		"evidence preview": `{"reason":"to judge"}`, "evidence download": `{"reason":"to judge"}`,
+		"email-connections disconnect": `{}`, "email-addresses connect": `{"connection":"x","address":"a@b.example"}`, "email-addresses reconnect": `{}`,
 		"inboxes set-members": `{"members":[]}`, "inboxes look": `{"reason":"to judge"}`, "inbox-teams create": `{"name":"x"}`, "inbox-teams edit": `{"name":"x"}`, "inbox-tags create": `{"name":"x"}`, "inbox-tags edit": `{"name":"x"}`,
 		"threads change": `{}`, "threads seen": `{}`, "thread-notes create": `{"text":"x"}`, "thread-notes edit": `{"text":"x"}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,

@@ -172,6 +172,10 @@ func (w *web) callback(rw http.ResponseWriter, r *http.Request, _ *page) (templ.
 	q := r.URL.Query().Get
 	step, err := w.svc.FinishConsent(r.Context(), api.FinishConsentIn{Body: api.ConsentAnswer{State: q("state"), Code: q("code"), Tenant: q("tenant"),
 		AdminConsent: q("admin_consent"), Error: q("error"), Description: q("error_description")}})
+	if step.Begun != nil && step.Begun.Tier == string(connect.Inbox) {
+		w.emailCallback(rw, r, step, err)
+		return nil, nil
+	}
 	switch {
 	case err != nil:
 		w.note(r, err)
@@ -386,6 +390,8 @@ func tierWord(t string) string {
 		return "Respond: act on what was found"
 	case connect.Investigate:
 		return "Mail: search every mailbox and take mail out"
+	case connect.Inbox:
+		return "Inbox: shared mailboxes as a team's"
 	case connect.Privileged:
 		return "Privileged: passwords, methods, roles, applications"
 	}

@@ -1795,7 +1795,7 @@ func registrationsPage(p *page, tier connect.Tier, have *api.Registration, g api
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, t := range connect.Tiers {
+			for _, t := range connect.Registered {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 156, "<a class=\"chip\" href=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -141,6 +141,9 @@ func runDemo(cmd *cobra.Command, conf server.Config, th *theatre) error {
 	if err := th.joinMail(ctx, s, wave); err != nil {
 		return err
 	}
+	if err := th.joinInbox(ctx, s); err != nil {
+		return err
+	}
 	g.Go(func() error {
 		if err := th.remember(ctx, s); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/story"
 )
@@ -37,6 +38,9 @@ func simulate() *cobra.Command {
 				return err
 			}
 			defer s.Close()
+			if err := shareMailbox(s); err != nil {
+				return err
+			}
 			running, err := s.Serve(cmd.Context(), listen, control)
 			if listening, ok := errors.AsType[*net.OpError](err); ok {
 				return tocsin.Problemf(tocsin.Invalid, "Give --listen and --control addresses that are free, such as 127.0.0.1:0.", "The simulator cannot listen: %v.", listening.Err)
@@ -58,6 +62,16 @@ func simulate() *cobra.Command {
 	c.Flags().StringArrayVar(&stories, "story", nil, "file with a story to play; may be given again")
 	c.Flags().StringVar(&conf.TruthPath, "truth", "", "file for the ground truth")
 	return c
+}
+
+// shareMailbox has the app ask for what a team inbox wants, and the service account be a member of a shared mailbox: see docs/inbox.md.
+func shareMailbox(s *sim.Sim) error {
+	s.RequestScopes(s.ClientID(), connect.InboxScopes...)
+	box, err := s.AddShared("Invoices", "invoices")
+	if err != nil {
+		return err
+	}
+	return s.Share(box, "service", sim.FullAccess, sim.SendAs)
 }
 
 func readStories(files []string) ([]*story.Story, error) {

@@ -364,7 +364,7 @@ func (s *Sim) adminConsent(w http.ResponseWriter, r *http.Request, tenant string
 		s.errorPage(w, e)
 		return
 	}
-	if !a.consents() {
+	if !a.consents() && (len(asks) > 0 || a.Role != "Application Administrator") { // who may consent to delegated permissions alone
 		s.page(w, http.StatusOK, approvalPage, map[string]any{"Name": a.Name, "UPN": a.UPN, "App": app.name})
 		return
 	}

@@ -145,6 +145,10 @@ func fill(t *testing.T, st *store.Store, k *secret.Keeper) int {
 							values ($1, $2, 1, 'x', 'r', 'report', 'o', 'p', 'm', 'i', 's', 's', 1, 'h', 1, $3, $3)`, key, sealed(&p, id, key)))
 					}
 				}
+			case "email_connection":
+				for _, id := range []tocsin.TenantID{acme, else_} {
+					must[int64](t)(tx.Tenant(id).Exec(ctx, `insert into email_connection (tenant, id, name, method, cloud, client_id, sealed, proven, created, changed) values ($1, 'm', 'n', 'delegated', 'global', 'c', $2, 1, 1, 1)`, sealed(&p, id, "m")))
+				}
 			case "inbox":
 				for _, id := range []tocsin.TenantID{acme, else_} {
 					for i := range 2 {
