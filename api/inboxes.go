@@ -76,7 +76,7 @@ func oneInbox(ctx context.Context, t *store.Tenant, r *inboxReader, id string) (
 		return SharedInbox{}, cmp.Or(err, error(notFound("inbox")))
 	}
 	v := list[0]
-	folders, err := find(ctx, t, (&query{}).add(`select id, name, known, filled, total, looked from inbox_folder where tenant = $1 and inbox = ? and deleted = 0 and not hidden order by lower(name), id`, id), func(f *folderRow) []any {
+	folders, err := find(ctx, t, (&query{}).add(`select id, name, known, filled, total, looked from inbox_folder where tenant = $1 and inbox = ? and not hidden order by lower(name), id`, id), func(f *folderRow) []any {
 		return []any{&f.ID, &f.Name, &f.Known, &f.Filled, &f.Total, &f.looked}
 	})
 	for _, f := range folders {

@@ -49,9 +49,6 @@ func mailSized(o *Op) { o.most = 56 << 20 }
 // inBody says that the tenant asked for stands in the body.
 func inBody(o *Op) { o.tenanted = true }
 
-// answer is an operation's output as huma wants it.
-type answer[O any] struct{ Body O }
-
 // op makes a line of the table from a name, a route, a role, a line of help and the method that does it.
 func op[I, O any](name, route string, least Role, help string, do func(context.Context, I) (O, error), options ...option) Op {
 	method, path, _ := strings.Cut(route, " ")
@@ -61,15 +58,7 @@ func op[I, O any](name, route string, least Role, help string, do func(context.C
 		set(&o)
 	}
 	o.call = func(ctx context.Context, in any) (any, error) { return do(ctx, *in.(*I)) }
-	o.register = func(api huma.API, o Op) {
-		huma.Register(api, describe(o), func(ctx context.Context, in *I) (*answer[O], error) {
-			out, err := do(ctx, *in)
-			if err != nil {
-				return nil, restError(err)
-			}
-			return &answer[O]{Body: out}, nil
-		})
-	}
+	o.register = registered
 	return o
 }
 

@@ -112,7 +112,6 @@ func TestBrowserLife(t *testing.T) {
 		}
 		return ""
 	})
-	found := findings(t, s, tenant)[amy]
 	p.shoot("connection-full")
 
 	p.do("searches", chromedp.Navigate(at+"/audit/queries"), chromedp.WaitVisible(chromedp.CSS("#search-panel form")))
@@ -122,13 +121,14 @@ func TestBrowserLife(t *testing.T) {
 	p.until("the result", `document.querySelector(".page-head").innerText.includes("found by Microsoft") && document.body.innerText.includes("New-InboxRule")`)
 	p.shoot("search-done")
 	eventually(t, "the record that the finding rests on", func() string { // what the search brought is judged a moment later
-		p.do("the finding", chromedp.Navigate(at+"/findings/"+found.ID), chromedp.WaitVisible(chromedp.CSS("main")))
+		p.do("the finding", chromedp.Navigate(at+"/findings/"+findings(t, s, tenant)[amy].ID), chromedp.WaitVisible(chromedp.CSS("main")))
 		there, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`!!document.querySelector('[aria-labelledby="evidence"] a[href*="/audit/"]')`))
 		if err != nil || !there {
-			return fmt.Sprint("is not linked ", err)
+			return fmt.Sprintf("is not linked, %v: %+v", err, findings(t, s, tenant)[amy])
 		}
 		return ""
 	})
+	found := findings(t, s, tenant)[amy]
 	p.press("the record that it rests on", `[aria-labelledby="evidence"] a[href*="/audit/"]`)
 	p.shows("the record", "As Microsoft wrote it")
 	alone(t, s, tenant)
@@ -187,7 +187,7 @@ func TestBrowserLife(t *testing.T) {
 	p.closes("disconnect", "The freight house", "keep")
 	p.shows("that it is disconnected", "Disconnected: its credential is erased.")
 	p.shoot("connection-closed")
-	p.do("the finding", chromedp.Navigate(at+"/findings/"+found.ID), chromedp.WaitVisible(chromedp.CSS("main")))
+	p.do("the finding", chromedp.Navigate(at+"/findings/"+findings(t, s, tenant)[amy].ID), chromedp.WaitVisible(chromedp.CSS("main")))
 	p.shows("what was read", "drop@evil.example")
 	p.do("the connection", chromedp.Navigate(mine), chromedp.WaitVisible(chromedp.CSS("#reopen-panel")))
 	p.fill("the secret", "new-secret", "fresh~secret")
