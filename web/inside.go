@@ -77,7 +77,11 @@ func (w *web) begin(rw http.ResponseWriter, r *http.Request, section, title stri
 
 func (w *web) show(rw http.ResponseWriter, r *http.Request, p *page, h handler) {
 	if p.Tenant != nil { // before the page is made: what happens while it is made, and until it follows, is told to it
-		if after, _, err := w.svc.FollowFacts(r.Context(), api.FactsIn{Tenant: p.Tenant.ID}); err == nil {
+		follow := w.svc.FollowFacts
+		if p.agent() {
+			follow = w.svc.FollowInboxes
+		}
+		if after, _, err := follow(r.Context(), api.FactsIn{Tenant: p.Tenant.ID}); err == nil {
 			p.Fact = strconv.FormatInt(after, 10)
 		}
 	}
@@ -209,7 +213,11 @@ func (w *web) start(rw http.ResponseWriter, r *http.Request, p *page) (templ.Com
 		if p.Notice != nil {
 			w.leaveNotice(rw, p.Notice) // it is for the page that is seen
 		}
-		http.Redirect(rw, r, p.at("overview"), http.StatusSeeOther)
+		to := "overview"
+		if p.agent() {
+			to = "inbox"
+		}
+		http.Redirect(rw, r, p.at(to), http.StatusSeeOther)
 		return nil, nil
 	}
 	return startPage(p, p.installs(api.Admin)), nil

@@ -2,11 +2,14 @@ package web
 
 import "tocsin.dev/api"
 
-// keys are the shortcuts of every page, as the help window lists them; static/keys.js answers them.
-var keys = []struct {
+// keyHelp is a shortcut as the help window lists it.
+type keyHelp struct {
 	What string
 	Keys []string
-}{
+}
+
+// keys are the shortcuts of every page; static/keys.js answers them.
+var keys = []keyHelp{
 	{"Next, previous row", []string{"j", "k"}},
 	{"Open the row", []string{"Enter"}},
 	{"Choose the row", []string{"x"}},
@@ -17,6 +20,7 @@ var keys = []struct {
 	{"Go to findings", []string{"g", "f"}},
 	{"Go to actions", []string{"g", "a"}},
 	{"Go to investigations", []string{"g", "v"}},
+	{"Go to the inbox", []string{"g", "t"}},
 	{"Go to rules", []string{"g", "r"}},
 	{"Go to mailboxes", []string{"g", "m"}},
 	{"Go to identities", []string{"g", "i"}},
@@ -24,6 +28,23 @@ var keys = []struct {
 	{"Go to connections", []string{"g", "c"}},
 	{"Go to settings", []string{"g", "s"}},
 	{"This help", []string{"?"}},
+}
+
+// inboxKeys are those of the inbox; static/inbox.js answers them.
+var inboxKeys = []keyHelp{
+	{"Open the thread", []string{"Enter"}},
+	{"Back to the list", []string{"Esc"}},
+	{"Answer", []string{"r"}},
+	{"Write a note", []string{"n"}},
+	{"Send, keep", []string{"Ctrl", "Enter"}},
+	{"Resolve, open again", []string{"e"}},
+	{"Take it", []string{"a"}},
+	{"Assign it", []string{"i"}},
+	{"Snooze", []string{"z"}},
+	{"New to me again", []string{"u"}},
+	{"More: tags, priority, spam", []string{"m"}},
+	{"All commands", []string{"Ctrl", "K"}},
+	{"Mine, unassigned, mentions, all", []string{"g", "1 … 4"}},
 }
 
 func accountName(me *api.Me) string {

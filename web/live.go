@@ -29,14 +29,19 @@ type tidings struct {
 
 // live tells a page what kinds of facts arrive, as server-sent events, so that it fetches what depends on them.
 func (w *web) live(rw http.ResponseWriter, r *http.Request) {
-	if _, ok := api.CallerOf(r.Context()); !ok {
+	c, ok := api.CallerOf(r.Context())
+	if !ok {
 		http.Error(rw, "You are not signed in.", http.StatusUnauthorized)
 		return
 	}
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
 	in := api.FactsIn{Tenant: tocsin.TenantID(r.URL.Query().Get("tenant")), After: r.URL.Query().Get("after"), Last: r.Header.Get("Last-Event-ID")}
-	after, facts, err := w.svc.FollowFacts(ctx, in)
+	follow, may := w.svc.FollowFacts, w.svc.MayFollow
+	if c.Role(in.Tenant) == api.Agent {
+		follow, may = w.svc.FollowInboxes, w.svc.MayFollowInboxes
+	}
+	after, facts, err := follow(ctx, in)
 	if err != nil {
 		http.Error(rw, tocsin.AsProblem(err).What, api.StatusOf(err))
 		return
@@ -69,13 +74,13 @@ func (w *web) live(rw http.ResponseWriter, r *http.Request) {
 			}
 		}
 	})
-	w.tell(r, in.Tenant, came, send)
+	w.tell(r, func() error { return may(r.Context(), in.Tenant) }, came, send)
 	stop()
 	following.Wait()
 }
 
 // tell gathers facts and sends them, until the page goes away, may no longer follow, or has followed long enough.
-func (w *web) tell(r *http.Request, tenant tocsin.TenantID, came <-chan api.Fact, send func(string) bool) {
+func (w *web) tell(r *http.Request, may func() error, came <-chan api.Fact, send func(string) bool) {
 	beat, end := time.NewTicker(liveBeat), time.NewTimer(liveLife)
 	defer beat.Stop()
 	defer end.Stop()
@@ -99,7 +104,7 @@ func (w *web) tell(r *http.Request, tenant tocsin.TenantID, came <-chan api.Fact
 			}
 			clear(t.kinds)
 		case <-beat.C:
-			if w.svc.MayFollow(r.Context(), tenant) != nil || !send(": here\n\n") {
+			if may() != nil || !send(": here\n\n") {
 				return
 			}
 		case <-end.C:

@@ -42,6 +42,17 @@ func (p *page) may(least api.Role) bool {
 	return p.Tenant != nil && p.Tenant.Role.Includes(least)
 }
 
+// agent says that the viewer works in the tenant's inbox, and sees nothing else of it.
+func (p *page) agent() bool { return p.Tenant != nil && p.Tenant.Role == api.Agent }
+
+// places are where the navigation leads the viewer.
+func (p *page) places() []navItem {
+	if p.agent() {
+		return []navItem{inboxItem}
+	}
+	return navItems
+}
+
 // rules over the installation, whatever the tenant.
 func (p *page) installs(least api.Role) bool { return p.Me != nil && p.Me.Installation.Includes(least) }
 
@@ -104,12 +115,15 @@ func onward(path string, q url.Values, after string) string {
 // navItem is a place in the navigation.
 type navItem struct{ Name, Section, Icon, Path string }
 
+var inboxItem = navItem{"Inbox", "inbox", "mail", "inbox"}
+
 var navItems = []navItem{
 	{"Overview", "overview", "overview", "overview"},
 	{"Findings", "findings", "findings", "findings"},
 	{"Stories", "stories", "stories", "stories"},
 	{"Investigations", "investigations", "investigations", "investigations"},
 	{"Actions", "actions", "actions", "actions"},
+	inboxItem,
 	{"Rules and forwarding", "rules", "rules", "rules"},
 	{"Delegations", "delegations", "delegations", "delegations"},
 	{"Mailboxes", "mailboxes", "mailboxes", "mailboxes"},

@@ -1,4 +1,5 @@
 // What the pages do beyond HTML. Everything works without it but live updates and the keyboard.
+import { startInbox } from "./inbox.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startRows } from "./rows.js";
@@ -110,4 +111,5 @@ document.addEventListener("htmx:after:swap", () => freshen(document));
 startTail(announce);
 startLive(announce);
 startRows();
+startInbox(announce);
 startKeys();

@@ -1,7 +1,7 @@
 // The keyboard. Nothing fires in a field, with a modifier, or when the viewer has switched single keys off.
 import { go, open, pick, pickNone } from "./rows.js";
 
-const places = { o: "overview", f: "findings", a: "actions", r: "rules", m: "mailboxes", i: "identities", d: "detections", c: "connections", v: "investigations" };
+const places = { o: "overview", f: "findings", a: "actions", r: "rules", m: "mailboxes", i: "identities", d: "detections", c: "connections", v: "investigations", t: "inbox" };
 
 export function startKeys() {
   const off = document.querySelector("[data-keys-off]");
