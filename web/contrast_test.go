@@ -72,6 +72,9 @@ func TestContrast(t *testing.T) {
 	for _, text := range []string{"text", "text-2", "text-3"} {
 		check(4.5, text, grounds...)
 	}
+	for _, text := range []string{"text", "text-2", "link", "accent"} {
+		check(4.5, text, "note")
+	}
 	check(4.5, "link", "surface", "hover", "raised", "bg")
 	check(4.5, "accent", "surface", "accent-tint")
 	check(4.5, "accent-on", "accent-fill")

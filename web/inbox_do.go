@@ -93,7 +93,9 @@ type snooze struct {
 // snoozes are the times that are offered, of the viewer's day.
 func snoozes(l *look) []snooze {
 	now := l.now.In(l.zone)
-	morning := func(days int) time.Time { return time.Date(now.Year(), now.Month(), now.Day()+days, 9, 0, 0, 0, l.zone) }
+	morning := func(days int) time.Time {
+		return time.Date(now.Year(), now.Month(), now.Day()+days, 9, 0, 0, 0, l.zone)
+	}
 	monday := (int(time.Monday) - int(now.Weekday()) + 7) % 7
 	if monday == 0 {
 		monday = 7
@@ -232,7 +234,6 @@ func (o *openThread) namesMe() bool {
 	}
 	return false
 }
-
 
 // tagged says that the thread has a tag.
 func (o *openThread) tagged(id string) bool {

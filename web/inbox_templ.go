@@ -133,7 +133,7 @@ func inboxPage(p *page, v *inboxView) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, " <div class=\"toasts\" id=\"toasts\" aria-live=\"polite\"></div><a id=\"inbox-go\" hidden></a>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, " <div class=\"toasts\" id=\"toasts\" aria-live=\"polite\"></div><span id=\"inbox-go\" hidden></span>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -195,6 +195,7 @@ func (s *site) fill() {
 		d.entra(people)
 		d.behaviour(people)
 		d.hunt()
+		d.inbox()
 		return nil
 	})
 	if err == nil {
