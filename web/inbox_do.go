@@ -276,7 +276,7 @@ func tagChoices(tags []api.Tag) [][2]string {
 }
 
 // emailSettingsAt is where addresses are connected.
-func emailSettingsAt(p *page) string { return p.at("connections") }
+func emailSettingsAt(p *page) string { return p.at("settings", "email") }
 
 // reconnectAt is where an inbox is connected again.
 func reconnectAt(p *page, b api.SharedInbox) string { return emailSettingsAt(p) }

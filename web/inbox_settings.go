@@ -144,8 +144,8 @@ func inTeam(g api.Team, account string) bool {
 	return slices.ContainsFunc(g.People, func(w api.Worker) bool { return w.Account == account })
 }
 
-// sendingWord is what is known of the right to send from an inbox's address.
-func sendingWord(s string) string {
+// sendsWord is what is known of the right to send from an inbox's address.
+func sendsWord(s string) string {
 	switch s {
 	case "as":
 		return "As the address (Send As)"
