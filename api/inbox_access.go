@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
@@ -213,4 +214,25 @@ func mentioned(team []Worker, text string, given []string) []string {
 		}
 	}
 	return out
+}
+
+// piece is a page of a list that is whole in memory: what people make by hand, tens of them.
+func piece[T any](in Paging, name string, list []T, id func(T) string) (Page[T], error) {
+	after, err := parseCursor(in.After, name, 1)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	all := len(list)
+	if !after.begins() {
+		i := slices.IndexFunc(list, func(v T) bool { return id(v) == after.text(0) })
+		if i < 0 { // it is gone meanwhile
+			return Page[T]{}, badCursor
+		}
+		list = list[i+1:]
+	}
+	p := paged(list[:min(len(list), in.limit()+1)], in.limit(), func(v T) string { return cursor(name, id(v)) })
+	if after.begins() {
+		p.Total = all
+	}
+	return p, nil
 }

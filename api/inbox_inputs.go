@@ -7,6 +7,7 @@ type ThreadsIn struct {
 	In
 	Paging
 	ThreadFilter
+	View string `query:"view" maxLength:"100" doc:"Those of a saved list, whatever else is given"`
 }
 
 // ThreadFilter is which threads are asked for.

@@ -30,10 +30,13 @@ func teams(ctx context.Context, t *store.Tenant, id string) ([]Team, error) {
 }
 
 // ListTeams are the teams that work in inboxes.
-func (s *Service) ListTeams(ctx context.Context, in In) (Page[Team], error) {
+func (s *Service) ListTeams(ctx context.Context, in ListIn) (Page[Team], error) {
 	return view(ctx, s, "inbox-teams list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Team], error) {
 		list, err := teams(ctx, t, "")
-		return Page[Team]{Items: list, Total: len(list)}, err
+		if err != nil {
+			return Page[Team]{}, err
+		}
+		return piece(in.Paging, "inbox teams", list, func(v Team) string { return v.ID })
 	})
 }
 
@@ -80,14 +83,17 @@ func (s *Service) DeleteTeam(ctx context.Context, in ByIDAct) (None, error) {
 }
 
 // ListTags are the tags of threads.
-func (s *Service) ListTags(ctx context.Context, in In) (Page[Tag], error) {
+func (s *Service) ListTags(ctx context.Context, in ListIn) (Page[Tag], error) {
 	return view(ctx, s, "inbox-tags list", in, func(ctx context.Context, t *store.Tenant, _ Caller) (Page[Tag], error) {
 		list, err := work.Tags(ctx, t)
+		if err != nil {
+			return Page[Tag]{}, err
+		}
 		out := []Tag{}
 		for _, g := range list {
 			out = append(out, Tag(g))
 		}
-		return Page[Tag]{Items: out, Total: len(out)}, err
+		return piece(in.Paging, "inbox tags", out, func(v Tag) string { return v.ID })
 	})
 }
 

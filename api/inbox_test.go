@@ -35,7 +35,7 @@ func TestInboxTeams(t *testing.T) {
 				t.Errorf("%s by an agent of no team: %v", name, err)
 			}
 		}
-		if p := call[api.Page[api.SharedInbox]](t, other, "inboxes list", in(acme)); len(p.Items) != 0 {
+		if p := call[api.Page[api.SharedInbox]](t, other, "inboxes list", api.ListIn{In: in(acme)}); len(p.Items) != 0 {
 			t.Errorf("an agent of no team sees %+v", p.Items)
 		}
 
@@ -48,7 +48,7 @@ func TestInboxTeams(t *testing.T) {
 			t.Errorf("without asking: %+v", p.Items)
 		}
 		call[api.InboxLook](t, admin, "inboxes look", api.LookInboxIn{ByIDAct: api.ByIDAct{ByID: box}, Body: api.Reason{Reason: "The auditor asks."}})
-		if d := call[api.ThreadDetail](t, admin, "threads get", thread); len(d.Mails) != 1 || d.Unread {
+		if d := call[api.ThreadDetail](t, admin, "threads get", thread); len(d.Mails) != 2 || d.Unread {
 			t.Errorf("%+v", d)
 		}
 		call[api.Page[api.Thread]](t, admin, "threads list", list)

@@ -112,15 +112,20 @@ type Thread struct {
 	Resolved    time.Time `json:"resolved,omitzero"`
 	Last        time.Time `json:"last"` // mail
 	Merged      string    `json:"merged,omitempty"`
+	Due         time.Time `json:"due,omitzero"`       // when the next service time is missed, or was
+	DueKind     string    `json:"due_kind,omitempty"` // first (answer), next (answer), resolve
 	Version     int64     `json:"version"`
 }
 
 // ThreadDetail is a thread with its mails and what was done with it.
 type ThreadDetail struct {
 	Thread
-	Mails   []ThreadMail  `json:"mails"`   // in order of time
-	Entries []ThreadEntry `json:"entries"` // in order; the last 500
-	Cut     bool          `json:"cut,omitempty"`
+	Mails    []ThreadMail    `json:"mails"`         // in order of time
+	Entries  []ThreadEntry   `json:"entries"`       // in order; the last 500
+	Cut      bool            `json:"cut,omitempty"` // there are older mails
+	Clocks   []ThreadClock   `json:"service"`       // as they began
+	Here     ThreadPresences `json:"presence"`
+	Outgoing []Outgoing      `json:"outgoing"` // being written and on its way, and what did not go; by whomever
 }
 
 // ThreadMail is a mail of a thread, without its content.

@@ -58,10 +58,13 @@ func (r *inboxReader) inboxes(ctx context.Context, t *store.Tenant, id string) (
 }
 
 // ListInboxes are the shared inboxes that one sees.
-func (s *Service) ListInboxes(ctx context.Context, in In) (Page[SharedInbox], error) {
+func (s *Service) ListInboxes(ctx context.Context, in ListIn) (Page[SharedInbox], error) {
 	return inboxView(ctx, s, "inboxes list", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (Page[SharedInbox], error) {
 		list, err := r.inboxes(ctx, t, "")
-		return Page[SharedInbox]{Items: list, Total: len(list)}, err
+		if err != nil {
+			return Page[SharedInbox]{}, err
+		}
+		return piece(in.Paging, "inboxes", list, func(v SharedInbox) string { return v.ID })
 	})
 }
 
@@ -76,7 +79,7 @@ func oneInbox(ctx context.Context, t *store.Tenant, r *inboxReader, id string) (
 		return SharedInbox{}, cmp.Or(err, error(notFound("inbox")))
 	}
 	v := list[0]
-	folders, err := find(ctx, t, (&query{}).add(`select id, name, known, filled, total, looked from inbox_folder where tenant = $1 and inbox = ? and not hidden order by lower(name), id`, id), func(f *folderRow) []any {
+	folders, err := find(ctx, t, (&query{}).add(`select id, name, known, filled, total, looked from inbox_folder where tenant = $1 and inbox = ? and followed order by lower(name), id`, id), func(f *folderRow) []any {
 		return []any{&f.ID, &f.Name, &f.Known, &f.Filled, &f.Total, &f.looked}
 	})
 	for _, f := range folders {

@@ -46,6 +46,9 @@ func upload(o *Op) { o.upload = true }
 // mailSized is for an operation whose body carries a whole mail: Exchange takes 150 MB at most, 25 or 35 as a rule.
 func mailSized(o *Op) { o.most = 56 << 20 }
 
+// filesSized is for an operation whose body carries a file of a mail, in base64: 110 MB at most, which is what Exchange takes.
+func filesSized(o *Op) { o.most = 150 << 20 }
+
 // inBody says that the tenant asked for stands in the body.
 func inBody(o *Op) { o.tenanted = true }
 

@@ -61,6 +61,8 @@ func fileOf(v any) (string, bool) {
 		return f.CSV, true
 	case EvidenceFile:
 		return string(f.EML), true
+	case ThreadFile:
+		return string(f.Data), true
 	}
 	return "", false
 }
@@ -141,6 +143,11 @@ var columns = map[string][]string{
 	"SharedInbox":       {"name", "address", "state", "member", "open", "unassigned", "because", "id"},
 	"InboxLook":         {"at", "who", "what", "reason", "until", "thread"},
 	"Team":              {"name", "people", "id"},
+	"Outgoing":          {"state", "to", "subject", "changed", "because", "id"},
+	"ThreadHit":         {"at", "from", "subject", "state", "around", "thread"},
+	"ThreadView":        {"name", "shared", "id"},
+	"Macro":             {"name", "shortcut", "used", "id"},
+	"InboxRule":         {"place", "name", "enabled", "ran", "last", "id"},
 	"Tag":               {"name", "colour", "id"},
 	"Thread":            {"n", "state", "assignee", "from", "subject", "last", "unread", "id"},
 	"Application":       {"name", "whose", "enabled", "dangerous", "secrets", "certificates", "ends", "last_used", "id"},

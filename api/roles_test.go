@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/inbox/work"
 	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -31,6 +32,8 @@ func act(id func(tocsin.TenantID) string) func(tocsin.TenantID) any {
 }
 
 func person(t tocsin.TenantID) any { return api.ByPerson{In: in(t), Person: personOf(t)} }
+
+var spamRule = api.InboxRuleNew{Name: "Spam", When: []work.InboxCondition{{Field: "subject", Value: []string{"win"}}}, Then: work.InboxRuleThen{State: "spam"}}
 
 func look(id func(tocsin.TenantID) string) func(tocsin.TenantID) any {
 	return func(t tocsin.TenantID) any {
@@ -382,7 +385,7 @@ var matrix = map[string]asked{
 	"email-addresses disconnect":   {least: api.Admin, acts: true, in: act(inboxOf)},
 	"email-addresses reconnect":    {least: api.Admin, acts: true, fails: tocsin.Invalid, in: func(t tocsin.TenantID) any { return api.ReconnectAddressIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct)} }},
 	"email-addresses test-sending": {least: api.Admin, acts: true, fails: tocsin.Conflict, in: act(inboxOf)},
-	"inboxes list":                 {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inboxes list":                 {least: api.Member, in: list},
 	"inboxes get":                  {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
 	"inboxes team":                 {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
 	"inboxes looks":                {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxLooksIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
@@ -392,13 +395,84 @@ var matrix = map[string]asked{
 	"inboxes set-members": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetMembersIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct), Body: api.MembersNew{Members: []api.InboxMember{{Kind: "everyone"}}}}
 	}},
-	"inbox-teams list":   {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inboxes service":     {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes set-service": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetInboxServiceIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct)} }},
+	"inboxes report":      {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxReportIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
+	"inbox-views list":    {least: api.Member, in: list},
+	"inbox-views create": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.CreateThreadViewIn{In: in(t), Body: api.ThreadViewNew{Name: "n"}}
+	}},
+	"inbox-views edit": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditThreadViewIn{ByIDAct: act(viewOf)(t).(api.ByIDAct), Body: api.ThreadViewNew{Name: "n", Shared: true}}
+	}},
+	"inbox-views delete": {least: api.Member, acts: true, in: act(viewOf)},
+	"macros list":        {least: api.Member, in: func(t tocsin.TenantID) any { return api.MacrosIn{In: in(t)} }},
+	"macros create":      {least: api.Member, acts: true, in: func(t tocsin.TenantID) any { return api.CreateMacroIn{In: in(t), Body: api.MacroNew{Name: "n"}} }},
+	"macros edit": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditMacroIn{ByIDAct: act(macroOf)(t).(api.ByIDAct), Body: api.MacroNew{Name: "n"}}
+	}},
+	"macros delete":      {least: api.Member, acts: true, in: act(macroOf)},
+	"inbox-rules list":   {least: api.Member, in: list},
+	"inbox-rules create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.CreateInboxRuleIn{In: in(t), Body: spamRule} }},
+	"inbox-rules edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.EditInboxRuleIn{ByIDAct: act(inboxRuleOf)(t).(api.ByIDAct), Body: spamRule}
+	}},
+	"inbox-rules delete": {least: api.Admin, acts: true, in: act(inboxRuleOf)},
+	"inbox-rules try": {least: api.Admin, in: func(t tocsin.TenantID) any {
+		return api.TryInboxRuleIn{In: in(t), Body: api.InboxRuleTry{InboxRuleNew: spamRule}}
+	}},
+	"threads search": {least: api.Member, in: func(t tocsin.TenantID) any { return api.SearchThreadsIn{In: in(t), Q: "invoice"} }},
+	"threads message": {least: api.Member, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any {
+		return api.ThreadMailIn{ByID: api.ByID{In: in(t), ID: threadOf(t)}, Message: "mail-" + string(t)}
+	}},
+	"threads file": {least: api.Member, fails: tocsin.Unavailable, in: func(t tocsin.TenantID) any {
+		return api.ThreadFileIn{ByID: api.ByID{In: in(t), ID: threadOf(t)}, Message: "mail-" + string(t), File: "f"}
+	}},
+	"threads mailbox": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.ThreadMailboxIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.ThreadMailbox{Read: new(true)}}
+	}},
+	"threads merge": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.MergeThreadsIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.ThreadsNamed{Threads: []string{"other-" + threadOf(t)}}}
+	}},
+	"threads split": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.MergeThreadsIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.ThreadsNamed{Mails: []string{"second-mail-" + string(t)}}}
+	}},
+	"outgoing list": {least: api.Member, in: func(t tocsin.TenantID) any { return api.OutgoingsIn{In: in(t)} }},
+	"outgoing get":  {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: outgoingOf(t)} }},
+	"outgoing create": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.WriteIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct), Body: api.OutgoingNew{OutgoingText: api.OutgoingText{Subject: "Hi"}}}
+	}},
+	"outgoing reply": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.WriteIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.OutgoingNew{OutgoingText: api.OutgoingText{Text: "Hi"}}}
+	}},
+	"outgoing edit":   {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any { return api.EditOutgoingIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct)} }},
+	"outgoing send":   {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any { return api.SendOutgoingIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct)} }},
+	"outgoing undo":   {least: api.Member, acts: true, in: act(outgoingOf)},
+	"outgoing delete": {least: api.Member, acts: true, fails: tocsin.Conflict, in: act(outgoingOf)},
+	"outgoing attach": {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any {
+		return api.OutgoingFileIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct), Body: api.OutgoingFileNew{Name: "a.txt", Data: []byte("x")}}
+	}},
+	"outgoing detach": {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any {
+		return api.DropFileIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct), File: "f"}
+	}},
+	"threads bulk": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.BulkThreadsIn{In: in(t), Body: api.BulkThreads{Threads: []string{threadOf(t)}, Change: api.ThreadChange{Priority: 3}}}
+	}},
+	"threads presence": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.PresenceIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.PresenceNew{Kind: "viewing"}}
+	}},
+	"threads security": {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: threadOf(t)} }},
+	"threads report":   {least: api.Member, acts: true, in: func(t tocsin.TenantID) any { return api.ReportThreadIn{ByIDAct: act(threadOf)(t).(api.ByIDAct)} }},
+	"threads macro": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
+		return api.RunMacroIn{ByIDAct: act(threadOf)(t).(api.ByIDAct), Body: api.MacroRun{Macro: macroOf(t)}}
+	}},
+	"inbox-teams list":   {least: api.Member, in: list},
 	"inbox-teams create": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.CreateTeamIn{In: in(t), Body: api.TeamNew{Name: "Support"}} }},
 	"inbox-teams edit": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.EditTeamIn{ByIDAct: act(teamOf)(t).(api.ByIDAct), Body: api.TeamNew{Name: "Support"}}
 	}},
 	"inbox-teams delete": {least: api.Admin, acts: true, in: act(teamOf)},
-	"inbox-tags list":    {least: api.Member, in: func(t tocsin.TenantID) any { return in(t) }},
+	"inbox-tags list":    {least: api.Member, in: list},
 	"inbox-tags create":  {least: api.Member, acts: true, in: func(t tocsin.TenantID) any { return api.CreateTagIn{In: in(t), Body: api.TagNew{Name: "vip"}} }},
 	"inbox-tags edit": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
 		return api.EditTagIn{ByIDAct: act(tagOf)(t).(api.ByIDAct), Body: api.TagNew{Name: "vip"}}

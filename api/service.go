@@ -15,6 +15,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/inbox"
 	"tocsin.dev/investigate"
 	"tocsin.dev/investigate/evidence"
 	"tocsin.dev/investigate/reported"
@@ -52,6 +53,8 @@ type Options struct {
 		reported.Seals
 		evidence.Keeper
 	}
+	// Inboxes reads files of mails in shared mailboxes; without it there are none to be had.
+	Inboxes *inbox.Engine
 	// Reported reads mail where somebody looks at it; without it only what is kept can be looked at.
 	Reported *reported.Worker
 	// TLS says that pages are reached over TLS, by us or by a proxy before us: cookies are then marked secure.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tocsin.dev"
+	"tocsin.dev/inbox"
 	"tocsin.dev/store"
 )
 
@@ -23,7 +24,7 @@ func (m *threadMailRow) fields() []any {
 // threadMails are a thread's, in order of time; cut says that there are older ones.
 func threadMails(ctx context.Context, t *store.Tenant, box, thread string) (out []ThreadMail, cut bool, err error) {
 	rows, err := find(ctx, t, (&query{}).add(`select id, direction, subject, preview, from_address, from_name, sender_address, reply_to, to_list, cc_list, bcc_list, at, is_read, draft, flag, importance, categories, folder, attachments, internet_id, gone, body is not null
-		from inbox_message where tenant = $1 and inbox = ? and thread = ? order by at desc, id desc limit ?`, box, thread, mostMails+1), (*threadMailRow).fields)
+		from inbox_message where tenant = $1 and inbox = ? and thread = ? and erased = 0 order by at desc, id desc limit ?`, box, thread, mostMails+1), (*threadMailRow).fields)
 	if err != nil {
 		return nil, false, err
 	}
@@ -46,8 +47,13 @@ func threadMails(ctx context.Context, t *store.Tenant, box, thread string) (out 
 		if r.Categories, err = decoded[string](r.categories); err != nil {
 			return nil, false, err
 		}
-		if r.Attachments, err = decoded[MailFile](r.files); err != nil {
+		files, err := decoded[inbox.Attachment](r.files)
+		if err != nil {
 			return nil, false, err
+		}
+		r.Attachments = []MailFile{}
+		for _, f := range files {
+			r.Attachments = append(r.Attachments, MailFile{ID: f.ID, Name: f.Name, Type: f.Type, Size: f.Size, Inline: f.Inline, ContentID: f.ContentID})
 		}
 		r.At, r.Gone = tocsin.FromMillis(r.at), tocsin.FromMillis(r.gone)
 		out[len(rows)-1-i] = r.ThreadMail

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"tocsin.dev"
@@ -49,6 +50,17 @@ func (s *Service) ListThreads(ctx context.Context, in ThreadsIn) (Page[Thread], 
 		after, err := parseCursor(in.After, "threads", 2)
 		if err != nil {
 			return p, err
+		}
+		if in.View != "" {
+			saved, err := work.ViewOf(ctx, t, r.Caller.Account, in.View)
+			if err != nil {
+				return p, err
+			}
+			v, err := threadView(saved)
+			if err != nil {
+				return p, err
+			}
+			in.ThreadFilter = v.Filter
 		}
 		f, err := in.ThreadFilter.filter(ctx, t, r)
 		if err != nil {
@@ -99,7 +111,7 @@ func threadViews(ctx context.Context, t *store.Tenant, list []*work.Thread) ([]T
 	for i, v := range list {
 		o := Thread{ID: v.ID, Inbox: v.Inbox, N: v.N, Subject: v.Subject, From: v.From, FromName: v.FromName, Preview: v.Preview, State: v.State, Assignee: who.of(v.Assignee), Team: v.Team, TeamName: groups[v.Team],
 			Priority: v.Priority, Until: v.Snoozed, Messages: v.Messages, Unread: v.Unread, Attachments: v.Attachments, Tags: []Tag{}, FirstIn: v.FirstIn, LastIn: v.LastIn, LastOut: v.LastOut, Waiting: v.Waiting,
-			Answered: v.Answered, Resolved: v.Resolved, Last: v.Last, Merged: v.Merged, Version: v.Version}
+			Answered: v.Answered, Resolved: v.Resolved, Last: v.Last, Merged: v.Merged, Due: v.Due, DueKind: v.DueKind, Version: v.Version}
 		for _, id := range v.Tags {
 			if g, ok := tags[id]; ok {
 				o.Tags = append(o.Tags, g)
@@ -151,6 +163,19 @@ func threadDetail(ctx context.Context, t *store.Tenant, v *work.Thread) (d Threa
 	}
 	d.Thread = views[0]
 	if d.Mails, d.Cut, err = threadMails(ctx, t, v.Inbox, v.ID); err != nil {
+		return d, err
+	}
+	if d.Clocks, err = threadClocks(ctx, t, v.Inbox, v.ID); err != nil {
+		return d, err
+	}
+	if d.Here, err = presences(ctx, t, v, ""); err != nil {
+		return d, err
+	}
+	writing, err := inbox.Outgoings(ctx, t, v.Inbox, v.ID)
+	if err != nil {
+		return d, err
+	}
+	if d.Outgoing, err = outgoingViews(ctx, t, slices.DeleteFunc(writing, func(o *inbox.Outgoing) bool { return o.State == inbox.Sent })); err != nil {
 		return d, err
 	}
 	d.Entries, err = threadEntries(ctx, t, v)
@@ -222,6 +247,14 @@ func entrySays(e work.Entry, who workers, names map[string]string) (says string)
 		if w.Until != 0 {
 			says += " until " + tocsin.FromMillis(w.Until).Format("2006-01-02 15:04") + " UTC"
 		}
+	case work.Reported:
+		says = "reported it to security"
+	case "merged":
+		says = "merged “" + w.Text + "” into it"
+	case "split":
+		says = "made some of its mails a thread of their own"
+	case "rule":
+		return w.Because
 	case work.Prioritied:
 		says = "changed the priority from " + w.From + " to " + w.To
 	case work.Tagged:
@@ -246,12 +279,33 @@ func (s *Service) ChangeThread(ctx context.Context, in ChangeThreadIn) (ThreadDe
 		if _, err := r.works(ctx, t, in.ID); err != nil {
 			return ThreadDetail{}, err
 		}
-		v, err := work.Apply(ctx, t, r.Reach, r.Caller.Account, in.ID, in.Body.change(r.Caller.Account))
+		v, err := r.change(ctx, t, in.ID, in.Body)
 		if err != nil {
 			return ThreadDetail{}, err
 		}
 		return threadDetail(ctx, t, v)
 	})
+}
+
+// change changes a thread; what is spam goes into the mailbox's junk folder as well, and comes back from it, where the mailbox can be reached.
+func (r *inboxReader) change(ctx context.Context, t *store.Tenant, id string, b ThreadChange) (*work.Thread, error) {
+	before, err := work.Get(ctx, t, r.Reach, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := work.Apply(ctx, t, r.Reach, r.Caller.Account, id, b.change(r.Caller.Account))
+	if err != nil || (before.State == inbox.Spam) == (v.State == inbox.Spam) {
+		return v, err
+	}
+	folder := "junkemail"
+	if v.State != inbox.Spam {
+		folder = "inbox"
+	}
+	err = wishes(ctx, t, r.Caller.Account, v, ThreadMailbox{Folder: folder})
+	if code := tocsin.AsProblem(err).Code; err != nil && (code == tocsin.Conflict || code == tocsin.NotFound || code == tocsin.Invalid) {
+		err = nil // it is spam here; the mailbox is disconnected, or has no such folder
+	}
+	return v, err
 }
 
 func (b ThreadChange) change(me string) work.Change {
@@ -278,7 +332,15 @@ func (s *Service) SeeThread(ctx context.Context, in SeenThreadIn) (None, error) 
 		if in.Body.Unread {
 			return None{}, work.Unsee(ctx, t, r.Caller.Account, v)
 		}
-		return None{}, work.See(ctx, t, r.Caller.Account, v)
+		if err := work.See(ctx, t, r.Caller.Account, v); err != nil || v.UnreadMails == 0 {
+			return None{}, err
+		}
+		read := true
+		err = wishes(ctx, t, r.Caller.Account, v, ThreadMailbox{Read: &read})
+		if code := tocsin.AsProblem(err).Code; err != nil && (code == tocsin.Conflict || code == tocsin.NotFound || code == tocsin.Invalid) {
+			err = nil // the mailbox is disconnected: that one has read it is one's own
+		}
+		return None{}, err
 	})
 }
 

@@ -24,6 +24,7 @@ import (
 	"tocsin.dev/dial"
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/inbox"
 	"tocsin.dev/investigate"
 	"tocsin.dev/notify"
 	"tocsin.dev/remediate"
@@ -73,6 +74,10 @@ func emailOf(t tocsin.TenantID) string       { return "email-" + string(t) }
 func closedInboxOf(t tocsin.TenantID) string { return "closed-" + inboxOf(t) } // nobody is of its team
 func threadOf(t tocsin.TenantID) string      { return "thread-" + string(t) }
 func teamOf(t tocsin.TenantID) string        { return "team-" + string(t) }
+func outgoingOf(t tocsin.TenantID) string    { return "outgoing-" + string(t) } // somebody else writes it
+func viewOf(t tocsin.TenantID) string        { return "view-" + string(t) }
+func macroOf(t tocsin.TenantID) string       { return "macro-" + string(t) }
+func inboxRuleOf(t tocsin.TenantID) string   { return "inbox-rule-" + string(t) }
 func tagOf(t tocsin.TenantID) string         { return "tag-" + string(t) }
 func partnerOf(t tocsin.TenantID) string     { return "partner-" + string(t)[:4] + ".example" }
 func domainOf(t tocsin.TenantID) string      { return "t" + string(t)[:4] + ".example" }
@@ -166,6 +171,16 @@ func keptMail(tb testing.TB, tenant tocsin.TenantID) []any {
 		tb.Fatal(err)
 	}
 	return []any{hex.EncodeToString(sum[:]), sealed, body}
+}
+
+// inboxKey is a key for the inbox of a tenant, sealed.
+func inboxKey(tb testing.TB, tenant tocsin.TenantID) []byte {
+	tb.Helper()
+	sealed, err := inbox.NewKey(sealer(), tenant, inboxOf(tenant))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sealed
 }
 
 // desk plans with a Graph that answers for every person, and with every rule switched off.
@@ -353,16 +368,29 @@ func settle(tb testing.TB, st *store.Store, tenant tocsin.TenantID) {
 			{`delete from inbox where tenant = $1`, nil},
 			{`delete from email_connection where tenant = $1`, nil},
 			{`insert into email_connection (tenant, id, name, method, cloud, client_id, sealed, account, proven, created, changed) values ($1, $2, 'Inbox Service', 'delegated', 'global', 'app', $3, 'inbox.service@contoso.example', 1, 1, 1)`, []any{emailOf(tenant), []byte("SEALED-SECRET")}},
-			{`insert into inbox (tenant, id, name, address, state, sealed, created, changed) values ($1, $2, 'Invoices', $3, 'connected', $5, 1, 1), ($1, $4, 'Closed', $6, 'connected', $5, 1, 1)`, []any{inboxOf(tenant), "invoices@" + domainOf(tenant), closedInboxOf(tenant), []byte("SEALED-SECRET"), "closed@" + domainOf(tenant)}},
+			{`insert into inbox (tenant, id, name, address, state, sealed, created, changed, numbers) values ($1, $2, 'Invoices', $3, 'connected', $5, 1, 1, 2), ($1, $4, 'Closed', $6, 'connected', $5, 1, 1, 0)`, []any{inboxOf(tenant), "invoices@" + domainOf(tenant), closedInboxOf(tenant), inboxKey(tb, tenant), "closed@" + domainOf(tenant)}},
 			{`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1) on conflict do nothing`, []any{inboxOf(tenant)}},
 			{`delete from inbox_look where tenant = $1`, nil},
 			{`delete from inbox_team where tenant = $1`, nil},
 			{`insert into inbox_team (tenant, id, name, created) values ($1, $2, 'Accounts', 1)`, []any{teamOf(tenant)}},
 			{`delete from inbox_tag where tenant = $1`, nil},
 			{`insert into inbox_tag (tenant, id, name, created) values ($1, $2, 'urgent', 1)`, []any{tagOf(tenant)}},
+			{`delete from inbox_message where tenant = $1`, nil},
+			{`delete from inbox_wish where tenant = $1`, nil},
+			{`delete from inbox_outgoing where tenant = $1`, nil},
+			{`insert into inbox_outgoing (tenant, inbox, id, kind, state, created, created_by, changed) values ($1, $2, $3, 'new', 'draft', 1, 'somebody', 1)`, []any{inboxOf(tenant), outgoingOf(tenant)}},
+			{`delete from inbox_view where tenant = $1`, nil},
+			{`insert into inbox_view (tenant, id, name, filter, created) values ($1, $2, 'All', '{}', 1)`, []any{viewOf(tenant)}},
+			{`delete from inbox_macro where tenant = $1`, nil},
+			{`insert into inbox_macro (tenant, id, name, text, created) values ($1, $2, 'Hello', 'Hello {{name}}', 1)`, []any{macroOf(tenant)}},
+			{`delete from inbox_rule where tenant = $1`, nil},
+			{`insert into inbox_rule (tenant, id, name, body, created) values ($1, $2, 'Spam', '{"when":[{"field":"attachments"}],"then":{"state":"spam"}}', 1)`, []any{inboxRuleOf(tenant)}},
+			{`delete from inbox_service where tenant = $1`, nil},
 			{`delete from inbox_thread where tenant = $1`, nil},
 			{`insert into inbox_thread (tenant, inbox, id, n, subject, from_address, messages, first_in, last_in, last, created, changed) values ($1, $2, $3, 1, 'Invoice 7', 'x@out.example', 1, $4, $4, $4, 1, 1)`, []any{inboxOf(tenant), threadOf(tenant), now}},
 			{`insert into inbox_message (tenant, inbox, id, thread, folder, direction, subject, from_address, at, seen) values ($1, $2, $3, $4, 'f', 'in', 'Invoice 7', 'x@out.example', $5, 1) on conflict do nothing`, []any{inboxOf(tenant), "mail-" + string(tenant), threadOf(tenant), now}},
+			{`insert into inbox_message (tenant, inbox, id, thread, folder, direction, subject, from_address, at, seen) values ($1, $2, $3, $4, 'f', 'in', 'Invoice 7', 'x@out.example', $5, 1)`, []any{inboxOf(tenant), "second-mail-" + string(tenant), threadOf(tenant), now}},
+			{`insert into inbox_thread (tenant, inbox, id, n, subject, from_address, state, created, changed) values ($1, $2, $3, 2, 'Invoice 8', 'x@out.example', 'resolved', 1, 1)`, []any{inboxOf(tenant), "other-" + threadOf(tenant)}},
 			{`insert into partner (tenant, domain, owner, reason, expires, created) values ($1, $2, 'o', 'r', $3, 1) on conflict do nothing`, []any{partnerOf(tenant), later}},
 		} {
 			if _, err := t.Exec(ctx, q.text, q.args...); err != nil {

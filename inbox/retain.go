@@ -18,7 +18,7 @@ var ofThread = []string{"inbox_reference", "inbox_entry"}
 func Belongs(table string) { ofThread = append(ofThread, table) }
 
 // ofInbox are the tables whose rows belong to an inbox alone.
-var ofInbox = []string{"inbox_wish", "inbox_upload", "inbox_outgoing", "inbox_message", "inbox_thread", "inbox_folder", "inbox_member"}
+var ofInbox = []string{"inbox_wish", "inbox_upload", "inbox_outgoing", "inbox_message", "inbox_thread", "inbox_folder", "inbox_member", "inbox_segment", "inbox_segment_part", "inbox_service"}
 
 // Sweep deletes what is older than the retention of the inboxes of a tenant: threads whose last mail is, with all that was written in them.
 // The mailbox is left as it is. n is how many threads went.

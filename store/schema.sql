@@ -2478,6 +2478,7 @@ create table inbox_thread (
 );
 create index inbox_thread_assignee on inbox_thread (tenant, assignee, state, last, id);
 create index inbox_thread_conversation on inbox_thread (tenant, inbox, conversation);
+create index inbox_thread_first on inbox_thread (tenant, inbox, first_in);
 create index inbox_thread_folded on inbox_thread (tenant, inbox, folded, last);
 create index inbox_thread_from on inbox_thread (tenant, inbox, from_address, last, id);
 create index inbox_thread_id on inbox_thread (tenant, id);
@@ -2528,12 +2529,14 @@ create table inbox_message (
 	told bigint not null default 0,
 	gone bigint not null default 0,
 	erased bigint not null default 0,
+	segment bigint not null default 0,
 	primary key (tenant, inbox, id)
 );
 create index inbox_message_at on inbox_message (tenant, inbox, at, id);
 create index inbox_message_folder on inbox_message (tenant, inbox, folder, at);
 create index inbox_message_from on inbox_message (tenant, from_address, at);
 create index inbox_message_internet on inbox_message (tenant, inbox, internet_id);
+create index inbox_message_segment on inbox_message (tenant, inbox, segment, at);
 create index inbox_message_thread on inbox_message (tenant, inbox, thread, at, id);
 
 -- A message that others refer to and that was not seen yet: so threads join when it comes.
@@ -2613,6 +2616,7 @@ create table inbox_outgoing (
 	primary key (tenant, inbox, id)
 );
 create index inbox_outgoing_draft on inbox_outgoing (tenant, inbox, draft);
+create index inbox_outgoing_id on inbox_outgoing (tenant, id);
 create index inbox_outgoing_posted on inbox_outgoing (tenant, inbox, posted);
 create index inbox_outgoing_state on inbox_outgoing (tenant, inbox, state, due);
 create index inbox_outgoing_thread on inbox_outgoing (tenant, inbox, thread, id);
@@ -2726,3 +2730,109 @@ create table inbox_look (
 	primary key (tenant, inbox, id)
 );
 create index inbox_look_account on inbox_look (tenant, inbox, account, until);
+
+-- A list of threads under a name; of one account, or of everybody where account is ''. filter is what is asked for, as JSON.
+create table inbox_view (
+	tenant text not null,
+	id text not null,
+	account text not null default '',
+	name text not null,
+	filter text not null,
+	place bigint not null default 0,
+	created bigint not null,
+	version bigint not null default 1,
+	primary key (tenant, id)
+);
+
+-- A canned reply, with what is done to the thread besides; of one inbox, or of all where inbox is ''. text is HTML with {{names}} to fill in.
+create table inbox_macro (
+	tenant text not null,
+	id text not null,
+	inbox text not null default '',
+	name text not null,
+	shortcut text not null default '',
+	text text not null default '',
+	change text not null default '{}',
+	used bigint not null default 0,
+	created bigint not null,
+	version bigint not null default 1,
+	primary key (tenant, id)
+);
+
+-- Who has a thread before them: kind is viewing or replying. One holds the answer at a time; a row is nothing after until.
+create table inbox_presence (
+	tenant text not null,
+	inbox text not null,
+	thread text not null,
+	account text not null,
+	kind text not null,
+	since bigint not null,
+	until bigint not null,
+	primary key (tenant, inbox, thread, account)
+);
+
+-- What is done by itself when a mail comes: conditions and actions as JSON, in order of place.
+create table inbox_rule (
+	tenant text not null,
+	id text not null,
+	inbox text not null default '',
+	name text not null,
+	place bigint not null default 0,
+	enabled boolean not null default true,
+	body text not null,
+	ran bigint not null default 0,
+	last bigint not null default 0,
+	created bigint not null,
+	version bigint not null default 1,
+	primary key (tenant, id)
+);
+
+-- Service times of an inbox: business hours and targets as JSON.
+create table inbox_service (
+	tenant text not null,
+	inbox text not null,
+	body text not null,
+	changed bigint not null,
+	version bigint not null default 1,
+	primary key (tenant, inbox)
+);
+
+-- A clock of a thread: first (answer), next (answer), resolve. used is what it ran before it was paused, ms of business time; since is when it
+-- began to run, 0 while it is paused; due is when it is missed, 0 while it is paused; ended is when it was stopped, 0 while it was not.
+create table inbox_clock (
+	tenant text not null,
+	inbox text not null,
+	thread text not null,
+	kind text not null,
+	began bigint not null,
+	target bigint not null,
+	used bigint not null default 0,
+	since bigint not null default 0,
+	due bigint not null default 0,
+	ended bigint not null default 0,
+	missed boolean not null default false,
+	primary key (tenant, inbox, thread, kind, began)
+);
+create index inbox_clock_due on inbox_clock (tenant, inbox, ended, due);
+
+-- Which mails of an inbox hold which words: mails are gathered into segments of some hundreds. mails are their ids, times when each came; both sealed with
+-- the inbox's key, as the lists of words are.
+create table inbox_segment (
+	tenant text not null,
+	inbox text not null,
+	n bigint not null,
+	times bytea not null,
+	mails bytea not null,
+	made bigint not null,
+	primary key (tenant, inbox, n)
+);
+
+-- The words of a segment whose hash falls into a shard, each with the mails that hold it.
+create table inbox_segment_part (
+	tenant text not null,
+	inbox text not null,
+	shard bigint not null,
+	n bigint not null,
+	words bytea not null,
+	primary key (tenant, inbox, shard, n)
+);

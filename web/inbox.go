@@ -135,7 +135,7 @@ func opensThread(r *http.Request) bool {
 func (w *web) inboxList(r *http.Request, p *page) (*inboxView, error) {
 	in := api.In{Tenant: p.Tenant.ID}
 	v := &inboxView{Query: kept(r), In: inboxIn(p.Tenant.ID, r.URL.Query())}
-	boxes, err := w.svc.ListInboxes(r.Context(), in)
+	boxes, err := w.svc.ListInboxes(r.Context(), api.ListIn{In: in, Paging: api.Paging{Limit: 200}})
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (w *web) inboxList(r *http.Request, p *page) (*inboxView, error) {
 	if v.Counts, err = w.svc.CountThreads(r.Context(), in); err != nil {
 		return nil, err
 	}
-	tags, err := w.svc.ListTags(r.Context(), in)
+	tags, err := w.svc.ListTags(r.Context(), api.ListIn{In: in, Paging: api.Paging{Limit: 200}})
 	if err != nil {
 		return nil, err
 	}

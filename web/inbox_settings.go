@@ -80,11 +80,11 @@ type inboxTeamsView struct {
 
 func (w *web) inboxTeams(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	in := api.In{Tenant: p.Tenant.ID}
-	teams, err := w.svc.ListTeams(r.Context(), in)
+	teams, err := w.svc.ListTeams(r.Context(), api.ListIn{In: in, Paging: api.Paging{Limit: 200}})
 	if err != nil {
 		return nil, err
 	}
-	tags, err := w.svc.ListTags(r.Context(), in)
+	tags, err := w.svc.ListTags(r.Context(), api.ListIn{In: in, Paging: api.Paging{Limit: 200}})
 	if err != nil {
 		return nil, err
 	}

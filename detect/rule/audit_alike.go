@@ -36,6 +36,9 @@ func lookAlike(mem *detect.Memory, trustee string, known ...string) string {
 	return ""
 }
 
+// Mistakable says whether an address can be taken for another at a glance: see [lookAlike].
+func Mistakable(a, b string) bool { return mistakable(a, b) }
+
 // mistakable compares two addresses: the same on sight (look-alike characters), or one letter apart in a name of six or more.
 func mistakable(a, b string) bool {
 	a, b = tocsin.CanonicalAddress(a), tocsin.CanonicalAddress(b)

@@ -18,7 +18,7 @@ const (
 	Stated     = "state"
 	Prioritied = "priority"
 	Tagged     = "tags"
-	Looked     = "look" // somebody outside the team
+	Reported   = "reported" // an investigation was opened
 )
 
 // Entry is something that happened in a thread beside its mails.
@@ -55,6 +55,7 @@ type Change struct {
 	Remove   []string
 	Version  int64 // that it must have; 0: any
 	Because  string
+	Reported string // the investigation that was opened of one of its mails
 }
 
 // Apply changes a thread as who (an account; empty for Tocsin) says, writes down what changed, and tells of it.
@@ -86,6 +87,12 @@ func Apply(ctx context.Context, t *store.Tenant, r Reach, who, id string, c Chan
 	_, err = t.Exec(ctx, `update inbox_thread set assignee = $4, team = $5, state = $6, snoozed = $7, priority = $8, resolved = $9, waiting = $10, changed = $11 where tenant = $1 and inbox = $2 and id = $3`,
 		v.Inbox, v.ID, v.Assignee, v.Team, v.State, v.Snoozed, v.Priority, v.Resolved, v.Waiting, t.Tx().Clock().Now())
 	if err != nil {
+		return nil, err
+	}
+	if c.Reported != "" {
+		wrote = append(wrote, Entry{Kind: Reported, What: What{To: c.Reported}})
+	}
+	if err := Time(ctx, t, v); err != nil {
 		return nil, err
 	}
 	for _, e := range wrote {
@@ -180,6 +187,8 @@ func retag(ctx context.Context, t *store.Tenant, v *Thread, c Change) (*What, er
 		if !slices.ContainsFunc(known, func(g Tag) bool { return g.ID == id }) {
 			return nil, noTag
 		}
+	}
+	for _, id := range c.Add {
 		if slices.Contains(v.Tags, id) {
 			continue
 		}

@@ -37,8 +37,10 @@ type Thread struct {
 	Merged                                  string // into which thread
 	Created, Changed                        time.Time
 	Version                                 int64
-	Tags                                    []string // ids
-	Unread                                  bool     // to the account that asks
+	Tags                                    []string  // ids
+	Unread                                  bool      // to the account that asks
+	Due                                     time.Time // of the service time that is due first; zero: none runs
+	DueKind                                 string
 }
 
 const threadColumns = `t.inbox, t.id, t.n, t.subject, t.from_address, t.from_name, t.preview, t.state, t.assignee, t.team, t.priority, t.snoozed, t.messages, t.unread, t.attachments,
@@ -106,6 +108,17 @@ func adorn(ctx context.Context, t *store.Tenant, r Reach, list []*Thread) error 
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
+		}
+		clocks, err := clocksOf(ctx, t, box, ids...)
+		if err != nil {
+			return err
+		}
+		for id, list := range clocks {
+			for _, c := range list {
+				if v := by[id]; c.Ended.IsZero() && !c.Due.IsZero() && (v.Due.IsZero() || c.Due.Before(v.Due)) {
+					v.Due, v.DueKind = c.Due, c.Kind
+				}
+			}
 		}
 	}
 	return nil
