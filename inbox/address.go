@@ -203,7 +203,7 @@ func (a *Addresses) DisconnectAll(ctx context.Context, actor string, tenant tocs
 		if !erase {
 			break
 		}
-		if err := a.erase(ctx, tenant, actor, in.ID); err != nil {
+		if err := Erase(ctx, a.Store, tenant, actor, in.ID); err != nil {
 			return err
 		}
 	}

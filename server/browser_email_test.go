@@ -1,7 +1,6 @@
 package server
 
 import (
-	"fmt"
 	"net/http/httptest"
 	"testing"
 
@@ -12,8 +11,8 @@ import (
 	"tocsin.dev/store/storetest"
 )
 
-// TestBrowserEmail: an administrator enters the app registration, consents, has the service account sign in, connects an address that it is no member of and
-// then is, tries sending, sees what a changed password does, reconnects, disconnects the address and connects it again, and gives all of it up.
+// TestBrowserEmail: an administrator enters the app registration, consents, has the service account sign in, connects the address of a
+// mailbox that it is a member of, tries sending, and sees what a changed password does.
 func TestBrowserEmail(t *testing.T) {
 	t.Parallel()
 	ctx := browser(t, chromedp.Flag("ignore-certificate-errors", true)) // the simulator's are of its own authority
@@ -74,10 +73,6 @@ func TestBrowserEmail(t *testing.T) {
 
 	const add = `form[action$="/settings/email/addresses"] button.primary`
 	p.fill("the address", "address", box, "inbox-name", "Support")
-	p.press("connect it", add)
-	p.shows("that the account is no member", "is not shared with the service account")
-	p.until("that what was typed is there", fmt.Sprintf(`document.getElementById("address").value === %q`, box))
-	p.shoot("email-no-member")
 	if err := w.Share(box, "service", sim.FullAccess, sim.SendOnBehalf); err != nil {
 		t.Fatal(err)
 	}
@@ -94,25 +89,7 @@ func TestBrowserEmail(t *testing.T) {
 	}
 	p.press("test the connection", `form[action$="/test"][data-busy="Testing"] button`)
 	p.shows("what ended the sign-in", "password was changed")
-	p.until("that both are broken", `document.querySelectorAll("td .state.bad").length === 2`)
 	p.shoot("email-broken")
-	w.Advance(1e9)
-	p.press("reconnect", `button.primary.small`)
-	signIn("that it signed in again")
-	p.until("that nothing is broken", `document.querySelectorAll("td .state.bad").length === 0`)
-
-	p.script("no question", `window.confirm = () => true`)
-	p.press("disconnect the address", `form[action*="/addresses/"][action$="/disconnect"] button`)
-	p.shows("that it is disconnected", "Its inbox stays with what was read.")
-	p.press("connect it again", `form[action$="/reconnect"] button`)
-	p.shows("that it is", "connected again, with its threads")
-
-	p.script("unfold", `document.querySelector("details[id^=leave-]").open = true`)
-	p.shoot("email-leave")
-	p.script("no question", `window.confirm = () => true`)
-	p.press("give it up", `form[action*="/connections/"][action$="/disconnect"] button`)
-	p.shows("that it is given up", "its tokens are forgotten")
-	p.shows("that the inbox is there", box)
 	if v := w.Violations(); len(v) > 0 {
 		t.Error(v)
 	}

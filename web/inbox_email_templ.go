@@ -148,7 +148,7 @@ func emailConnections(p *page, v emailView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<div class=\"table-wrap\"><table class=\"table lines\" data-rows><thead><tr><th scope=\"col\">Account</th><th scope=\"col\">State</th><th scope=\"col\">Consent</th><th scope=\"col\">Signed in</th><th scope=\"col\" class=\"num\">Addresses</th><th scope=\"col\"><span class=\"only-sr\">Do</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<div class=\"table-wrap\"><table class=\"table\" data-rows><thead><tr><th scope=\"col\">Account</th><th scope=\"col\">State</th><th scope=\"col\">Consent</th><th scope=\"col\">Signed in</th><th scope=\"col\" class=\"num\">Addresses</th><th scope=\"col\"><span class=\"only-sr\">Do</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -571,7 +571,7 @@ func emailAddresses(p *page, v emailView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "<div class=\"table-wrap\"><table class=\"table lines\" data-rows><thead><tr><th scope=\"col\">Inbox</th><th scope=\"col\">State</th><th scope=\"col\">Sending</th><th scope=\"col\">Connection</th><th scope=\"col\"><span class=\"only-sr\">Do</span></th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 47, "<div class=\"table-wrap\"><table class=\"table\" data-rows><thead><tr><th scope=\"col\">Inbox</th><th scope=\"col\">State</th><th scope=\"col\">Sending</th><th scope=\"col\">Connection</th><th scope=\"col\"><span class=\"only-sr\">Do</span></th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
