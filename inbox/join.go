@@ -260,6 +260,9 @@ func (p *pass) stands(ctx context.Context, id string) (s stance, err error) {
 		return s, err
 	}
 	err = p.t.QueryRow(ctx, `select count(*) from inbox_entry where tenant = $1 and inbox = $2 and thread = $3 and who <> ''`, p.ID, id).Scan(&entries)
+	if err == nil && entries == 0 {
+		err = p.t.QueryRow(ctx, `select count(*) from inbox_thread_tag where tenant = $1 and inbox = $2 and thread = $3`, p.ID, id).Scan(&entries)
+	}
 	s.worked = assignee != "" || team != "" || entries > 0
 	return s, err
 }

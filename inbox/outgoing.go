@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	mime "tocsin.dev/mail"
 	"tocsin.dev/store"
 )
@@ -353,6 +354,10 @@ func Attach(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, id strin
 		return nil, tocsin.Problemf(tocsin.Invalid, "Choose another.", "The file %s is empty.", name)
 	case all > MostFiles || len(o.Files) >= 100:
 		return nil, tocsin.Problemf(tocsin.Invalid, "Put it where the recipient can fetch it, and send the link.", "The files of a mail are %d MB and 100 at most: Exchange takes 150 MB, and encodes a third on top.", MostFiles>>20)
+	case len(f.Data) > MostDirect:
+		if err := large(ctx, t, inbox, name); err != nil {
+			return nil, err
+		}
 	}
 	key, err := OpenKey(ctx, t, k, inbox)
 	if err != nil {
@@ -364,6 +369,20 @@ func Attach(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, id strin
 		return nil, err
 	}
 	return u, o.tell(ctx, t, who)
+}
+
+// large is the problem where a file of more than 3 MB does not go: Graph refuses upload sessions in a mailbox that is shared with the account.
+func large(ctx context.Context, t *store.Tenant, inbox, name string) error {
+	var method string
+	err := t.QueryRow(ctx, `select c.method from email_connection c join inbox i on i.tenant = c.tenant and i.connection = c.id where c.tenant = $1 and i.id = $2`, inbox).Scan(&method)
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return err
+	}
+	if method == connect.MethodDelegated {
+		return tocsin.Problemf(tocsin.Invalid, "Send it as a link, or connect the address as an application (Settings → Email), which may attach files of up to 110 MB.",
+			"The file %s is larger than 3 MB, and Microsoft does not let a service account attach more to a shared mailbox's mail.", name)
+	}
+	return nil
 }
 
 // Detach takes a file away from a mail being written.

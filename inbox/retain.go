@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tocsin.dev"
@@ -11,11 +12,15 @@ import (
 // How many threads or mails are deleted in one transaction.
 const sweepAtOnce = 100
 
-// ofThread are the tables that hold what belongs to a thread, with the column that names it. Other packages add theirs by [Belongs].
-var ofThread = []string{"inbox_reference", "inbox_entry"}
+// ofThread are the tables that hold what belongs to a thread. Other packages add theirs by [Belongs]. Who looked at one stays in inbox_look.
+var ofThread = []string{"inbox_reference", "inbox_entry", "inbox_thread_tag", "inbox_mention", "inbox_seen"}
 
 // Belongs tells of a table whose rows belong to a thread: it has the columns tenant, inbox and thread. It is for the start of a program.
-func Belongs(table string) { ofThread = append(ofThread, table) }
+func Belongs(table string) {
+	if !slices.Contains(ofThread, table) {
+		ofThread = append(ofThread, table)
+	}
+}
 
 // ofInbox are the tables whose rows belong to an inbox alone.
 var ofInbox = []string{"inbox_wish", "inbox_upload", "inbox_outgoing", "inbox_message", "inbox_thread", "inbox_folder", "inbox_member", "inbox_segment", "inbox_segment_part", "inbox_service"}

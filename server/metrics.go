@@ -27,6 +27,7 @@ type metrics struct {
 	limits   limitMetrics
 	alerts   alertMetrics
 	exports  exportMetrics
+	inboxes  inboxMetrics
 	posts    *prometheus.HistogramVec
 	lags     *lagHistogram
 	hook     *prometheus.Desc
@@ -69,6 +70,7 @@ func newMetrics(s *Server) *metrics {
 	m.limits = newLimitMetrics()
 	m.alerts = newAlertMetrics()
 	m.exports = newExportMetrics()
+	m.inboxes = newInboxMetrics()
 	m.posts = newPosts()
 	m.lags = newLagHistogram()
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), m, m.posts, m.lags)
@@ -102,6 +104,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.limits.describe(ch)
 	m.alerts.describe(ch)
 	m.exports.describe(ch)
+	m.inboxes.describe(ch)
 }
 
 // Collect is for prometheus.Collector: it reads the tables when it is asked.
@@ -131,6 +134,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.limits.collect(m.server.Connections.Limits.Usage(), ch)
 	m.alerts.collect(ctx, m.server, ch)
 	m.exports.collect(ctx, m.server, ch)
+	m.inboxes.collect(ctx, m.server, ch)
 	list, err := m.server.Connections.List(ctx)
 	if err != nil {
 		m.server.log.Warn("metrics were not read", "error", err)

@@ -20,6 +20,7 @@ import (
 	"tocsin.dev/connect"
 	"tocsin.dev/export"
 	"tocsin.dev/graph"
+	"tocsin.dev/inbox"
 	"tocsin.dev/investigate/reported"
 	"tocsin.dev/journal"
 	"tocsin.dev/notify"
@@ -63,6 +64,7 @@ type Server struct {
 	ear          ear                   // when notifications could be stored
 	auditor      *collect.AuditJudge
 	reported     *reported.Worker
+	inboxCounts  *inbox.Counts
 	folder       *collect.OwnFolder // of rules of one's own; nil where there is none
 	owner        string             // of leases: this process
 	log          *slog.Logger
@@ -138,6 +140,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if err != nil {
 		return s, err
 	}
+	s.inboxCounts = &inbox.Counts{}
 	s.reported = &reported.Worker{Store: s.Store, Ways: reported.Through(s.Connections), Keeper: keeper, Log: s.log}
 	s.API = api.New(s.Store, api.Options{Sealer: keeper, Reported: s.reported, Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, ActDesk: s.actDesk(), Investigations: s.investigations(), Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
@@ -214,6 +217,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.hold(ctx, remediating, s.remediate) })
 	g.Go(func() error { return s.hold(ctx, actingOnMail, s.actOnMail) })
 	g.Go(func() error { return s.hold(ctx, reporting, s.takeReports) })
+	g.Go(func() error { return s.inboxes(ctx) })
 	g.Go(func() error { return s.follow(ctx, "standing", s.standing) })
 	g.Go(func() error { return s.hold(ctx, investigating, s.investigate) })
 	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {

@@ -213,7 +213,7 @@ func (s *Server) chores(ctx context.Context) error {
 			failed = errors.Join(failed, collect.Bursts(ctx, s.Store))
 		}
 		if hour == 0 {
-			failed = errors.Join(failed, collect.Relist(ctx, s.Store), s.Store.Trim(ctx), s.forgetCertificates(ctx), collect.AgeRisks(ctx, s.Store))
+			failed = errors.Join(failed, collect.Relist(ctx, s.Store), s.Store.Trim(ctx), s.sweepInboxes(ctx), s.forgetCertificates(ctx), collect.AgeRisks(ctx, s.Store))
 		}
 		if failed != nil && ctx.Err() == nil {
 			s.log.Error("a chore was not done; it is tried again", "error", failed)
