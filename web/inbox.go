@@ -38,6 +38,8 @@ type openThread struct {
 	Items   []threadItem
 	Next    string // the id of the thread below it in the list
 	Me      string
+
+	Security api.ThreadSecurity
 }
 
 // threadItem is a mail or an entry of a thread.
@@ -98,6 +100,9 @@ func (w *web) inboxThread(_ http.ResponseWriter, r *http.Request, p *page) (temp
 		}
 	}
 	if o.Team, err = w.svc.GetInboxTeam(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: d.Inbox}); err != nil {
+		return nil, err
+	}
+	if o.Security, err = w.svc.GetThreadSecurity(r.Context(), byID(r, p)); err != nil {
 		return nil, err
 	}
 	if d.From != "" {

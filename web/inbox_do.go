@@ -30,6 +30,13 @@ func (w *web) threadDo(r *http.Request) (string, *notice, error) {
 	case "unread":
 		_, err := w.svc.SeeThread(r.Context(), api.SeenThreadIn{ByIDAct: at, Body: api.ThreadSeen{Unread: true}})
 		return tenantAt(at.Tenant, "inbox") + queryOf(back), &notice{Kind: "good", What: "It is new to you again."}, err
+	case "report":
+		got, err := w.svc.ReportThread(r.Context(), api.ReportThreadIn{ByIDAct: at, Body: api.ThreadReport{Note: trim(r.PostFormValue("note"))}})
+		n := &notice{Kind: "good", What: "It is reported. An investigation looks for it and its like in all mailboxes once an analyst starts it."}
+		if got.Started {
+			n.What = "It is reported, and all mailboxes are searched."
+		}
+		return back, n, err
 	case "note":
 		_, err := w.svc.CreateNote(r.Context(), api.NoteIn{ByIDAct: at, Body: api.NoteNew{Text: trim(r.PostFormValue("text"))}})
 		return back, &notice{Kind: "good", What: "The note is kept. Only your team sees it."}, err
@@ -280,3 +287,16 @@ func emailSettingsAt(p *page) string { return p.at("settings", "email") }
 
 // reconnectAt is where an inbox is connected again.
 func reconnectAt(p *page, b api.SharedInbox) string { return emailSettingsAt(p) }
+
+// signTone is the hue and shape of a sign.
+func signTone(level string) string {
+	switch level {
+	case "danger":
+		return "critical"
+	case "warning":
+		return "high"
+	case "good":
+		return "ok"
+	}
+	return "info"
+}

@@ -95,6 +95,9 @@ func sound(t *testing.T, path, page string) {
 				t.Errorf("%s: a script that is not ours: %v %q", path, n.Attr, textOf(n))
 			}
 		case "iframe":
+			if strings.Contains(path, "/inbox/threads/") && attr(n, "sandbox") == "allow-same-origin" && strings.HasPrefix(attr(n, "src"), "/t/") {
+				continue // a mail in its thread: scripts are off, and the page may see how high it is
+			}
 			if !hasAttr(n, "sandbox") || attr(n, "sandbox") != "" || hasAttr(n, "src") || hasAttr(n, "srcdoc") {
 				t.Errorf("%s: a frame that is not sandboxed, or not filled by a form: %v", path, n.Attr)
 			}

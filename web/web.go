@@ -118,6 +118,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /t/{tenant}/settings/reported", w.act(w.reportedSettingsSet))
 	m.HandleFunc("GET /t/{tenant}/inbox", t("inbox", "Inbox", w.inbox))
 	m.HandleFunc("GET /t/{tenant}/inbox/threads/{id}", t("inbox", "Thread", w.inboxThread))
+	m.HandleFunc("GET /t/{tenant}/inbox/threads/{id}/mails/{message}", w.threadMail)
 	m.HandleFunc("POST /t/{tenant}/inbox/threads/{id}/{do}", w.inboxAct(w.threadDo))
 	m.HandleFunc("GET /t/{tenant}/inbox/boxes/{id}", t("inbox", "Inbox settings", w.inboxBoxPage))
 	m.HandleFunc("POST /t/{tenant}/inbox/boxes/{id}/look", w.act(w.inboxLook))
