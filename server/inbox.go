@@ -3,10 +3,13 @@ package server
 import (
 	"context"
 	"errors"
+	"time"
 
+	"golang.org/x/sync/errgroup"
 	"tocsin.dev"
 	"tocsin.dev/graph"
 	"tocsin.dev/inbox"
+	"tocsin.dev/inbox/work"
 	"tocsin.dev/store"
 )
 
@@ -58,7 +61,7 @@ func (s *Server) inboxTenants(ctx context.Context, all bool) (out []tocsin.Tenan
 
 // newInboxes is an engine that only reads for people; one that works in a tenant has the tenant's lease besides.
 func (s *Server) newInboxes() *inbox.Engine {
-	return &inbox.Engine{Store: s.Store, Keeper: s.keeper, Client: s.mailbox, Log: s.log, Counts: s.inboxCounts}
+	return &inbox.Engine{Store: s.Store, Keeper: s.keeper, Client: s.mailbox, Log: s.log, Counts: s.inboxCounts, Arrived: work.Arrived, Merged: work.Merged}
 }
 
 // mailbox is the client by which a shared mailbox is read.
@@ -75,7 +78,26 @@ func (s *Server) inbox(ctx context.Context, tenant tocsin.TenantID) error {
 	}
 	e := s.newInboxes()
 	e.Guard = func(ctx context.Context, tx *store.Tx) error { return tx.Guard(ctx, lease, s.owner, epoch) }
-	return e.Run(ctx, tenant)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.Run(ctx, tenant) })
+	g.Go(func() error { return s.inboxWork(ctx, tenant, e.Guard) })
+	return g.Wait()
+}
+
+// inboxWork does what is due on threads by itself: snoozes that are over, mails that are gathered for the search.
+func (s *Server) inboxWork(ctx context.Context, tenant tocsin.TenantID, guard func(context.Context, *store.Tx) error) error {
+	for {
+		err := work.Round(ctx, s.Store, s.keeper, tenant, guard, s.log)
+		if errors.Is(err, store.ErrLost) || ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			s.log.Warn("what is due in shared inboxes was not done; it is tried again", "tenant", tenant, "error", err)
+		}
+		if !pause(ctx, 5*time.Second) {
+			return ctx.Err()
+		}
+	}
 }
 
 // sweepInboxes deletes what is older than the retention of the inboxes.

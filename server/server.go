@@ -142,7 +142,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	}
 	s.inboxCounts = &inbox.Counts{}
 	s.reported = &reported.Worker{Store: s.Store, Ways: reported.Through(s.Connections), Keeper: keeper, Log: s.log}
-	s.API = api.New(s.Store, api.Options{Sealer: keeper, Reported: s.reported, Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, ActDesk: s.actDesk(), Investigations: s.investigations(), Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
+	s.API = api.New(s.Store, api.Options{Sealer: keeper, Inboxes: s.newInboxes(), Reported: s.reported, Stream: s.streamOptions(), OIDC: provider, Connect: s.connect(), Connections: s.Connections, Alerts: s.Alerts, Exports: s.Exports, Certificates: s.Certificates, Desk: &remediate.Desk{Store: s.Store, Ways: remediate.Through(s.Connections), Refused: s.actRefused}, ActDesk: s.actDesk(), Investigations: s.investigations(), Importer: &collect.Importer{Store: s.Store, Journal: s.Journal, Lag: s.reader.Lag}, Seal: keeper.Seal, Unseal: keeper.Open,
 		TLS: c.TLS.Certificate != "" || strings.HasPrefix(c.URL, "https://"), Origin: c.URL, Proxies: c.proxies(), Version: o.Version, Log: s.log})
 	s.metrics = newMetrics(s)
 	s.handler = s.routes()
