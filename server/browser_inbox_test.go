@@ -12,6 +12,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/api"
+	"tocsin.dev/inbox"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
@@ -30,6 +31,8 @@ func mailroom(t *testing.T, s *Server) {
 			t.Fatal(err)
 		}
 	}
+	sealed, err := inbox.NewKey(s.keeper, inboxTenant, inboxBox)
+	must(err)
 	must(s.Store.UpdateTenant(t.Context(), inboxTenant, func(tn *store.Tenant) error {
 		do := func(q string, args ...any) {
 			_, err := tn.Exec(t.Context(), q, args...)
@@ -41,7 +44,7 @@ func mailroom(t *testing.T, s *Server) {
 			return string(raw)
 		}
 		do(`insert into tenant (tenant, name, initial_domain, created) values ($1, 'Fabrikam Freight', 'fabrikamfreight.onmicrosoft.com', 1)`)
-		do(`insert into inbox (tenant, id, name, address, state, sending, sealed, created, changed) values ($1, $2, 'Support', 'support@fabrikamfreight.com', 'connected', 'as', '', $3, $3)`, inboxBox, now)
+		do(`insert into inbox (tenant, id, name, address, state, sending, sealed, created, changed) values ($1, $2, 'Support', 'support@fabrikamfreight.com', 'connected', 'as', $4, $3, $3)`, inboxBox, now, sealed)
 		do(`insert into inbox (tenant, id, name, address, state, because, mend, sealed, created, changed) values ($1, 'invoices', 'Invoices', 'invoices@fabrikamfreight.com', 'broken', 'The password of the service account was changed.', 'Reconnect it: sign in again.', '', $2, $2)`, now)
 		do(`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1), ($1, 'invoices', 'everyone', '', 1)`, inboxBox)
 		for i, tag := range [][]string{{"complaint", "red"}, {"order", "blue"}, {"invoice", "amber"}} {
@@ -126,6 +129,13 @@ func TestBrowserInbox(t *testing.T) {
 	ben.until("that Ben sees the note, live", `document.querySelector(".note .mail-text")?.innerText.includes("ask the carrier")`)
 	ben.until("that he is told", `document.querySelector(".inbox-nav a[data-place='3'] .count")`)
 	ann.shoot("inbox-thread")
+	ann.keyed("answer", "r")
+	ann.typed("textarea[data-reply]", "It comes on Friday.")
+	ben.until("that Ben sees who answers", `document.querySelector(".th-main").innerText.includes("Jo is replying")`)
+	ann.script("send it", `document.querySelector("textarea[data-reply]").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", ctrlKey: true, bubbles: true, cancelable: true}))`)
+	ann.click("take it back", ".going button")
+	ann.until("that it is a draft again, with its words", `!document.querySelector(".going") && document.querySelector("textarea[data-reply]").value.includes("It comes on Friday.")`)
+	ann.shoot("inbox-draft")
 	ben.typed("textarea[data-note]", "half written")
 	ann.keyed("resolve it", "e")
 	ann.until("that the next is shown", `document.querySelectorAll(".th").length === 1 && !document.querySelector(".note") && window.unreloaded`)

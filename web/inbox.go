@@ -39,7 +39,8 @@ type openThread struct {
 	Next    string // the id of the thread below it in the list
 	Me      string
 
-	Security api.ThreadSecurity
+	Security  api.ThreadSecurity
+	DraftText string // of what the viewer writes
 }
 
 // threadItem is a mail or an entry of a thread.
@@ -104,6 +105,13 @@ func (w *web) inboxThread(_ http.ResponseWriter, r *http.Request, p *page) (temp
 	}
 	if o.Security, err = w.svc.GetThreadSecurity(r.Context(), byID(r, p)); err != nil {
 		return nil, err
+	}
+	if x := o.draft(); x != nil && o.Box.Member {
+		whole, err := w.svc.GetOutgoing(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: x.ID})
+		if err != nil {
+			return nil, err
+		}
+		o.DraftText = plainText(whole.HTML)
 	}
 	if d.From != "" {
 		earlier, err := w.svc.ListThreads(r.Context(), api.ThreadsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: 6}, ThreadFilter: api.ThreadFilter{Inbox: d.Inbox, From: d.From, State: "any"}})

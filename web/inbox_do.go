@@ -30,6 +30,8 @@ func (w *web) threadDo(r *http.Request) (string, *notice, error) {
 	case "unread":
 		_, err := w.svc.SeeThread(r.Context(), api.SeenThreadIn{ByIDAct: at, Body: api.ThreadSeen{Unread: true}})
 		return tenantAt(at.Tenant, "inbox") + queryOf(back), &notice{Kind: "good", What: "It is new to you again."}, err
+	case "send", "undo", "discard", "presence":
+		return w.writeDo(r)
 	case "report":
 		got, err := w.svc.ReportThread(r.Context(), api.ReportThreadIn{ByIDAct: at, Body: api.ThreadReport{Note: trim(r.PostFormValue("note"))}})
 		n := &notice{Kind: "good", What: "It is reported. An investigation looks for it and its like in all mailboxes once an analyst starts it."}

@@ -32,6 +32,14 @@ export function startInbox(announce) {
     const form = e.target.closest("[data-inbox-filter]");
     if (form) filter(form);
   });
+  document.addEventListener("focusin", (e) => {
+    if (!e.target.matches("[data-reply]")) return;
+    const at = e.target.closest("form").getAttribute("action").replace(/\/send$/, "/presence");
+    const say = () => fetch(at, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams({ kind: "replying" }) });
+    say();
+    const beat = setInterval(say, 60000);
+    e.target.addEventListener("blur", () => clearInterval(beat), { once: true });
+  });
   addEventListener("popstate", () => { if (document.querySelector(".inbox")) location.reload(); });
   document.addEventListener("load", (e) => { if (e.target.matches?.("iframe.mail-body")) fit(e.target); }, true);
   document.addEventListener("htmx:after:swap", settle);
@@ -88,7 +96,7 @@ async function send(form, button, announce) {
   }
   if (answer.w) toast(answer, announce);
   if (!answer.ok) return;
-  if (form.querySelector("[data-note]")) form.reset();
+  if (form.querySelector("[data-note], [data-reply]")) form.reset();
   form.closest(".note-change")?.removeAttribute("open");
   document.dispatchEvent(new CustomEvent("tocsin:sent", { detail: { form, answer } }));
   await go(next ?? answer.to ?? location.href);
@@ -178,7 +186,7 @@ function commands() {
     out.push({ name, act: () => e.click() });
   }
   const open = thread();
-  if (open?.querySelector("[data-reply]")) out.push({ name: "Answer", act: () => open.querySelector("[data-reply]").click() });
+  if (open?.querySelector("[data-reply]")) out.push({ name: "Answer", act: () => open.querySelector("[data-reply]").focus() });
   if (open?.querySelector("[data-note]")) out.push({ name: "Write a note", act: () => open.querySelector("[data-note]").focus() });
   return out;
 }
