@@ -7,6 +7,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/connect"
 	"tocsin.dev/inbox"
+	"tocsin.dev/inbox/work"
 	"tocsin.dev/store"
 )
 
@@ -343,9 +344,21 @@ func (s *Service) ConnectEmailAddress(ctx context.Context, in ConnectAddressIn) 
 	}
 	return onEmail(ctx, s, "email-addresses connect", in, nil, func(ctx context.Context, a *inbox.Addresses, actor string, tenant tocsin.TenantID) error {
 		got, err := a.Connect(ctx, actor, tenant, inbox.NewAddress{Connection: in.Body.Connection, Address: in.Body.Address, Name: in.Body.Name, BackfillDays: days})
-		made = got.ID
-		return err
+		if made = got.ID; err != nil {
+			return err
+		}
+		c, _ := CallerOf(ctx)
+		return s.st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error { return firstMember(ctx, t, made, c.Account) })
 	}, func(ctx context.Context, t *store.Tenant) (EmailAddress, error) { return emailAddressOf(ctx, t, made) })
+}
+
+// firstMember makes whoever connected an inbox the first of its team: one that nobody works in shows its mail to nobody.
+func firstMember(ctx context.Context, t *store.Tenant, inbox, account string) error {
+	had, err := work.Members(ctx, t, inbox)
+	if err != nil || len(had) > 0 || account == "" {
+		return err
+	}
+	return work.SetMembers(ctx, t, inbox, []work.Member{{Kind: work.Account, ID: account}})
 }
 
 // changeAddress does something to an address and gives it as it is then.

@@ -8,6 +8,7 @@ import (
 
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
+	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
 )
 
@@ -78,6 +79,12 @@ func TestBrowserEmail(t *testing.T) {
 	}
 	p.press("connect it", add)
 	p.shows("that it is connected", box+" is connected.")
+	members := 0
+	if err := s.Store.ViewTenant(t.Context(), conn.Tenant, func(tt *store.Tenant) error {
+		return tt.QueryRow(t.Context(), `select count(*) from inbox_member where tenant = $1 and kind = 'account'`).Scan(&members)
+	}); err != nil || members != 1 {
+		t.Errorf("whoever connected it is not of its team: %d, %v", members, err)
+	}
 	p.press("try sending", `form[action$="/test"][data-busy="Sending"] button`)
 	p.shows("as whom it sends", "on behalf of "+box)
 	p.shoot("email-address")

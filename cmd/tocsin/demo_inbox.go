@@ -57,8 +57,14 @@ func (th *theatre) joinInbox(ctx context.Context, s *server.Server) error {
 		if err == nil {
 			_, err = th.world.Put(address, sim.Mail{From: m.from, Subject: m.subject, Text: m.text, Received: s.Clock.Now().Add(-time.Duration(i+2) * time.Hour)})
 		}
+		var made api.EmailAddress
 		if err == nil {
-			_, err = s.API.ConnectEmailAddress(ctx, api.ConnectAddressIn{In: api.In{Tenant: tocsin.TenantID(in.Tenant)}, Body: api.EmailAddressNew{Connection: step.Email.ID, Address: address, Name: m.name, BackfillDays: &days}})
+			made, err = s.API.ConnectEmailAddress(ctx, api.ConnectAddressIn{In: api.In{Tenant: tocsin.TenantID(in.Tenant)}, Body: api.EmailAddressNew{Connection: step.Email.ID, Address: address, Name: m.name, BackfillDays: &days}})
+		}
+		if err == nil { // whoever looks at the demo is of the team
+			team := api.SetMembersIn{Body: api.MembersNew{Members: []api.InboxMember{{Kind: "everyone"}}}}
+			team.Tenant, team.ID = tocsin.TenantID(in.Tenant), made.ID
+			_, err = s.API.SetInboxMembers(ctx, team)
 		}
 		if err != nil {
 			return fmt.Errorf("connect the shared mailbox %s: %w", m.local, err)
