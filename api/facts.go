@@ -61,6 +61,11 @@ func placeOf(in FactsIn) (int64, error) {
 
 // MayFollow says whether the caller still has the role that following a tenant needs.
 func (s *Service) MayFollow(ctx context.Context, tenant tocsin.TenantID) error {
+	return s.stillMay(ctx, "facts stream", tenant)
+}
+
+// stillMay says whether the caller may do an operation by what they are granted now.
+func (s *Service) stillMay(ctx context.Context, name string, tenant tocsin.TenantID) error {
 	c, ok := CallerOf(ctx)
 	if !ok {
 		return stranger
@@ -72,7 +77,7 @@ func (s *Service) MayFollow(ctx context.Context, tenant tocsin.TenantID) error {
 	if now == nil {
 		return stranger
 	}
-	_, err = s.allow(WithCaller(ctx, *now), "facts stream", tenant)
+	_, err = s.allow(WithCaller(ctx, *now), name, tenant)
 	return err
 }
 

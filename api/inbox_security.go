@@ -64,6 +64,7 @@ func (s *Service) GetThreadSecurity(ctx context.Context, in ByID) (ThreadSecurit
 }
 
 type securityDesk struct {
+	wrote  bool // somebody here wrote to the address before this thread
 	s      *Service
 	t      *store.Tenant
 	r      *inboxReader
@@ -90,9 +91,10 @@ func (d *securityDesk) here(ctx context.Context) error {
 		return err
 	}
 	k.First, k.Last = tocsin.FromMillis(first), tocsin.FromMillis(last)
-	if err := d.t.QueryRow(ctx, `select count(*) from inbox_thread where tenant = $1 and inbox = $2 and from_address = $3 and last_out > 0`, d.v.Inbox, d.m.address).Scan(&k.Answered); err != nil {
+	if err := d.t.QueryRow(ctx, `select count(*) from inbox_thread where tenant = $1 and inbox = $2 and from_address = $3 and last_out > 0 and id <> $4`, d.v.Inbox, d.m.address, d.v.ID).Scan(&k.Answered); err != nil {
 		return err
 	}
+	d.wrote = k.Answered > 0
 	if err := d.t.QueryRow(ctx, `select person from inbox where tenant = $1 and id = $2`, d.v.Inbox).Scan(&d.person); err != nil {
 		return err
 	}
@@ -134,6 +136,7 @@ func (d *securityDesk) elsewhere(ctx context.Context) error {
 	slices.SortFunc(rows, func(a, b contactRow) int { return cmp.Compare(b.lastReceived, a.lastReceived) })
 	for _, r := range rows {
 		k.Sent, k.Received = k.Sent+int(r.sent), k.Received+int(r.received)
+		d.wrote = d.wrote || r.firstSent > 0 && r.firstSent < tocsin.Millis(d.v.FirstIn)
 		for _, at := range []int64{r.firstSent, r.firstReceived} {
 			if when := tocsin.FromMillis(at); at > 0 && (k.First.IsZero() || when.Before(k.First)) {
 				k.First = when
@@ -165,9 +168,9 @@ func (d *securityDesk) contacted() error {
 	switch {
 	case k.Inside:
 		d.sign("known", "good", "The address is a colleague's.")
-	case !before && k.Sent == 0:
+	case !before && !d.wrote: // that this thread was answered makes nobody known
 		d.sign("first_contact", "warning", "First contact: nobody here had mail from %s before this thread%s.", d.m.address, asFar(k.Since))
-	case k.Answered > 0 || k.Sent > 0:
+	case d.wrote:
 		d.sign("known", "good", "Known since %s; mail went both ways.", k.First.Format("2 January 2006"))
 	default:
 		d.sign("known", "note", "Seen since %s; nobody here has written to it%s.", k.First.Format("2 January 2006"), asFar(k.Since))

@@ -37,7 +37,7 @@ type SecurityKnown struct {
 	Here     int             `json:"here"` // mails from it in this inbox, 10,000 at most
 	First    time.Time       `json:"first,omitzero"`
 	Last     time.Time       `json:"last,omitzero"`
-	Answered int             `json:"answered"` // threads of it in this inbox that we answered
+	Answered int             `json:"answered"` // other threads of it in this inbox that we answered
 	Sent     int             `json:"sent"`     // mails to it from anybody here, as far as mail was learned
 	Received int             `json:"received"` // mails from it to anybody here
 	Since    string          `json:"since"`    // the day since which mail is learned; empty: it is not

@@ -212,6 +212,7 @@ func Write(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, kind, thr
 		}
 	}
 	now := t.Tx().Clock().Now()
+	o.Created = tocsin.FromMillis(tocsin.Millis(now)) // as it is kept
 	if _, err := t.Exec(ctx, `insert into inbox_outgoing (tenant, inbox, id, thread, message, kind, state, created, created_by, changed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8)`, inbox, o.ID, o.Thread, o.Message, kind, o.State, now, who); err != nil {
 		return nil, err
 	}
