@@ -402,9 +402,17 @@ func Detach(ctx context.Context, t *store.Tenant, who, inbox, id, upload string)
 	return o.tell(ctx, t, who)
 }
 
-// Send hands a mail over to be sent, once it can no longer be taken back: see [Settings.Undo]. What stands in its way already is said now.
+// Send hands a mail over to be sent, once it can no longer be taken back: see [Settings.Undo]. What stands in its way already is said now. One
+// that was handed over in that version already stays as it is: whoever presses twice sends once.
 func Send(ctx context.Context, t *store.Tenant, who, inbox, id string, version int64) (*Outgoing, error) {
-	o, err := editable(ctx, t, inbox, id, version)
+	o, err := OutgoingOf(ctx, t, inbox, id)
+	if err != nil {
+		return nil, err
+	}
+	if o.State == Held && (version == 0 || version >= o.Version-1) || o.State == Sending || o.State == Sent {
+		return o, nil
+	}
+	o, err = editable(ctx, t, inbox, id, version)
 	if err != nil {
 		return nil, err
 	}

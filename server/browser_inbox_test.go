@@ -33,6 +33,11 @@ func mailroom(t *testing.T, s *Server) {
 	}
 	sealed, err := inbox.NewKey(s.keeper, inboxTenant, inboxBox)
 	must(err)
+	_, ok, err := s.Store.Lease(t.Context(), inboxLease(inboxTenant), "another server", time.Hour) // so that nothing is read from a mailbox, or sent
+	must(err)
+	if !ok {
+		t.Fatal("the inboxes of the tenant are worked in already")
+	}
 	must(s.Store.UpdateTenant(t.Context(), inboxTenant, func(tn *store.Tenant) error {
 		do := func(q string, args ...any) {
 			_, err := tn.Exec(t.Context(), q, args...)
@@ -44,7 +49,7 @@ func mailroom(t *testing.T, s *Server) {
 			return string(raw)
 		}
 		do(`insert into tenant (tenant, name, initial_domain, created) values ($1, 'Fabrikam Freight', 'fabrikamfreight.onmicrosoft.com', 1)`)
-		do(`insert into inbox (tenant, id, name, address, state, sending, sealed, created, changed) values ($1, $2, 'Support', 'support@fabrikamfreight.com', 'connected', 'as', $4, $3, $3)`, inboxBox, now, sealed)
+		do(`insert into inbox (tenant, id, name, address, connection, state, sending, sealed, created, changed) values ($1, $2, 'Support', 'support@fabrikamfreight.com', 'c', 'connected', 'as', $4, $3, $3)`, inboxBox, now, sealed)
 		do(`insert into inbox (tenant, id, name, address, state, because, mend, sealed, created, changed) values ($1, 'invoices', 'Invoices', 'invoices@fabrikamfreight.com', 'broken', 'The password of the service account was changed.', 'Reconnect it: sign in again.', '', $2, $2)`, now)
 		do(`insert into inbox_member (tenant, inbox, kind, member, added) values ($1, $2, 'everyone', '', 1), ($1, 'invoices', 'everyone', '', 1)`, inboxBox)
 		for i, tag := range [][]string{{"complaint", "red"}, {"order", "blue"}, {"invoice", "amber"}} {
@@ -133,6 +138,12 @@ func TestBrowserInbox(t *testing.T) {
 	ann.typed("textarea[data-reply]", "It comes on Friday.")
 	ben.until("that Ben sees who answers", `document.querySelector(".th-main").innerText.includes("Jo is replying")`)
 	ann.script("send it", `document.querySelector("textarea[data-reply]").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", ctrlKey: true, bubbles: true, cancelable: true}))`)
+	ann.until("that it goes", `(() => {
+		const refused = document.querySelector(".toast.bad, .write [role=alert]")?.innerText;
+		window.refused ??= refused;
+		if (window.refused) throw new Error("the page said: " + window.refused);
+		return document.querySelector(".going button");
+	})()`)
 	ann.click("take it back", ".going button")
 	ann.until("that it is a draft again, with its words", `!document.querySelector(".going") && document.querySelector("textarea[data-reply]").value.includes("It comes on Friday.")`)
 	ann.shoot("inbox-draft")
