@@ -198,6 +198,7 @@ var Calls = []Call{
 	{
 		Name: "messages.list", Method: "GET", Path: "/users/{user}/messages", Kind: Mailbox, Top: 200,
 		Permissions: []string{"Mail.ReadBasic.All", "Mail.Read", "Mail.ReadWrite"},
+		Scopes:      []string{"Mail.Read.Shared", "Mail.ReadWrite.Shared"},
 		Docs:        "https://learn.microsoft.com/graph/api/user-list-messages",
 		Select:      messageFields, Options: []string{"$filter", "$orderby", "$top"},
 		Why: "Who wrote to whom and when; never what was written. Closes a gap by time.",
