@@ -30,7 +30,11 @@ type hunt struct {
 
 	mu    sync.Mutex
 	going map[tocsin.PersonID]bool
-	told  time.Time // when it was told how the run stands
+	taken struct { // the last mailbox that was taken, in their order
+		rank   int64
+		person tocsin.PersonID
+	}
+	told time.Time // when it was told how the run stands
 }
 
 // errStopped says that the run is no longer to be searched.
@@ -115,10 +119,31 @@ func (h *hunt) needless(ctx context.Context) error {
 	return err
 }
 
-// portions searches all mailboxes that wait, in their order.
-func (h *hunt) portions(ctx context.Context) error {
-	whole, size := ctx, portion/4 // small ones first, so that something shows soon
+// looked is a portion that was searched.
+type looked struct {
+	tasks []*task
+	calls int64
+}
+
+// portions searches all mailboxes that wait, in their order. What came of them is written beside, so that no request waits for the store.
+func (h *hunt) portions(whole context.Context) error {
 	g, ctx := errgroup.WithContext(whole)
+	came := make(chan looked, searchers)
+	g.Go(func() error {
+		defer close(came)
+		return h.seek(ctx, came)
+	})
+	g.Go(func() error { return h.writeAll(ctx, came) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return whole.Err()
+}
+
+// seek searches all mailboxes that wait.
+func (h *hunt) seek(ctx context.Context, came chan<- looked) error {
+	size := portion / 4 // small ones first, so that something shows soon
+	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(searchers)
 	for ctx.Err() == nil {
 		boxes, left, next, err := h.next(ctx)
@@ -127,8 +152,16 @@ func (h *hunt) portions(ctx context.Context) error {
 		}
 		for some := range slices.Chunk(boxes, size) {
 			g.Go(func() error {
-				defer h.leave(some)
-				return h.portion(ctx, some)
+				done, err := h.portion(ctx, some)
+				if err != nil {
+					return err
+				}
+				select {
+				case came <- done:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			})
 		}
 		if len(boxes) > 0 {
@@ -146,10 +179,26 @@ func (h *hunt) portions(ctx context.Context) error {
 			break
 		}
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	return g.Wait()
+}
+
+// mostWritten is how many portions are written in a transaction.
+const mostWritten = 8
+
+// writeAll writes portions down as they come, those that wait together.
+func (h *hunt) writeAll(ctx context.Context, came <-chan looked) error {
+	for first := range came {
+		all := first
+		for range min(len(came), mostWritten-1) {
+			more := <-came
+			all.tasks, all.calls = append(all.tasks, more.tasks...), all.calls+more.calls
+		}
+		if err := h.write(ctx, all.tasks, all.calls); err != nil {
+			return err
+		}
+		h.leave(all.tasks)
 	}
-	return whole.Err()
+	return nil
 }
 
 func soonest(a, b time.Time) time.Time {
@@ -159,7 +208,8 @@ func soonest(a, b time.Time) time.Time {
 	return a
 }
 
-// next takes mailboxes to search; left is how many are not done, next when the first of those that wait for a time is due.
+// next takes mailboxes to search, those behind the ones that it took last; behind the last it begins again with those that wait since. Where
+// there is none, left is how many are not done, and next when the first of those that wait for a time is due.
 func (h *hunt) next(ctx context.Context) (out []Box, left int, next time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -175,24 +225,15 @@ func (h *hunt) next(ctx context.Context) (out []Box, left int, next time.Time, e
 		if err != nil {
 			return err
 		}
-		now := t.Tx().Clock().Now()
-		list, err := boxRows(ctx, t, `select `+boxColumns+` from search_mailbox where tenant = $1 and run = $2 and state = 'waiting' order by rank, person limit $3`, h.run.ID, len(h.going)+8*portion)
-		if err != nil {
+		if out, err = h.ready(ctx, t); err != nil || len(out) == 0 {
+			if err == nil {
+				left, next, err = h.held(ctx, t)
+			}
 			return err
 		}
-		left = len(list)
-		for _, b := range list {
-			switch {
-			case h.going[b.Person]:
-			case b.Due.After(now):
-				if next.IsZero() || b.Due.Before(next) {
-					next = b.Due
-				}
-			case len(out) < 4*portion:
-				if !insideOf(b.Address, domains, all) { // it was narrowed since the run began
-					b.State, b.Because = OutOfScope, beyond
-				}
-				out = append(out, b)
+		for i := range out {
+			if b := &out[i]; !insideOf(b.Address, domains, all) { // it was narrowed since the run began
+				b.State, b.Because = OutOfScope, beyond
 			}
 		}
 		return nil
@@ -202,15 +243,50 @@ func (h *hunt) next(ctx context.Context) (out []Box, left int, next time.Time, e
 	}
 	for _, b := range out {
 		h.going[b.Person] = true
+		h.taken.rank, h.taken.person = b.Rank, b.Person
 	}
 	return out, left, next, nil
 }
 
-func (h *hunt) leave(boxes []Box) {
+// ready are mailboxes that wait for nothing but being searched, in their order.
+func (h *hunt) ready(ctx context.Context, t *store.Tenant) ([]Box, error) {
+	const those = `select ` + boxColumns + ` from search_mailbox where tenant = $1 and run = $2 and state = 'waiting' and due <= $3`
+	now := t.Tx().Clock().Now()
+	if h.taken.person != "" {
+		list, err := boxRows(ctx, t, those+` and (rank, person) > ($4, $5) order by rank, person limit $6`, h.run.ID, now, h.taken.rank, string(h.taken.person), 4*portion)
+		if list = h.free(list); err != nil || len(list) > 0 {
+			return list, err
+		}
+		h.taken.person = ""
+	}
+	list, err := boxRows(ctx, t, those+` order by rank, person limit $4`, h.run.ID, now, len(h.going)+4*portion)
+	return h.free(list), err
+}
+
+// free leaves out those that are being searched.
+func (h *hunt) free(list []Box) []Box {
+	return slices.DeleteFunc(list, func(b Box) bool { return h.going[b.Person] })
+}
+
+// held says how many mailboxes are not done, where none is ready: those under way, and those that wait for a time, of which next is the first.
+func (h *hunt) held(ctx context.Context, t *store.Tenant) (left int, next time.Time, err error) {
+	var due int64
+	err = t.QueryRow(ctx, `select count(*), coalesce(min(case when due > $3 then due end), 0) from search_mailbox where tenant = $1 and run = $2 and state = 'waiting'`, h.run.ID, t.Tx().Clock().Now()).Scan(&left, &due)
+	return left, tocsin.FromMillis(due), err
+}
+
+// anew has the mailboxes taken from the first on: their order changed.
+func (h *hunt) anew() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, b := range boxes {
-		delete(h.going, b.Person)
+	h.taken.person = ""
+}
+
+func (h *hunt) leave(tasks []*task) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, k := range tasks {
+		delete(h.going, k.Person)
 	}
 }
 
@@ -224,24 +300,20 @@ type task struct {
 	seen            map[string]bool
 }
 
-// portion searches some mailboxes and writes down what came of it.
-func (h *hunt) portion(ctx context.Context, boxes []Box) error {
+// portion searches some mailboxes.
+func (h *hunt) portion(ctx context.Context, boxes []Box) (looked, error) {
 	tasks := make([]*task, len(boxes))
 	for i, b := range boxes {
 		tasks[i] = &task{Box: b, seen: map[string]bool{}}
 	}
 	calls := &counter{}
-	err := h.look(ctx, tasks, calls)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if err := h.look(ctx, tasks, calls); err != nil {
+		return looked{}, err
 	}
-	if err != nil {
-		return err
+	if err := ctx.Err(); err != nil {
+		return looked{}, err
 	}
-	if err := h.point("searched"); err != nil {
-		return err
-	}
-	return h.write(ctx, tasks, calls.n.Load())
+	return looked{tasks, calls.n.Load()}, h.point("searched")
 }
 
 // look asks for the first pages of all the mailboxes' folders at once, and reads on where there is more.

@@ -77,6 +77,7 @@ func (h *hunt) askTrace(ctx context.Context) error {
 	if err != nil {
 		told.State, told.Because = "failed", tocsin.AsProblem(asProblem(err)).What
 	}
+	defer h.anew()
 	return h.update(ctx, h.tenant, func(t *store.Tenant) error {
 		boxes, err := keepTraces(ctx, t, h.run, all)
 		if err != nil {
