@@ -181,10 +181,10 @@ func (b *batch) failedWhole(ctx context.Context, rd round) {
 	f, refused := errors.AsType[*Failed](rd.err)
 	for _, it := range rd.items {
 		switch {
-		case refused && f.Status == http.StatusBadRequest && !it.alone: // one part spoils it, and it is not said which
+		case (refused && f.Status == http.StatusBadRequest || TooLong(rd.err)) && !it.alone: // one part spoils it, and it is not said which
 			it.alone = true
 			b.queue = append(b.queue, it)
-		case it.alone && it.tries+1 < b.c.cfg.Tries:
+		case it.alone && it.tries+1 < b.c.cfg.Tries && !TooLong(rd.err):
 			it.tries++
 			it.notBefore = time.Now().Add(backoff(b.c.cfg.Backoff, it.tries))
 			b.queue = append(b.queue, it)

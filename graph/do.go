@@ -178,12 +178,16 @@ func (c *Client) send(ctx context.Context, r request, token string) (*reply, err
 	}
 	defer res.Body.Close()
 	rep := &reply{status: res.StatusCode, header: res.Header, id: id}
-	rep.body, err = readAll(io.LimitReader(res.Body, c.cfg.MaxBody+1), res.ContentLength)
+	most := c.cfg.MaxBody
+	if pageOf(ctx) == 1 {
+		most *= onlyOne
+	}
+	rep.body, err = readAll(io.LimitReader(res.Body, most+1), res.ContentLength)
 	if err != nil {
 		return nil, &passes{Unavailable: &Unavailable{Where: rep.where(r.call), What: "the answer broke off: " + c.reason(err)}}
 	}
-	if int64(len(rep.body)) > c.cfg.MaxBody {
-		return nil, &Unavailable{Where: rep.where(r.call), What: fmt.Sprintf("the answer is longer than %d bytes", c.cfg.MaxBody)}
+	if int64(len(rep.body)) > most {
+		return nil, &Unavailable{Where: rep.where(r.call), What: fmt.Sprintf("the answer is longer than %d bytes", most), Long: true}
 	}
 	return rep, nil
 }
@@ -208,7 +212,11 @@ func (c *Client) dress(req *http.Request, r request, token, id string) {
 	if len(r.body) > 0 {
 		h.Set("Content-Type", "application/json")
 	}
-	for k, v := range r.call.headers(isHigh(req.Context())) {
+	call := r.call
+	if n := pageOf(req.Context()); n > 0 {
+		call.PageSize = min(call.PageSize, n)
+	}
+	for k, v := range call.headers(isHigh(req.Context())) {
 		h.Set(k, v)
 	}
 	if r.call.Service == ExchangeAdmin {

@@ -131,6 +131,7 @@ type Unavailable struct {
 	What string
 	Code string
 	Err  error // the fault of the server's certificate, where that is it; its text stands in What
+	Long bool  // the answer is longer than MaxBody: a smaller page may not be, see [WithPage]
 }
 
 func (e *Unavailable) Error() string { return e.at() + e.What }

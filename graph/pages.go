@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"hash/maphash"
 	"iter"
 	"slices"
@@ -137,3 +138,26 @@ func (c *Client) page(ctx context.Context, r request) (page, error) {
 }
 
 func isNull(raw json.RawMessage) bool { return string(raw) == "null" }
+
+// onlyOne is how many times MaxBody a page may have that was asked for with one element: there is no smaller one.
+const onlyOne = 4
+
+type pageKey struct{}
+
+// WithPage has pages asked for with at most n elements, where the call says how many it wants: for answers that were too long, which Unavailable
+// says by Long. With 1 the answer may have four times MaxBody.
+func WithPage(ctx context.Context, n int) context.Context {
+	return context.WithValue(ctx, pageKey{}, n)
+}
+
+// pageOf is what WithPage set; 0 for nothing.
+func pageOf(ctx context.Context) int {
+	n, _ := ctx.Value(pageKey{}).(int)
+	return n
+}
+
+// TooLong says whether an answer was longer than MaxBody.
+func TooLong(err error) bool {
+	e, ok := errors.AsType[*Unavailable](err)
+	return ok && e.Long
+}

@@ -161,8 +161,11 @@ func (p *pass) rewrite(ctx context.Context, m *Message, w *wire) error {
 	return err
 }
 
+// mostKept is how much of what a mail says is kept, in bytes: what is behind it is read in the mailbox.
+const mostKept = 16 << 20
+
 func (p *pass) seal(id string, body *wireBody) []byte {
-	raw, err := json.Marshal(stored{Type: body.Type, Content: body.Content})
+	raw, err := json.Marshal(stored{Type: body.Type, Content: clip(body.Content, mostKept)})
 	if err != nil {
 		panic("inbox: two texts are JSON: " + err.Error())
 	}

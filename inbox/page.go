@@ -19,7 +19,7 @@ type batchOf struct {
 
 // pages takes in a round page by page, at most so many where most is not 0, and reads the next while one is written. note writes down how far
 // it came, in the same transaction.
-func (b *box) pages(ctx context.Context, f *folder, r *graph.Round[wire], most int, note func(t *store.Tenant, next, end string, all []told) error) (n int, err error) {
+func (b *box) pages(ctx context.Context, f *folder, from string, most int, note func(t *store.Tenant, next, end string, all []told) error) (n int, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	defer reading.Wait()
@@ -27,7 +27,7 @@ func (b *box) pages(ctx context.Context, f *folder, r *graph.Round[wire], most i
 	read := make(chan batchOf, 1)
 	reading.Go(func() {
 		defer close(read)
-		b.readPages(ctx, r, most, read)
+		b.readPages(ctx, f, from, most, read)
 	})
 	for pg := range read {
 		if pg.err != nil {
@@ -52,8 +52,17 @@ func (b *box) pages(ctx context.Context, f *folder, r *graph.Round[wire], most i
 	return n, ctx.Err()
 }
 
-// readPages reads a round, page by page, and what Graph does not tell of its mails in it.
-func (b *box) readPages(ctx context.Context, r *graph.Round[wire], most int, out chan<- batchOf) {
+// smaller is the number of mails of the next smaller page; 0 is as many as the call wants.
+func smaller(size int) int {
+	if size == 0 {
+		return 10
+	}
+	return 1
+}
+
+// readPages reads a round from where it stands, page by page, and what Graph does not tell of its mails in it. A page that is too long to be
+// taken in, because long mails stand together, is asked for in smaller ones, in the end mail by mail.
+func (b *box) readPages(ctx context.Context, f *folder, from string, most int, out chan<- batchOf) {
 	give := func(pg batchOf) bool {
 		if pg.err == nil {
 			pg.err = b.enrich(ctx, pg.all)
@@ -65,19 +74,37 @@ func (b *box) readPages(ctx context.Context, r *graph.Round[wire], most int, out
 			return false
 		}
 	}
-	pages := 0
-	for all, err := range r.Pages() {
-		if err != nil {
-			give(batchOf{err: err})
-			return
+	for pages, size, small := 0, 0, 0; ; {
+		of := ctx
+		if size > 0 {
+			of = graph.WithPage(ctx, size)
 		}
-		pg := batchOf{next: r.Progress(), end: r.Token()}
-		for _, ch := range all {
-			w := told{wire: ch.Value, left: ch.Removed != ""}
-			w.ID = ch.ID
-			pg.all = append(pg.all, w)
+		r, other := b.round(of, f, from), false
+		for all, err := range r.Pages() {
+			if size != 1 && graph.TooLong(err) {
+				size, small, other = smaller(size), 0, true
+				break
+			}
+			if err != nil {
+				give(batchOf{err: err})
+				return
+			}
+			from = r.Progress()
+			pg := batchOf{next: from, end: r.Token()}
+			for _, ch := range all {
+				w := told{wire: ch.Value, left: ch.Removed != ""}
+				w.ID = ch.ID
+				pg.all = append(pg.all, w)
+			}
+			if pages++; !give(pg) || most > 0 && pages >= most {
+				return
+			}
+			if small++; size > 0 && small >= 10 && pg.end == "" { // as many as the page that was too long: larger ones again
+				size, small, other = map[int]int{1: 10}[size], 0, true
+				break
+			}
 		}
-		if pages++; !give(pg) || most > 0 && pages >= most {
+		if !other {
 			return
 		}
 	}
@@ -144,6 +171,9 @@ func (b *box) ask(ctx context.Context, call string, all []*told, wants func(*tol
 	for i, r := range results {
 		if is[*graph.NotFound](r.Err) {
 			continue
+		}
+		if graph.TooLong(r.Err) { // a long mail by itself
+			r.Err = b.gc.Get(graph.WithPage(ctx, 1), call, parts[i].P, &r.Body)
 		}
 		if r.Err != nil {
 			return r.Err

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func Belongs(table string) {
 }
 
 // ofInbox are the tables whose rows belong to an inbox alone.
-var ofInbox = []string{"inbox_wish", "inbox_upload", "inbox_outgoing", "inbox_message", "inbox_thread", "inbox_folder", "inbox_member", "inbox_segment", "inbox_segment_part", "inbox_service"}
+var ofInbox = []string{"inbox_wish", "inbox_upload", "inbox_outgoing", "inbox_message", "inbox_thread", "inbox_folder", "inbox_member", "inbox_segment", "inbox_segment_part", "inbox_service", "inbox_macro", "inbox_rule", "inbox_look"}
 
 // Sweep deletes what is older than the retention of the inboxes of a tenant: threads whose last mail is, with all that was written in them.
 // The mailbox is left as it is. n is how many threads went.
@@ -125,6 +126,9 @@ func Erase(ctx context.Context, st *store.Store, tenant tocsin.TenantID, who, in
 				return err
 			}
 		}
+		if _, err := t.Exec(ctx, `delete from inbox_view where tenant = $1 and filter like $2`, `%"inbox":"`+inbox+`"%`); err != nil { // lists of its threads alone
+			return err
+		}
 		if _, err := t.Exec(ctx, `delete from inbox where tenant = $1 and id = $2`, inbox); err != nil {
 			return err
 		}
@@ -133,7 +137,8 @@ func Erase(ctx context.Context, st *store.Store, tenant tocsin.TenantID, who, in
 }
 
 // Forget erases what one person outside wrote to the inboxes of a tenant, and what was written to them alone: what the mails say, their subjects
-// and names. That there was a mail stays known by its id, so that it is not read again; the mailbox is left as it is. It gives how many mails.
+// and names. Of mails between others that they got too, their address and name go from the envelope; what those say stays. That there was a
+// mail stays known by its id, so that it is not read again; the mailbox is left as it is. It gives how many mails were erased whole.
 func Forget(ctx context.Context, st *store.Store, tenant tocsin.TenantID, who, address string) (n int, err error) {
 	address = tocsin.CanonicalAddress(address)
 	if tocsin.CanonicalAddress(address) == "" {
@@ -158,9 +163,51 @@ func Forget(ctx context.Context, st *store.Store, tenant tocsin.TenantID, who, a
 			return n, err
 		}
 		if n += some; some == 0 {
-			return n, nil
+			return n, unname(ctx, st, tenant, address)
 		}
 	}
+}
+
+// unname takes somebody's address and name from the envelopes of the mails that are left, and of what was sent.
+func unname(ctx context.Context, st *store.Store, tenant tocsin.TenantID, address string) error {
+	pattern, not := `%"address":"`+like(address)+`"%`, func(list []tocsin.Address) json.RawMessage {
+		return text(slices.DeleteFunc(list, func(a tocsin.Address) bool { return a.Canonical() == address }))
+	}
+	for after, some := "", sweepAtOnce; some == sweepAtOnce; {
+		if err := st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+			list, err := messages(ctx, t, `erased = 0 and id > $2 and (lower(to_list) like $3 or lower(cc_list) like $3 or lower(bcc_list) like $3 or lower(reply_to) like $3 or sender_address = $4) order by id limit $5`, after, pattern, address, sweepAtOnce)
+			some = len(list)
+			for _, m := range list {
+				if after = m.ID; m.Sender == address {
+					m.Sender = ""
+				}
+				if err == nil {
+					_, err = t.Exec(ctx, `update inbox_message set to_list = $4, cc_list = $5, bcc_list = $6, reply_to = $7, sender_address = $8 where tenant = $1 and inbox = $2 and id = $3`, m.Inbox, m.ID, not(m.To), not(m.Cc), not(m.Bcc), not(m.ReplyTo), m.Sender)
+				}
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	inboxes := []*Inbox{}
+	if err := st.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) { inboxes, err = List(ctx, t); return err }); err != nil {
+		return err
+	}
+	for _, in := range inboxes {
+		if err := st.UpdateTenant(ctx, tenant, func(t *store.Tenant) error {
+			list, err := outgoings(ctx, t, `inbox = $2 and (lower(to_list) like $3 or lower(cc_list) like $3 or lower(bcc_list) like $3)`, in.ID, pattern)
+			for _, o := range list {
+				if err == nil && o.State != Held && o.State != Sending { // what is on its way goes
+					_, err = t.Exec(ctx, `update inbox_outgoing set to_list = $4, cc_list = $5, bcc_list = $6, version = version + 1 where tenant = $1 and inbox = $2 and id = $3`, in.ID, o.ID, not(o.To), not(o.Cc), not(o.Bcc))
+				}
+			}
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sentTo are mails of ours that went to one person and nobody else.

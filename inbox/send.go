@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type sending struct {
 	*box
 	*Outgoing
 	quoted *wireBody // what the draft said when it was made in this go; nil where it was made before
+	fresh  bool      // nobody has tried to make its draft yet
 }
 
 // outgoing takes what is to be sent as far as it goes now. n is how many mails moved on.
@@ -73,6 +75,7 @@ var errMoved = errors.New("the mail has been moved on by another")
 func (s *sending) next(ctx context.Context) (more bool, err error) {
 	switch {
 	case s.Outgoing.State == Held:
+		s.fresh = s.Draft == ""
 		return true, s.save(ctx, Held, func() { s.Outgoing.State = Sending })
 	case s.Outgoing.State == Discarded:
 		return false, s.discard(ctx)
@@ -95,10 +98,37 @@ func (s *sending) next(ctx context.Context) (more bool, err error) {
 
 func (s *sending) params() graph.P { return graph.P{"user": s.user(), "message": s.Draft} }
 
-// make makes the draft: for an answer by Exchange, which quotes and sets the headers that threads are joined by. One whose making was not
-// answered may lie in Drafts: it says nothing of ours and is sent by nobody.
+// mark is the category by which a draft is found again whose making was not answered; it goes when the draft is written.
+func (o *Outgoing) mark() string { return "Tocsin draft " + o.ID }
+
+// tidy takes drafts out of the mailbox that were made for this mail before, without our being told.
+func (s *sending) tidy(ctx context.Context) error {
+	p := graph.P{"user": s.user(), "folder": "drafts", "$filter": "categories/any(c:c eq '" + s.mark() + "')"}
+	for m, err := range graph.Pages[wire](ctx, s.gc, "messages.inbox.list", p) {
+		if err != nil {
+			return err
+		}
+		if !m.draft() || m.Categories == nil || !slices.Contains(*m.Categories, s.mark()) {
+			continue // somebody's own
+		}
+		if err := s.gc.Act(ctx, "messages.purge", graph.P{"user": s.user(), "message": m.ID}, nil, nil); err != nil && !is[*graph.NotFound](err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// make makes the draft: for an answer by Exchange, which quotes and sets the headers that threads are joined by. One that was made before for
+// this mail, by a life that ended or a call that was not answered, goes first.
 func (s *sending) make(ctx context.Context) (bool, error) {
-	call, p, body := "messages.draft", graph.P{"user": s.user()}, any(map[string]any{"subject": s.Subject})
+	if !s.fresh {
+		if err := s.tidy(ctx); err != nil {
+			return false, s.stuck(ctx, err)
+		}
+	}
+	s.fresh = false
+	marked := []string{s.mark()}
+	call, p, body := "messages.draft", graph.P{"user": s.user()}, map[string]any{"subject": s.Subject, "categories": marked}
 	switch s.Kind {
 	case Reply:
 		call = "messages.createReply"
@@ -108,7 +138,7 @@ func (s *sending) make(ctx context.Context) (bool, error) {
 		call = "messages.createForward"
 	}
 	if s.Kind != New {
-		p["message"], body = s.Outgoing.Message, nil
+		p["message"], body = s.Outgoing.Message, map[string]any{"message": map[string]any{"categories": marked}}
 	}
 	var made wire
 	err := s.gc.Act(ctx, call, p, body, &made)
@@ -182,7 +212,7 @@ func (s *sending) body(ctx context.Context) (map[string]any, error) {
 	return map[string]any{
 		"subject": s.Subject, "body": map[string]any{"contentType": "html", "content": above(said, quoted)},
 		"toRecipients": recipients(s.To), "ccRecipients": recipients(s.Cc), "bccRecipients": recipients(s.Bcc),
-		"from": graph.Recipient{EmailAddress: graph.EmailAddress{Name: s.Name, Address: s.Address}},
+		"from": graph.Recipient{EmailAddress: graph.EmailAddress{Name: s.Name, Address: s.Address}}, "categories": []string{},
 	}, nil
 }
 

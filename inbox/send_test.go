@@ -59,6 +59,19 @@ func (b *bed) sentOf() (n int) {
 	return n
 }
 
+// drafts are how many lie in the mailbox.
+func (b *bed) drafts() (n int) {
+	b.Helper()
+	all, err := b.w.Messages(shared)
+	must(b, err)
+	for _, m := range all {
+		if m.Draft {
+			n++
+		}
+	}
+	return n
+}
+
 // until lets time pass and works until the mail has come to an end.
 func (b *bed) until(id string) *Outgoing {
 	b.Helper()
@@ -193,11 +206,14 @@ func TestSendTrouble(t *testing.T) {
 	each(t, func(b *bed) {
 		asked := b.put(sim.Mail{From: "jo@example.com", Subject: "Bill", Text: "Paid?"})
 		b.work()
-		sent := 0
+		sent, drafts := 0, b.drafts()
 		went := func(what string, o *Outgoing) {
 			b.Helper()
 			if sent++; o.State != Sent || b.sentOf() != sent {
 				b.Fatalf("%s: it is %s (%s), and %d mails were sent, want %d", what, o.State, o.Because, b.sentOf(), sent)
+			}
+			if n := b.drafts(); n != drafts {
+				b.Errorf("%s: %d drafts are left in the mailbox, and %d were there", what, n, drafts)
 			}
 		}
 		// Killed at each point, and again at the next: other lives go on.
@@ -237,11 +253,16 @@ func TestSendTrouble(t *testing.T) {
 			{Kind: sim.Lost, Method: "POST", Path: "users/*/messages/*/send", Times: 1},        // it went, and no answer came
 			{Kind: sim.Broken, Method: "POST", Path: "users/*/messages/*/send", Times: 2},      // it did not
 			{Kind: sim.Throttle, Path: "users/*/messages/*/send", Times: 3, After: "0.01"},     // a storm
-			{Kind: sim.Lost, Method: "POST", Path: "users/*/messages/*/createReply", Times: 1}, // a draft was made, and no answer came
+			{Kind: sim.Lost, Method: "POST", Path: "users/*/messages/*/createReply", Times: 2}, // drafts were made, and no answer came
 			{Kind: sim.Cut, Method: "PATCH", Path: "users/*/messages/*", Times: 1},
 		} {
 			must(b, b.w.Fault(f))
-			went(string(f.Kind)+" "+f.Path, b.until(b.reply(asked, "x", nil)))
+			o := b.until(b.reply(asked, "x", nil))
+			went(string(f.Kind)+" "+f.Path, o)
+			b.work()
+			if got := b.word(`select categories from inbox_message where tenant = $1 and id = $2`, o.Draft); got != "[]" {
+				b.Errorf("what was sent is marked %s", got)
+			}
 			b.w.Heal()
 		}
 		// No answer came, and the draft is gone: nobody can tell.

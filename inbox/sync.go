@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"tocsin.dev"
@@ -264,7 +265,7 @@ func (b *box) round(ctx context.Context, f *folder, from string) *graph.Round[wi
 
 // changes takes in what changed in a folder since the last look.
 func (b *box) changes(ctx context.Context, f *folder) (n int, err error) {
-	n, err = b.pages(ctx, f, b.round(ctx, f, f.delta), 0, func(t *store.Tenant, next, end string, _ []told) error {
+	n, err = b.pages(ctx, f, f.delta, 0, func(t *store.Tenant, next, end string, _ []told) error {
 		if end == "" {
 			return nil // a page in between: until the last the round is read again from its beginning, which changes nothing
 		}
@@ -340,7 +341,7 @@ func (b *box) fillFolder(ctx context.Context, f *folder, pages int) (n, read int
 	if f.began == 0 {
 		f.began = tocsin.Millis(b.e.Store.Clock().Now())
 	}
-	n, err = b.pages(ctx, f, b.round(ctx, f, f.next), pages, func(t *store.Tenant, next, end string, all []told) error {
+	n, err = b.pages(ctx, f, f.next, pages, func(t *store.Tenant, next, end string, all []told) error {
 		read++
 		f.filled += int64(len(all))
 		for i := range all {
@@ -383,7 +384,7 @@ func (b *box) save(ctx context.Context, t *store.Tenant, f *folder) error {
 // fillRest reads what lies behind the mails that a bounded delta gave, as a list.
 func (b *box) fillRest(ctx context.Context, f *folder, pages int) (n, read int, err error) {
 	for ; read < pages && f.next == rest; read++ {
-		p := graph.P{"user": b.user(), "folder": f.id, "$orderby": "receivedDateTime desc", "$top": "100",
+		p := graph.P{"user": b.user(), "folder": f.id, "$orderby": "receivedDateTime desc",
 			"$filter": "receivedDateTime ge " + moment(b.from(f)) + " and receivedDateTime le " + moment(f.reached)}
 		all, more, err := b.list(ctx, p)
 		if err != nil {
@@ -414,8 +415,25 @@ func (b *box) fillRest(ctx context.Context, f *folder, pages int) (n, read int, 
 	return n, read, nil
 }
 
-// list is one page of a folder's mails; more says that there are others.
+// list is a hundred of a folder's mails; more says that there are others. Where they are too long to be taken in at once they are asked for in smaller pages.
 func (b *box) list(ctx context.Context, p graph.P) (all []told, more bool, err error) {
+	for size := 100; ; size = smaller(size % 100) {
+		p["$top"] = strconv.Itoa(size)
+		of := ctx
+		if size < 100 {
+			of = graph.WithPage(ctx, size)
+		}
+		if all, more, err = b.listed(of, p); size == 1 || !graph.TooLong(err) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return all, more, b.enrich(ctx, all)
+}
+
+func (b *box) listed(ctx context.Context, p graph.P) (all []told, more bool, err error) {
 	for w, err := range graph.Pages[wire](ctx, b.gc, "messages.inbox.list", p) {
 		if err != nil {
 			return nil, false, err
@@ -425,13 +443,13 @@ func (b *box) list(ctx context.Context, p graph.P) (all []told, more bool, err e
 			break
 		}
 	}
-	return all, more, b.enrich(ctx, all)
+	return all, more, nil
 }
 
 // probe takes in what came into a folder whose first reading is under way: nobody waits for history to see today's mail.
 func (b *box) probe(ctx context.Context, f *folder) error {
 	from := max(b.since, f.looked)
-	all, _, err := b.list(ctx, graph.P{"user": b.user(), "folder": f.id, "$orderby": "receivedDateTime desc", "$top": "100", "$filter": "receivedDateTime ge " + moment(from-time.Minute.Milliseconds())})
+	all, _, err := b.list(ctx, graph.P{"user": b.user(), "folder": f.id, "$orderby": "receivedDateTime desc", "$filter": "receivedDateTime ge " + moment(from-time.Minute.Milliseconds())})
 	if err != nil {
 		return err
 	}

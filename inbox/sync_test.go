@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev/graph"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 	"tocsin.dev/story"
 )
 
@@ -114,4 +116,45 @@ func TestBounded(t *testing.T) {
 			b.Errorf("%d mails of 15 days, want 180 and the new one", n)
 		}
 	})
+}
+
+// TestLongMails: pages that are too long to be taken in are read in smaller ones, and a mail that is too long for those by itself.
+func TestLongMails(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t), sim.Config{}, 0)
+	in := b.w.Access()
+	var err error
+	b.gc, err = graph.New(graph.Config{Cloud: graph.Cloud{Authority: in.Authority, Graph: in.Graph}, Tenant: in.Tenant, Client: in.ClientID, Secret: in.ClientSecret, HTTP: b.w.Client(), Now: b.st.Clock().Now, Backoff: time.Millisecond, MaxBody: 300 << 10})
+	must(t, err)
+	now := b.w.Clock().Now()
+	kilobytes := map[string]int{}
+	put := func(i, kb int, at time.Time) {
+		kilobytes[b.put(sim.Mail{From: "jo@example.com", Subject: fmt.Sprint("Long ", i), HTML: "<p>" + strings.Repeat("0123456789abcdef", kb*64) + "</p>", Received: at})] = kb
+	}
+	for i := range 40 {
+		kb := 1
+		if i > 20 && i < 25 {
+			kb = 120
+		}
+		if i == 30 {
+			kb = 700
+		}
+		put(i, kb, now.Add(-time.Duration(i)*time.Hour))
+	}
+	b.e.Page = 1
+	_, again, err := b.e.Round(context.Background(), b.tenant, b.inbox, true)
+	must(t, err)
+	if !again {
+		t.Fatal("the first reading is over after a page")
+	}
+	for i := range 5 { // come while history is read
+		put(100+i, 100, b.w.Clock().Now())
+	}
+	b.work()
+	b.equal()
+	for id, kb := range kilobytes {
+		body, err := b.e.Show(context.Background(), b.tenant, b.inbox, id)
+		if err != nil || len(body.Text) < kb<<10 {
+			t.Errorf("of a mail of %d kB %d bytes are kept, %v", kb, len(body.Text), err)
+		}
+	}
 }

@@ -54,7 +54,7 @@ func Merged(ctx context.Context, t *store.Tenant, box, from, into string) error 
 			return err
 		}
 	}
-	for _, table := range []string{"inbox_thread_tag", "inbox_mention", "inbox_clock", "inbox_presence"} {
+	for _, table := range []string{"inbox_thread_tag", "inbox_mention", "inbox_clock", "inbox_presence", "inbox_seen"} {
 		if _, err := t.Exec(ctx, `delete from `+table+` where tenant = $1 and inbox = $2 and thread = $3`, box, from); err != nil {
 			return err
 		}
