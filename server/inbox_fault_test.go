@@ -90,7 +90,7 @@ func (d *post) drafts(address string) (n int) {
 	all, err := d.w.Messages(address)
 	d.must(err)
 	for _, m := range all {
-		if m.Folder == "drafts" {
+		if m.Draft {
 			n++
 		}
 	}
@@ -182,6 +182,7 @@ func TestInboxFaults(t *testing.T) {
 	}
 
 	// A storm of 429: nobody is bothered, and the mail goes once it is over.
+	drafts := d.drafts(box)
 	storm, err := w.Strike(sim.Fault{Kind: sim.Throttle, Path: "users/**", Times: 25, After: "0.02"})
 	d.must(err)
 	became(answer("answer in a storm"), inbox.Sent, "", "")
@@ -253,6 +254,9 @@ func TestInboxFaults(t *testing.T) {
 		again(id)
 	}
 
+	if n := d.drafts(box); n != drafts {
+		t.Errorf("%d drafts are left in the mailbox, and %d were there", n, drafts)
+	}
 	// The mailbox is deleted: what was read stays.
 	d.must(w.DeleteUser(box))
 	id = answer("answer to nobody")

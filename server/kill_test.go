@@ -67,6 +67,7 @@ type orders struct {
 	Hunt    *hunting // see TestInvestigationKill
 	Serve   bool     // listen and serve, see launch
 	Lease   time.Duration
+	Ahead   time.Duration // of its clock, see TestInboxKill
 }
 
 // child is the server that is killed: it says "ready" once it runs, and "synced" when everything was read and folded.
@@ -84,13 +85,15 @@ func child(path string) error {
 	if o.Serve {
 		level = slog.LevelInfo
 	}
-	s, err := New(ctx, o.Config, Options{Lease: o.Lease, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))})
+	clock := &tocsin.Clock{}
+	clock.Advance(o.Ahead)
+	s, err := New(ctx, o.Config, Options{Clock: clock, Lease: o.Lease, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))})
 	if err != nil {
 		return err
 	}
 	if list, err := s.Connections.List(ctx); err != nil {
 		return err
-	} else if len(list) == 0 {
+	} else if len(list) == 0 && o.Connect.Client != "" {
 		if _, err := s.Connections.Create(ctx, "test", o.Connect); err != nil {
 			return err
 		}
@@ -106,6 +109,9 @@ func child(path string) error {
 	fmt.Println("ready")
 	failed := make(chan error, 1)
 	go func() { failed <- s.Run(ctx) }()
+	if o.Connect.Client == "" { // it works in inboxes alone
+		return <-failed
+	}
 	if len(o.Acts) > 0 {
 		return keepActing(ctx, s, o)
 	}
