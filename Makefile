@@ -52,7 +52,7 @@ prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills o
 	$(RACE) ./collect -run TestAttacks -attacks.all
 	go test ./server -run TestHugeMailbox -huge 200000 -v
 	go test ./inbox -run TestWeek -mailbox 50000 -v -timeout 60m
-	go test ./server -run TestInboxKill -inbox.kills 40 -v -timeout 60m
+	go test ./server -run 'TestInboxKill|TestInboxDisplays' -inbox.kills 40 -display.mails 0 -v -timeout 60m
 	go test ./server -run 'TestCanaryFaults|TestADayWithoutA429' -canary.whole -day.users 3000 -v -timeout 30m
 
 prove-kills: ## KILLS kills of the server, of a log node, of the database, of all at once, at up to RATE changes a second
