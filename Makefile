@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 # The race detector sees all but SQLite itself: that is C made Go, whose races are not ours, and which it made twice as dear. How pointers
-# are converted is not checked besides: nothing of ours does it.
-RACING := -race -gcflags='all=-d=checkptr=0' -gcflags='modernc.org/...=-race=false -d=checkptr=0'
+# are converted is not checked besides: nothing of ours does it. The pages' templates compile in a third of the time without inlining.
+RACING := -race -gcflags='all=-d=checkptr=0' -gcflags='modernc.org/...=-race=false -d=checkptr=0' -gcflags='tocsin.dev/web=-l -d=checkptr=0'
 RACE := CGO_ENABLED=1 go test $(RACING) -vet=off -parallel 2 -timeout 40m # lint has vetted
 
 help: ## list what can be made
@@ -50,6 +50,7 @@ prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills o
 	go test ./server -run TestCampaign -campaign.mailboxes 11000 -campaign.mails 3000 -v -timeout 60m
 	$(RACE) ./remediate -run TestEveryKindBrokenOff -breaks.all
 	$(RACE) ./collect -run TestAttacks -attacks.all
+	$(RACE) ./server -run TestCalls -calls.whole
 	go test ./server -run TestHugeMailbox -huge 200000 -v
 	go test ./inbox -run TestWeek -mailbox 50000 -v -timeout 60m
 	go test ./server -run 'TestInboxKill|TestInboxDisplays' -inbox.kills 40 -display.mails 0 -v -timeout 60m

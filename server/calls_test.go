@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -27,6 +28,8 @@ import (
 	"tocsin.dev/remediate"
 	"tocsin.dev/store"
 )
+
+var callsWhole = flag.Bool("calls.whole", false, "TestCalls has each call fail for long in every way; else it is refused, and fails in one other way, which is another from call to call")
 
 // pace is how many times faster than the system's the clock of a server under TestCalls goes. More would let leases end
 // before they are renewed.
@@ -375,6 +378,15 @@ var (
 	slow    = sim.Fault{Kind: sim.Slow, Delay: sim.Duration(100 * time.Millisecond), Times: 1}
 )
 
+// lastingOf are the ways in which a call fails for long: the first is a refusal.
+func lastingOf(call graph.Call) []sim.Fault {
+	if *callsWhole {
+		return lasting
+	}
+	n := slices.IndexFunc(graph.Calls, func(c graph.Call) bool { return c.Name == call.Name })
+	return []sim.Fault{lasting[0], lasting[1+n%3]}
+}
+
 // once is f, for a single call.
 func once(f sim.Fault) sim.Fault { f.Times = 1; return f }
 
@@ -397,7 +409,7 @@ func (b *asker) collected(call graph.Call) {
 		b.well(call)
 	}
 	well()
-	for _, f := range lasting {
+	for _, f := range lastingOf(call) {
 		if p.anew && (f.Kind == sim.Cut || f.Kind == sim.Garbage) {
 			continue // it is done in spite of that, so there is nothing to say for long
 		}
@@ -440,7 +452,7 @@ func (b *asker) acted(call graph.Call) {
 		}
 	}
 	b.well(call)
-	for _, f := range append([]sim.Fault{slow}, lasting...) {
+	for _, f := range append([]sim.Fault{slow}, lastingOf(call)...) {
 		if f.Kind != sim.Denied {
 			f = once(f)
 		}
@@ -503,12 +515,15 @@ func (b *asker) ahead(call graph.Call) {
 	}
 	in := graph.P{"user": b.object("bruno"), "folder": "inbox"}
 	if strings.Contains(call.Path, "{message}") {
-		for m, err := range graph.Pages[graph.Message](b.Context(), gc, "messages.list", graph.P{"user": in["user"], "$top": "1"}) {
-			if err != nil {
-				b.Fatal(err)
+		eventually(b, "a message", func() string {
+			for m, err := range graph.Pages[graph.Message](b.Context(), gc, "messages.list", graph.P{"user": in["user"], "$top": "1"}) {
+				if err != nil { // the call before was throttled, say
+					return err.Error()
+				}
+				in["message"] = m.ID
 			}
-			in["message"] = m.ID
-		}
+			return ""
+		})
 	}
 	for name := range in {
 		if !strings.Contains(call.Path, "{"+name+"}") {
@@ -523,7 +538,7 @@ func (b *asker) ahead(call graph.Call) {
 	if call.Name == "roleManagement.policies" {
 		in["$filter"] = "scopeId eq '/' and scopeType eq 'DirectoryRole'"
 	}
-	for _, f := range lasting {
+	for _, f := range lastingOf(call) {
 		if f.Kind == sim.Garbage && (call.Method != http.MethodGet || in["subscription"]+in["principal"] != "") {
 			continue // Microsoft says no to it, in whatever words
 		}
@@ -580,7 +595,7 @@ func madeBy(t *testing.T) map[string]bool {
 	return out
 }
 
-// TestCalls: each call of graph/calls.go is refused, throttled, slowed, cut off and answered with garbage, once and for as
+// TestCalls: each call of graph/calls.go is refused, throttled, slowed, cut off and answered with garbage, once and (see callsWhole) for as
 // long as it takes; what the page of capabilities says meanwhile is right, and right again afterwards. A new call is provoked
 // by letting the collectors run; one that they do not make needs an entry in provokes.
 func TestCalls(t *testing.T) {
