@@ -14,7 +14,7 @@ type ThreadsIn struct {
 type ThreadFilter struct {
 	Section     string    `query:"section" enum:"mine,unassigned,mentioned,all" json:"section,omitempty" doc:"Assigned to you, to nobody, with a note that names you, or all"`
 	Inbox       string    `query:"inbox" maxLength:"100" json:"inbox,omitempty" doc:"Only of this inbox"`
-	State       string    `query:"state" enum:"work,open,waiting,snoozed,resolved,spam,any" json:"state,omitempty" doc:"work: open and waiting. When absent it is open, of mentions any"`
+	State       string    `query:"state" enum:"work,open,waiting,snoozed,resolved,spam,any" json:"state,omitempty" doc:"work: open and waiting. When absent it is open; of mentions and of what is searched any"`
 	Assignee    string    `query:"assignee" maxLength:"100" json:"assignee,omitempty" doc:"Only of this account; me; none: nobody's"`
 	Team        string    `query:"team" maxLength:"100" json:"team,omitempty" doc:"Only of this team; none: of no team"`
 	Tag         string    `query:"tag" maxLength:"100" json:"tag,omitempty" doc:"Only with this tag, by its id"`

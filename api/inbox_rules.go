@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,7 +82,8 @@ type InboxRuleResult struct {
 	Subject string    `json:"subject"`
 	From    string    `json:"from"`
 	At      time.Time `json:"at"`
-	Why     []string  `json:"why"` // by which conditions
+	Why     []string  `json:"why"`  // by which conditions
+	Does    []string  `json:"does"` // what it would make of the thread as it is now; empty: it is so already
 }
 
 func (n InboxRuleNew) text() work.RuleText {
@@ -178,16 +180,56 @@ func (s *Service) TryInboxRule(ctx context.Context, in TryInboxRuleIn) (InboxRul
 			return out, err
 		}
 		out.Looked, out.Found, out.Cut = looked, len(found), looked >= mostTried
+		names, err := namesOfWork(ctx, t)
+		if err != nil {
+			return out, err
+		}
 		threads := map[string]bool{}
 		for i, m := range found {
 			threads[m.Thread] = true
-			if i < 100 {
-				out.Some = append(out.Some, InboxRuleResult{Thread: m.Thread, Subject: m.Subject, From: m.From, At: tocsin.FromMillis(m.At), Why: m.Why})
+			if i >= 100 {
+				continue
 			}
+			v, err := work.Get(ctx, t, r.Reach, m.Thread)
+			if err != nil {
+				return out, err
+			}
+			who, err := workersOf(ctx, t, v.Assignee, text.Then.Assignee)
+			if err != nil {
+				return out, err
+			}
+			out.Some = append(out.Some, InboxRuleResult{Thread: m.Thread, Subject: m.Subject, From: m.From, At: tocsin.FromMillis(m.At), Why: m.Why, Does: ruleDoes(text.Then, v, who, names)})
 		}
 		out.Threads = len(threads)
 		return out, nil
 	})
+}
+
+// ruleDoes is what a rule makes of a thread, in sentences with how it is now.
+func ruleDoes(then work.InboxRuleThen, v *work.Thread, who workers, names map[string]string) []string {
+	out := []string{}
+	if then.Assignee != "" && then.Assignee != v.Assignee {
+		out = append(out, "assign it to "+who.name(then.Assignee)+" (now "+who.name(v.Assignee)+")")
+	}
+	if then.Team != "" && then.Team != v.Team {
+		out = append(out, "give it to the team "+firstOf(names[then.Team], "that is gone")+" (now "+firstOf(names[v.Team], "none")+")")
+	}
+	if then.State != "" && then.State != v.State {
+		out = append(out, "set it to "+then.State+" (now "+v.State+")")
+	}
+	if then.Priority != 0 && then.Priority != v.Priority {
+		out = append(out, "make its priority "+priorityName(then.Priority)+" (now "+priorityName(v.Priority)+")")
+	}
+	for _, g := range then.Add {
+		if !slices.Contains(v.Tags, g) {
+			out = append(out, "add the tag "+firstOf(names[g], "that is gone"))
+		}
+	}
+	return out
+}
+
+func priorityName(n int) string {
+	return map[int]string{work.Low: "low", work.Normal: "normal", work.High: "high", work.Urgent: "urgent"}[n]
 }
 
 // others are the names of inboxes that one does not work in.

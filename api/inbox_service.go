@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tocsin.dev/inbox/work"
@@ -112,6 +113,7 @@ type InboxReport struct {
 	Missed     map[string]int      `json:"missed"`
 	Days       []InboxReportDay    `json:"days"` // mails, UTC
 	People     []InboxReportPerson `json:"people"`
+	Tags       []InboxReportTag    `json:"tags"`           // a thread with several counts for each
 	Hours      bool                `json:"business_hours"` // times are of business hours
 	Cut        bool                `json:"cut,omitempty"`  // there are more threads than were looked at
 }
@@ -134,6 +136,15 @@ type InboxReportDay struct {
 // InboxReportPerson is what the threads of somebody took; nobody's where it names none.
 type InboxReportPerson struct {
 	Who        *Worker     `json:"who,omitempty"`
+	Threads    int         `json:"threads"`
+	Resolved   int         `json:"resolved"`
+	Answer     InboxSpread `json:"first_answer"`
+	Resolution InboxSpread `json:"resolution"`
+}
+
+// InboxReportTag is what the threads with a tag took.
+type InboxReportTag struct {
+	Tag        Tag         `json:"tag"`
 	Threads    int         `json:"threads"`
 	Resolved   int         `json:"resolved"`
 	Answer     InboxSpread `json:"first_answer"`
@@ -171,7 +182,16 @@ func (s *Service) ReportInbox(ctx context.Context, in InboxReportIn) (InboxRepor
 		out.Hours = service.Hours.Week != [7][2]int{}
 		out.Threads, out.Answered, out.Resolved, out.Spam, out.Silent, out.Cut = v.Threads, v.Answered, v.Resolved, v.Spam, v.Silent, v.Cut
 		out.Answer, out.Resolution, out.Met, out.Missed = spreadView(v.Answer), spreadView(v.Resolution), v.Met, v.Missed
-		out.Days, out.People = []InboxReportDay{}, []InboxReportPerson{}
+		out.Days, out.People, out.Tags = []InboxReportDay{}, []InboxReportPerson{}, []InboxReportTag{}
+		tags, err := work.Tags(ctx, t)
+		if err != nil {
+			return out, err
+		}
+		for _, g := range v.Tags {
+			if i := slices.IndexFunc(tags, func(o work.Tag) bool { return o.ID == g.Tag }); i >= 0 {
+				out.Tags = append(out.Tags, InboxReportTag{Tag: Tag(tags[i]), Threads: g.Threads, Resolved: g.Resolved, Answer: spreadView(g.Answer), Resolution: spreadView(g.Resolution)})
+			}
+		}
 		for _, d := range v.Days {
 			out.Days = append(out.Days, InboxReportDay(d))
 		}

@@ -189,4 +189,5 @@ type ThreadCounts struct {
 	Mentioned  int            `json:"mentioned"` // that were not opened since
 	Open       int            `json:"open"`
 	Inboxes    map[string]int `json:"inboxes"` // open ones of each
+	Views      map[string]int `json:"views"`   // those of each saved list, no further than 100
 }

@@ -15,6 +15,9 @@ import (
 // countThreads is how far threads are counted.
 const countThreads = 1_000
 
+// countView is how far those of a saved list are: what narrows it may have no index.
+const countView = 100
+
 type inboxRow struct {
 	SharedInbox
 	created int64

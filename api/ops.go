@@ -221,6 +221,8 @@ func Ops(s *Service) []Op {
 		op("inboxes looks", "GET /api/v1/tenants/{tenant}/inboxes/{id}/looks", Member, "Who read an inbox from outside its team, why, and what", s.ListInboxLooks),
 		op("inboxes service", "GET /api/v1/tenants/{tenant}/inboxes/{id}/service", Member, "An inbox's business hours and service times", s.GetInboxService),
 		op("inboxes set-service", "PUT /api/v1/tenants/{tenant}/inboxes/{id}/service", Admin, "Set an inbox's business hours and service times", s.SetInboxService),
+		op("inboxes settings", "GET /api/v1/tenants/{tenant}/inboxes/{id}/settings", Member, "How an inbox sends, and for how long it keeps", s.GetInboxSettings),
+		op("inboxes set-settings", "PUT /api/v1/tenants/{tenant}/inboxes/{id}/settings", Admin, "Set an inbox's signature, for how long a mail can be taken back, and for how long threads are kept", s.SetInboxSettings),
 		op("inboxes report", "GET /api/v1/tenants/{tenant}/inboxes/{id}/report", Member, "How an inbox did: volume, first answer, resolution, service times", s.ReportInbox),
 		op("inbox-views list", "GET /api/v1/tenants/{tenant}/inbox-views", Member, "Your saved lists of threads, and everybody's", s.ListThreadViews),
 		op("inbox-views create", "POST /api/v1/tenants/{tenant}/inbox-views", Member, "Save a list of threads", s.CreateThreadView, status(http.StatusCreated)),

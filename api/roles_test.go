@@ -395,10 +395,12 @@ var matrix = map[string]asked{
 	"inboxes set-members": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
 		return api.SetMembersIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct), Body: api.MembersNew{Members: []api.InboxMember{{Kind: "everyone"}}}}
 	}},
-	"inboxes service":     {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
-	"inboxes set-service": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetInboxServiceIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct)} }},
-	"inboxes report":      {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxReportIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
-	"inbox-views list":    {least: api.Member, in: list},
+	"inboxes service":      {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes set-service":  {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetInboxServiceIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct)} }},
+	"inboxes settings":     {least: api.Member, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inboxes set-settings": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.SetInboxSettingsIn{ByIDAct: act(inboxOf)(t).(api.ByIDAct)} }},
+	"inboxes report":       {least: api.Member, in: func(t tocsin.TenantID) any { return api.InboxReportIn{ByID: api.ByID{In: in(t), ID: inboxOf(t)}} }},
+	"inbox-views list":     {least: api.Member, in: list},
 	"inbox-views create": {least: api.Member, acts: true, in: func(t tocsin.TenantID) any {
 		return api.CreateThreadViewIn{In: in(t), Body: api.ThreadViewNew{Name: "n"}}
 	}},

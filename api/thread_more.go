@@ -3,10 +3,13 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/inbox"
 	"tocsin.dev/inbox/work"
 	"tocsin.dev/store"
 )
@@ -93,6 +96,7 @@ type BulkThreads struct {
 type BulkOutcome struct {
 	Changed int           `json:"changed"`
 	Refused []BulkRefused `json:"refused"`
+	Undo    []BulkThreads `json:"undo"` // what makes those that were changed as they were before
 }
 
 // BulkRefused is one that was left as it is.
@@ -104,7 +108,7 @@ type BulkRefused struct {
 // ChangeThreads changes several threads alike: each that can be.
 func (s *Service) ChangeThreads(ctx context.Context, in BulkThreadsIn) (BulkOutcome, error) {
 	return inboxAct(ctx, s, "threads bulk", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (BulkOutcome, error) {
-		out := BulkOutcome{Refused: []BulkRefused{}}
+		out := BulkOutcome{Refused: []BulkRefused{}, Undo: []BulkThreads{}}
 		if len(in.Body.Threads) == 0 || len(in.Body.Threads) > 200 {
 			return out, invalid("Name 1 to 200.", "%d threads cannot be changed at once.", len(in.Body.Threads))
 		}
@@ -114,7 +118,8 @@ func (s *Service) ChangeThreads(ctx context.Context, in BulkThreadsIn) (BulkOutc
 			return out, err
 		}
 		for _, id := range in.Body.Threads {
-			v, err := r.works(ctx, t, id)
+			before, err := r.works(ctx, t, id)
+			v := before
 			if err == nil {
 				v, err = r.change(ctx, t, id, b)
 			}
@@ -123,6 +128,7 @@ func (s *Service) ChangeThreads(ctx context.Context, in BulkThreadsIn) (BulkOutc
 			}
 			if err == nil {
 				out.Changed++
+				out.undo(before, v)
 				continue
 			}
 			p := tocsin.AsProblem(err)
@@ -133,6 +139,46 @@ func (s *Service) ChangeThreads(ctx context.Context, in BulkThreadsIn) (BulkOutc
 		}
 		return out, nil
 	})
+}
+
+// undo adds what makes a thread as it was; those that were alike are changed back together.
+func (out *BulkOutcome) undo(was, is *work.Thread) {
+	var c ThreadChange
+	if was.Assignee != is.Assignee {
+		c.Assignee = &was.Assignee
+	}
+	if was.Team != is.Team {
+		c.Team = &was.Team
+	}
+	if was.State != is.State || !was.Snoozed.Equal(is.Snoozed) {
+		c.State = was.State
+		if was.State == inbox.Snoozed {
+			c.Until = was.Snoozed
+		}
+	}
+	if was.Priority != is.Priority {
+		c.Priority = was.Priority
+	}
+	for _, g := range was.Tags {
+		if !slices.Contains(is.Tags, g) {
+			c.Add = append(c.Add, g)
+		}
+	}
+	for _, g := range is.Tags {
+		if !slices.Contains(was.Tags, g) {
+			c.Remove = append(c.Remove, g)
+		}
+	}
+	if reflect.DeepEqual(c, ThreadChange{}) {
+		return // it was so already
+	}
+	for i := range out.Undo {
+		if reflect.DeepEqual(out.Undo[i].Change, c) {
+			out.Undo[i].Threads = append(out.Undo[i].Threads, was.ID)
+			return
+		}
+	}
+	out.Undo = append(out.Undo, BulkThreads{Threads: []string{was.ID}, Change: c})
 }
 
 // ThreadView is a list of threads under a name.

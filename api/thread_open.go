@@ -249,8 +249,8 @@ func junk(folder string) bool { return strings.EqualFold(folder, "junkemail") }
 type SearchThreadsIn struct {
 	In
 	Paging
-	Q     string `query:"q" maxLength:"500" doc:"Words, \"phrases\", beginnings*, from:, to:, subject:, and - before what must not be there"`
-	Inbox string `query:"inbox" maxLength:"100" doc:"Only in this inbox"`
+	Q string `query:"q" maxLength:"500" doc:"Words, \"phrases\", beginnings*, from:, to:, subject:, and - before what must not be there"`
+	ThreadFilter
 }
 
 // ThreadHit is a mail that was found.
@@ -262,6 +262,7 @@ type ThreadHit struct {
 	Subject string    `json:"subject"`
 	From    string    `json:"from"`
 	State   string    `json:"state"`  // the thread's
+	Unread  bool      `json:"unread"` // to who asks
 	Around  string    `json:"around"` // what stands about the words
 }
 
@@ -296,7 +297,10 @@ func (s *Service) SearchThreads(ctx context.Context, in SearchThreadsIn) (Page[T
 			if err != nil {
 				return p, err
 			}
-			p.Items = append(p.Items, ThreadHit{Thread: h.Thread, Inbox: h.Inbox, Message: h.Message, At: tocsin.FromMillis(h.At), Subject: h.Subject, From: h.From, State: v.State, Around: h.Around})
+			if !in.ThreadFilter.fits(v, r) {
+				continue
+			}
+			p.Items = append(p.Items, ThreadHit{Thread: h.Thread, Inbox: h.Inbox, Message: h.Message, At: tocsin.FromMillis(h.At), Subject: h.Subject, From: h.From, State: v.State, Unread: v.Unread, Around: h.Around})
 		}
 		if found.ID != "" {
 			p.Next = cursor("thread search", found.Last)

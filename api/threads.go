@@ -44,6 +44,33 @@ func (f ThreadFilter) filter(ctx context.Context, t *store.Tenant, r *inboxReade
 	return out, nil
 }
 
+// fits says whether a thread that was found by its words is one of the filter; where it names no state, in any. Who a note names is not looked at.
+func (f ThreadFilter) fits(v *work.Thread, r *inboxReader) bool {
+	none := func(s string) string { return strings.TrimSuffix(s, work.None) }
+	who := f.Assignee
+	switch {
+	case f.Section == "mine" || who == "me":
+		who = r.Caller.Account
+	case f.Section == "unassigned":
+		who = work.None
+	}
+	switch {
+	case who != "" && v.Assignee != none(who),
+		f.Team != "" && v.Team != none(f.Team),
+		f.State == "work" && v.State != inbox.Open && v.State != inbox.Waiting,
+		f.State != "" && f.State != "any" && f.State != "work" && v.State != f.State,
+		f.Tag != "" && !slices.Contains(v.Tags, f.Tag),
+		f.Priority != 0 && v.Priority != f.Priority,
+		f.From != "" && v.From != tocsin.CanonicalAddress(f.From),
+		f.Unread && !v.Unread,
+		f.Attachments && !v.Attachments,
+		!f.Since.IsZero() && v.Last.Before(f.Since),
+		!f.Until.IsZero() && !v.Last.Before(f.Until):
+		return false
+	}
+	return true
+}
+
 // ListThreads are threads of the inboxes that one works in, the one with the newest mail first.
 func (s *Service) ListThreads(ctx context.Context, in ThreadsIn) (Page[Thread], error) {
 	return inboxView(ctx, s, "threads list", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (p Page[Thread], err error) {
@@ -125,7 +152,7 @@ func threadViews(ctx context.Context, t *store.Tenant, list []*work.Thread) ([]T
 // CountThreads says how many threads each section has.
 func (s *Service) CountThreads(ctx context.Context, in In) (ThreadCounts, error) {
 	return inboxView(ctx, s, "threads counts", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (c ThreadCounts, err error) {
-		c.Inboxes = map[string]int{}
+		c.Inboxes, c.Views = map[string]int{}, map[string]int{}
 		for _, box := range r.List() {
 			if c.Inboxes[box], err = work.Count(ctx, t, r.Reach, work.Filter{Inboxes: []string{box}, States: []string{inbox.Open}}, countThreads); err != nil {
 				return c, err
@@ -140,9 +167,37 @@ func (s *Service) CountThreads(ctx context.Context, in In) (ThreadCounts, error)
 		if c.Unassigned, err = work.Count(ctx, t, r.Reach, f, countThreads); err != nil {
 			return c, err
 		}
+		if err = countViews(ctx, t, r, c.Views); err != nil {
+			return c, err
+		}
 		c.Mentioned, err = number(ctx, t, (&query{}).add(`select count(*) from (select distinct inbox, thread from inbox_mention where tenant = $1 and account = ? and seen = 0 limit ?) unseen`, r.Caller.Account, countThreads))
 		return c, err
 	})
+}
+
+// countViews counts the threads of saved lists; those of an inbox that one does not work in are left out.
+func countViews(ctx context.Context, t *store.Tenant, r *inboxReader, out map[string]int) error {
+	saved, err := work.Views(ctx, t, r.Caller.Account)
+	if err != nil {
+		return err
+	}
+	for _, one := range saved {
+		v, err := threadView(one)
+		if err != nil {
+			return err
+		}
+		if v.Filter.Inbox != "" && !r.In(v.Filter.Inbox) {
+			continue
+		}
+		f, err := v.Filter.filter(ctx, t, r)
+		if err != nil {
+			return err
+		}
+		if out[v.ID], err = work.Count(ctx, t, r.Reach, f, countView); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // GetThread is a thread with its mails and what was done with it.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +28,15 @@ type inboxView struct {
 	Ask    *tocsin.Problem // a reason has to be given before this inbox is read
 	Tags   []api.Tag
 	Open   *openThread
+
+	Q       string           // the words that are looked for
+	Found   []foundThread    // by them
+	Refused *tocsin.Problem  // why they were not looked for
+	Views   []api.ThreadView // one's own, and everybody's
+	View    *api.ThreadView  // the one that the list is of
+	Changed bool             // the list is filtered otherwise than the view
+	People  []api.Worker     // who can be given a thread of the list
+	Teams   []api.Team
 }
 
 // openThread is a thread with what stands beside it.
@@ -63,12 +73,18 @@ var inboxSections = []struct{ Key, Name, Icon, Says string }{
 var inboxStates = [][2]string{{"", "Open"}, {"waiting", "Waiting for them"}, {"snoozed", "Snoozed"}, {"resolved", "Resolved"}, {"spam", "Spam"}, {"any", "All"}}
 
 func inboxIn(tenant tocsin.TenantID, q url.Values) api.ThreadsIn {
-	in := api.ThreadsIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: inboxPiece, After: q.Get("after")}, ThreadFilter: api.ThreadFilter{
-		Section: q.Get("section"), Inbox: q.Get("inbox"), State: q.Get("state"), Assignee: q.Get("assignee"), Tag: q.Get("tag"), From: q.Get("from"), Unread: on(q, "unread")}}
-	if in.Section == "" && in.Inbox == "" {
-		in.Section = "all"
+	return api.ThreadsIn{In: api.In{Tenant: tenant}, Paging: api.Paging{Limit: inboxPiece, After: q.Get("after")}, ThreadFilter: threadFilter(q)}
+}
+
+// threadFilter is the filter that an address names.
+func threadFilter(q url.Values) api.ThreadFilter {
+	priority, _ := strconv.Atoi(q.Get("priority")) // none is any
+	f := api.ThreadFilter{Section: q.Get("section"), Inbox: q.Get("inbox"), State: q.Get("state"), Assignee: q.Get("assignee"), Team: q.Get("team"), Tag: q.Get("tag"),
+		Priority: priority, From: q.Get("from"), Unread: on(q, "unread"), Attachments: on(q, "attachments")}
+	if f.Section == "" && f.Inbox == "" {
+		f.Section = "all"
 	}
-	return in
+	return f
 }
 
 // inbox is the list with no thread open.
@@ -120,12 +136,13 @@ func (w *web) inboxThread(_ http.ResponseWriter, r *http.Request, p *page) (temp
 		}
 		o.Earlier = firstN(slices.DeleteFunc(earlier.Items, func(t api.Thread) bool { return t.ID == d.ID }), 5)
 	}
-	if i := slices.IndexFunc(v.List.Items, func(t api.Thread) bool { return t.ID == d.ID }); i >= 0 {
-		if i+1 < len(v.List.Items) {
-			o.Next = v.List.Items[i+1].ID
+	ids := v.ids()
+	if i := slices.Index(ids, d.ID); i >= 0 {
+		if i+1 < len(ids) {
+			o.Next = ids[i+1]
 		}
 		if d.Unread && o.Box.Member && opensThread(r) {
-			v.List.Items[i].Unread = false
+			v.seen(i)
 		}
 	}
 	if o.Box.Member && opensThread(r) && (d.Unread || o.namesMe()) {
@@ -161,11 +178,41 @@ func (w *web) inboxList(r *http.Request, p *page) (*inboxView, error) {
 		return nil, err
 	}
 	v.Tags = tags.Items
-	v.List, err = w.svc.ListThreads(r.Context(), v.In)
+	if err := w.inboxViews(r, p, v); err != nil {
+		return nil, err
+	}
+	if err := w.inboxPeople(r, p, v); err != nil {
+		return nil, err
+	}
+	if v.Q = trim(v.Query.Get("q")); v.Q != "" {
+		err = w.inboxFind(r, v)
+	} else {
+		v.List, err = w.svc.ListThreads(r.Context(), v.In)
+	}
 	if err != nil && tocsin.AsProblem(err).Code == tocsin.Denied && v.In.Inbox != "" {
 		v.Ask, err = tocsin.AsProblem(err), nil
 	}
 	return v, err
+}
+
+// ids are the threads of the list, in order.
+func (v *inboxView) ids() (out []string) {
+	for _, t := range v.List.Items {
+		out = append(out, t.ID)
+	}
+	for _, f := range v.Found {
+		out = append(out, f.Thread)
+	}
+	return out
+}
+
+// seen has a thread of the list be new no more.
+func (v *inboxView) seen(i int) {
+	if v.Q != "" {
+		v.Found[i].Unread = false
+	} else {
+		v.List.Items[i].Unread = false
+	}
 }
 
 // threadItems are the mails and entries of a thread in order of time; the last mail is shown whole, and those from outside that came since
@@ -190,6 +237,9 @@ func threadItems(d api.ThreadDetail) []threadItem {
 
 // here says whether the viewer is at a section or an inbox.
 func (v *inboxView) here(section, box string) bool {
+	if v.View != nil {
+		return false
+	}
 	if box != "" {
 		return v.In.Inbox == box
 	}
@@ -198,6 +248,9 @@ func (v *inboxView) here(section, box string) bool {
 
 // title is what the list shows.
 func (v *inboxView) title() string {
+	if v.View != nil {
+		return v.View.Name
+	}
 	for _, b := range v.Boxes {
 		if b.ID == v.In.Inbox {
 			return b.Name
@@ -233,7 +286,9 @@ func (v *inboxView) mine(member bool) (out []api.SharedInbox) {
 
 // filtered says that conditions are set beside where one is.
 func (v *inboxView) filtered() bool {
-	return v.In.Assignee != "" || v.In.Tag != "" || v.In.From != "" || v.In.Unread
+	f := v.In.ThreadFilter
+	f.Section, f.Inbox = "", ""
+	return f != api.ThreadFilter{}
 }
 
 // threadAt is the address of a thread beside the list that is shown.
@@ -275,12 +330,24 @@ func boundedCount(n int) string {
 // inboxAnswer is what a form of the inbox answers to the page's script.
 type inboxAnswer struct {
 	notice
-	To string `json:"to"`
+	To   string    `json:"to"`
+	Bulk *bulkDone `json:"bulk,omitempty"`
 }
 
 // inboxAct is a form of the inbox: as [web.act], and where the page's script sends it the answer is JSON, so that the page stays.
 func (w *web) inboxAct(do func(r *http.Request) (to string, n *notice, err error)) http.HandlerFunc {
-	plain := w.act(do)
+	return w.inboxActs(func(r *http.Request) (string, *notice, *bulkDone, error) {
+		to, n, err := do(r)
+		return to, n, nil, err
+	})
+}
+
+// inboxActs is [web.inboxAct] for what is done to several threads.
+func (w *web) inboxActs(do func(r *http.Request) (to string, n *notice, done *bulkDone, err error)) http.HandlerFunc {
+	plain := w.act(func(r *http.Request) (string, *notice, error) {
+		to, n, _, err := do(r)
+		return to, n, err
+	})
 	return func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept") != "application/json" {
 			plain(rw, r)
@@ -297,7 +364,7 @@ func (w *web) inboxAct(do func(r *http.Request) (to string, n *notice, err error
 			err = tocsin.Problemf(tocsin.Invalid, "Send it again, shorter.", "The form could not be read.")
 		} else {
 			var n *notice
-			a.To, n, err = do(r)
+			a.To, n, a.Bulk, err = do(r)
 			if n != nil {
 				a.notice = *n
 			}

@@ -288,7 +288,7 @@ func tagChoices(tags []api.Tag) [][2]string {
 func emailSettingsAt(p *page) string { return p.at("settings", "email") }
 
 // reconnectAt is where an inbox is connected again.
-func reconnectAt(p *page, b api.SharedInbox) string { return emailSettingsAt(p) }
+func reconnectAt(p *page, b api.SharedInbox) string { return emailSettingsAt(p) + "#address-" + b.ID }
 
 // signTone is the hue and shape of a sign.
 func signTone(level string) string {

@@ -33,6 +33,16 @@ func (v emailView) on() (out []api.EmailConnection) {
 	return out
 }
 
+// mends is the connection that has to sign in again for an address to be read; empty where that does not help.
+func (v emailView) mends(a api.EmailAddress) string {
+	for _, c := range v.Connections {
+		if a.State == "broken" && c.ID == a.Connection && c.Method == connect.MethodDelegated && c.State != connect.On {
+			return c.ID
+		}
+	}
+	return ""
+}
+
 // account is the service account that the guide speaks of: the first one's that is connected.
 func (v emailView) account(p *page) string {
 	for _, c := range v.Connections {
@@ -123,6 +133,9 @@ func (w *web) emailCallback(rw http.ResponseWriter, r *http.Request, step api.Co
 		w.note(r, err)
 		problem := tocsin.AsProblem(err)
 		w.leaveNotice(rw, &notice{Kind: "bad", What: problem.What, Do: problem.Do})
+		if me, err := w.svc.Me(r.Context(), api.NoInput{}); err == nil && tenantOf(&me, tenant) == nil {
+			to = with("/settings/email", "tenant", "new") // nothing is known of it yet
+		}
 	case step.Next != "":
 		to = step.Next
 	default:
@@ -134,19 +147,10 @@ func (w *web) emailCallback(rw http.ResponseWriter, r *http.Request, step api.Co
 // emailApp makes an e-mail connection by an app registration of the tenant's own.
 func (w *web) emailApp(rw http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
 	r.Body = http.MaxBytesReader(rw, r.Body, 256<<10)
-	f := r.FormValue
-	in := api.EmailConnectionNew{Name: trim(f("name")), Tenant: string(p.Tenant.ID), ClientID: trim(f("client_id")), Cloud: f("cloud")}
-	if f("method") == "certificate" {
-		in.Certificate = f("certificate")
-	} else {
-		in.Secret = trim(f("client_secret"))
-	}
-	if in.Cloud == "own" {
-		in.Authority, in.Graph, in.CA = trim(f("authority")), trim(f("graph")), f("ca")
-	}
+	in := typedEmailApp(r, string(p.Tenant.ID))
 	if _, err := w.svc.CreateEmailConnection(r.Context(), api.CreateEmailConnectionIn{Body: in}); err != nil {
 		in.Secret, in.Certificate = "", ""
-		return w.emailRefused(rw, r, p, err, func(v *emailView) { v.App, v.Method = in, f("method") })
+		return w.emailRefused(rw, r, p, err, func(v *emailView) { v.App, v.Method = in, r.FormValue("method") })
 	}
 	w.leaveNotice(rw, &notice{Kind: "good", What: "The app is connected.", Do: "Connect the addresses of shared mailboxes."})
 	http.Redirect(rw, r, p.at("settings", "email"), http.StatusSeeOther)

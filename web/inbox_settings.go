@@ -17,6 +17,8 @@ type inboxBoxView struct {
 	Team  api.InboxTeam
 	Looks api.Page[api.InboxLook]
 	All   []api.Worker // who can be of it; for administrators
+
+	Settings api.InboxSettings
 }
 
 func (w *web) inboxBoxPage(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
@@ -32,6 +34,9 @@ func (w *web) inboxBoxPage(_ http.ResponseWriter, r *http.Request, p *page) (tem
 		return nil, err
 	}
 	if v.Looks, err = w.svc.ListInboxLooks(r.Context(), api.InboxLooksIn{ByID: byID(r, p), Paging: paging(r.URL.Query())}); err != nil {
+		return nil, err
+	}
+	if v.Settings, err = w.svc.GetInboxSettings(r.Context(), byID(r, p)); err != nil {
 		return nil, err
 	}
 	p.Title = v.Box.Name

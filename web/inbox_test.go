@@ -55,3 +55,13 @@ func TestInbox(t *testing.T) {
 		t.Errorf("an agent's thread: %d", code)
 	}
 }
+
+// TestSpans: what people type as a length of time is what the form shows again.
+func TestSpans(t *testing.T) {
+	for typed, want := range map[string]string{"": "", "30": "30m", "30m": "30m", "4h": "4h", "90m": "1h 30m", "1H 30m": "1h 30m", "2d": "2d", "1d 1h 1m": "1d 1h 1m", "-4h": "bad", "soon": "bad", "4w": "bad"} {
+		n, err := typedSpan(typed)
+		if got := spanWord(n); want == "bad" && err == nil || want != "bad" && (err != nil || got != want) {
+			t.Errorf("%q is %q, %v", typed, got, err)
+		}
+	}
+}

@@ -189,7 +189,7 @@ func TestEveryPage(t *testing.T) {
 	if len(seen) < 100 {
 		t.Errorf("the crawl came to %d addresses only", len(seen))
 	}
-	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/stories", "/t/*/stories/*", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/settings/reported", "/t/*/investigations", "/t/*/investigations/new", "/t/*/investigations/*", "/t/*/investigations/*/explorer", "/t/*/investigations/*/matches.csv", "/t/*/investigations/*/matches/*", "/t/*/investigations/*/campaigns", "/t/*/investigations/*/trails", "/t/*/investigations/*/mailboxes", "/t/*/investigations/*/history", "/t/*/investigations/*/edit", "/t/*/investigations/*/act", "/t/*/investigations/*/report", "/t/*/reported", "/t/*/reported/*", "/t/*/inbox", "/t/*/inbox/threads/*", "/t/*/inbox/boxes/*", "/t/*/inbox/teams", "/t/*/mailacts", "/t/*/mailacts/*", "/t/*/audit", "/t/*/audit/queries", "/t/*/audit/ledger", "/t/*/audit/imports", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/trail", "/settings/tokens", "/settings/you", "/connect"} {
+	for _, want := range []string{"/t/*/overview", "/t/*/findings", "/t/*/findings/*", "/t/*/findings.csv", "/t/*/stories", "/t/*/stories/*", "/t/*/actions", "/t/*/actions/*", "/t/*/actions/*/undo", "/t/*/settings/response", "/t/*/settings/reported", "/t/*/investigations", "/t/*/investigations/new", "/t/*/investigations/*", "/t/*/investigations/*/explorer", "/t/*/investigations/*/matches.csv", "/t/*/investigations/*/matches/*", "/t/*/investigations/*/campaigns", "/t/*/investigations/*/trails", "/t/*/investigations/*/mailboxes", "/t/*/investigations/*/history", "/t/*/investigations/*/edit", "/t/*/investigations/*/act", "/t/*/investigations/*/report", "/t/*/reported", "/t/*/reported/*", "/t/*/inbox", "/t/*/inbox/threads/*", "/t/*/inbox/boxes/*", "/t/*/inbox/teams", "/t/*/inbox/macros", "/t/*/inbox/rules", "/t/*/inbox/rules/*", "/t/*/inbox/reports", "/t/*/inbox/boxes/*/service", "/t/*/mailacts", "/t/*/mailacts/*", "/t/*/audit", "/t/*/audit/queries", "/t/*/audit/ledger", "/t/*/audit/imports", "/t/*/rules", "/t/*/mailboxes", "/t/*/mailboxes/*", "/t/*/identities", "/t/*/identities/*", "/t/*/detections", "/t/*/connections", "/t/*/connections/limits", "/t/*/settings/organisation", "/t/*/settings/exceptions", "/settings/accounts", "/settings/registrations", "/browse", "/settings/trail", "/settings/tokens", "/settings/you", "/connect"} {
 		if kinds[want] == 0 {
 			t.Errorf("no page links to %s", want)
 		}
@@ -241,6 +241,11 @@ func TestHostileNames(t *testing.T) {
 		at + "/inbox/threads/" + threadID:                                        {"RLO", "ZWSP"},
 		at + "/inbox/boxes/" + boxID:                                             {"RLO"},
 		at + "/inbox/teams":                                                      {},
+		at + "/inbox/macros":                                                     {"RLO"},
+		at + "/inbox/rules":                                                      {"RLO"},
+		at + "/inbox/rules/" + ruleID:                                            {"RLO"},
+		at + "/inbox/reports":                                                    {"RLO"},
+		at + "/inbox/boxes/" + boxID + "/service":                                {"RLO"},
 		at + "/findings?q=" + "%3Cscript%3Ealert(9)%3C/script%3E":                {},
 		at + "/findings?person=" + "%22%3E%3Cscript%3Ealert(9)%3C%2Fscript%3E":   {},
 		at + "/rules?destination=" + "%22%3E%3Cscript%3Ealert(9)%3C%2Fscript%3E": {},

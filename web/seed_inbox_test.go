@@ -12,6 +12,7 @@ const (
 	boxID    = "0190a000-0000-7000-8000-00000000b001"
 	closedID = "0190a000-0000-7000-8000-00000000b002"
 	threadID = "0190a000-0000-7000-8000-00000000d001"
+	ruleID   = "0190a000-0000-7000-8000-00000000e001"
 )
 
 // inbox is a shared inbox whose strangers write what harms, and another that nobody here works in.
@@ -24,6 +25,9 @@ func (d seeder) inbox() {
 	d.add(`insert into inbox_team (tenant, id, name, created) values ($1, $2, $3, $4)`, tocsin.NewID(), evilScript, now)
 	tag := tocsin.NewID()
 	d.add(`insert into inbox_tag (tenant, id, name, colour, created) values ($1, $2, $3, 'red', $4)`, tag, evilScript, now)
+	d.add(`insert into inbox_macro (tenant, id, inbox, name, shortcut, text, change, created) values ($1, $2, '', $3, 'x', $4, '{}', $5)`, tocsin.NewID(), evilBidi, "<p>Dear {{name}}, "+evilBidi+"</p>", now)
+	d.add(`insert into inbox_rule (tenant, id, inbox, name, place, enabled, body, created) values ($1, $2, '', $3, 1, true, $4, $5)`, ruleID, evilBidi, js(map[string]any{"when": []map[string]any{{"field": "subject", "value": []string{evilScript, evilBidi}}}, "then": map[string]any{"priority": 4}}), now)
+	d.add(`insert into inbox_view (tenant, id, account, name, filter, created) values ($1, $2, '', $3, '{"section":"all","state":"waiting"}', $4)`, tocsin.NewID(), evilBidi, now)
 	for i, st := range []string{"open", "open", "waiting", "resolved"} {
 		id := threadID[:len(threadID)-1] + fmt.Sprint(i+1)
 		d.add(`insert into inbox_thread (tenant, inbox, id, n, subject, from_address, from_name, preview, state, priority, messages, attachments, first_in, last_in, last, created, changed) values ($1, $2, $3, $4, $5, 'x@evil.example', $6, $7, $8, $9, 2, true, $10, $10, $10, $10, $10)`,

@@ -156,3 +156,6 @@ func (a Wanted) around(text string) string {
 	}
 	return piece
 }
+
+// Plain is a text as it is compared with what is searched for: small letters, without accents.
+func Plain(text string) string { return plain(text) }

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -38,6 +39,13 @@ type ReportPerson struct {
 	Answer, Resolution Spread
 }
 
+// ReportTag is what the threads with a tag took.
+type ReportTag struct {
+	Tag                string
+	Threads, Resolved  int
+	Answer, Resolution Spread
+}
+
 // Report is how an inbox did in a time: of threads that began in it. Times are business time where the inbox has hours.
 type Report struct {
 	Threads, Answered, Resolved, Spam, Silent int
@@ -45,7 +53,8 @@ type Report struct {
 	Met, Missed                               map[string]int // by kind of service time, of clocks that began in it
 	Days                                      []ReportDay
 	People                                    []ReportPerson
-	Cut                                       bool // there are more threads than were looked at
+	Tags                                      []ReportTag // a thread with several counts for each
+	Cut                                       bool        // there are more threads than were looked at
 }
 
 // mostReported is how many threads of an inbox a report looks at.
@@ -57,7 +66,7 @@ func ReportOf(ctx context.Context, t *store.Tenant, box string, since, until tim
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Met: map[string]int{}, Missed: map[string]int{}, Days: []ReportDay{}, People: []ReportPerson{}}
+	r := &Report{Met: map[string]int{}, Missed: map[string]int{}, Days: []ReportDay{}, People: []ReportPerson{}, Tags: []ReportTag{}}
 	if err := r.threads(ctx, t, &s.Hours, box, since, until); err != nil {
 		return nil, err
 	}
@@ -73,17 +82,21 @@ type took struct {
 }
 
 func (r *Report) threads(ctx context.Context, t *store.Tenant, h *BusinessHours, box string, since, until time.Time) error {
-	rows, err := t.Query(ctx, `select assignee, state, silent, first_in, answered, resolved from inbox_thread where tenant = $1 and inbox = $2 and first_in >= $3 and first_in < $4 and merged = '' limit $5`, box, since, until, mostReported+1)
+	tagged, err := tagsIn(ctx, t, box, since, until)
+	if err != nil {
+		return err
+	}
+	rows, err := t.Query(ctx, `select id, assignee, state, silent, first_in, answered, resolved from inbox_thread where tenant = $1 and inbox = $2 and first_in >= $3 and first_in < $4 and merged = '' limit $5`, box, since, until, mostReported+1)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	all, people := &took{}, map[string]*took{}
+	all, people, tags := &took{}, map[string]*took{}, map[string]*took{}
 	for rows.Next() {
-		var who, state string
+		var id, who, state string
 		var silent bool
 		var first, answered, resolved int64
-		if err := rows.Scan(&who, &state, &silent, &first, &answered, &resolved); err != nil {
+		if err := rows.Scan(&id, &who, &state, &silent, &first, &answered, &resolved); err != nil {
 			return err
 		}
 		if r.Threads++; r.Threads > mostReported {
@@ -100,7 +113,14 @@ func (r *Report) threads(ctx context.Context, t *store.Tenant, h *BusinessHours,
 		if people[who] == nil {
 			people[who] = &took{}
 		}
-		for _, k := range []*took{all, people[who]} {
+		counted := []*took{all, people[who]}
+		for _, tag := range tagged[id] {
+			if tags[tag] == nil {
+				tags[tag] = &took{}
+			}
+			counted = append(counted, tags[tag])
+		}
+		for _, k := range counted {
 			k.threads++
 			if answered > first {
 				k.answer = append(k.answer, h.Between(tocsin.FromMillis(first), tocsin.FromMillis(answered)))
@@ -115,6 +135,10 @@ func (r *Report) threads(ctx context.Context, t *store.Tenant, h *BusinessHours,
 	for who, k := range people {
 		r.People = append(r.People, ReportPerson{Account: who, Threads: k.threads, Resolved: k.resolved, Answer: spread(k.answer), Resolution: spread(k.resolution)})
 	}
+	for tag, k := range tags {
+		r.Tags = append(r.Tags, ReportTag{Tag: tag, Threads: k.threads, Resolved: k.resolved, Answer: spread(k.answer), Resolution: spread(k.resolution)})
+	}
+	slices.SortFunc(r.Tags, func(a, b ReportTag) int { return cmp.Or(b.Threads-a.Threads, cmp.Compare(a.Tag, b.Tag)) })
 	slices.SortFunc(r.People, func(a, b ReportPerson) int {
 		if a.Threads != b.Threads {
 			return b.Threads - a.Threads
@@ -122,6 +146,25 @@ func (r *Report) threads(ctx context.Context, t *store.Tenant, h *BusinessHours,
 		return map[bool]int{true: -1, false: 1}[a.Account < b.Account]
 	})
 	return errors.Join(rows.Err(), rows.Close())
+}
+
+// tagsIn are the tags of an inbox's threads that began in a time, by thread.
+func tagsIn(ctx context.Context, t *store.Tenant, box string, since, until time.Time) (map[string][]string, error) {
+	rows, err := t.Query(ctx, `select g.thread, g.tag from inbox_thread_tag g join inbox_thread v on v.tenant = g.tenant and v.inbox = g.inbox and v.id = g.thread
+		where g.tenant = $1 and g.inbox = $2 and v.first_in >= $3 and v.first_in < $4 and v.merged = '' limit $5`, box, since, until, mostReported)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string][]string{}
+	for rows.Next() {
+		var thread, tag string
+		if err := rows.Scan(&thread, &tag); err != nil {
+			return nil, err
+		}
+		out[thread] = append(out[thread], tag)
+	}
+	return out, rows.Err()
 }
 
 func (r *Report) days(ctx context.Context, t *store.Tenant, box string, since, until time.Time) error {

@@ -1,5 +1,6 @@
 // The inbox: a thread is put beside the list without a new page, forms are sent without one, keys and a palette of commands do what
 // buttons do. Without scripts links and forms do the same.
+import { bulkBar, showDone, startInboxList } from "./inbox_list.js";
 import { here } from "./rows.js";
 
 const part = () => document.getElementById("live-part");
@@ -44,6 +45,7 @@ export function startInbox(announce) {
   document.addEventListener("load", (e) => { if (e.target.matches?.("iframe.mail-body")) fit(e.target); }, true);
   document.addEventListener("htmx:after:swap", settle);
   document.addEventListener("keydown", (e) => key(e));
+  startInboxList();
   startPalette();
   startMentions();
   settle();
@@ -73,33 +75,46 @@ async function go(href) {
 function filter(form) {
   const q = new URLSearchParams();
   for (const [k, v] of new FormData(form)) if (v) q.append(k, v);
-  go(form.action + (q.size ? "?" + q : ""));
+  const to = form.action + (q.size ? "?" + q : "");
+  if (to !== location.href) go(to);
 }
 
 // send sends a form and shows what came of it; the page then shows how things stand.
 async function send(form, button, announce) {
+  if (button?.dataset.sure && !confirm(button.dataset.sure)) return;
   const body = new URLSearchParams(new FormData(form, button));
   const action = button?.getAttribute("formaction") ?? form.getAttribute("action");
   const next = button?.dataset.next !== undefined ? nextThread() : null;
   form.closest("details[data-menu]")?.removeAttribute("open");
+  for (const menu of form.querySelectorAll("details[data-menu][open]")) menu.open = false;
   if (button) button.disabled = true;
-  let answer;
-  try {
-    const r = await fetch(action, { method: "POST", headers: { Accept: "application/json" }, body });
-    if (r.status === 401) return void location.reload();
-    answer = await r.json();
-    answer.ok = r.ok;
-  } catch {
-    answer = { k: "bad", w: "The server could not be reached.", d: "What you wrote is still here: try again.", ok: false };
-  } finally {
-    if (button) button.disabled = false;
-  }
-  if (answer.w) toast(answer, announce);
+  const answer = await post(action, body).finally(() => { if (button) button.disabled = false; });
+  if (!answer) return;
+  const again = async (raw) => {
+    const done = await post(action, new URLSearchParams({ undo: raw, back: body.get("back") }));
+    if (done?.w) toast(done, announce);
+    if (done?.ok) await go(location.href);
+  };
+  if (answer.bulk) showDone(answer, announce, again);
+  else if (answer.w) toast(answer, announce);
   if (!answer.ok) return;
   if (form.querySelector("[data-note], [data-reply]")) form.reset();
   form.closest(".note-change")?.removeAttribute("open");
   document.dispatchEvent(new CustomEvent("tocsin:sent", { detail: { form, answer } }));
   await go(next ?? answer.to ?? location.href);
+}
+
+// post sends what a form holds and gives what was answered; nothing where the page has to be opened anew.
+async function post(action, body) {
+  try {
+    const r = await fetch(action, { method: "POST", headers: { Accept: "application/json" }, body });
+    if (r.status === 401) return void location.reload();
+    const answer = await r.json();
+    answer.ok = r.ok;
+    return answer;
+  } catch {
+    return { k: "bad", w: "The server could not be reached.", d: "What you wrote is still here: try again.", ok: false };
+  }
 }
 
 // nextThread is where the thread below the open one is; where it is the last, the one above.
@@ -161,7 +176,7 @@ function key(e) {
     }
     return;
   }
-  const open = thread();
+  const open = bulkBar() ?? thread();
   if (!open) return;
   const write = e.key === "n" ? open.querySelector("[data-note]") : e.key === "r" ? open.querySelector("[data-reply]") : null;
   if (write) {

@@ -37,6 +37,7 @@ function count() {
   if (!bar) return;
   bar.hidden = chosen.length === 0;
   bar.querySelector("[data-picked]").textContent = `${chosen.length} chosen`;
+  document.dispatchEvent(new CustomEvent("tocsin:picked", { detail: { chosen: chosen.length, of: boxes.length } }));
   const status = bar.querySelector("[data-bulk-status]");
   if (!status) return; // what is done with those chosen is said on the next page
   bar.querySelector("[data-bulk-until]").hidden = status.value !== "accepted";
