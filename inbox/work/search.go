@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math"
 	"slices"
 
@@ -139,6 +140,9 @@ func Search(ctx context.Context, t *store.Tenant, k inbox.Keeper, boxes []string
 	var all []place
 	for _, box := range boxes {
 		key, err := inbox.OpenKey(ctx, t, k, box)
+		if errors.Is(err, inbox.ErrErased) {
+			continue // nobody can read it any more
+		}
 		if err != nil {
 			return f, err
 		}
