@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"tocsin.dev/graph"
 	"tocsin.dev/inbox"
 	"tocsin.dev/store"
 	"tocsin.dev/store/storetest"
@@ -155,4 +157,47 @@ func TestBrowserInboxList(t *testing.T) {
 	ann.do("reports", chromedp.Navigate(set+"/reports?days=90"), chromedp.WaitVisible(chromedp.CSS("#by-agent")))
 	ann.until("figures, a chart, and tables", `document.querySelectorAll("svg.mails .bar").length > 5 && document.querySelector("#by-tag") && document.body.textContent.includes("complaint")`)
 	ann.shoot("reports")
+
+	broken(t, s)
+	ann.do("what cannot be read", chromedp.Navigate(at+"/settings/email"), chromedp.WaitVisible(chromedp.CSS("#email-addresses")))
+	ann.until("one click for each that a sign-in mends, and none where it does not", `(() => {
+		const row = (id) => document.getElementById("address-" + id), has = (id, word) => [...row(id).querySelectorAll("button")].some((b) => b.textContent === word);
+		return has("lost", "Reconnect") && !has("gone", "Reconnect") && has("gone", "Look again") && !has("mute", "Look again") && document.querySelectorAll("#email-connections").length === 1;
+	})()`)
+	ann.shoot("email-states")
+	ann.do("another tenant", chromedp.Navigate(hs.URL+"/settings/email?tenant=new"), chromedp.WaitVisible(chromedp.CSS("#email-begin")))
+	ann.shows("what is needed first", "Enter the app registration")
+	ann.shoot("email-start")
+}
+
+// broken seeds a connection for each thing that ends a service account's sign-in, and addresses that are broken by it or by themselves.
+func broken(t *testing.T, s *Server) {
+	t.Helper()
+	now := s.Clock.Now()
+	err := s.Store.UpdateTenant(t.Context(), inboxTenant, func(tn *store.Tenant) error {
+		for i, code := range []int{65001, 50133, 700082, 53003, 0} {
+			state, because, mend := "on", "", ""
+			if r, ok := errors.AsType[*graph.Revoked](graph.OfAccount(&graph.Revoked{Code: fmt.Sprint("AADSTS", code)})); ok && code > 0 {
+				if state, because, mend = "broken", r.What, r.Do; because == "" {
+					t.Errorf("AADSTS%d says nothing", code)
+				}
+			}
+			if _, err := tn.Exec(t.Context(), `insert into email_connection (tenant, id, name, method, cloud, client_id, sealed, account, consented, consented_by, signed_in, signed_in_by, proven, state, because, mend, created, changed)
+				values ($1, $2, $3, 'delegated', 'global', 'c', '', $4, $5, 'jo@example.com', $5, 'jo@example.com', $5, $6, $7, $8, $5, $5)`, fmt.Sprint("by", i), fmt.Sprint("Service account ", i+1), fmt.Sprintf("inbox.service%d@fabrikamfreight.com", i+1), now, state, because, mend); err != nil {
+				return err
+			}
+		}
+		for _, a := range [][]string{{"lost", "billing", "by1", "broken", "The account's password was changed.", "Reconnect it: sign in again.", "as", ""},
+			{"gone", "returns", "by4", "broken", "There is no mailbox returns@fabrikamfreight.com any more.", "Look in Exchange whether it was deleted or renamed.", "as", ""},
+			{"mute", "press", "by4", "connected", "", "", "refused", "The account may not send as press@fabrikamfreight.com: give it Send As in Exchange, wait up to an hour, and test sending again."}} {
+			if _, err := tn.Exec(t.Context(), `insert into inbox (tenant, id, name, address, connection, state, because, mend, sending, sending_because, sealed, created, changed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '', $11, $11)`,
+				a[0], a[1], a[1]+"@fabrikamfreight.com", a[2], a[3], a[4], a[5], a[6], a[7], now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -43,6 +43,11 @@ func (v emailView) mends(a api.EmailAddress) string {
 	return ""
 }
 
+// wantsConsent says that a connection is mended by an administrator's consent before the account signs in again.
+func wantsConsent(c api.EmailConnection) bool {
+	return c.State != connect.On && strings.Contains(strings.ToLower(c.Because), "consent")
+}
+
 // account is the service account that the guide speaks of: the first one's that is connected.
 func (v emailView) account(p *page) string {
 	for _, c := range v.Connections {
