@@ -75,6 +75,9 @@ func (w *web) inboxBulk(r *http.Request) (string, *notice, *bulkDone, error) {
 		err := w.bulkDelete(r, in, ids, done)
 		return back, done.notice("moved to the mailbox's deleted items"), done, err
 	}
+	if f.Has("untag") { // a field of the name remove would hide the form's own
+		f["remove"] = f["untag"]
+	}
 	if f.Has("until") {
 		f.Set("state", "snoozed")
 	}

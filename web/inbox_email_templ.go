@@ -927,7 +927,7 @@ func emailAddressActs(p *page, v emailView, a api.EmailAddress) templ.Component 
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-			} else if a.State == "broken" {
+			} else if a.State == "broken" && a.Connection != "" {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "<form method=\"post\" action=\"")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

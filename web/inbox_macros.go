@@ -185,15 +185,12 @@ func (w *web) macroText(ctx context.Context, at api.ByID, typed string) (string,
 	return typedHTML(typed), err
 }
 
-// typedHTML is a text that was typed, as HTML: paragraphs where lines are empty.
+// typedHTML is a text that was typed, as HTML, so that it is shown again as it was typed.
 func typedHTML(s string) string {
-	var b strings.Builder
-	for part := range strings.SplitSeq(strings.TrimSpace(s), "\n\n") {
-		if part = strings.TrimSpace(part); part != "" {
-			b.WriteString("<p>" + strings.ReplaceAll(html.EscapeString(part), "\n", "<br>") + "</p>")
-		}
+	if s = strings.TrimSpace(s); s == "" {
+		return ""
 	}
-	return b.String()
+	return "<p>" + strings.ReplaceAll(html.EscapeString(s), "\n", "<br>") + "</p>"
 }
 
 // macroExample is a thread for which a macro shows how it reads.

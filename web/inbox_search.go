@@ -103,19 +103,24 @@ func sought(s string, words []soughtWord) bool {
 	return false
 }
 
-// foundPiece is a part of a text, as it was said.
+// foundPiece is a part of a text, as it was said; the blanks about it are of the text and no marks.
 func foundPiece(s string, marked bool) templ.Component {
 	return templ.ComponentFunc(func(ctx context.Context, out io.Writer) error {
-		if !marked {
-			return said(s).Render(ctx, out)
+		middle := strings.Trim(s, " ")
+		before := len(s) - len(strings.TrimLeft(s, " "))
+		about := [2]string{s[:before], s[before+len(middle):]}
+		if marked {
+			about[0], about[1] = about[0]+"<mark>", "</mark>"+about[1]
 		}
-		if _, err := io.WriteString(out, "<mark>"); err != nil {
+		if _, err := io.WriteString(out, about[0]); err != nil {
 			return err
 		}
-		if err := said(s).Render(ctx, out); err != nil {
-			return err
+		if middle != "" {
+			if err := said(middle).Render(ctx, out); err != nil {
+				return err
+			}
 		}
-		_, err := io.WriteString(out, "</mark>")
+		_, err := io.WriteString(out, about[1])
 		return err
 	})
 }

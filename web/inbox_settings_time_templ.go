@@ -192,7 +192,7 @@ func boxSending(p *page, v inboxBoxView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = said(plainText(v.Settings.Signature)).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = saidLines(plainText(v.Settings.Signature)).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -163,7 +163,7 @@ func viewMark(v api.ThreadView) string {
 func (w *web) inboxViewDo(r *http.Request) (string, *notice, error) {
 	tenant := tocsin.TenantID(r.PathValue("tenant"))
 	back, f := inboxBack(r), r.PostForm
-	at := api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: tenant}, ID: f.Get("id")}}
+	at := api.ByIDAct{ByID: api.ByID{In: api.In{Tenant: tenant}, ID: f.Get("view")}}
 	version, _ := strconv.ParseInt(f.Get("version"), 10, 64) // none is none that fits
 	n := api.ThreadViewNew{Name: trim(f.Get("name")), Shared: f.Get("shared") != "", Version: version}
 	asked, err := url.ParseQuery(f.Get("filter"))
