@@ -52,7 +52,7 @@ prove: setup prove-kills prove-cuts prove-fuzz ## the long proofs: KILLS kills o
 	$(RACE) ./collect -run TestAttacks -attacks.all
 	$(RACE) ./server -run TestCalls -calls.whole
 	go test ./server -run TestHugeMailbox -huge 200000 -v
-	go test ./inbox -run TestWeek -mailbox 50000 -v -timeout 60m
+	go test ./inbox -run 'TestWeek|TestRealThreads' -mailbox 50000 -threads.all -v -timeout 60m
 	go test ./server -run 'TestInboxKill|TestInboxDisplays' -inbox.kills 40 -display.mails 0 -v -timeout 60m
 	go test ./server -run 'TestCanaryFaults|TestADayWithoutA429' -canary.whole -day.users 3000 -v -timeout 30m
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/connect"
 	"tocsin.dev/graph"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/secret"
@@ -74,6 +75,30 @@ func newBed(t testing.TB, st *store.Store, cfg sim.Config, days int) *bed {
 		return err
 	})
 	return b
+}
+
+// delegate has a service account that is a member of the mailbox do all from now on, in the place of the app.
+func (b *bed) delegate() {
+	b.Helper()
+	const back = "https://tocsin.example/connect/callback"
+	app, key := b.w.AddApp("Tocsin (inbox)")
+	b.w.RequestScopes(app, connect.InboxScopes...)
+	must(b, b.w.ConsentScopes(app, connect.InboxScopes...))
+	b.w.AllowContentOf(app, true)
+	must(b, b.w.Share(shared, "service", sim.FullAccess, sim.SendAs))
+	in := b.w.Access()
+	cfg := graph.Config{Cloud: graph.Cloud{Authority: in.Authority, Graph: in.Graph}, Tenant: in.Tenant, Client: app, Secret: key, HTTP: b.w.Client(), Now: b.st.Clock().Now, Backoff: time.Millisecond}
+	gc, err := graph.New(cfg)
+	must(b, err)
+	proof := graph.SignInProof{Redirect: back, State: "s", Nonce: graph.Secret(), Verifier: graph.Secret()}
+	to, err := b.w.Visit(graph.DelegatedAddress(cfg.Cloud, in.Tenant, app, "", connect.InboxScopes, proof), "service")
+	must(b, err)
+	grant, err := gc.RedeemDelegated(context.Background(), to.Query().Get("code"), connect.InboxScopes, proof)
+	must(b, err)
+	token := grant.Refresh
+	cfg.Delegated = &graph.Delegated{Scopes: connect.InboxScopes, Load: func(context.Context) (string, error) { return token, nil }, Keep: func(_ context.Context, _, next string) error { token = next; return nil }}
+	b.gc, err = graph.New(cfg)
+	must(b, err)
 }
 
 // engine is another one, as after a restart.

@@ -2,7 +2,9 @@ package inbox
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,6 +103,25 @@ func sharedData(t testing.TB) string {
 
 func fold1(subject string) string { folded, _ := fold(subject); return folded }
 
+var allMails = flag.Bool("threads.all", false, "TestRealThreads loads every mail of the shared data, not those of two folders")
+
+// mailFiles are the mails that TestRealThreads loads.
+func mailFiles(t testing.TB, root string) (out []string) {
+	dirs := []string{"spamassassin/easy-ham-2", "spamassassin/hard-ham-1"}
+	if *allMails {
+		dirs = []string{"spamassassin", "enron-categories", "mime-suites", "sublime-emls"}
+	}
+	for _, dir := range dirs {
+		must(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && slices.Contains([]string{".eml", ".txt", ".raw"}, filepath.Ext(path)) {
+				out = append(out, path)
+			}
+			return err
+		}))
+	}
+	return out
+}
+
 // TestRealThreads loads real mail as a shared mailbox: each answer stands with what it answers, and what no header connects is seldom together.
 func TestRealThreads(t *testing.T) {
 	root := sharedData(t)
@@ -108,37 +129,33 @@ func TestRealThreads(t *testing.T) {
 	byID, parents := map[string]string{}, map[string][]string{} // Message-ID to Graph's id, and back to what it answers
 	subject := map[string]string{}
 	var order []string
-	for _, dir := range []string{"spamassassin/easy-ham-2", "spamassassin/hard-ham-1"} {
-		files, err := filepath.Glob(filepath.Join(root, dir, "*.eml"))
+	for _, path := range mailFiles(t, root) {
+		raw, err := os.ReadFile(path)
 		must(t, err)
-		for _, path := range files {
-			raw, err := os.ReadFile(path)
-			must(t, err)
-			m := mail.ParseParts(raw, mail.ReadText)
-			if m.MessageID == "" || len(m.From) == 0 || byID[m.MessageID] != "" {
-				continue
-			}
-			at := m.Date
-			if at.Year() < 1995 || at.Year() > 2010 {
-				at = time.Date(2002, 8, 1, 0, 0, 0, 0, time.UTC)
-			}
-			in := sim.Mail{From: m.From[0].Address, FromName: m.From[0].Name, Subject: m.Subject, HTML: m.HTML, Text: m.Text, MessageID: "<" + m.MessageID + ">", Received: at}
-			for _, a := range m.To {
-				in.To = append(in.To, a.Address)
-			}
-			for _, name := range []string{"In-Reply-To", "References"} {
-				if v := m.Get(name); v != "" {
-					in.Headers = append(in.Headers, [2]string{name, v})
-				}
-			}
-			id := b.put(in)
-			byID[m.MessageID], subject[m.MessageID] = id, m.Subject
-			order = append(order, m.MessageID)
-			if m.InReplyTo != "" {
-				parents[m.MessageID] = append(parents[m.MessageID], m.InReplyTo)
-			}
-			parents[m.MessageID] = append(parents[m.MessageID], m.References...)
+		m := mail.ParseParts(raw, mail.ReadText)
+		if m.MessageID == "" || len(m.From) == 0 || byID[m.MessageID] != "" {
+			continue
 		}
+		at := m.Date
+		if at.Year() < 1995 || at.Year() > 2010 {
+			at = time.Date(2002, 8, 1, 0, 0, 0, 0, time.UTC)
+		}
+		in := sim.Mail{From: m.From[0].Address, FromName: m.From[0].Name, Subject: m.Subject, HTML: m.HTML, Text: m.Text, MessageID: "<" + m.MessageID + ">", Received: at}
+		for _, a := range m.To {
+			in.To = append(in.To, a.Address)
+		}
+		for _, name := range []string{"In-Reply-To", "References"} {
+			if v := m.Get(name); v != "" {
+				in.Headers = append(in.Headers, [2]string{name, v})
+			}
+		}
+		id := b.put(in)
+		byID[m.MessageID], subject[m.MessageID] = id, m.Subject
+		order = append(order, m.MessageID)
+		if m.InReplyTo != "" {
+			parents[m.MessageID] = append(parents[m.MessageID], m.InReplyTo)
+		}
+		parents[m.MessageID] = append(parents[m.MessageID], m.References...)
 	}
 	b.work()
 	thread := map[string]string{}
