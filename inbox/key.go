@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"sync"
 
 	"tocsin.dev"
 	"tocsin.dev/secret/reseal"
@@ -67,15 +68,27 @@ func OpenKey(ctx context.Context, t *store.Tenant, k Keeper, inbox string) (*Key
 	return &Key{aead}, err
 }
 
+// writers and readers are kept for the next mail: each has tables of a megabyte, which to make took a quarter of a first reading.
+var (
+	writers = sync.Pool{New: func() any {
+		w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+		if err != nil {
+			panic("inbox: " + err.Error()) // the level is a constant
+		}
+		return w
+	}}
+	readers = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
+)
+
 // Seal encrypts plain; about names the row: see [Key.Open].
 func (k *Key) Seal(plain []byte, about string) []byte {
 	var small bytes.Buffer
-	w, err := flate.NewWriter(&small, flate.BestSpeed)
-	if err != nil {
-		panic("inbox: " + err.Error()) // the level is a constant
-	}
+	w := writers.Get().(*flate.Writer)
+	w.Reset(&small)
 	w.Write(plain) // into memory, which does not fail
 	w.Close()
+	w.Reset(io.Discard)
+	writers.Put(w)
 	nonce := make([]byte, k.aead.NonceSize(), k.aead.NonceSize()+small.Len()+k.aead.Overhead())
 	rand.Read(nonce)
 	return k.aead.Seal(nonce, nonce, small.Bytes(), []byte(about))
@@ -91,7 +104,12 @@ func (k *Key) Open(sealed []byte, about string) ([]byte, error) {
 	if err != nil {
 		return nil, altered
 	}
-	plain, err := io.ReadAll(flate.NewReader(bytes.NewReader(small)))
+	r := readers.Get().(io.ReadCloser)
+	defer readers.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(small), nil); err != nil {
+		return nil, altered
+	}
+	plain, err := io.ReadAll(r)
 	if err != nil {
 		return nil, altered
 	}
