@@ -38,6 +38,9 @@ type Outgoing struct {
 	By       *Worker        `json:"by,omitempty"`
 	Version  int64          `json:"version"`
 	Outdated bool           `json:"outdated,omitempty"` // a mail came into the thread after it was begun
+
+	Signature string `json:"signature,omitempty"`    // of one mail: the inbox's, as safe HTML; it is put below what is written
+	Largest   int64  `json:"largest_file,omitempty"` // of one mail: the bytes of a file that can be attached
 }
 
 // OutgoingFile is a file of a mail being written.
@@ -190,6 +193,14 @@ func (s *Service) whole(ctx context.Context, t *store.Tenant, o *inbox.Outgoing)
 		return v, noKeeper
 	}
 	if v.HTML, err = inbox.Written(ctx, t, s.o.Sealer, o.Inbox, o.ID); err != nil {
+		return v, err
+	}
+	set, err := inbox.SettingsOf(ctx, t, o.Inbox)
+	if err != nil {
+		return v, err
+	}
+	v.Signature = set.Signature
+	if v.Largest, err = inbox.LargestFile(ctx, t, o.Inbox); err != nil {
 		return v, err
 	}
 	if o.Thread != "" && o.State == inbox.Drafted {

@@ -16,13 +16,15 @@ type ThreadMailIn struct {
 	ByID
 	Message  string `path:"message" minLength:"1" maxLength:"500" doc:"The mail's id"`
 	Pictures bool   `query:"pictures" doc:"With the pictures that are part of the mail, which are fetched from its mailbox"`
+	Remote   bool   `query:"remote" doc:"With pictures that lie elsewhere, too: whoever shows it tells their servers that the mail is read, when and from where"`
 }
 
-// ThreadMailBody is what a mail says. Nothing in it runs, and nothing is loaded from elsewhere.
+// ThreadMailBody is what a mail says. Nothing in it runs, and nothing is loaded from elsewhere that was not asked for.
 type ThreadMailBody struct {
-	ID   string `json:"id"`
-	HTML string `json:"html"` // safe to show in a sandboxed frame
-	Text string `json:"text"`
+	ID     string   `json:"id"`
+	HTML   string   `json:"html"` // safe to show in a sandboxed frame
+	Text   string   `json:"text"`
+	Remote []string `json:"remote,omitempty"` // hosts from which it would have pictures loaded
 }
 
 // GetThreadMail opens a mail of a thread.
@@ -35,13 +37,13 @@ func (s *Service) GetThreadMail(ctx context.Context, in ThreadMailIn) (ThreadMai
 		}
 		box = v.Inbox
 		b, err := s.bodyOf(ctx, t, v.Inbox, in.Message)
-		return ThreadMailBody{ID: in.Message, HTML: b.HTML, Text: b.Text}, err
+		return ThreadMailBody{ID: in.Message, HTML: b.HTML, Text: b.Text, Remote: b.Remote}, err
 	})
-	if err != nil || !in.Pictures || s.o.Inboxes == nil {
+	if err != nil || !in.Pictures && !in.Remote || s.o.Inboxes == nil {
 		return out, err
 	}
-	b, err := s.o.Inboxes.Show(ctx, tenantOf(in), box, in.Message)
-	return ThreadMailBody{ID: in.Message, HTML: b.HTML, Text: b.Text}, err
+	b, err := s.o.Inboxes.Show(ctx, tenantOf(in), box, in.Message, in.Remote)
+	return ThreadMailBody{ID: in.Message, HTML: b.HTML, Text: b.Text, Remote: b.Remote}, err
 }
 
 // mailOf says that a mail is one of a thread that may be read, and gives the thread.

@@ -80,8 +80,9 @@ func (e *Engine) Whole(ctx context.Context, tenant tocsin.TenantID, inbox, messa
 // mostPictures are the pictures of a mail that are fetched to show it.
 const mostPictures = 20
 
-// Show is [BodyOf] with the pictures that are part of the mail, which are fetched from its mailbox. Where they cannot be, it is shown without.
-func (e *Engine) Show(ctx context.Context, tenant tocsin.TenantID, inbox, message string) (Body, error) {
+// Show is [BodyOf] with the pictures that are part of the mail, which are fetched from its mailbox. Where they cannot be, it is shown without. With
+// remote, whoever shows it loads the pictures that lie elsewhere.
+func (e *Engine) Show(ctx context.Context, tenant tocsin.TenantID, inbox, message string, remote bool) (Body, error) {
 	var m *Message
 	var said *stored
 	err := e.Store.ViewTenant(ctx, tenant, func(t *store.Tenant) (err error) {
@@ -113,5 +114,5 @@ func (e *Engine) Show(ctx context.Context, tenant tocsin.TenantID, inbox, messag
 		n++
 		read.Picture(a.ContentID, raw)
 	}
-	return Body{HTML: read.SafeHTML(), Text: read.Text}, ctx.Err()
+	return bodyOf(read, remote), ctx.Err()
 }

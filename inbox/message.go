@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
+	"tocsin.dev/mail"
 	"tocsin.dev/store"
 )
 
@@ -290,8 +291,18 @@ func (m *Message) ids(value string) []string {
 
 // Body is what a mail says.
 type Body struct {
-	HTML string // safe to show in a sandboxed frame: nothing in it runs, and nothing is loaded from elsewhere
-	Text string
+	HTML   string // safe to show in a sandboxed frame: nothing in it runs, and nothing is loaded from elsewhere but what Remote names, where that was asked for
+	Text   string
+	Remote []string // the hosts from which the mail would have pictures loaded
+}
+
+// bodyOf is a mail as it is shown: with the pictures that lie elsewhere, where remote says so.
+func bodyOf(m *mail.Message, remote bool) Body {
+	text, hosts := m.RemoteHTML()
+	if !remote {
+		text = m.SafeHTML()
+	}
+	return Body{HTML: text, Text: m.Text, Remote: hosts}
 }
 
 // stored is a body as it is kept.

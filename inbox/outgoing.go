@@ -355,10 +355,12 @@ func Attach(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, id strin
 		return nil, tocsin.Problemf(tocsin.Invalid, "Choose another.", "The file %s is empty.", name)
 	case all > MostFiles || len(o.Files) >= 100:
 		return nil, tocsin.Problemf(tocsin.Invalid, "Put it where the recipient can fetch it, and send the link.", "The files of a mail are %d MB and 100 at most: Exchange takes 150 MB, and encodes a third on top.", MostFiles>>20)
-	case len(f.Data) > MostDirect:
-		if err := large(ctx, t, inbox, name); err != nil {
-			return nil, err
-		}
+	}
+	if largest, err := LargestFile(ctx, t, inbox); err != nil {
+		return nil, err
+	} else if int64(len(f.Data)) > largest {
+		return nil, tocsin.Problemf(tocsin.Invalid, "Send it as a link, or connect the address as an application (Settings → Email), which may attach files of up to 110 MB.",
+			"The file %s is larger than 3 MB, and Microsoft does not let a service account attach more to a shared mailbox's mail.", name)
 	}
 	key, err := OpenKey(ctx, t, k, inbox)
 	if err != nil {
@@ -372,18 +374,17 @@ func Attach(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, id strin
 	return u, o.tell(ctx, t, who)
 }
 
-// large is the problem where a file of more than 3 MB does not go: Graph refuses upload sessions in a mailbox that is shared with the account.
-func large(ctx context.Context, t *store.Tenant, inbox, name string) error {
+// LargestFile is how many bytes a file of a mail from an inbox may have: Graph refuses upload sessions in a mailbox that is shared with the account.
+func LargestFile(ctx context.Context, t *store.Tenant, inbox string) (int64, error) {
 	var method string
 	err := t.QueryRow(ctx, `select c.method from email_connection c join inbox i on i.tenant = c.tenant and i.connection = c.id where c.tenant = $1 and i.id = $2`, inbox).Scan(&method)
 	if err != nil && !errors.Is(err, store.ErrNone) {
-		return err
+		return 0, err
 	}
 	if method == connect.MethodDelegated {
-		return tocsin.Problemf(tocsin.Invalid, "Send it as a link, or connect the address as an application (Settings → Email), which may attach files of up to 110 MB.",
-			"The file %s is larger than 3 MB, and Microsoft does not let a service account attach more to a shared mailbox's mail.", name)
+		return MostDirect, nil
 	}
-	return nil
+	return MostFiles, nil
 }
 
 // Detach takes a file away from a mail being written.

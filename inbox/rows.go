@@ -140,8 +140,7 @@ func BodyOf(ctx context.Context, t *store.Tenant, k Keeper, inbox, id string) (B
 	if err != nil {
 		return Body{}, err
 	}
-	m := said.read()
-	return Body{HTML: m.SafeHTML(), Text: m.Text}, nil
+	return bodyOf(said.read(), false), nil
 }
 
 func openBody(ctx context.Context, t *store.Tenant, k Keeper, inbox, id string) (*stored, error) {

@@ -137,7 +137,7 @@ func TestSend(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			body, err := b.e.Show(ctx, b.tenant, b.inbox, o.Draft)
+			body, err := b.e.Show(ctx, b.tenant, b.inbox, o.Draft, false)
 			if err != nil {
 				return err
 			}

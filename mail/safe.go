@@ -4,19 +4,26 @@ import (
 	"encoding/base64"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/microcosm-cc/bluemonday"
 	"golang.org/x/net/html"
 )
 
-// policy lets through what formats text, and nothing that runs, loads or covers; pictures only where they are in it.
-var policy = func() *bluemonday.Policy {
+// policy lets through what formats text, and nothing that runs, loads or covers; pictures only where they are in it. loading lets through
+// pictures that lie elsewhere besides, by https.
+var (
+	policy  = showing(`^data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]+$`)
+	loading = showing(`(?i)^(data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]+|https://[^\s"'<>]+)$`)
+)
+
+func showing(source string) *bluemonday.Policy {
 	p := formatting()
-	p.AllowAttrs("src").Matching(regexp.MustCompile(`^data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]+$`)).OnElements("img")
+	p.AllowAttrs("src").Matching(regexp.MustCompile(source)).OnElements("img")
 	p.AllowURLSchemeWithCustomPolicy("data", dataPicture)
 	return p
-}()
+}
 
 // formatting lets through what formats text.
 func formatting() *bluemonday.Policy {
@@ -41,19 +48,31 @@ func formatting() *bluemonday.Policy {
 // SafeHTML is the mail's HTML as it may be shown: nothing in it runs or is loaded from elsewhere; links are whole, and lead where they
 // say. Pictures of the mail itself are in it where they are small. It is meant for a sandboxed frame all the same. Where the mail has no HTML it is its text.
 func (m *Message) SafeHTML() string {
+	text, _ := m.safe(policy)
+	return text
+}
+
+// RemoteHTML is [Message.SafeHTML] with the pictures that lie elsewhere, by https: whoever shows it tells their servers that the mail is read, when
+// and from which address. Hosts are those servers, in order; SafeHTML names none of them.
+func (m *Message) RemoteHTML() (text string, hosts []string) { return m.safe(loading) }
+
+func (m *Message) safe(by *bluemonday.Policy) (safe string, hosts []string) {
 	if m.HTML == "" {
-		return "<pre>" + html.EscapeString(m.Text) + "</pre>"
+		return "<pre>" + html.EscapeString(m.Text) + "</pre>", nil
 	}
 	text, cut := m.HTML, ""
 	if len(text) > MaxSafeHTML {
 		text = strings.ToValidUTF8(text[:MaxSafeHTML], "")
 		cut = "<p>…</p>"
 	}
-	return policy.Sanitize(m.withPictures(text)) + cut
+	text, hosts = m.withPictures(text, by == loading)
+	return by.Sanitize(text) + cut, hosts
 }
 
-// withPictures puts pictures of the mail itself where cid: names them, and takes every other picture's source away.
-func (m *Message) withPictures(text string) string {
+// withPictures puts pictures of the mail itself where cid: names them, and takes every other picture's source away; with remote it leaves those
+// that are loaded by https, and names their hosts.
+func (m *Message) withPictures(text string, remote bool) (string, []string) {
+	var hosts []string
 	left := MaxSafeInline
 	by := map[string]*Attachment{}
 	for i := range m.Attachments {
@@ -65,7 +84,7 @@ func (m *Message) withPictures(text string) string {
 	var out strings.Builder
 	for {
 		if z.Next() == html.ErrorToken {
-			return out.String()
+			return out.String(), hosts
 		}
 		raw := string(z.Raw())
 		t := z.Token()
@@ -81,6 +100,14 @@ func (m *Message) withPictures(text string) string {
 			}
 			id, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(a.Val)), "cid:")
 			file := by[id]
+			if u, err := url.Parse(strings.TrimSpace(a.Val)); remote && err == nil && strings.EqualFold(u.Scheme, "https") && u.Host != "" {
+				if host := strings.ToLower(u.Hostname()); !slices.Contains(hosts, host) {
+					hosts = append(hosts, host)
+				}
+				a.Val = u.String()
+				kept = append(kept, a)
+				continue
+			}
 			if !ok || file == nil || len(file.content) > left {
 				continue
 			}

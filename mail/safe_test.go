@@ -193,3 +193,18 @@ func TestSafePictures(t *testing.T) {
 		t.Errorf("text alone: %s", text)
 	}
 }
+
+// TestRemoteHTML: pictures that lie elsewhere are named, and loaded by https alone where that is asked for; nothing else is let through with them.
+func TestRemoteHTML(t *testing.T) {
+	m := ReadBody("text/html", `<p onclick="x()">Hi <img src="https://Pix.example/a.png?u=1" onerror="x()"><img src="http://plain.example/b.png"><img src="//c.example/c.png"><img src="javascript:x()"><img src="https://pix.example/d.png"></p><script>x()</script>`)
+	text, hosts := m.RemoteHTML()
+	if len(hosts) != 1 || hosts[0] != "pix.example" {
+		t.Errorf("the hosts are %q", hosts)
+	}
+	if strings.Count(text, `src="https://`) != 2 || strings.Contains(text, "plain.example") || strings.Contains(text, "c.example/c") || strings.Contains(text, "x()") {
+		t.Errorf("with what lies elsewhere: %s", text)
+	}
+	if safe := m.SafeHTML(); strings.Contains(safe, "example") || strings.Contains(safe, "src=") {
+		t.Errorf("without: %s", safe)
+	}
+}

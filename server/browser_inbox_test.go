@@ -135,17 +135,17 @@ func TestBrowserInbox(t *testing.T) {
 	ben.until("that he is told", `document.querySelector(".inbox-nav a[data-place='3'] .count")`)
 	ann.shoot("inbox-thread")
 	ann.keyed("answer", "r")
-	ann.typed("textarea[data-reply]", "It comes on Friday.")
+	ann.typed("[data-editor]", "It comes on Friday.")
 	ben.until("that Ben sees who answers", `document.querySelector(".th-main").innerText.includes("Jo is replying")`)
-	ann.script("send it", `document.querySelector("textarea[data-reply]").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", ctrlKey: true, bubbles: true, cancelable: true}))`)
+	ann.script("send it", `document.querySelector("[data-editor]").dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", ctrlKey: true, bubbles: true, cancelable: true}))`)
 	ann.until("that it goes", `(() => {
-		const refused = document.querySelector(".toast.bad, .write [role=alert]")?.innerText;
+		const refused = document.querySelector(".toast.bad, .compose [role=alert]:not([hidden])")?.innerText;
 		window.refused ??= refused;
 		if (window.refused) throw new Error("the page said: " + window.refused);
 		return document.querySelector(".going button");
 	})()`)
 	ann.click("take it back", ".going button")
-	ann.until("that it is a draft again, with its words", `!document.querySelector(".going") && document.querySelector("textarea[data-reply]").value.includes("It comes on Friday.")`)
+	ann.until("that it is a draft again, with its words", `!document.querySelector(".going") && document.querySelector("[data-editor]")?.innerText.includes("It comes on Friday.")`)
 	ann.shoot("inbox-draft")
 	ben.typed("textarea[data-note]", "half written")
 	ann.keyed("resolve it", "e")

@@ -49,8 +49,9 @@ type openThread struct {
 	Next    string // the id of the thread below it in the list
 	Me      string
 
-	Security  api.ThreadSecurity
-	DraftText string // of what the viewer writes
+	Security api.ThreadSecurity
+	Writing  *composing  // what the viewer writes in it
+	Macros   []api.Macro // that they can use
 }
 
 // threadItem is a mail or an entry of a thread.
@@ -122,12 +123,8 @@ func (w *web) inboxThread(_ http.ResponseWriter, r *http.Request, p *page) (temp
 	if o.Security, err = w.svc.GetThreadSecurity(r.Context(), byID(r, p)); err != nil {
 		return nil, err
 	}
-	if x := o.draft(); x != nil && o.Box.Member {
-		whole, err := w.svc.GetOutgoing(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: x.ID})
-		if err != nil {
-			return nil, err
-		}
-		o.DraftText = plainText(whole.HTML)
+	if err := w.answering(r, p, o); err != nil {
+		return nil, err
 	}
 	if d.From != "" {
 		earlier, err := w.svc.ListThreads(r.Context(), api.ThreadsIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: 6}, ThreadFilter: api.ThreadFilter{Inbox: d.Inbox, From: d.From, State: "any"}})
@@ -260,6 +257,9 @@ func (v *inboxView) title() string {
 		if s.Key == v.In.Section {
 			return s.Name
 		}
+	}
+	if v.In.Section == "drafts" {
+		return "Drafts"
 	}
 	return "Threads"
 }

@@ -30,8 +30,6 @@ func (w *web) threadDo(r *http.Request) (string, *notice, error) {
 	case "unread":
 		_, err := w.svc.SeeThread(r.Context(), api.SeenThreadIn{ByIDAct: at, Body: api.ThreadSeen{Unread: true}})
 		return tenantAt(at.Tenant, "inbox") + queryOf(back), &notice{Kind: "good", What: "It is new to you again."}, err
-	case "send", "undo", "discard", "presence":
-		return w.writeDo(r)
 	case "report":
 		got, err := w.svc.ReportThread(r.Context(), api.ReportThreadIn{ByIDAct: at, Body: api.ThreadReport{Note: trim(r.PostFormValue("note"))}})
 		n := &notice{Kind: "good", What: "It is reported. An investigation looks for it and its like in all mailboxes once an analyst starts it."}
@@ -49,7 +47,7 @@ func (w *web) threadDo(r *http.Request) (string, *notice, error) {
 		_, err := w.svc.DeleteNote(r.Context(), api.DeleteNoteIn{ByIDAct: at, Note: r.PostFormValue("note")})
 		return back, &notice{Kind: "good", What: "The note is taken away."}, err
 	}
-	return back, nil, tocsin.Problemf(tocsin.NotFound, "Use the thread's buttons.", "There is no such thing to do.")
+	return w.writeDo(r)
 }
 
 // threadChange is what a form asks to become of a thread: of what it does not name, nothing.

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"tocsin.dev/inbox"
+	"tocsin.dev/store"
 )
 
 // TestInbox works a thread by its forms, as without scripts; an agent sees the inbox and nothing else of the tenant; who is of no team
@@ -64,4 +67,70 @@ func TestSpans(t *testing.T) {
 			t.Errorf("%q is %q, %v", typed, got, err)
 		}
 	}
+}
+
+// TestInboxWrite writes an answer by its forms, as without scripts: formatting that is kept stays, an older form is refused, one that is sent twice
+// sends once, and what strangers wrote stands nowhere as HTML.
+func TestInboxWrite(t *testing.T) {
+	s := newSite(t)
+	s.claim()
+	s.fill()
+	sealed, err := inbox.NewKey(s.keeper, tenantID, boxID)
+	if err == nil {
+		err = s.st.UpdateTenant(t.Context(), tenantID, func(tn *store.Tenant) error {
+			_, err := tn.Exec(t.Context(), `update inbox set sealed = $3 where tenant = $1 and id = $2`, boxID, sealed)
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	thread := at + "/inbox/threads/" + threadID
+	_, body := s.post(thread+"/reply", "kind", "reply_all", "back", thread)
+	id := between(body, `id="compose-`, `"`)
+	if id == "" || !strings.Contains(body, "Reply to all from") {
+		t.Fatalf("begun:\n%s", body)
+	}
+	write := at + "/inbox/write/" + id
+	version := between(body, `name="version" value="`, `"`)
+	_, body = s.post(write+"/save", "back", thread, "version", version, "to", `"Doe, Jo" <jo@out.example>, amy@out.example`, "subject", "Re: x", "rich", "yes", "html", `<b>Bold</b> <script>alert(77)</script><img src=x onerror=alert(77)>`, "quote", "yes")
+	if !strings.Contains(body, "The draft is kept.") || !strings.Contains(body, "<b>Bold</b>") || strings.Contains(body, "alert(77)") || !strings.Contains(body, "Doe, Jo") {
+		t.Errorf("kept:\n%s", body)
+	}
+	if _, body = s.post(write+"/save", "back", thread, "version", version, "to", "x@out.example", "text", "Another"); !strings.Contains(body, "Somebody else has changed this mail meanwhile.") {
+		t.Errorf("an older form:\n%s", body)
+	}
+	version = between(body, `name="version" value="`, `"`)
+	if _, body = s.post(write+"/save", "back", thread, "version", version, "to", "jo@out.example", "text", "Bold"); !strings.Contains(body, "<b>Bold</b>") {
+		t.Errorf("the same text without its format:\n%s", body)
+	}
+	if _, body = s.post(write+"/send", "back", thread, "to", "jo@", "text", "x"); !strings.Contains(body, "is no address.") {
+		t.Errorf("to no address:\n%s", body)
+	}
+	if _, body = s.get(at + "/inbox/write"); !strings.Contains(body, "jo@out.example") {
+		t.Errorf("the drafts:\n%s", body)
+	}
+	if _, body = s.post(write+"/discard", "back", thread); !strings.Contains(body, "The draft is thrown away.") || strings.Contains(body, `id="compose-`) {
+		t.Errorf("thrown away:\n%s", body)
+	}
+	if code, _ := s.get(at + "/inbox/threads/" + threadID + "/merge?q=" + "x"); code != http.StatusOK {
+		t.Errorf("where it can be merged into: %d", code)
+	}
+	_, body = s.post(at+"/inbox/write", "inbox", boxID, "back", at+"/inbox")
+	if id = between(body, `id="compose-`, `"`); id == "" || !strings.Contains(body, "New mail from") {
+		t.Fatalf("a new mail:\n%s", body)
+	}
+	if code, _ := s.post(at+"/inbox/write", "inbox", closedID, "back", at+"/inbox"); code != http.StatusOK {
+		t.Errorf("from another team's inbox: %d", code)
+	}
+}
+
+// between is what stands in s between two texts; nothing where they are not there.
+func between(s, from, to string) string {
+	_, rest, ok := strings.Cut(s, from)
+	if !ok {
+		return ""
+	}
+	out, _, _ := strings.Cut(rest, to)
+	return out
 }

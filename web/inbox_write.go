@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/mail"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,49 +12,139 @@ import (
 	"tocsin.dev/api"
 )
 
-// writeDo saves, sends, takes back or throws away an answer.
-func (w *web) writeDo(r *http.Request) (string, *notice, error) {
-	back, at, f := inboxBack(r), threadAct(r), r.PostForm
-	one := api.ByIDAct{ByID: api.ByID{In: at.In, ID: f.Get("outgoing")}}
-	switch r.PathValue("do") {
-	case "undo":
-		_, err := w.svc.UndoOutgoing(r.Context(), one)
-		return back, &notice{Kind: "good", What: "It was taken back, and is a draft again."}, err
-	case "discard":
-		_, err := w.svc.DeleteOutgoing(r.Context(), one)
-		return back, &notice{Kind: "good", What: "The draft is thrown away."}, err
-	case "presence":
-		_, err := w.svc.BePresent(r.Context(), api.PresenceIn{ByIDAct: at, Body: api.PresenceNew{Kind: f.Get("kind")}})
-		return back, nil, err
-	}
-	text := api.OutgoingText{Text: strings.ReplaceAll(f.Get("text"), "\r\n", "\n"), Quote: true, Then: f.Get("then")}
-	var err error
-	if text.To, err = typedAddresses(f.Get("to")); err != nil {
-		return back, nil, err
-	}
-	if text.Cc, err = typedAddresses(f.Get("cc")); err != nil {
-		return back, nil, err
-	}
-	var o api.Outgoing
-	if one.ID == "" {
-		o, err = w.svc.ReplyOutgoing(r.Context(), api.WriteIn{ByIDAct: at, Body: api.OutgoingNew{Kind: "reply", OutgoingText: text}})
-	} else {
-		text.Subject = f.Get("subject")
-		version, _ := strconv.ParseInt(f.Get("version"), 10, 64) // none is none that fits
-		o, err = w.svc.EditOutgoing(r.Context(), api.EditOutgoingIn{ByIDAct: one, Body: api.OutgoingEdit{OutgoingText: text, Version: version}})
-	}
-	if err != nil || f.Get("keep") != "" {
-		return back, &notice{Kind: "good", What: "The draft is kept."}, err
-	}
-	seen, _ := time.Parse(time.RFC3339Nano, f.Get("seen")) // without it nothing is compared
-	one.ID = o.ID
-	o, err = w.svc.SendOutgoing(r.Context(), api.SendOutgoingIn{ByIDAct: one, Body: api.OutgoingSend{Version: o.Version, Seen: seen, Anyway: f.Get("anyway") != ""}})
-	return back, &notice{Kind: "good", What: "It goes in a moment.", Do: "Until then it can be taken back."}, err
+// composing is a mail being written, with what its form needs beside.
+type composing struct {
+	api.Outgoing
+	Box    api.SharedInbox
+	Quoted *api.ThreadMail // that is answered or forwarded, where it is here
+	Macros []api.Macro     // that can be used in its thread
+	Seen   time.Time       // the newest mail of the thread when the page was made
+	Back   string          // where one is once it was sent
 }
 
-// typedAddresses reads addresses that somebody typed, with commas or semicolons between them.
+// composing reads what the viewer writes in an inbox, whole.
+func (w *web) composing(r *http.Request, p *page, id string, box api.SharedInbox) (*composing, error) {
+	o, err := w.svc.GetOutgoing(r.Context(), api.ByID{In: api.In{Tenant: p.Tenant.ID}, ID: id})
+	return &composing{Outgoing: o, Box: box, Back: p.Path}, err
+}
+
+// answering reads what the viewer writes in the open thread, and with what they could.
+func (w *web) answering(r *http.Request, p *page, o *openThread) error {
+	if !o.Box.Member {
+		return nil
+	}
+	macros, err := w.svc.ListMacros(r.Context(), api.MacrosIn{In: api.In{Tenant: p.Tenant.ID}, Paging: api.Paging{Limit: 200}, Inbox: o.Inbox})
+	if err != nil {
+		return err
+	}
+	o.Macros = macros.Items
+	x := o.draft("", "")
+	if x == nil {
+		return nil
+	}
+	if o.Writing, err = w.composing(r, p, x.ID, o.Box); err != nil {
+		return err
+	}
+	o.Writing.Macros, o.Writing.Seen = o.Macros, o.LastIn
+	if i := slices.IndexFunc(o.Mails, func(m api.ThreadMail) bool { return m.ID == x.Message }); i >= 0 {
+		o.Writing.Quoted = &o.Mails[i]
+	}
+	return nil
+}
+
+// draft is what the viewer writes in the thread, or what did not go: the newest, of a kind and to a mail where those are given.
+func (o *openThread) draft(kind, message string) *api.Outgoing {
+	return draftOf(o.Outgoing, o.Me, kind, message)
+}
+
+func draftOf(list []api.Outgoing, me, kind, message string) *api.Outgoing {
+	for i, x := range slices.Backward(list) {
+		if (x.State == "draft" || x.State == "failed") && x.By != nil && x.By.Account == me && (kind == "" || x.Kind == kind) && (message == "" || x.Message == message) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// beginAnswer begins an answer, or forwards a mail: one that is begun already goes on, and an empty one of another kind makes room. With a macro its
+// text stands there, and what it does to the thread is done.
+func (w *web) beginAnswer(r *http.Request) (string, *notice, error) {
+	back, at, f := inboxBack(r), threadAct(r), r.PostForm
+	d, err := w.svc.GetThread(r.Context(), at.ByID)
+	if err != nil {
+		return back, nil, err
+	}
+	c, _ := api.CallerOf(r.Context())
+	kind, text := nameOr(f.Get("kind"), "reply"), ""
+	if id := f.Get("macro"); id != "" {
+		ran, err := w.svc.RunMacro(r.Context(), api.RunMacroIn{ByIDAct: at, Body: api.MacroRun{Macro: id}})
+		if err != nil || plainText(ran.Text) == "" {
+			return back, &notice{Kind: "good", What: "The macro is done."}, err
+		}
+		text = ran.Text
+	} else if draftOf(d.Outgoing, c.Account, kind, f.Get("message")) != nil {
+		return back, nil, nil
+	}
+	if x := draftOf(d.Outgoing, c.Account, "", ""); x != nil {
+		one := api.ByID{In: at.In, ID: x.ID}
+		whole, err := w.svc.GetOutgoing(r.Context(), one)
+		if err != nil {
+			return back, nil, err
+		}
+		if plainText(whole.HTML) == "" && len(whole.Files) == 0 {
+			if _, err := w.svc.DeleteOutgoing(r.Context(), api.ByIDAct{ByID: one}); err != nil {
+				return back, nil, err
+			}
+		}
+	}
+	_, err = w.svc.ReplyOutgoing(r.Context(), api.WriteIn{ByIDAct: at, Body: api.OutgoingNew{Kind: kind, Message: f.Get("message"), OutgoingText: api.OutgoingText{HTML: text, Quote: true}}})
+	return back, nil, err
+}
+
+// writeDo does in a thread what has to do with writing.
+func (w *web) writeDo(r *http.Request) (string, *notice, error) {
+	back, at, f := inboxBack(r), threadAct(r), r.PostForm
+	switch r.PathValue("do") {
+	case "reply":
+		return w.beginAnswer(r)
+	case "presence":
+		_, err := w.svc.BePresent(r.Context(), api.PresenceIn{ByIDAct: at, Body: api.PresenceNew{Kind: f.Get("kind"), Take: f.Get("take") != ""}})
+		return back, nil, err
+	case "merge":
+		into := at
+		into.ID = f.Get("into")
+		d, err := w.svc.MergeThreads(r.Context(), api.MergeThreadsIn{ByIDAct: into, Body: api.ThreadsNamed{Threads: []string{at.ID}}})
+		if err != nil {
+			return back, nil, err
+		}
+		return tenantAt(at.Tenant, "inbox", "threads", d.ID) + queryOf(back), &notice{Kind: "good", What: "They are one thread now."}, nil
+	case "split":
+		from, err := w.svc.GetThread(r.Context(), at.ByID)
+		if err != nil {
+			return back, nil, err
+		}
+		var mails []string
+		for _, m := range from.Mails {
+			if len(mails) > 0 || m.ID == f.Get("message") {
+				mails = append(mails, m.ID)
+			}
+		}
+		d, err := w.svc.SplitThread(r.Context(), api.MergeThreadsIn{ByIDAct: at, Body: api.ThreadsNamed{Mails: mails}})
+		if err != nil {
+			return back, nil, err
+		}
+		return tenantAt(at.Tenant, "inbox", "threads", d.ID) + queryOf(back), &notice{Kind: "good", What: plural(len(mails), "mail is", "mails are") + " a thread of their own now.", Do: "To undo it, merge it back: More → Merge into another."}, nil
+	}
+	return back, nil, tocsin.Problemf(tocsin.NotFound, "Use the thread's buttons.", "There is no such thing to do.")
+}
+
+// typedAddresses reads addresses that somebody typed, with commas or semicolons between them; a name with a comma stands in quotes.
 func typedAddresses(s string) (out []api.MailAddress, err error) {
-	for _, one := range strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ';' }) {
+	quoted := false
+	for _, one := range strings.FieldsFunc(s, func(r rune) bool {
+		quoted = quoted != (r == '"')
+		return !quoted && (r == ',' || r == ';' || r == '\n')
+	}) {
 		if one = trim(one); one == "" {
 			continue
 		}
@@ -68,19 +157,14 @@ func typedAddresses(s string) (out []api.MailAddress, err error) {
 	return out, nil
 }
 
-// draft is what the viewer writes in the thread.
-func (o *openThread) draft() *api.Outgoing {
-	i := slices.IndexFunc(o.Outgoing, func(x api.Outgoing) bool { return x.State == "draft" && x.By != nil && x.By.Account == o.Me })
-	if i < 0 {
-		return nil
-	}
-	return &o.Outgoing[i]
-}
-
 // addressLine is addresses as they are typed.
 func addressLine(list []api.MailAddress) string {
 	var out []string
 	for _, a := range list {
+		if a.Name != "" && !strings.EqualFold(a.Name, a.Address) {
+			out = append(out, (&mail.Address{Name: a.Name, Address: a.Address}).String())
+			continue
+		}
 		out = append(out, a.Address)
 	}
 	return strings.Join(out, ", ")
@@ -96,11 +180,15 @@ func plainText(s string) string {
 		case html.TextToken:
 			b.Write(z.Text())
 		case html.StartTagToken, html.SelfClosingTagToken:
-			if name, _ := z.TagName(); string(name) == "br" {
+			switch name, _ := z.TagName(); string(name) {
+			case "br":
 				b.WriteByte('\n')
+			case "li":
+				b.WriteString("- ")
 			}
 		case html.EndTagToken:
-			if name, _ := z.TagName(); string(name) == "p" || string(name) == "div" {
+			switch name, _ := z.TagName(); string(name) {
+			case "p", "div", "li", "blockquote", "h1", "h2", "h3", "tr":
 				b.WriteByte('\n')
 			}
 		}
@@ -110,10 +198,14 @@ func plainText(s string) string {
 // outgoingWord is how a mail on its way stands.
 func outgoingWord(o api.Outgoing) (kind, word string) {
 	switch o.State {
+	case "draft":
+		return "paused", "Draft"
 	case "held":
 		return "busy", "Goes in a moment"
 	case "sending":
 		return "busy", "On its way"
+	case "sent":
+		return "ok", "Sent"
 	case "failed":
 		return "bad", "It did not go"
 	case "unknown":
@@ -122,34 +214,15 @@ func outgoingWord(o api.Outgoing) (kind, word string) {
 	return "paused", sentence(o.State)
 }
 
-// draftMark tells a draft and its version from others, so that what is written is shown anew when it changed elsewhere.
-func draftMark(d *api.Outgoing) string {
-	if d == nil {
-		return ""
+// writeWord is what is written.
+func writeWord(kind string) string {
+	switch kind {
+	case "reply":
+		return "Reply"
+	case "reply_all":
+		return "Reply to all"
+	case "forward":
+		return "Forward"
 	}
-	return "-" + d.ID + "-" + strconv.FormatInt(d.Version, 10)
-}
-
-// replyTo is whom an answer goes to: where the newest mail from outside wishes it.
-func replyTo(o *openThread, d *api.Outgoing) string {
-	if d != nil {
-		return addressLine(d.To)
-	}
-	for _, m := range slices.Backward(o.Mails) {
-		if m.Direction != "in" {
-			continue
-		}
-		if len(m.ReplyTo) > 0 {
-			return addressLine(m.ReplyTo)
-		}
-		return m.From
-	}
-	return o.From
-}
-
-func replyCc(d *api.Outgoing) string {
-	if d == nil {
-		return ""
-	}
-	return addressLine(d.Cc)
+	return "New mail"
 }

@@ -34,7 +34,9 @@ var keys = []keyHelp{
 var inboxKeys = []keyHelp{
 	{"Open the thread", []string{"Enter"}},
 	{"Back to the list", []string{"Esc"}},
-	{"Answer", []string{"r"}},
+	{"Reply, reply to all, forward", []string{"r", "R", "f"}},
+	{"New mail", []string{"c"}},
+	{"Take back what goes", []string{"U"}},
 	{"Write a note", []string{"n"}},
 	{"Send, keep", []string{"Ctrl", "Enter"}},
 	{"Resolve, open again", []string{"e"}},

@@ -49,6 +49,7 @@ type site struct {
 	svc *api.Service
 	t   testing.TB
 	*http.Client
+	keeper *secret.Keeper
 }
 
 // newSite serves the pages on an empty store.
@@ -59,7 +60,7 @@ func newSite(t testing.TB) *site {
 		t.Fatal(err)
 	}
 	alerts := &notify.Alerts{Store: st, Keeper: keeper, Guard: &dial.Guard{}, SMTP: notify.SMTP{Host: "127.0.0.1", Port: 1, From: "tocsin@acme.example", TLS: notify.Plain}}
-	svc := api.New(st, api.Options{Alerts: alerts, Exports: &exports.Exports{Store: st, Keeper: keeper, Guard: &dial.Guard{}}, Desk: noWay(st), Investigations: noSearch(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
+	svc := api.New(st, api.Options{Sealer: keeper, Alerts: alerts, Exports: &exports.Exports{Store: st, Keeper: keeper, Guard: &dial.Guard{}}, Desk: noWay(st), Investigations: noSearch(st), Connections: &connect.Connections{Store: st, Keeper: keeper}, Connect: api.Connect{
 		Test:   func(context.Context, string, tocsin.TenantID, string) error { return nil },
 		Limits: seedLimits,
 		Create: func(_ context.Context, _ string, c api.ConnectionNew) (tocsin.TenantID, string, error) {
@@ -68,7 +69,7 @@ func newSite(t testing.TB) *site {
 	}})
 	srv := httptest.NewServer(New(svc, Options{Clock: st.Clock()}))
 	t.Cleanup(srv.Close)
-	s := &site{Server: srv, st: st, svc: svc, t: t}
+	s := &site{Server: srv, st: st, svc: svc, keeper: keeper, t: t}
 	s.Client = s.browser()
 	return s
 }

@@ -1,5 +1,6 @@
 // What the pages do beyond HTML. Everything works without it but live updates and the keyboard.
 import { startInbox } from "./inbox.js";
+import { startWriting } from "./inbox_write.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startRows } from "./rows.js";
@@ -112,4 +113,5 @@ startTail(announce);
 startLive(announce);
 startRows();
 startInbox(announce);
+startWriting(announce);
 startKeys();

@@ -33,14 +33,6 @@ export function startInbox(announce) {
     const form = e.target.closest("[data-inbox-filter]");
     if (form) filter(form);
   });
-  document.addEventListener("focusin", (e) => {
-    if (!e.target.matches("[data-reply]")) return;
-    const at = e.target.closest("form").getAttribute("action").replace(/\/send$/, "/presence");
-    const say = () => fetch(at, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams({ kind: "replying" }) });
-    say();
-    const beat = setInterval(say, 60000);
-    e.target.addEventListener("blur", () => clearInterval(beat), { once: true });
-  });
   addEventListener("popstate", () => { if (document.querySelector(".inbox")) location.reload(); });
   document.addEventListener("load", (e) => { if (e.target.matches?.("iframe.mail-body")) fit(e.target); }, true);
   document.addEventListener("htmx:after:swap", settle);
@@ -52,7 +44,7 @@ export function startInbox(announce) {
 }
 
 // go shows an address of the inbox in the page that is there.
-async function go(href) {
+export async function go(href) {
   const url = new URL(href, location.href);
   const was = thread()?.dataset.thread;
   history.pushState({ inbox: true }, "", url);
@@ -98,7 +90,7 @@ async function send(form, button, announce) {
   if (answer.bulk) showDone(answer, announce, again);
   else if (answer.w) toast(answer, announce);
   if (!answer.ok) return;
-  if (form.querySelector("[data-note], [data-reply]")) form.reset();
+  if (form.querySelector("[data-note]")) form.reset();
   form.closest(".note-change")?.removeAttribute("open");
   document.dispatchEvent(new CustomEvent("tocsin:sent", { detail: { form, answer } }));
   await go(next ?? answer.to ?? location.href);
@@ -123,7 +115,7 @@ function nextThread() {
   return (row?.nextElementSibling ?? row?.previousElementSibling)?.querySelector("[data-open]")?.href ?? null;
 }
 
-function toast({ k, w, d }, announce) {
+export function toast({ k, w, d }, announce) {
   const box = document.getElementById("toasts");
   if (!box) return announce(w);
   const t = document.createElement("div");
@@ -178,7 +170,7 @@ function key(e) {
   }
   const open = bulkBar() ?? thread();
   if (!open) return;
-  const write = e.key === "n" ? open.querySelector("[data-note]") : e.key === "r" ? open.querySelector("[data-reply]") : null;
+  const write = e.key === "n" ? open.querySelector("[data-note]") : null;
   if (write) {
     e.preventDefault();
     if (write.matches("textarea")) { write.focus(); write.scrollIntoView({ block: "center" }); } else write.click();
@@ -201,7 +193,6 @@ function commands() {
     out.push({ name, act: () => e.click() });
   }
   const open = thread();
-  if (open?.querySelector("[data-reply]")) out.push({ name: "Answer", act: () => open.querySelector("[data-reply]").focus() });
   if (open?.querySelector("[data-note]")) out.push({ name: "Write a note", act: () => open.querySelector("[data-note]").focus() });
   return out;
 }
