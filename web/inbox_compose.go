@@ -182,7 +182,15 @@ func (w *web) keepWriting(r *http.Request, one api.ByIDAct, a *wrote) (o api.Out
 		name string
 	}{{&text.To, "to"}, {&text.Cc, "cc"}, {&text.Bcc, "bcc"}} {
 		if *field.to, err = typedAddresses(f.Get(field.name)); err != nil {
-			return o, err
+			if r.PathValue("do") != "save" || r.Header.Get("Accept") != "application/json" {
+				return o, err
+			}
+			*field.to, err = nil, nil // it is kept while it is typed: who is not done with an address has it on the page
+			for _, one := range strings.FieldsFunc(f.Get(field.name), func(c rune) bool { return c == ',' || c == ';' }) {
+				if a, bad := typedAddresses(one); bad == nil {
+					*field.to = append(*field.to, a...)
+				}
+			}
 		}
 	}
 	switch said := strings.ReplaceAll(f.Get("text"), "\r\n", "\n"); {

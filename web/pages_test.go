@@ -151,6 +151,9 @@ func TestEveryPage(t *testing.T) {
 		if seen[where] || kinds[kind] > 14 {
 			continue
 		}
+		if strings.Contains(where, "/mails/") { // what strangers sent: it is no page of ours, and comes from a mailbox
+			continue
+		}
 		seen[where] = true
 		kinds[kind]++
 		r, err := s.Get(s.URL + where)

@@ -77,7 +77,7 @@ class Composer {
 
   body(more) {
     const f = new FormData(this.form);
-    if (this.isRich) { f.set("rich", "yes"); f.set("html", this.editor.innerHTML); f.delete("text"); }
+    if (this.isRich) { f.set("rich", "yes"); f.set("html", clean(this.editor.innerHTML)); f.delete("text"); }
     for (const [k, v] of Object.entries(more ?? {})) f.set(k, v);
     return new URLSearchParams(f);
   }
@@ -102,7 +102,15 @@ class Composer {
     clearTimeout(this.timer);
     this.queue = this.queue.then(async () => {
       const a = await this.post("save", this.body());
-      if (a.ok) { if (!this.dirty) this.say("Kept at " + a.kept); } else { this.dirty = true; this.refused(a); }
+      if (a.ok) {
+        if (this.unkept) this.refused({});
+        this.unkept = false;
+        if (!this.dirty) this.say("Kept at " + a.kept);
+      } else {
+        this.dirty = this.unkept = true;
+        this.say("Not kept");
+        this.refused(a);
+      }
     });
     return this.queue;
   }
@@ -128,7 +136,6 @@ class Composer {
     p.querySelector(".do").textContent = a.d ?? "";
     p.querySelector("[data-anyway]").hidden = !a.anyway;
     p.querySelector("[data-theirs]").hidden = p.querySelector("[data-mine]").hidden = !a.stale;
-    this.say(a.w ? "Not kept" : "");
     if (a.away) this.timer = setTimeout(() => this.keep(), 5000);
   }
 
@@ -310,21 +317,24 @@ function said(e) {
   return [...e.childNodes].map((n) => n.nodeType === 3 ? n.data : n.nodeName === "BR" ? "\n" : said(n) + (/^(DIV|P|LI|BLOCKQUOTE)$/.test(n.nodeName) ? "\n" : "")).join("");
 }
 
-// What may be pasted: formatted text and links. The server holds what is sent to the same, and more strictly.
+// What may be pasted and is sent: formatted text and links, without the styles that browsers add of how it looked here, dark or light. The server
+// holds it to the same, and more strictly.
 const kept = new Set(["A", "B", "STRONG", "I", "EM", "U", "S", "BR", "P", "DIV", "UL", "OL", "LI", "BLOCKQUOTE", "PRE", "CODE", "H1", "H2", "H3", "H4", "TABLE", "THEAD", "TBODY", "TR", "TD", "TH"]);
 const dropped = new Set(["SCRIPT", "STYLE", "TITLE", "META", "LINK", "HEAD", "IFRAME", "OBJECT", "TEMPLATE", "NOSCRIPT", "SVG", "MATH"]);
 function clean(html) {
-  const out = document.createElement("div");
+  const out = document.implementation.createHTMLDocument("").createElement("div"); // in which nothing is loaded
   const walk = (from, to) => {
     for (const n of from.childNodes) {
       if (n.nodeType === 3) to.append(n.data);
       if (n.nodeType !== 1 || dropped.has(n.nodeName.toUpperCase())) continue;
       let at = to;
       if (kept.has(n.nodeName)) {
-        at = document.createElement(n.nodeName);
+        at = out.ownerDocument.createElement(n.nodeName);
         const href = n.nodeName === "A" ? n.getAttribute("href") ?? "" : "";
         if (/^(https?:|mailto:|tel:)/i.test(href)) at.setAttribute("href", href);
         to.append(at);
+      } else if (n.nodeName === "IMG" && /^cid:/i.test(n.getAttribute("src") ?? "")) { // a file of the mail
+        to.append(Object.assign(out.ownerDocument.createElement("img"), { src: n.getAttribute("src"), alt: n.alt }));
       }
       walk(n, at);
     }
