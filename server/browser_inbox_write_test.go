@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -45,7 +46,7 @@ func TestBrowserInboxWrite(t *testing.T) {
 		_, err := w.Put(box, m)
 		must(err)
 	}
-	put(sim.Mail{From: "lena@adventure.example", FromName: "Lena Fischer", Subject: "Damaged goods", MessageID: "<damaged@adventure.example>",
+	put(sim.Mail{From: "lena@adventure.example", FromName: "Lena Fischer", Subject: "Damaged goods", MessageID: "<damaged@adventure.example>", Received: time.Now().Add(-time.Hour),
 		HTML:        `<p>Two boxes came <b>open</b>: <img src="cid:box1" width="40"></p><p><img src="https://track.example.invalid/seen.gif"> See <a href="https://adventure.example/claims/7">our claim</a>.</p>`,
 		Attachments: []sim.File{{Name: "box.png", Type: "image/png", ContentID: "box1", Inline: true, Data: dot.Bytes()}, {Name: "photo.png", Type: "image/png", Data: dot.Bytes()}, {Name: "claim.txt", Type: "text/plain", Data: []byte("claim seven")}}})
 	put(sim.Mail{From: "lena@adventure.example", FromName: "Lena Fischer", Subject: "One more thing", MessageID: "<more@adventure.example>", Text: "A third box is missing."})
@@ -142,7 +143,7 @@ func TestBrowserInboxWrite(t *testing.T) {
 	p.shoot("write-merge")
 	p.script("into the first", `document.querySelector(".merge-list button").click()`)
 	p.until("that they are one", `document.querySelector(".th h2").innerText.includes("Damaged goods") && document.querySelectorAll(".th-items .mail").length === 3`)
-	p.script("split it off", `[...document.querySelectorAll(".th-items .mail")].find((m) => m.innerText.includes("third box")).querySelector("button[title^='This mail and those after']").click()`)
+	p.script("split it off", `[...document.querySelectorAll(".th-items .mail")].find((m) => m.textContent.includes("third box")).querySelector("button[title^='This mail and those after']").click()`)
 	p.until("that it is one of its own", `document.querySelectorAll(".th-items .mail").length < 3`)
 
 	// Anew: plain text, and what is not sent stays among the drafts.

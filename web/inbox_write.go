@@ -162,7 +162,11 @@ func addressLine(list []api.MailAddress) string {
 	var out []string
 	for _, a := range list {
 		if a.Name != "" && !strings.EqualFold(a.Name, a.Address) {
-			out = append(out, (&mail.Address{Name: a.Name, Address: a.Address}).String())
+			one := a.Name + " <" + a.Address + ">"
+			if _, err := mail.ParseAddress(one); err != nil || strings.ContainsAny(a.Name, `,;"<>@`) {
+				one = `"` + strings.NewReplacer(`"`, "", `\`, "").Replace(a.Name) + `" <` + a.Address + ">"
+			}
+			out = append(out, one)
 			continue
 		}
 		out = append(out, a.Address)
