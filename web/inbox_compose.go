@@ -356,7 +356,7 @@ func (w *web) merging(_ http.ResponseWriter, r *http.Request, p *page) (templ.Co
 			}
 		}
 	} else {
-		hits, err := w.svc.SearchThreads(r.Context(), api.SearchThreadsIn{In: in, Paging: api.Paging{Limit: 60}, Q: m.Q, Inbox: m.Thread.Inbox})
+		hits, err := w.svc.SearchThreads(r.Context(), api.SearchThreadsIn{In: in, Paging: api.Paging{Limit: 60}, Q: m.Q, ThreadFilter: api.ThreadFilter{Inbox: m.Thread.Inbox, State: "any"}})
 		if err != nil {
 			if m.None = tocsin.AsProblem(err); m.None.Code == tocsin.Internal {
 				return nil, err
