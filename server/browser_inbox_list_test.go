@@ -89,6 +89,7 @@ func TestBrowserInboxList(t *testing.T) {
 	ann.shows("what was done", "4 threads are yours now.")
 	ann.until("whose they are", `document.querySelectorAll(".tl-mine").length === 4 && document.querySelector("[data-bulkbar]").hidden`)
 	ann.script("take it back", `[...document.querySelectorAll(".toast button")].find((b) => b.textContent === "Undo").click()`)
+	ann.shows("that it was taken back", "4 threads are as before.")
 	ann.until("that they are nobody's", `document.querySelectorAll(".tl-mine").length === 0`)
 	ann.script("choose all of the list", `document.querySelector("[data-pick-all]").click(); document.querySelector("[data-bulk-more]").click()`)
 	ann.shows("that all are", "All of this list are chosen")

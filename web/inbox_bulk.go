@@ -155,7 +155,7 @@ func (w *web) bulkUndo(r *http.Request, in api.In, back, raw string) (string, *n
 			done.Refused = append(done.Refused, got.Refused...)
 		}
 	}
-	return back, done.notice("as it was before"), done, nil
+	return back, done.notice("as before"), done, nil
 }
 
 // notice says what was done with how many; why others were left is said of each on the page, and of all in the notice of a page without scripts.

@@ -218,31 +218,60 @@ func threads(ctx context.Context, t *store.Tenant, s *statement, out []*Thread) 
 	return out, rows.Err()
 }
 
-// Count counts the threads of a filter, no further than most.
+// Count counts the threads of a filter, no further than most. Those of a tag or of one sender are found by it, whatever their state; others are
+// ranges of an index, one for each state.
 func Count(ctx context.Context, t *store.Tenant, r Reach, f Filter, most int) (n int, err error) {
-	states := f.States
-	if len(states) == 0 {
-		states = States
+	rounds := [][]string{}
+	for _, state := range f.States {
+		rounds = append(rounds, []string{state})
+	}
+	if by := f.Tag != "" || f.From != ""; by || len(f.States) == 0 {
+		rounds = [][]string{f.States}
+		if !by {
+			rounds = rounds[:0]
+			for _, state := range States {
+				rounds = append(rounds, []string{state})
+			}
+		}
 	}
 	for _, box := range f.Inboxes {
-		for _, state := range states {
+		for _, states := range rounds {
 			if n >= most {
 				return n, nil
 			}
-			s := &statement{}
-			s.and(`select count(*) from (select 1 as one from inbox_thread t where t.tenant = $1 and t.inbox = ?`, box)
-			if f.Assignee != "" {
-				s.and(" and t.assignee = ?", strings.TrimSuffix(f.Assignee, None))
-			}
-			s.and(" and t.state = ? and t.merged = ''", state)
-			f.narrow(s, r, box)
-			s.and(" limit ?) some_of_them", most-n)
-			var some int
-			if err := t.QueryRow(ctx, s.String(), s.args...).Scan(&some); err != nil {
+			some, err := f.count(ctx, t, r, box, states, most-n)
+			if err != nil {
 				return n, err
 			}
 			n += some
 		}
 	}
 	return n, nil
+}
+
+// count counts those of an inbox in some states; any where none is given.
+func (f Filter) count(ctx context.Context, t *store.Tenant, r Reach, box string, states []string, most int) (n int, err error) {
+	s := &statement{}
+	if f.Tag != "" {
+		s.and(`select count(*) from (select 1 as one from inbox_thread_tag g join inbox_thread t on t.tenant = g.tenant and t.inbox = g.inbox and t.id = g.thread where g.tenant = $1 and g.inbox = ? and g.tag = ?`, box, f.Tag)
+	} else {
+		s.and(`select count(*) from (select 1 as one from inbox_thread t where t.tenant = $1 and t.inbox = ?`, box)
+	}
+	if f.Assignee != "" {
+		s.and(" and t.assignee = ?", strings.TrimSuffix(f.Assignee, None))
+	}
+	switch list := make([]any, len(states)); {
+	case len(states) == 1 && f.Tag == "" && f.From == "":
+		s.and(" and t.state = ?", states[0])
+	case len(states) > 0 && len(states) < len(States):
+		for i, v := range states {
+			list[i] = v
+		}
+		s.and(" and coalesce(t.state, '') in ("+strings.TrimSuffix(strings.Repeat("?,", len(states)), ",")+")", list...) // no index on the state is to be taken
+	}
+	s.and(" and t.merged = ''")
+	f.Tag = ""
+	f.narrow(s, r, box)
+	s.and(" limit ?) some_of_them", most)
+	return n, t.QueryRow(ctx, s.String(), s.args...).Scan(&n)
 }
