@@ -152,7 +152,7 @@ func TestLongMails(t *testing.T) {
 	b.work()
 	b.equal()
 	for id, kb := range kilobytes {
-		body, err := b.e.Show(context.Background(), b.tenant, b.inbox, id)
+		body, err := b.e.Show(context.Background(), b.tenant, b.inbox, id, false)
 		if err != nil || len(body.Text) < kb<<10 {
 			t.Errorf("of a mail of %d kB %d bytes are kept, %v", kb, len(body.Text), err)
 		}
