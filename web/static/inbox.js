@@ -36,6 +36,7 @@ export function startInbox(announce) {
   addEventListener("popstate", () => { if (document.querySelector(".inbox")) location.reload(); });
   document.addEventListener("load", (e) => { if (e.target.matches?.("iframe.mail-body")) fit(e.target); }, true);
   document.addEventListener("htmx:after:swap", settle);
+  addEventListener("resize", settle);
   document.addEventListener("keydown", (e) => key(e));
   startInboxList();
   startPalette();
