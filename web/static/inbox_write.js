@@ -149,9 +149,12 @@ class Composer {
     const next = button?.dataset.next !== undefined ? document.querySelector("#t-" + CSS.escape(document.querySelector(".th[data-thread]")?.dataset.thread ?? "") + " + tr [data-open]")?.href : null;
     const a = await this.post(what, this.body(button?.name ? { [button.name]: button.value } : {}));
     this.going = false;
-    if (!a.ok) { this.refused(a); return; }
+    if (!a.ok || what === "detach") {
+      if (this.dirty) this.changed(); // it is kept all the same
+      this.refused(a.ok ? {} : a);
+      return;
+    }
     this.refused({});
-    if (what === "detach") return;
     this.over = true;
     this.dirty = false;
     clearInterval(this.beat);
