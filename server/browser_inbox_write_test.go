@@ -21,7 +21,7 @@ import (
 )
 
 // TestBrowserInboxWrite: mails of a simulated shared mailbox are read with their pictures and files, answered with formatted text, a macro and a
-// file, kept while they are written, sent, and merged; what was sent stands in the mailbox's sent items.
+// file, kept while they are written, sent, merged, split, and begun anew; what was sent stands in the mailbox's sent items.
 func TestBrowserInboxWrite(t *testing.T) {
 	t.Parallel()
 	elsewhere := func(text string) bool { // a picture that was asked for, and that nobody serves; and a style that Chromium gives what is inserted, which the policy refuses
@@ -135,7 +135,7 @@ func TestBrowserInboxWrite(t *testing.T) {
 	p.until("the answer in the thread, with its file", `[...document.querySelectorAll(".mail.out")].some((m) => m.innerText.includes("Sent") && m.innerText.includes("label.txt")) && !document.querySelector(".going")`)
 	sent(t, w, box, 1)
 
-	// The thread of the other mail is merged into this one.
+	// The thread of the other mail is merged into this one, and its mail split off again.
 	p.script("open the other", `[...document.querySelectorAll("a[data-open]")].find((a) => a.textContent.includes("One more thing")).click()`)
 	p.until("it", `document.querySelector(".th h2").innerText.includes("One more thing")`)
 	p.script("merge it", `document.querySelector("a[data-command='Merge into another thread']").click()`)
@@ -143,6 +143,23 @@ func TestBrowserInboxWrite(t *testing.T) {
 	p.shoot("write-merge")
 	p.script("into the first", `document.querySelector(".merge-list button").click()`)
 	p.until("that they are one", `document.querySelector(".th h2").innerText.includes("Damaged goods") && document.querySelectorAll(".th-items .mail").length === 3`)
+	p.script("split it off", `[...document.querySelectorAll(".th-items .mail")].find((m) => m.textContent.includes("third box")).querySelector("button[title^='This mail and those after']").click()`)
+	p.until("that it is one of its own", `document.querySelectorAll(".th-items .mail").length < 3`)
+
+	// Anew: plain text, and what is not sent stays among the drafts.
+	p.keyed("forward", "f")
+	p.until("what is forwarded", `document.querySelector(".compose")?.innerText.includes("The mail and its files stand below")`)
+	p.script("leave it", `document.querySelector(".inbox-nav a[href$='/inbox/write']").click()`)
+	p.until("that it is among the drafts", `document.querySelector("table.tl")?.innerText.includes("Fw: ")`)
+	p.keyed("a new mail", "c")
+	p.until("a new mail", `document.activeElement?.name === "to" && location.pathname.includes("/inbox/write/")`)
+	p.typed(".compose [name=to]", "tom@contoso.example")
+	p.typed(".compose [name=subject]", "Your order")
+	p.typed("[data-editor]", "It is on its way.")
+	p.until("that it is kept", `document.querySelector("[data-kept]").textContent.startsWith("Kept at") && document.querySelector("table.tl").innerText.includes("Your order")`)
+	p.shoot("write-new")
+	sends("that it goes")
+	sent(t, w, box, 2)
 	if v := w.Violations(); len(v) > 0 {
 		t.Error(v)
 	}
