@@ -213,6 +213,7 @@ func Ops(s *Service) []Op {
 		op("email-addresses disconnect", "POST /api/v1/tenants/{tenant}/email-addresses/{id}/disconnect", Admin, "Disconnect one address; its inbox stays with what was read", s.DisconnectEmailAddress),
 		op("email-addresses reconnect", "POST /api/v1/tenants/{tenant}/email-addresses/{id}/reconnect", Admin, "Connect an inbox's address again, with its threads", s.ReconnectEmailAddress),
 		op("email-addresses test-sending", "POST /api/v1/tenants/{tenant}/email-addresses/{id}/test-sending", Admin, "Try whether mail can be sent from an address, with one mail to itself", s.TestSending),
+		op("inbox-people forget", "POST /api/v1/tenants/{tenant}/inbox-people/forget", Admin, "Erase somebody from the shared inboxes: what they wrote, what was written to them alone, and their address on others' mails", s.ForgetInboxPerson),
 		op("inboxes list", "GET /api/v1/tenants/{tenant}/inboxes", Member, "The shared inboxes that you work in; to analysts all of them", s.ListInboxes),
 		op("inboxes get", "GET /api/v1/tenants/{tenant}/inboxes/{id}", Member, "One shared inbox, with how far its folders are read", s.GetInbox),
 		op("inboxes team", "GET /api/v1/tenants/{tenant}/inboxes/{id}/team", Member, "Who works in a shared inbox", s.GetInboxTeam),

@@ -378,7 +378,10 @@ var matrix = map[string]asked{
 	"email-connections test":       {least: api.Admin, acts: true, in: act(emailOf)},
 	"email-connections disconnect": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any { return api.DisconnectEmailIn{ByIDAct: act(emailOf)(t).(api.ByIDAct)} }},
 	"email-addresses list":         {least: api.Admin, in: list},
-	"email-addresses get":          {least: api.Admin, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
+	"inbox-people forget": {least: api.Admin, acts: true, in: func(t tocsin.TenantID) any {
+		return api.ForgetPersonIn{In: in(t), Body: api.ForgetPerson{Address: "nobody@example.com"}}
+	}},
+	"email-addresses get": {least: api.Admin, in: func(t tocsin.TenantID) any { return api.ByID{In: in(t), ID: inboxOf(t)} }},
 	"email-addresses connect": {least: api.Admin, acts: true, fails: tocsin.Denied, in: func(t tocsin.TenantID) any {
 		return api.ConnectAddressIn{In: in(t), Body: api.EmailAddressNew{Connection: emailOf(t), Address: "support@contoso.example"}}
 	}},

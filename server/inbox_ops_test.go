@@ -190,6 +190,14 @@ func TestInboxOperations(t *testing.T) {
 	if got := signs(bill); got["look_alike"] != "" || got["reply_to"] != "" || got["bank"] != "" || got["authentication"] != "" {
 		t.Errorf("of who did nothing wrong there are the signs %v", got)
 	}
+	// Somebody is erased: their thread goes, and others' stay.
+	gone, err := s.API.ForgetInboxPerson(ctx, api.ForgetPersonIn{In: api.In{Tenant: tenant}, Body: api.ForgetPerson{Address: "JO@c0ntoso.example"}})
+	if err != nil || gone.Mails != 1 {
+		t.Errorf("%d mails were erased, %v", gone.Mails, err)
+	}
+	if v, err := s.API.GetThread(ctx, by(bill)); err != nil || v.Messages != 3 {
+		t.Errorf("another's thread has %d mails after that, %v", v.Messages, err)
+	}
 	if v := w.Violations(); len(v) > 0 {
 		t.Error(v)
 	}

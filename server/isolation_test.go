@@ -486,7 +486,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"reported preview": `{"reason":"to judge"}`, "reported download": `{"reason":"to judge"}`, "reported-settings set": `{"version":0}`,
 		"mails preview": `{"person":"x","message":"x","reason":"to judge"}`, "mails keep": `{"person":"x","message":"x","reason":"to judge"}`,
 		"evidence preview": `{"reason":"to judge"}`, "evidence download": `{"reason":"to judge"}`,
-		"email-connections disconnect": `{}`, "email-addresses connect": `{"connection":"x","address":"a@b.example"}`, "email-addresses reconnect": `{}`,
+		"email-connections disconnect": `{}`, "inbox-people forget": `{"address":"a@b.example"}`, "email-addresses connect": `{"connection":"x","address":"a@b.example"}`, "email-addresses reconnect": `{}`,
 		"inboxes set-members": `{"members":[]}`, "inboxes look": `{"reason":"to judge"}`, "inbox-teams create": `{"name":"x"}`, "inbox-teams edit": `{"name":"x"}`, "inbox-tags create": `{"name":"x"}`, "inbox-tags edit": `{"name":"x"}`,
 		"inboxes set-service": `{}`, "inboxes set-settings": `{}`, "inbox-views create": `{"name":"x"}`, "inbox-views edit": `{"name":"x"}`, "macros create": `{"name":"x"}`, "macros edit": `{"name":"x"}`, "inbox-rules create": `{"name":"x"}`, "inbox-rules edit": `{"name":"x"}`,
 		"inbox-rules try": `{"name":"x"}`, "threads bulk": `{"threads":["x"]}`, "threads presence": `{"kind":"left"}`, "threads macro": `{"macro":"x"}`, "threads report": `{}`, "threads mailbox": `{}`, "threads merge": `{"threads":["x"]}`, "threads split": `{"mails":["x"]}`,

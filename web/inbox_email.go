@@ -202,6 +202,17 @@ func (w *web) emailDo(r *http.Request) (string, *notice, error) {
 	return to, nil, errNoSuchDeed
 }
 
+// emailForget erases somebody from the inboxes.
+func (w *web) emailForget(r *http.Request) (string, *notice, error) {
+	tenant, address := tocsin.TenantID(r.PathValue("tenant")), trim(r.PostFormValue("person"))
+	gone, err := w.svc.ForgetInboxPerson(r.Context(), api.ForgetPersonIn{In: api.In{Tenant: tenant}, Body: api.ForgetPerson{Address: address}})
+	said := "Nothing of theirs was in the inboxes, or is now: their address is gone from others' mails too."
+	if gone.Mails > 0 {
+		said = plural(gone.Mails, "mail was", "mails were") + " erased, and their address is gone from others' mails."
+	}
+	return tenantAt(tenant, "settings", "email"), &notice{Kind: "good", What: said, Do: "The mailboxes are as they were: delete the mails there, too, where they have to go."}, err
+}
+
 var errNoSuchDeed = tocsin.Problemf(tocsin.NotFound, "Use the buttons of the page.", "There is nothing of that name to do.")
 
 // emailAddressDo tests sending from an address, disconnects it or connects it again.

@@ -272,6 +272,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("POST /t/{tenant}/settings/email/consent", t("settings", "Email", w.emailConsent))
 	m.HandleFunc("POST /t/{tenant}/settings/email/app", t("settings", "Email", w.emailApp))
 	m.HandleFunc("POST /t/{tenant}/settings/email/addresses", t("settings", "Email", w.emailAddressAdd))
+	m.HandleFunc("POST /t/{tenant}/settings/email/forget", w.act(w.emailForget))
 	m.HandleFunc("POST /t/{tenant}/settings/email/addresses/{id}/{do}", w.act(w.emailAddressDo))
 	m.HandleFunc("POST /t/{tenant}/settings/email/connections/{id}/{do}", w.act(w.emailDo))
 	m.HandleFunc("GET /t/{tenant}/settings/response", t("settings", "Response", w.response))
