@@ -253,7 +253,7 @@ func (h *hunt) ready(ctx context.Context, t *store.Tenant) ([]Box, error) {
 	const those = `select ` + boxColumns + ` from search_mailbox where tenant = $1 and run = $2 and state = 'waiting' and due <= $3`
 	now := t.Tx().Clock().Now()
 	if h.taken.person != "" {
-		list, err := boxRows(ctx, t, those+` and (rank, person) > ($4, $5) order by rank, person limit $6`, h.run.ID, now, h.taken.rank, string(h.taken.person), 4*portion)
+		list, err := boxRows(ctx, t, those+` and (rank, person) > ($4, $5) order by rank, person limit $6`, h.run.ID, now, h.taken.rank, string(h.taken.person), searchers*portion)
 		if list = h.free(list); err != nil || len(list) > 0 {
 			return list, err
 		}
