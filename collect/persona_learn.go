@@ -26,6 +26,7 @@ type Learner struct {
 	st     *store.Store
 	tenant tocsin.TenantID
 	log    *slog.Logger
+	behind func(context.Context) bool // mail waits to be folded; nil where nobody says
 
 	model    *learn.Model // nil: it is to be read
 	names    *learn.Names
@@ -59,11 +60,15 @@ const (
 	youngDays  = 10        // of a tenant that is known for fewer nothing is told
 	youngSent  = 5         // nor of a person with fewer days with mail
 	learnFacts = 500       // that are read at once
+
+	standBack = time.Minute // at most, between two portions, while mail waits to be folded
 )
 
-// KeepLearning learns a tenant's people as their mail comes, until ctx ends. It rests five times as long as it works.
-func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, log *slog.Logger) error {
+// KeepLearning learns a tenant's people as their mail comes, until ctx ends. It rests five times as long as it works, and stands
+// back while behind says that mail waits to be folded: whoever looks for a mail wants it at once, what is usual has time.
+func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, behind func(context.Context) bool, log *slog.Logger) error {
 	l := NewLearner(st, tenant, log)
+	l.behind = behind
 	for ctx.Err() == nil {
 		news, began := st.Appended(), time.Now()
 		rest := 2 * time.Second // what another replica wrote, and a day's end
@@ -121,7 +126,10 @@ func (l *Learner) round(ctx context.Context) error {
 		if !more {
 			break
 		}
-		restFor(ctx, min(3*time.Since(began), 3*time.Second)) // who folds mail comes first; this is made up for when there is less
+		restFor(ctx, min(3*time.Since(began), 3*time.Second))
+		for rested := time.Duration(0); rested < standBack && l.behind != nil && l.behind(ctx); rested += standBack / 60 {
+			restFor(ctx, standBack/60) // this is made up for when there is less
+		}
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

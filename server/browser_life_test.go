@@ -121,13 +121,13 @@ func TestBrowserLife(t *testing.T) {
 	p.until("the result", `document.querySelector(".page-head").innerText.includes("found by Microsoft") && document.body.innerText.includes("New-InboxRule")`)
 	p.shoot("search-done")
 	eventually(t, "the record that the finding rests on", func() string { // what the search brought is judged a moment later
-		p.do("the finding", chromedp.Navigate(at+"/findings/"+findings(t, s, tenant)[amy].ID), chromedp.WaitVisible(chromedp.CSS("main")))
-		there, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`!!document.querySelector('[aria-labelledby="evidence"] a[href*="/audit/"]')`))
-		if err != nil || !there {
-			return fmt.Sprintf("is not linked, %v: %+v", err, findings(t, s, tenant)[amy])
+		f, err := s.API.GetFinding(as(t.Context(), api.Viewer), api.ByID{In: api.In{Tenant: tenant}, ID: findings(t, s, tenant)[amy].ID})
+		if err != nil || len(f.Records) == 0 {
+			return fmt.Sprintf("is not there, %v: %+v", err, f.Evidence)
 		}
 		return ""
 	})
+	p.do("the finding", chromedp.Navigate(at+"/findings/"+findings(t, s, tenant)[amy].ID), chromedp.WaitVisible(chromedp.CSS("main")))
 	found := findings(t, s, tenant)[amy]
 	p.press("the record that it rests on", `[aria-labelledby="evidence"] a[href*="/audit/"]`)
 	p.shows("the record", "As Microsoft wrote it")

@@ -79,6 +79,12 @@ func (s *Server) vouch(ctx context.Context, token string) (graph.Vouched, error)
 	return s.vouchers.Check(ctx, token, s.Connections.Of)
 }
 
+// behind says that more waits to be folded than a second brings at the rate that one machine is to carry (DESIGN.md part 10).
+func (s *Server) behind(ctx context.Context) bool {
+	lag, err := s.reader.Lag(ctx)
+	return err == nil && lag > 5000
+}
+
 // forgetCertificates drops the keys under which nothing can come any more.
 func (s *Server) forgetCertificates(ctx context.Context) error {
 	lag, err := s.reader.Lag(ctx)

@@ -35,7 +35,7 @@ func (s *Store) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	s.gate = &gate{}
-	if s.write, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate", "_journal_mode=WAL", "_pragma=cache_size(-32000)", "_pragma=wal_autocheckpoint(12000)")); err != nil {
+	if s.write, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate", "_journal_mode=WAL", "_pragma=cache_size(-64000)", "_pragma=wal_autocheckpoint(12000)")); err != nil {
 		return err
 	}
 	s.write.SetMaxOpenConns(1)

@@ -91,7 +91,7 @@ func tally(ctx context.Context, tx *store.Tx, items []journal.Item) error {
 }
 
 func (b *bench) reader(step Step) *Reader {
-	return &Reader{Store: b.st, Journal: b.j, Name: "test", Owner: "one", Step: step, MaxTime: 5 * time.Millisecond}
+	return &Reader{Store: b.st, Journal: b.j, Name: "test", Owner: "one", Step: step, MaxTime: 5 * time.Millisecond, Lease: time.Minute}
 }
 
 // run runs a reader until the test ends or stop is called.
@@ -111,7 +111,7 @@ func (b *bench) run(r *Reader) (stop func()) {
 
 func (b *bench) until(what string, reached func() bool) {
 	b.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for !reached() {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("not reached in time: %s", what)

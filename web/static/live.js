@@ -45,10 +45,10 @@ export function startLive(announce) {
     document.dispatchEvent(new CustomEvent("tocsin:refreshed"));
   };
 
-  // What was asked for before somebody went on to another address is not that page: it comes too late, and is dropped.
+  // A refresh that was asked for before somebody went on to another address is not that page: it comes too late, and is dropped.
   document.addEventListener("htmx:after:request", (e) => {
     const { ctx } = e.detail;
-    if (ctx?.select === "#live-part" && ctx.request.action !== location.pathname + location.search) e.preventDefault();
+    if (ctx?.sourceElement?.id === "live-part" && ctx.request.action !== location.pathname + location.search) e.preventDefault();
   });
 
   const facts = (kinds) => {
