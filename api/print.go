@@ -289,6 +289,8 @@ func printLines(w io.Writer, v reflect.Value, indent string) error {
 			}
 		case x.Kind() == reflect.Bool:
 			_, err = fmt.Fprintln(w, label, map[bool]string{true: "yes", false: "no"}[x.Bool()])
+		case x.Kind() == reflect.Float64 && (name == "share" || name == "quota"):
+			_, err = fmt.Fprintf(w, "%s %.3g %%\n", label, 100*x.Float())
 		default:
 			_, err = fmt.Fprintln(w, label, cell(x, 2000))
 		}
@@ -341,6 +343,8 @@ func cell(v reflect.Value, most int) string {
 		return short(string(x), most)
 	case Grant:
 		return string(x.Role) + "@" + x.Tenant
+	case Reporter:
+		return short(x.Address, most)
 	}
 	switch v.Kind() {
 	case reflect.Bool:

@@ -265,6 +265,21 @@ func (b *actBed) matches() map[string]int {
 	return out
 }
 
+// matchesOf are the ids of what was found in somebody's mailbox.
+func (b *actBed) matchesOf(name string) (out []string) {
+	b.Helper()
+	ok(b, b.st.ViewTenant(b.Context(), b.tenant, func(t *store.Tenant) error {
+		all, err := matched(b.Context(), t, b.found)
+		for _, c := range all {
+			if c.person == b.person(name) {
+				out = append(out, c.id)
+			}
+		}
+		return err
+	}))
+	return out
+}
+
 // did are the changes of messages that came by Graph, as the simulator's truth has them.
 func (b *actBed) did() (out []string) {
 	b.Helper()

@@ -27,36 +27,52 @@ type chosen struct {
 	there                    bool
 }
 
-// matched reads the matches of an investigation, and of people what is needed to know whether they may be touched.
-func matched(ctx context.Context, t *store.Tenant, investigation string) ([]*chosen, error) {
+// matched reads the matches of an investigation, or those of them that are named, and of people what is needed to know whether they may
+// be touched.
+func matched(ctx context.Context, t *store.Tenant, investigation string, named ...string) (out []*chosen, err error) {
+	if len(named) == 0 {
+		return out, matchedOf(ctx, t, &out, ``, investigation)
+	}
+	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(named))), 400) {
+		args := []any{investigation}
+		for _, id := range some {
+			args = append(args, id)
+		}
+		if err := matchedOf(ctx, t, &out, ` and m.id in (`+store.In(len(some), 3)+`)`, args...); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func matchedOf(ctx context.Context, t *store.Tenant, out *[]*chosen, where string, args ...any) error {
 	rows, err := t.Query(ctx, `select m.id, m.person, coalesce(p.object_id, ''), m.address, coalesce(p.name, ''), m.message, m.internet_message_id, m.sender, m.subject, m.cluster,
 		m.state, m.truth, m.received, coalesce(p.mail, ''), coalesce(p.upn, ''), coalesce(p.addresses, '[]'), coalesce(p.deleted, 1)
-		from mail_match m left join person p on p.tenant = m.tenant and p.person = m.person where m.tenant = $1 and m.investigation = $2`, investigation)
+		from mail_match m left join person p on p.tenant = m.tenant and p.person = m.person where m.tenant = $1 and m.investigation = $2`+where, args...)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
-	var out []*chosen
 	for rows.Next() {
 		c := &chosen{}
 		var mail, upn, addresses string
 		var received, deleted int64
 		if err := rows.Scan(&c.id, &c.person, &c.object, &c.who, &c.name, &c.message, &c.internet, &c.sender, &c.subject, &c.cluster, &c.state, &c.truth, &received, &mail, &upn, &addresses, &deleted); err != nil {
-			return nil, err
+			return err
 		}
 		c.received, c.there = tocsin.FromMillis(received), deleted == 0
 		c.address = cmp.Or(mail, upn)
 		c.who = cmp.Or(c.address, c.who)
 		if err := json.Unmarshal([]byte(addresses), &c.addresses); err != nil {
-			return nil, err
+			return err
 		}
 		c.addresses = append(c.addresses, mail, upn)
 		for i, a := range c.addresses {
 			c.addresses[i] = tocsin.CanonicalAddress(a)
 		}
-		out = append(out, c)
+		*out = append(*out, c)
 	}
-	return out, rows.Err()
+	return rows.Err()
 }
 
 // named says whether somebody is meant by an address or an id.
@@ -85,7 +101,11 @@ func (s *selection) keep(why string, holds func(*chosen) bool) {
 
 // choose finds what is asked for. Nothing here can be forced but that somebody is spared, which is for owners.
 func (f *ActDraft) choose(ctx context.Context, t *store.Tenant, spared []string) (*selection, error) {
-	all, err := matched(ctx, t, f.Ask.Investigation)
+	all, err := matched(ctx, t, f.Ask.Investigation, f.Ask.Matches...)
+	if err != nil {
+		return nil, err
+	}
+	reports, err := reportedTo(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -98,21 +118,20 @@ func (f *ActDraft) choose(ctx context.Context, t *store.Tenant, spared []string)
 		}
 		return func(c *chosen) bool { return set[of(c)] }
 	}
-	id := func(c *chosen) string { return c.id }
-	byID := only(ask.Matches, id)
 	inCluster := only(ask.Clusters, func(c *chosen) string { return c.cluster })
 	ofPerson := only(texted(ask.People), func(c *chosen) string { return string(c.person) })
-	except := only(ask.Except, id)
+	except := only(ask.Except, func(c *chosen) string { return c.id })
 	for _, c := range all {
-		asked := len(ask.Matches) == 0 || byID(c)
-		asked = asked && (len(ask.Clusters) == 0 || inCluster(c)) && (len(ask.People) == 0 || ofPerson(c)) && !except(c)
-		if asked {
+		if (len(ask.Clusters) == 0 || inCluster(c)) && (len(ask.People) == 0 || ofPerson(c)) && !except(c) {
 			s.all = append(s.all, c)
 		}
 	}
 	if len(ask.Matches) == 0 { // those that are named are meant, however they stand
 		s.keep("They were restored: name them one by one if they are meant.", func(c *chosen) bool { return c.state != "restored" })
 		s.keep("Whether they match is unknown: name them one by one if they are meant.", func(c *chosen) bool { return c.truth == "yes" })
+	}
+	if len(ask.Matches) == 0 || f.byItself {
+		s.keep("They lie in the mailbox to which people report: what was reported stays there. Name them one by one if they are meant.", func(c *chosen) bool { return !reports[c.person] })
 	}
 	if f.byItself {
 		s.keep("They are dealt with already, or whether they match is unknown.", func(c *chosen) bool { return c.state == "found" && c.truth == "yes" })
@@ -131,6 +150,24 @@ func (f *ActDraft) choose(ctx context.Context, t *store.Tenant, spared []string)
 	}
 	s.keep("Another act on them is under way.", func(c *chosen) bool { return !busy[[2]string{string(c.person), c.message}] })
 	return s, nil
+}
+
+// reportedTo are the mailboxes to which people send what they report.
+func reportedTo(ctx context.Context, t *store.Tenant) (map[tocsin.PersonID]bool, error) {
+	rows, err := t.Query(ctx, `select person from reported_inbox where tenant = $1`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[tocsin.PersonID]bool{}
+	for rows.Next() {
+		var person tocsin.PersonID
+		if err := rows.Scan(&person); err != nil {
+			return nil, err
+		}
+		out[person] = true
+	}
+	return out, rows.Err()
 }
 
 func texted[T ~string](in []T) []string {

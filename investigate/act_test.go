@@ -3,6 +3,7 @@ package investigate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -272,6 +273,18 @@ func TestMailBlast(t *testing.T) {
 	if f.Plan.Blast.Messages != 4 {
 		t.Errorf("an owner reaches %+v", f.Plan.Blast)
 	}
+	b.exec(`insert into reported_inbox (tenant, person, since) values ($1, $2, 1)`, b.person("eve"))
+	f, err = b.desk.Plan(t.Context(), b.tenant, ann, ActAsk{Investigation: b.found, Kind: Junk})
+	ok(t, err)
+	if p := f.Plan.Blast; p.Messages != 2 || !slices.ContainsFunc(p.Left, func(l BlastLeft) bool { return strings.Contains(l.Why, "people report") && l.Messages == 1 }) {
+		t.Errorf("what was reported is not left where it is: %+v", p)
+	}
+	f, err = b.desk.Plan(t.Context(), b.tenant, ann, ActAsk{Investigation: b.found, Kind: Junk, Matches: b.matchesOf("eve")})
+	ok(t, err)
+	if p := f.Plan.Blast; p.Messages != 1 || len(p.Left) != 0 {
+		t.Errorf("what is named is reached: %+v", p)
+	}
+	b.exec(`delete from reported_inbox where tenant = $1`)
 	if n := len(b.did()); n != 0 {
 		t.Errorf("planning did %d things", n)
 	}
