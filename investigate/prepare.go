@@ -169,7 +169,7 @@ func (p *planned) notes() (out []string) {
 	return out
 }
 
-// prepare writes down the mailboxes of a run, with what is going to be done.
+// prepare says what a run is going to do, and in which mailboxes.
 func (e *Engine) prepare(ctx context.Context, tenant tocsin.TenantID, r *Run, v *Investigation) (*planned, error) {
 	p, err := e.desk().plan(ctx, tenant, Ask{Query: r.Query, Scope: v.Scope, Depth: v.Depth, Connection: v.Connection, Since: r.Since})
 	if err != nil {
@@ -180,24 +180,47 @@ func (e *Engine) prepare(ctx context.Context, tenant tocsin.TenantID, r *Run, v 
 			return nil, err
 		}
 	}
+	r.Plan, r.Mailboxes, r.OutOfScope = p.SearchPlan, int64(len(p.targets)), 0
+	for _, g := range p.targets {
+		if g.out != "" {
+			r.OutOfScope++
+		}
+	}
+	return p, nil
+}
+
+// rank is that of a mailbox which nothing tells of yet.
+func (p *planned) rank() int64 {
+	if first, _ := passesOf(p.push, p.way.Metadata, p.Depth); !first.none {
+		return firstRank
+	}
+	return plainRank
+}
+
+// ahead are the first mailboxes that are to be searched, n at most.
+func (p *planned) ahead(n int) (out []Box) {
+	for _, g := range p.targets {
+		if g.out == "" && len(out) < n {
+			out = append(out, Box{Person: g.person, Address: g.address, Object: g.object, State: Waiting, Rank: p.rank()})
+		}
+	}
+	return out
+}
+
+// writeDown writes down the mailboxes of a run, and what is going to be done.
+func (e *Engine) writeDown(ctx context.Context, tenant tocsin.TenantID, r *Run, p *planned) error {
 	plan, err := json.Marshal(p.SearchPlan)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	first, _ := passesOf(p.push, p.way.Metadata, p.Depth)
-	rank := plainRank
-	if !first.none {
-		rank = firstRank
-	}
-	return p, e.update(ctx, tenant, func(t *store.Tenant) error {
+	rank := p.rank()
+	return e.update(ctx, tenant, func(t *store.Tenant) error {
 		now := t.Tx().Clock().Now()
 		rows := make([][]any, 0, len(p.targets))
-		var out int64
 		for _, g := range p.targets {
 			state := Waiting
 			if g.out != "" {
 				state = OutOfScope
-				out++
 			}
 			rows = append(rows, []any{r.ID, string(g.person), g.address, g.object, state, g.out, rank, now})
 		}
@@ -205,8 +228,7 @@ func (e *Engine) prepare(ctx context.Context, tenant tocsin.TenantID, r *Run, v 
 		if err != nil {
 			return err
 		}
-		r.Prepared, r.Mailboxes, r.OutOfScope, r.Plan = true, int64(len(rows)), out, p.SearchPlan
-		_, err = t.Exec(ctx, `update search_run set prepared = true, mailboxes = $3, out_of_scope = $4, plan = $5 where tenant = $1 and id = $2`, r.ID, len(rows), out, string(plan))
+		_, err = t.Exec(ctx, `update search_run set prepared = true, mailboxes = $3, out_of_scope = $4, plan = $5 where tenant = $1 and id = $2`, r.ID, r.Mailboxes, r.OutOfScope, string(plan))
 		return err
 	})
 }

@@ -28,6 +28,9 @@ type hunt struct {
 	names        folderNames
 	groups       *clusters
 
+	down  chan struct{} // closed when the run's mailboxes are written down
+	ahead []Box         // those that are searched meanwhile
+
 	mu    sync.Mutex
 	going map[tocsin.PersonID]bool
 	taken struct { // the last mailbox that was taken, in their order
@@ -42,7 +45,7 @@ var errStopped = errors.New("the search was stopped")
 
 // search searches a run to its end. What stops it for good is written down with the run; its error is one that passes.
 func (e *Engine) search(ctx context.Context, j job) error {
-	h := &hunt{Engine: e, tenant: j.tenant, going: map[tocsin.PersonID]bool{}}
+	h := &hunt{Engine: e, tenant: j.tenant, going: map[tocsin.PersonID]bool{}, down: make(chan struct{})}
 	err := e.Store.ViewTenant(ctx, j.tenant, func(t *store.Tenant) (err error) {
 		if h.run, err = GetRun(ctx, t, j.run); err != nil {
 			return err
@@ -74,18 +77,19 @@ func (h *hunt) goOn(ctx context.Context) (err error) {
 	if h.query, err = query.Parse(h.run.Query); err != nil {
 		return err
 	}
+	var p *planned
 	if !h.run.Prepared {
-		if _, err := h.prepare(ctx, h.tenant, h.run, v); err != nil {
-			return err
-		}
-		if err := h.point("prepared"); err != nil {
+		if p, err = h.prepare(ctx, h.tenant, h.run, v); err != nil {
 			return err
 		}
 		if h.run.Cause == CauseStanding && h.run.Mailboxes == 0 {
 			return h.needless(ctx)
 		}
-	}
-	if h.way, err = h.Ways(ctx, h.tenant, v.Connection, CanSearch); err != nil {
+		if err := h.point("planned"); err != nil {
+			return err
+		}
+		h.way, h.ahead = p.way, p.ahead(searchers*portion)
+	} else if h.way, err = h.Ways(ctx, h.tenant, v.Connection, CanSearch); err != nil {
 		return err
 	}
 	h.sized = strings.Contains(h.query.String(), "size")
@@ -94,6 +98,17 @@ func (h *hunt) goOn(ctx context.Context) (err error) {
 		return err
 	}
 	g, inner := errgroup.WithContext(ctx)
+	if p == nil {
+		close(h.down)
+	} else {
+		g.Go(func() error { // while the first are searched, whatever comes of that
+			if err := h.writeDown(ctx, h.tenant, h.run, p); err != nil {
+				return err
+			}
+			close(h.down)
+			return h.point("prepared")
+		})
+	}
 	if h.run.Plan.Trace == "ask" && h.run.Trace.State == "" {
 		g.Go(func() error { return h.askTrace(inner) })
 	}
@@ -104,9 +119,27 @@ func (h *hunt) goOn(ctx context.Context) (err error) {
 	return h.done(ctx)
 }
 
+// update changes the tenant's tables once the run's mailboxes are written down.
+func (h *hunt) update(ctx context.Context, tenant tocsin.TenantID, do func(*store.Tenant) error) error {
+	if err := h.written(ctx); err != nil {
+		return err
+	}
+	return h.Engine.update(ctx, tenant, do)
+}
+
+// written waits until the run's mailboxes are written down.
+func (h *hunt) written(ctx context.Context) error {
+	select {
+	case <-h.down:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // needless forgets a catch-up of an investigation that stands, where every mailbox is told of: there is nothing to catch up with.
 func (h *hunt) needless(ctx context.Context) error {
-	err := h.update(ctx, h.tenant, func(t *store.Tenant) error {
+	err := h.Engine.update(ctx, h.tenant, func(t *store.Tenant) error {
 		if _, err := t.Exec(ctx, `delete from search_run where tenant = $1 and id = $2`, h.run.ID); err != nil {
 			return err
 		}
@@ -213,6 +246,19 @@ func soonest(a, b time.Time) time.Time {
 func (h *hunt) next(ctx context.Context) (out []Box, left int, next time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer func() {
+		for _, b := range out {
+			h.going[b.Person] = true
+			h.taken.rank, h.taken.person = b.Rank, b.Person
+		}
+	}()
+	ahead := h.ahead
+	h.ahead = nil
+	if len(ahead) == 0 {
+		if err := h.written(ctx); err != nil {
+			return nil, 0, time.Time{}, err
+		}
+	}
 	err = h.Store.ViewTenant(ctx, h.tenant, func(t *store.Tenant) error {
 		var state string
 		if err := t.QueryRow(ctx, `select state from search_run where tenant = $1 and id = $2`, h.run.ID).Scan(&state); err != nil {
@@ -225,11 +271,13 @@ func (h *hunt) next(ctx context.Context) (out []Box, left int, next time.Time, e
 		if err != nil {
 			return err
 		}
-		if out, err = h.ready(ctx, t); err != nil || len(out) == 0 {
-			if err == nil {
-				left, next, err = h.held(ctx, t)
+		if out = slices.Clone(ahead); len(out) == 0 {
+			if out, err = h.ready(ctx, t); err != nil || len(out) == 0 {
+				if err == nil {
+					left, next, err = h.held(ctx, t)
+				}
+				return err
 			}
-			return err
 		}
 		for i := range out {
 			if b := &out[i]; !insideOf(b.Address, domains, all) { // it was narrowed since the run began
@@ -240,10 +288,6 @@ func (h *hunt) next(ctx context.Context) (out []Box, left int, next time.Time, e
 	})
 	if err != nil {
 		return nil, 0, time.Time{}, err
-	}
-	for _, b := range out {
-		h.going[b.Person] = true
-		h.taken.rank, h.taken.person = b.Rank, b.Person
 	}
 	return out, left, next, nil
 }
@@ -496,7 +540,7 @@ func (h *hunt) done(ctx context.Context) error {
 
 // halt stops a run that cannot go on: with the reason, to be resumed. One that stands or has a schedule tries again by itself.
 func (h *hunt) halt(ctx context.Context, p *tocsin.Problem) error {
-	return h.update(ctx, h.tenant, func(t *store.Tenant) error {
+	return h.Engine.update(ctx, h.tenant, func(t *store.Tenant) error { // perhaps before the mailboxes are written down
 		r, err := GetRun(ctx, t, h.run.ID)
 		if err != nil || r.State != RunRunning {
 			return err

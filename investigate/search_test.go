@@ -114,7 +114,7 @@ func TestSearchKeepsTheBoundary(t *testing.T) {
 		id = f.started(Investigation{Query: bad})
 		e := f.engine()
 		e.at = func(point string) error {
-			if point == "prepared" {
+			if point == "planned" {
 				f.set(func() { f.domain = []string{} })
 			}
 			return nil
@@ -155,7 +155,7 @@ func TestSearchKilled(t *testing.T) {
 		w := f.campaign(sim.Campaign{Mails: 50, Innocents: 10, Over: sim.Duration(time.Hour)})
 		id := f.started(Investigation{Query: bad})
 		killed := errors.New("killed")
-		for _, point := range []string{"prepared", "searched"} {
+		for _, point := range []string{"planned", "prepared", "searched"} {
 			e := f.engine()
 			ctx, kill := context.WithCancel(f.Context())
 			e.at = func(at string) error {
