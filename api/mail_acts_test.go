@@ -19,11 +19,11 @@ func TestMailActs(t *testing.T) {
 		settle(t, st, acme)
 		call[api.ResponseSettings](t, s.owner, "response-settings set", api.SetResponseIn{In: in(acme), Body: api.ResponseNew{Approval: "second_person"}})
 		asker, other, admin := s.token(api.Analyst, string(acme)), s.token(api.Analyst, string(acme)), s.token(api.Admin, string(acme))
-		plan := call[api.MailActPlan](t, asker, "mail-acts plan", api.MailActPlanIn{In: in(acme), Body: junkAll(acme)})
+		plan := call[api.MailActPlan](t, asker, "mail-acts plan", api.MailActPlanIn{In: in(acme), Body: junkOne(acme)})
 		if !plan.Possible || !plan.Approval || len(plan.Approvals) != 1 || plan.Blast.Messages != 1 || plan.Blast.Mailboxes != 1 || len(plan.Blast.Notable) != 1 || !strings.Contains(plan.Does, "1 message in 1 mailbox") {
 			t.Errorf("the plan is %+v", plan)
 		}
-		ask := api.MailActCreateIn{In: in(acme), Key: api.Key{Key: "once"}, Body: junkAll(acme)}
+		ask := api.MailActCreateIn{In: in(acme), Key: api.Key{Key: "once"}, Body: junkOne(acme)}
 		a := call[api.MailAct](t, asker, "mail-acts create", ask)
 		if a.State != "waiting_approval" || !a.Mine || a.Counts.Waiting != 1 || a.Title != "Invoices" || !a.CanStop || a.CanRestore {
 			t.Errorf("it is %+v", a)
@@ -73,7 +73,7 @@ func TestMailActs(t *testing.T) {
 			t.Errorf("restored twice: %v", err)
 		}
 
-		purge := api.MailActCreateIn{In: in(acme), Body: junkAll(acme)}
+		purge := api.MailActCreateIn{In: in(acme), Body: junkOne(acme)}
 		purge.Body.Kind = "purge"
 		if err := admin.Do(t.Context(), "mail-acts create", purge, nil); code(err) != tocsin.Conflict {
 			t.Errorf("purged without the switch: %v", err)

@@ -55,8 +55,8 @@ func decide(t tocsin.TenantID) any {
 	return api.ActionDecideIn{ByIDAct: act(actionOf)(t).(api.ByIDAct)}
 }
 
-func junkAll(t tocsin.TenantID) api.MailActNew {
-	return api.MailActNew{Investigation: actedCaseOf(t), Kind: "junk", Why: "w"}
+func junkOne(t tocsin.TenantID) api.MailActNew {
+	return api.MailActNew{Investigation: actedCaseOf(t), Kind: "junk", Matches: []string{"match-" + string(t)}, Why: "w"} // jane's is the mailbox for reports
 }
 
 func decideMail(t tocsin.TenantID) any {
@@ -288,9 +288,9 @@ var matrix = map[string]asked{
 	"mail-acts items": {least: api.Viewer, in: func(t tocsin.TenantID) any {
 		return api.MailActItemsIn{ByID: api.ByID{In: in(t), ID: "done-" + mailActOf(t)}}
 	}},
-	"mail-acts plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.MailActPlanIn{In: in(t), Body: junkAll(t)} }},
+	"mail-acts plan": {least: api.Analyst, in: func(t tocsin.TenantID) any { return api.MailActPlanIn{In: in(t), Body: junkOne(t)} }},
 	"mail-acts create": {least: api.Analyst, acts: true, in: func(t tocsin.TenantID) any {
-		return api.MailActCreateIn{In: in(t), Body: junkAll(t)}
+		return api.MailActCreateIn{In: in(t), Body: junkOne(t)}
 	}},
 	"mail-acts approve":      {least: api.Analyst, acts: true, in: decideMail},
 	"mail-acts refuse":       {least: api.Analyst, acts: true, in: decideMail},
