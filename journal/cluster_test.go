@@ -147,7 +147,7 @@ func TestOnlyALeaderIsBelieved(t *testing.T) {
 	t.Parallel()
 	servers, addresses := cluster(t, 3)
 	j := start(t, Config{URL: addresses, Partitions: 1})
-	appendAll(t, j, numbered("amy", 1))
+	until(t, func() error { return j.Append(t.Context(), numbered("amy", 1)) })
 	r := read(t, j, 0, Position{})
 	r.entry()
 	stop(t, servers, j)
@@ -217,7 +217,7 @@ func TestASingleServerIsWarnedOfAndAStrangersStreamRefused(t *testing.T) {
 	if w := j.Warn(); !strings.Contains(w, "no cluster") {
 		t.Errorf("got the warning %q", w)
 	}
-	appendAll(t, j, numbered("amy", 1))
+	until(t, func() error { return j.Append(t.Context(), numbered("amy", 1)) })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for name, conf := range map[string]jetstream.StreamConfig{

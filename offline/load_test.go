@@ -92,7 +92,7 @@ func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a long stream")
 	}
-	size := megabytesOf(64)
+	size := megabytesOf(32)
 	watch := &heapWatch{src: newBusy(size)}
 	sum, err := Analyze(context.Background(), Options{Files: []string{"-"}, Stdin: watch, Domains: []string{"fabrikam.com"}, RunSize: 2 << 20, TempDir: t.TempDir()},
 		func(tocsin.Finding) { watch.look() })

@@ -211,7 +211,7 @@ func (o *odataReader) literal() string {
 
 // TestRegexBombs: expressions made to take long, over long texts, take a bounded number of steps, and say so.
 func TestRegexBombs(t *testing.T) {
-	long := strings.Repeat("a", 2<<20)
+	long := strings.Repeat("a", 256<<10)
 	for _, pattern := range []string{`(a+)+$b`, `(a|a)*b`, `(a*)*b`, `([a-z]+)*\d`, `a{0,200}b`, `(.*)(.*)(.*)(.*)b`} {
 		q, err := Parse("body:/" + pattern + "/")
 		if err != nil {

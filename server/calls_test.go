@@ -29,7 +29,7 @@ import (
 	"tocsin.dev/store"
 )
 
-var callsWhole = flag.Bool("calls.whole", false, "TestCalls has each call fail for long in every way; else it is refused, and fails in one other way, which is another from call to call")
+var callsWhole = flag.Bool("calls.whole", false, "TestCalls has each call fail for long in every way; else it is refused, and every third fails in one other way, which is another from call to call")
 
 // pace is how many times faster than the system's the clock of a server under TestCalls goes. More would let leases end
 // before they are renewed.
@@ -384,7 +384,10 @@ func lastingOf(call graph.Call) []sim.Fault {
 		return lasting
 	}
 	n := slices.IndexFunc(graph.Calls, func(c graph.Call) bool { return c.Name == call.Name })
-	return []sim.Fault{lasting[0], lasting[1+n%3]}
+	if n%3 > 0 {
+		return lasting[:1]
+	}
+	return []sim.Fault{lasting[0], lasting[1+n/3%3]}
 }
 
 // once is f, for a single call.

@@ -263,6 +263,7 @@ func TestIsolation(t *testing.T) {
 func (l *landlord) fill() {
 	l.Helper()
 	until := time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339)
+	now := tocsin.Millis(l.s.Clock.Now()) // what is older than its kind is kept is dropped by the hour
 	for colour, b := range map[string]*subject{"red": l.red, "blue": l.blue} {
 		at := "/api/v1/tenants/" + string(b.tenant())
 		l.did(l.owner, "POST", at+"/exceptions", fmt.Sprintf(`{"rule":"opaque-rule","scope":"domain","value":"%s-only-excused.example","owner":"Owner","reason":"%s-only","expires":%q}`, colour, colour, until), nil)
@@ -277,7 +278,7 @@ func (l *landlord) fill() {
 		l.did(l.owner, "POST", at+"/investigations", fmt.Sprintf(`{"name":"%s-only hunt","query":"from:x@%s-only-evil.example","reason":"%s-only"}`, colour, colour, colour), nil)
 		if err := l.s.Store.UpdateTenant(l.Context(), b.tenant(), func(t *store.Tenant) error {
 			_, err := t.Exec(l.Context(), `insert into audit_record (tenant, id, at, seen, source, operation, workload, actor, actor_kind, judge, judged, body)
-				values ($1, $2, 1, 1, 'feed', 'Set-Mailbox', 'Exchange', $2, 'user', true, true, '{"Id":"1"}')`, colour+"-only-record")
+				values ($1, $2, $3, $3, 'feed', 'Set-Mailbox', 'Exchange', $2, 'user', true, true, '{"Id":"1"}')`, colour+"-only-record", now)
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into state_object (tenant, path, id, name, body, hash, seen, changed, deleted) values ($1, '/deviceManagement/managedDevices', $2, $2, $3, '', 1, 1, 0)`,
 					colour+"-only-device", `{"id":"`+colour+`-only-device","deviceName":"`+colour+`-only laptop"}`)
@@ -290,17 +291,17 @@ func (l *landlord) fill() {
 					select $1, min(id), $2, $2, $2, $2, $2, $2, $2, $2, $2, $2, 1, '1970-01-01', $2, $2, 1, 1, 1 from investigation where tenant = $1`, colour+"-only-match")
 			}
 			if err == nil {
-				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, 1, 1, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record")
+				_, err = t.Exec(l.Context(), `insert into sign_in (tenant, id, record, at, seen, kind, actor, result) values ($1, $2, $3, $4, $4, 'interactive', $2, 'success')`, colour+"-only-sign-in", colour+"-only-record", now)
 			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into mail_act (tenant, id, investigation, kind, state, options, why, plan, asked_by, asked_email, created, changed) values ($1, $2, $2, 'junk', 'done', '{}', $2, '{}', $2, $2, 1, 1)`, colour+"-only-act")
 			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found)
-					select $1, $2, min(person), 20000, 1, 'graph', 5000, $2, '[]', '["who@'||$2||'.example"]', false, '', 1 from person where tenant = $1`, colour+"-only-anomaly")
+					select $1, $2, min(person), 20000, $3, 'graph', 5000, $2, '[]', '["who@'||$2||'.example"]', false, '', $3 from person where tenant = $1`, colour+"-only-anomaly", now)
 			}
 			if err == nil {
-				_, err = t.Exec(l.Context(), `insert into reported_mail (tenant, id, at, way, source, part, reporter, reporter_name, reporter_person, proven, note, state, subject, changed) values ($1, $2, 1, 'mailbox', 'm', 0, $2, '', '', true, 'n', 'lost', $2, 1)`, colour+"-only-report")
+				_, err = t.Exec(l.Context(), `insert into reported_mail (tenant, id, at, way, source, part, reporter, reporter_name, reporter_person, proven, note, state, subject, changed) values ($1, $2, $3, 'mailbox', 'm', 0, $2, '', '', true, 'n', 'lost', $2, 1)`, colour+"-only-report", now)
 			}
 			if err == nil {
 				_, err = t.Exec(l.Context(), `insert into investigation (tenant, id, name, query, created, created_by, changed) values ($1, $2, $2, 'x', 1, 'c', 1)`, colour+"-only-case")

@@ -195,6 +195,7 @@ func TestItemsTakeEffectOnceAndInOrder(t *testing.T) {
 		b.add("amy", 5, 5)
 		b.folded(r)
 		b.check()
+		b.until("what was committed is noted", func() bool { return r.Status()[0].Folded == 710 }) // just after it can be seen
 		if s := r.Status()[0]; !s.Held || s.Epoch != 1 || s.Folded != 710 || s.Trouble != "" || s.At.Stream != b.j.Stream() {
 			b.t.Errorf("got %+v", s)
 		}
