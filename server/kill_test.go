@@ -162,7 +162,7 @@ var ofState = func() string {
 	var list []string
 	for _, m := range rule.All() {
 		if slices.Contains([]string{"mailbox_rule", "mailbox_settings", "mailbox_forwarding", "directory"}, m.Source) {
-			list = append(list, "'"+m.ID+"'")
+			list = append(list, "'"+m.Name+"'")
 		}
 	}
 	return "rule in (" + strings.Join(list, ", ") + ")"
