@@ -31,7 +31,8 @@ type chosen struct {
 // be touched.
 func matched(ctx context.Context, t *store.Tenant, investigation string, named ...string) (out []*chosen, err error) {
 	if len(named) == 0 {
-		return out, matchedOf(ctx, t, &out, ``, investigation)
+		err = matchedOf(ctx, t, &out, ``, investigation)
+		return out, err
 	}
 	for some := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(named))), 400) {
 		args := []any{investigation}

@@ -33,7 +33,7 @@ func browserOf(t *testing.T, meant func(text string) bool, more ...chromedp.Exec
 		}
 		t.Skip("Chromium is not installed (.ci/setup does it): the pages were not driven")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("force-prefers-reduced-motion", true),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1440, 900))
 	options = append(options, more...)
 	ctx, stop := chromedp.NewExecAllocator(t.Context(), options...)
@@ -88,17 +88,17 @@ func (p page) shows(what, text string) {
 
 func (p page) until(what, condition string) {
 	p.t.Helper()
-	eventually(p.t, what, func() string {
+	wait := patience{until: time.Now().Add(90 * time.Second)}
+	for {
 		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.readyState !== "loading" && !!(`+condition+")"))
-		if err != nil {
-			return err.Error()
+		if ok && err == nil {
+			return
 		}
-		if ok {
-			return ""
+		if !wait.more() {
+			text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 1500)`))
+			p.t.Fatalf("%s: it does not hold: %s, %v, on\n%s", what, condition, err, text)
 		}
-		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 1500)`))
-		return "it does not hold: " + condition + ", on\n" + text
-	})
+	}
 }
 
 // shoot takes the page's picture, light and dark, wide and narrow, into the directory TOCSIN_TEST_SHOTS, where one is

@@ -65,7 +65,16 @@ func TestStreamSettings(t *testing.T) {
 				return ""
 			})
 		}
-		since := func() int { return b.count(`select coalesce(max(at), 0) from event where tenant = $1`) }
+		since := func() int { // of a second that is over: Graph tells of whole seconds
+			last := b.count(`select coalesce(max(at), 0) from event where tenant = $1`)
+			eventually(t, "the next second", func() string {
+				if now := b.s.Clock.Now(); now.Unix() <= int64(last)/1000 {
+					return fmt.Sprint(now, " is of the same second as ", last)
+				}
+				return ""
+			})
+			return last
+		}
 		traffic()
 
 		department := b.texts(`select department from person p join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and department <> '' group by department order by count(*) desc, department`)[0]
@@ -112,7 +121,8 @@ func TestStreamSettings(t *testing.T) {
 		traffic()
 		bodies := b.texts(`select body from event where tenant = $1 and type = 'EMAIL' and at > $2`, from)
 		if len(bodies) == 0 {
-			t.Fatalf("nothing was told; %q waits", b.texts(`select because from parked where tenant = $1`))
+			t.Fatalf("nothing was told after %d; %q waits; the last: %q", from, b.texts(`select because from parked where tenant = $1`),
+				b.texts(`select action || ' ' || cast(at as text) from event where tenant = $1 order by at desc limit 5`))
 		}
 		for _, body := range bodies {
 			raw := body[strings.Index(body, `"raw_metadata"`):]
