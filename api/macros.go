@@ -183,7 +183,7 @@ func (s *Service) RunMacro(ctx context.Context, in RunMacroIn) (MacroRan, error)
 			return out, err
 		}
 		out.Text = m.Fill(v, firstOf(r.Name, r.Email), box.Name)
-		out.Thread, err = threadDetail(ctx, t, v)
+		out.Thread, err = threadDetail(ctx, t, r, v)
 		return out, err
 	})
 }

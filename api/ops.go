@@ -264,6 +264,7 @@ func Ops(s *Service) []Op {
 		op("outgoing edit", "PATCH /api/v1/tenants/{tenant}/outgoing/{id}", Member, "Change a mail that you write", s.EditOutgoing, mailSized),
 		op("outgoing send", "POST /api/v1/tenants/{tenant}/outgoing/{id}/send", Member, "Send a mail; it can be taken back for some seconds", s.SendOutgoing),
 		op("outgoing undo", "POST /api/v1/tenants/{tenant}/outgoing/{id}/undo", Member, "Take a mail back that was handed over to be sent", s.UndoOutgoing),
+		op("outgoing settle", "POST /api/v1/tenants/{tenant}/outgoing/{id}/settle", Member, "Say what became of a mail of which it could not be told: it went, or it did not and is a draft again", s.SettleOutgoing),
 		op("outgoing delete", "DELETE /api/v1/tenants/{tenant}/outgoing/{id}", Member, "Throw away a mail that you write", s.DeleteOutgoing),
 		op("outgoing attach", "POST /api/v1/tenants/{tenant}/outgoing/{id}/files", Member, "Give a mail that you write a file", s.AttachOutgoing, status(http.StatusCreated), filesSized),
 		op("outgoing detach", "DELETE /api/v1/tenants/{tenant}/outgoing/{id}/files/{file}", Member, "Take a file away from a mail that you write", s.DetachOutgoing),

@@ -383,6 +383,28 @@ func (s *Service) UndoOutgoing(ctx context.Context, in ByIDAct) (Outgoing, error
 	})
 }
 
+// OutgoingWent is a person's word for what became of a mail.
+type OutgoingWent struct {
+	Went bool `json:"went" doc:"It went; false: it did not, and is a draft again"`
+}
+
+// SettleOutgoingIn says what became of a mail.
+type SettleOutgoingIn struct {
+	ByIDAct
+	Body OutgoingWent
+}
+
+// SettleOutgoing takes a person's word for what became of a mail of which it could not be told.
+func (s *Service) SettleOutgoing(ctx context.Context, in SettleOutgoingIn) (Outgoing, error) {
+	return s.writes(ctx, "outgoing settle", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (*inbox.Outgoing, error) {
+		o, err := r.outgoing(ctx, t, in.ID, false)
+		if err != nil {
+			return nil, err
+		}
+		return inbox.Settle(ctx, t, r.Caller.Account, o.Inbox, o.ID, in.Body.Went)
+	})
+}
+
 // DeleteOutgoing throws a mail away that one was writing.
 func (s *Service) DeleteOutgoing(ctx context.Context, in ByIDAct) (None, error) {
 	return inboxAct(ctx, s, "outgoing delete", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (None, error) {

@@ -147,7 +147,8 @@ type StateSnapshot struct {
 	Taken       time.Time                  `json:"taken"`
 	Tenant      SnapshotTenant             `json:"tenant"`
 	Collections map[string][]any           `json:"collections"`
-	Missing     map[string]SnapshotMissing `json:"missing"` // why a path could not be read
+	Read        map[string]time.Time       `json:"read"`    // when a collection was read
+	Missing     map[string]SnapshotMissing `json:"missing"` // why a path could not be read, or could not be read again
 }
 
 // SnapshotTenant is whose snapshot it is.
@@ -156,7 +157,7 @@ type SnapshotTenant struct {
 	Name string `json:"displayName"`
 }
 
-// SnapshotMissing is why a path is not among the collections.
+// SnapshotMissing is why a path is not among the collections, or could not be read again.
 type SnapshotMissing struct {
 	Reason string `json:"reason"`
 	Why    string `json:"why"`
@@ -169,7 +170,7 @@ func (s *Service) GetSnapshot(ctx context.Context, in In) (StateSnapshot, error)
 		if err != nil {
 			return StateSnapshot{}, err
 		}
-		out := StateSnapshot{Taken: snap.Taken, Tenant: SnapshotTenant{ID: string(in.Tenant)}, Collections: make(map[string][]any, len(snap.Collections)), Missing: map[string]SnapshotMissing{}}
+		out := StateSnapshot{Taken: snap.Taken, Tenant: SnapshotTenant{ID: string(in.Tenant)}, Collections: make(map[string][]any, len(snap.Collections)), Read: snap.Read, Missing: map[string]SnapshotMissing{}}
 		for path, bodies := range snap.Collections {
 			list := make([]any, len(bodies))
 			for i := range bodies {

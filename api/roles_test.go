@@ -453,6 +453,7 @@ var matrix = map[string]asked{
 	"outgoing edit":   {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any { return api.EditOutgoingIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct)} }},
 	"outgoing send":   {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any { return api.SendOutgoingIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct)} }},
 	"outgoing undo":   {least: api.Member, acts: true, in: act(outgoingOf)},
+	"outgoing settle": {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any { return api.SettleOutgoingIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct)} }},
 	"outgoing delete": {least: api.Member, acts: true, fails: tocsin.Conflict, in: act(outgoingOf)},
 	"outgoing attach": {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any {
 		return api.OutgoingFileIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct), Body: api.OutgoingFileNew{Name: "a.txt", Data: []byte("x")}}

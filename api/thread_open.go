@@ -143,7 +143,7 @@ func (s *Service) MergeThreads(ctx context.Context, in MergeThreadsIn) (ThreadDe
 		if err != nil {
 			return ThreadDetail{}, err
 		}
-		return threadDetail(ctx, t, v)
+		return threadDetail(ctx, t, r, v)
 	})
 }
 
@@ -160,7 +160,7 @@ func (s *Service) SplitThread(ctx context.Context, in MergeThreadsIn) (ThreadDet
 		if err != nil {
 			return ThreadDetail{}, err
 		}
-		return threadDetail(ctx, t, v)
+		return threadDetail(ctx, t, r, v)
 	})
 }
 
@@ -193,7 +193,7 @@ func (s *Service) ChangeThreadMailbox(ctx context.Context, in ThreadMailboxIn) (
 		if v, err = work.Get(ctx, t, r.Reach, v.ID); err != nil {
 			return ThreadDetail{}, err
 		}
-		return threadDetail(ctx, t, v)
+		return threadDetail(ctx, t, r, v)
 	})
 }
 

@@ -207,11 +207,11 @@ func (s *Service) GetThread(ctx context.Context, in ByID) (ThreadDetail, error) 
 		if err != nil {
 			return ThreadDetail{}, err
 		}
-		return threadDetail(ctx, t, v)
+		return threadDetail(ctx, t, r, v)
 	})
 }
 
-func threadDetail(ctx context.Context, t *store.Tenant, v *work.Thread) (d ThreadDetail, err error) {
+func threadDetail(ctx context.Context, t *store.Tenant, r *inboxReader, v *work.Thread) (d ThreadDetail, err error) {
 	views, err := threadViews(ctx, t, []*work.Thread{v})
 	if err != nil {
 		return d, err
@@ -223,7 +223,7 @@ func threadDetail(ctx context.Context, t *store.Tenant, v *work.Thread) (d Threa
 	if d.Clocks, err = threadClocks(ctx, t, v.Inbox, v.ID); err != nil {
 		return d, err
 	}
-	if d.Here, err = presences(ctx, t, v, ""); err != nil {
+	if d.Here, err = presences(ctx, t, v, r.Caller.Account); err != nil {
 		return d, err
 	}
 	writing, err := inbox.Outgoings(ctx, t, v.Inbox, v.ID)
@@ -338,7 +338,7 @@ func (s *Service) ChangeThread(ctx context.Context, in ChangeThreadIn) (ThreadDe
 		if err != nil {
 			return ThreadDetail{}, err
 		}
-		return threadDetail(ctx, t, v)
+		return threadDetail(ctx, t, r, v)
 	})
 }
 
@@ -413,7 +413,7 @@ func (s *Service) noted(ctx context.Context, name string, in any, id string, n N
 		if v, err = do(ctx, t, r, mentioned(people.People, n.Text, n.Mentions)); err != nil {
 			return ThreadDetail{}, err
 		}
-		return threadDetail(ctx, t, v)
+		return threadDetail(ctx, t, r, v)
 	})
 }
 

@@ -487,6 +487,10 @@ func (c *Collector) keepPath(ctx context.Context, k keeping) error {
 					return err
 				}
 			}
+			// What rests on the path is judged anew, though the round may end here: the next finds nothing new in these.
+			if _, err := t.Exec(ctx, `update state_path set edition = edition + 1, changed = $3, listed = case when cast($4 as bigint) = 0 then 0 else listed end where tenant = $1 and path = $2`, k.path, now, listedAs(k.path)); err != nil {
+				return err
+			}
 			return relist(ctx, t, listKinds[k.path], idsOf(some))
 		})
 		if err != nil {

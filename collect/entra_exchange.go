@@ -77,14 +77,14 @@ func exchangeObject(m map[string]any, path string) stateObject {
 var ofMailbox = []string{"ExternalDirectoryObjectId", "UserPrincipalName", "PrimarySmtpAddress", "DisplayName", "RecipientTypeDetails", "AuditEnabled", "AuditLogAgeLimit", "DefaultAuditSet", "AuditAdmin", "AuditDelegate", "AuditOwner"}
 
 // boxesSeen are the mailboxes that checks look at, of a round through all of them: the shared ones, and those that record less than they
-// should. It counts only where the round began at the first mailbox.
+// should or do not say. It counts only where the round began at the first mailbox.
 type boxesSeen struct {
 	whole bool
 	kept  keeping
 }
 
 func (s *boxesSeen) look(m map[string]any) {
-	if !strings.EqualFold(textIn(m, "RecipientTypeDetails"), "SharedMailbox") && posture.WrongAudit(m) == "" {
+	if why, told := posture.WrongAudit(m); told && why == "" && !strings.EqualFold(textIn(m, "RecipientTypeDetails"), "SharedMailbox") {
 		return
 	}
 	kept := map[string]any{}

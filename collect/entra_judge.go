@@ -17,7 +17,7 @@ import (
 
 // StateOf is what is held of a tenant, in the form that `tocsin snapshot` writes: the paths for which wanted is true, all where it is nil.
 func StateOf(ctx context.Context, t *store.Tenant, now time.Time, wanted func(path string) bool) (*posture.Snapshot, error) {
-	s := &posture.Snapshot{Taken: now, Tenant: posture.Tenant{ID: string(t.ID())}, Collections: map[string][]json.RawMessage{}, Missing: map[string]posture.Missing{}}
+	s := &posture.Snapshot{Taken: now, Tenant: posture.Tenant{ID: string(t.ID())}, Collections: map[string][]json.RawMessage{}, Read: map[string]time.Time{}, Missing: map[string]posture.Missing{}}
 	err := each(ctx, t, func(scan func(...any) error) error {
 		var path, reason, because string
 		var read int64
@@ -25,8 +25,9 @@ func StateOf(ctx context.Context, t *store.Tenant, now time.Time, wanted func(pa
 			return err
 		}
 		if read > 0 {
-			s.Collections[path] = []json.RawMessage{}
-		} else {
+			s.Collections[path], s.Read[path] = []json.RawMessage{}, tocsin.FromMillis(read)
+		}
+		if read == 0 || reason != "" {
 			s.Missing[path] = posture.Missing{Reason: posture.Reason(reason), Why: because}
 		}
 		return nil
@@ -68,26 +69,27 @@ func StateObjects(ctx context.Context, t *store.Tenant, s *posture.Snapshot, pat
 	return nil
 }
 
-// lacking adds to a snapshot why a path was never read: that its permission is not granted.
-func lacking(s *posture.Snapshot, granted []string) {
+// lacking adds to a snapshot why a path was never read, or is not any more: that its permission is not granted. exchange says
+// whether Exchange's administration may be read, whose permissions are in a token of its own.
+func lacking(s *posture.Snapshot, granted []string, exchange bool) {
 	for _, source := range sortedKeys(reading) {
 		for _, r := range reading[source] {
-			_, read := s.Collections[r.path]
 			_, told := s.Missing[r.path]
 			call := graph.Find(r.call)
-			if !read && !told && !slices.ContainsFunc(call.Permissions, func(p string) bool { return slices.Contains(granted, p) }) {
+			if !told && !slices.ContainsFunc(call.Permissions, func(p string) bool { return slices.Contains(granted, p) }) {
 				s.Missing[r.path] = posture.Missing{Reason: posture.Permission, Why: call.Permissions[0] + " was not granted."}
 			}
 		}
 	}
 	for _, path := range append(slices.Clip(posture.ExchangePaths), posture.ExchangeMailboxes) {
 		_, read := s.Collections[path]
-		if _, told := s.Missing[path]; !read && !told {
-			m := posture.Missing{Reason: posture.NotCollected, Why: "Exchange's administration has not been read yet."}
-			if !slices.ContainsFunc(mailSettingsNeed, func(p string) bool { return slices.Contains(granted, p) }) {
-				m = posture.Missing{Reason: posture.Permission, Why: "The permission " + mailSettingsNeed[0] + " is not granted."}
-			}
-			s.Missing[path] = m
+		if _, told := s.Missing[path]; told {
+			continue
+		}
+		if !exchange {
+			s.Missing[path] = posture.Missing{Reason: posture.Permission, Why: "The permission " + mailSettingsNeed[0] + " is not granted."}
+		} else if !read {
+			s.Missing[path] = posture.Missing{Reason: posture.NotCollected, Why: "Exchange's administration has not been read yet."}
 		}
 	}
 }
@@ -200,6 +202,7 @@ func (c *Collector) askPosture(ctx context.Context) error {
 	}
 	checks, all := s.checks(now)
 	roles, roleErr := c.Graph.RolesFor(ctx, "")
+	exchange := c.granted(ctx, source{of: graph.ExchangeAdmin, needs: mailSettingsNeed})
 	if len(checks) == 0 && len(s.dirty) == 0 || s.known == 0 && (roleErr != nil || comes(roles)) {
 		return errNothing
 	}
@@ -217,7 +220,7 @@ func (c *Collector) askPosture(ctx context.Context) error {
 			return one.Collections[path], err
 		}
 		if roleErr == nil {
-			lacking(snap, roles)
+			lacking(snap, roles, exchange)
 		}
 		neverRead(snap)
 		org, err := loadOrg(ctx, t)

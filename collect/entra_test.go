@@ -200,6 +200,13 @@ func TestStateUngranted(t *testing.T) {
 		if got := f.rows(`select status from posture_result where tenant = $1 and id = 'ca-legacy-blocked'`); got[0] != "pass" {
 			t.Errorf("granted, and it is %q", got)
 		}
+		f.w.Consent("User.Read.All", "Directory.Read.All")
+		f.c.Graph = f.client()
+		f.st.Clock().Advance(2 * time.Hour)
+		f.ask("posture")
+		if got := f.rows(`select status, reason, why from posture_result where tenant = $1 and id = 'ca-legacy-blocked'`); !strings.HasPrefix(got[0], "unknown permission On ") || !strings.Contains(got[0], "since then /identity/conditionalAccess/policies could not be read: ") {
+			t.Errorf("taken away again, and it is %q", got)
+		}
 	})
 }
 

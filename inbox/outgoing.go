@@ -216,7 +216,10 @@ func Write(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, kind, thr
 	if _, err := t.Exec(ctx, `insert into inbox_outgoing (tenant, inbox, id, thread, message, kind, state, created, created_by, changed) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $8)`, inbox, o.ID, o.Thread, o.Message, kind, o.State, now, who); err != nil {
 		return nil, err
 	}
-	return o, o.put(ctx, t, k, who, w)
+	if err := o.put(ctx, t, k, w); err != nil {
+		return nil, err
+	}
+	return o, o.tell(ctx, t, who)
 }
 
 // fill gives an answer its recipients and its subject, where they are not given.
@@ -261,7 +264,14 @@ func Edit(ctx context.Context, t *store.Tenant, k Keeper, who, inbox, id string,
 	if err != nil {
 		return nil, err
 	}
-	return o, o.put(ctx, t, k, who, w)
+	had := *o
+	if err := o.put(ctx, t, k, w); err != nil {
+		return nil, err
+	}
+	if o.State == had.State && o.Subject == had.Subject && slices.Equal(slices.Concat(o.To, o.Cc, o.Bcc), slices.Concat(had.To, had.Cc, had.Bcc)) {
+		return o, nil // what is saved while somebody types is nothing to the others
+	}
+	return o, o.tell(ctx, t, who)
 }
 
 // editable is a mail that can still be changed.
@@ -287,7 +297,7 @@ const (
 )
 
 // put writes what is written.
-func (o *Outgoing) put(ctx context.Context, t *store.Tenant, k Keeper, who string, w Writing) error {
+func (o *Outgoing) put(ctx context.Context, t *store.Tenant, k Keeper, w Writing) error {
 	if len(w.To)+len(w.Cc)+len(w.Bcc) > mostRecipients {
 		return tocsin.Problemf(tocsin.Invalid, "Send it to fewer, or to a distribution list.", "A mail goes to %d recipients at most.", mostRecipients)
 	}
@@ -313,11 +323,9 @@ func (o *Outgoing) put(ctx context.Context, t *store.Tenant, k Keeper, who strin
 	o.Subject, o.To, o.Cc, o.Bcc, o.Quote, o.Then, o.State = clip(strings.Join(strings.Fields(w.Subject), " "), 255), w.To, w.Cc, w.Bcc, w.Quote, w.Then, Drafted
 	o.Because, o.Mend, o.Changed = "", "", t.Tx().Clock().Now()
 	o.Version++
-	if _, err := t.Exec(ctx, `update inbox_outgoing set subject = $4, to_list = $5, cc_list = $6, bcc_list = $7, quote = $8, then_state = $9, body = $10, state = $11, because = '', mend = '', changed = $12, version = $13 where tenant = $1 and inbox = $2 and id = $3`,
-		o.Inbox, o.ID, o.Subject, text(o.To), text(o.Cc), text(o.Bcc), o.Quote, o.Then, key.Seal([]byte(said), aboutOutgoing(t, o.Inbox, o.ID)), o.State, o.Changed, o.Version); err != nil {
-		return err
-	}
-	return o.tell(ctx, t, who)
+	_, err = t.Exec(ctx, `update inbox_outgoing set subject = $4, to_list = $5, cc_list = $6, bcc_list = $7, quote = $8, then_state = $9, body = $10, state = $11, because = '', mend = '', changed = $12, version = $13 where tenant = $1 and inbox = $2 and id = $3`,
+		o.Inbox, o.ID, o.Subject, text(o.To), text(o.Cc), text(o.Bcc), o.Quote, o.Then, key.Seal([]byte(said), aboutOutgoing(t, o.Inbox, o.ID)), o.State, o.Changed, o.Version)
+	return err
 }
 
 // tell writes the fact that an outgoing mail is another now.
@@ -457,6 +465,35 @@ func Undo(ctx context.Context, t *store.Tenant, who, inbox, id string) (*Outgoin
 		return nil, tocsin.Problemf(tocsin.Conflict, "Write to the recipients.", "The mail can no longer be taken back: it is %s.", o.State)
 	}
 	return o, o.tell(ctx, t, who)
+}
+
+// Settle takes a person's word for what became of a mail of which it could not be told: it went, or it did not and is a draft again.
+func Settle(ctx context.Context, t *store.Tenant, who, inbox, id string, went bool) (*Outgoing, error) {
+	o, err := OutgoingOf(ctx, t, inbox, id)
+	if err != nil {
+		return nil, err
+	}
+	if o.State != Unknown {
+		return nil, tocsin.Problemf(tocsin.Conflict, "Look at it again.", "What became of the mail is known: it is %s.", o.State)
+	}
+	o.Because, o.Mend, o.Changed = "", "", t.Tx().Clock().Now()
+	o.Version++
+	if o.State, o.Sent = Sent, o.Posted; !went {
+		o.State, o.Sent, o.Posted = Drafted, time.Time{}, time.Time{}
+	}
+	if _, err := t.Exec(ctx, `update inbox_outgoing set state = $4, because = '', mend = '', sent = $5, posted = $6, changed = $7, version = $8 where tenant = $1 and inbox = $2 and id = $3`,
+		inbox, id, o.State, tocsin.Millis(o.Sent), tocsin.Millis(o.Posted), o.Changed, o.Version); err != nil {
+		return nil, err
+	}
+	if !went {
+		return o, o.tell(ctx, t, who)
+	}
+	in, err := Get(ctx, t, inbox)
+	if err != nil {
+		return nil, err
+	}
+	p := &pass{box: &box{Inbox: *in}, t: t, now: tocsin.Millis(o.Changed)}
+	return o, errors.Join(p.went(ctx, o, who, "a person says so"), o.tell(ctx, t, who))
 }
 
 // Discard throws a mail away that is a draft here, or that did not go.

@@ -479,21 +479,23 @@ func (s *sending) end(ctx context.Context, to string, p *tocsin.Problem) error {
 		if err := s.put(ctx, t, Sending); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, `delete from inbox_upload where tenant = $1 and inbox = $2 and outgoing = $3`, s.box.ID, o.ID); err != nil { // the mailbox has them
-			return err
-		}
-		if o.Thread == "" {
-			return nil
-		}
-		if err := Note(ctx, t, s.box.ID, o.Thread, "sent", o.CreatedBy, map[string]string{"outgoing": o.ID, "message": o.Draft}); err != nil {
-			return err
-		}
 		p := &pass{box: s.box, t: t, now: tocsin.Millis(o.Sent)}
-		if err := p.turn(ctx, o.Thread, orElse(o.Then, Waiting), "sent", Open, Waiting, Snoozed, Resolved); err != nil {
-			return err
-		}
-		return tellThread(ctx, t, s.box.ID, o.Thread, "sent", o.CreatedBy)
+		return p.went(ctx, o, o.CreatedBy, "sent")
 	})
+}
+
+// went does to a thread what a mail that went does. The mailbox has its files.
+func (p *pass) went(ctx context.Context, o *Outgoing, who, because string) error {
+	if _, err := p.t.Exec(ctx, `delete from inbox_upload where tenant = $1 and inbox = $2 and outgoing = $3`, p.ID, o.ID); err != nil || o.Thread == "" {
+		return err
+	}
+	if err := Note(ctx, p.t, p.ID, o.Thread, "sent", who, map[string]string{"outgoing": o.ID, "message": o.Draft}); err != nil {
+		return err
+	}
+	if err := p.turn(ctx, o.Thread, orElse(o.Then, Waiting), because, Open, Waiting, Snoozed, Resolved); err != nil {
+		return err
+	}
+	return tellThread(ctx, p.t, p.ID, o.Thread, "sent", who)
 }
 
 // hold lets it wait where it is.

@@ -279,6 +279,37 @@ func TestSendTrouble(t *testing.T) {
 			b.Errorf("where nobody can tell it is %+v", o)
 		}
 		b.w.Heal()
+		// A person can: it did not go, so it goes now; and of another that it went, which sends nothing.
+		b.update(func(ctx context.Context, t *store.Tenant) error {
+			o, err := Settle(ctx, t, "bob", b.inbox, id, false)
+			if err == nil && (o.State != Drafted || o.Because != "") {
+				b.Errorf("it did not go, and is %+v", o)
+			}
+			if err == nil {
+				_, err = Send(ctx, t, "bob", b.inbox, id, 0)
+			}
+			return err
+		})
+		o := b.until(id)
+		went("sent at a person's word", o)
+		b.update(func(ctx context.Context, t *store.Tenant) error {
+			if _, err := Settle(ctx, t, "bob", b.inbox, id, true); err == nil {
+				b.Error("what is known was settled")
+			}
+			for _, q := range []string{`update inbox_outgoing set state = 'unknown', sent = 0 where tenant = $1 and id = $2`, `update inbox_thread set state = 'open' where tenant = $1 and id = $2`} {
+				if _, err := t.Exec(ctx, q, map[bool]string{true: id, false: o.Thread}[strings.Contains(q, "outgoing")]); err != nil {
+					return err
+				}
+			}
+			now, err := Settle(ctx, t, "bob", b.inbox, id, true)
+			if err == nil && (now.State != Sent || !now.Sent.Equal(o.Posted) || b.sentOf() != sent) {
+				b.Errorf("it went, and is %+v; %d were sent", now, b.sentOf())
+			}
+			return err
+		})
+		if got := b.word(`select state from inbox_thread where tenant = $1 and id = $2`, o.Thread); got != Waiting {
+			b.Errorf("it went, and its thread is %s", got)
+		}
 		// The right to send is missing: it is said, remembered, and refused before the next.
 		must(b, b.w.Fault(sim.Fault{Kind: sim.Denied, Method: "POST", Path: "users/*/messages/*/send", Times: 1}))
 		if o := b.until(b.reply(asked, "May I?", nil)); o.State != Failed || b.sentOf() != sent {

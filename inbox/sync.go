@@ -396,7 +396,7 @@ func (b *box) fillRest(ctx context.Context, f *folder, pages int) (n, read int, 
 				f.reached = at
 			}
 		}
-		if !more || f.reached == before { // a page of one second: what is left of that second is left out
+		if !more || f.reached == before {
 			f.next = ""
 		}
 		f.filled += int64(len(all))
@@ -415,7 +415,8 @@ func (b *box) fillRest(ctx context.Context, f *folder, pages int) (n, read int, 
 	return n, read, nil
 }
 
-// list is a hundred of a folder's mails; more says that there are others. Where they are too long to be taken in at once they are asked for in smaller pages.
+// list is a hundred of a folder's mails, or more where all of these are of one second: whoever asks for the next asks by time. more says that
+// there are others. Where they are too long to be taken in at once they are asked for in smaller pages.
 func (b *box) list(ctx context.Context, p graph.P) (all []told, more bool, err error) {
 	for size := 100; ; size = smaller(size % 100) {
 		p["$top"] = strconv.Itoa(size)
@@ -438,7 +439,7 @@ func (b *box) listed(ctx context.Context, p graph.P) (all []told, more bool, err
 		if err != nil {
 			return nil, false, err
 		}
-		if all = append(all, told{wire: w}); len(all) == 100 {
+		if all = append(all, told{wire: w}); len(all) >= 100 && !w.Received.Time.Equal(all[0].Received.Time) {
 			more = true
 			break
 		}

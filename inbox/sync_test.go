@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/graph"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
@@ -156,5 +157,30 @@ func TestLongMails(t *testing.T) {
 		if err != nil || len(body.Text) < kb<<10 {
 			t.Errorf("of a mail of %d kB %d bytes are kept, %v", kb, len(body.Text), err)
 		}
+	}
+}
+
+// TestRestOfASecond: mails of one second that lie behind what a delta gives are read whole, however many pages they are.
+func TestRestOfASecond(t *testing.T) {
+	b := newBed(t, storetest.SQLite(t), sim.Config{}, 0)
+	at := b.w.Clock().Now().Add(-time.Hour).Truncate(time.Second)
+	for i := range 330 {
+		received := at
+		if i >= 250 {
+			received = at.Add(-time.Duration(i) * time.Second)
+		}
+		b.put(sim.Mail{From: "alerts@example.com", Subject: fmt.Sprint("Alert ", i), Text: "x", Received: received})
+	}
+	b.work()
+	x, err := b.e.open(context.Background(), b.tenant, b.inbox)
+	must(t, err)
+	b.exec(`delete from inbox_message where tenant = $1`)
+	x.gc = b.gc
+	f := x.folders[x.well("inbox")]
+	f.next, f.reached = rest, tocsin.Millis(at)
+	_, _, err = x.fillRest(context.Background(), f, 100)
+	must(t, err)
+	if n := b.count(`select count(*) from inbox_message where tenant = $1 and subject like 'Alert %'`); n != 330 || f.next != "" {
+		t.Errorf("%d mails were read of 330; it goes on at %q", n, f.next)
 	}
 }

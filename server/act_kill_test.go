@@ -83,9 +83,11 @@ func keepActing(ctx context.Context, s *Server, o orders) error {
 			}
 		}
 		var err error
+		acts := false
 		switch {
 		case busy:
 		case undo != nil:
+			acts = true
 			say("undo " + undo.ID)
 			in := api.UndoIn{Body: api.UndoNew{Why: "undo"}}
 			in.Tenant, in.ID = tenant, undo.ID
@@ -98,6 +100,7 @@ func keepActing(ctx context.Context, s *Server, o orders) error {
 		case len(asked) == len(o.Acts):
 			say("ended")
 		default:
+			acts = true
 			say(fmt.Sprint("next ", len(asked), " ", o.Acts[len(asked)]))
 			err = askFor(ctx, s, tenant, o.Acts[len(asked)], o.On)
 		}
@@ -107,6 +110,9 @@ func keepActing(ctx context.Context, s *Server, o orders) error {
 		} else if ok && p.What != waits {
 			waits = p.What
 			fmt.Println("waits: " + waits)
+		} else if err == nil && acts {
+			waits = ""
+			fmt.Println("acts")
 		}
 	}
 }
@@ -614,7 +620,10 @@ func actingChild(t *testing.T, o orders, after time.Duration, next func(line str
 			}
 			told = append(told, line)
 			next(line)
-			if after > 0 && dead == nil && (strings.HasPrefix(line, "next ") || strings.HasPrefix(line, "undo ")) {
+			switch word, _, _ := strings.Cut(line, " "); {
+			case word == "waits:": // for what an act needs: the kill waits with it
+				dead = nil
+			case after > 0 && dead == nil && (word == "next" || word == "undo" || word == "acts"):
 				dead = time.After(after)
 			}
 		case <-dead:

@@ -88,15 +88,18 @@ func (p page) shows(what, text string) {
 
 func (p page) until(what, condition string) {
 	p.t.Helper()
-	wait := patience{until: time.Now().Add(90 * time.Second)}
-	for {
+	deadline, pause := time.Now().Add(90*time.Second), 50*time.Millisecond
+	for looks := 1; ; looks++ {
 		ok, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](`document.readyState !== "loading" && !!(`+condition+")"))
 		if ok && err == nil {
 			return
 		}
-		if !wait.more() {
+		if time.Now().After(deadline) {
 			text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 1500)`))
 			p.t.Fatalf("%s: it does not hold: %s, %v, on\n%s", what, condition, err, text)
+		}
+		if time.Sleep(pause); looks == 20 { // it leaves the processor to what it waits for
+			pause = 200 * time.Millisecond
 		}
 	}
 }

@@ -491,7 +491,7 @@ func (l *landlord) findsNothing(token string, red, blue map[string][]string) {
 		"inboxes set-members": `{"members":[]}`, "inboxes look": `{"reason":"to judge"}`, "inbox-teams create": `{"name":"x"}`, "inbox-teams edit": `{"name":"x"}`, "inbox-tags create": `{"name":"x"}`, "inbox-tags edit": `{"name":"x"}`,
 		"inboxes set-service": `{}`, "inboxes set-settings": `{}`, "inbox-views create": `{"name":"x"}`, "inbox-views edit": `{"name":"x"}`, "macros create": `{"name":"x"}`, "macros edit": `{"name":"x"}`, "inbox-rules create": `{"name":"x"}`, "inbox-rules edit": `{"name":"x"}`,
 		"inbox-rules try": `{"name":"x"}`, "threads bulk": `{"threads":["x"]}`, "threads presence": `{"kind":"left"}`, "threads macro": `{"macro":"x"}`, "threads report": `{}`, "threads mailbox": `{}`, "threads merge": `{"threads":["x"]}`, "threads split": `{"mails":["x"]}`,
-		"outgoing create": `{}`, "outgoing reply": `{}`, "outgoing edit": `{}`, "outgoing send": `{}`, "outgoing attach": `{"name":"x"}`,
+		"outgoing create": `{}`, "outgoing reply": `{}`, "outgoing edit": `{}`, "outgoing send": `{}`, "outgoing settle": `{"went":true}`, "outgoing attach": `{"name":"x"}`,
 		"threads change": `{}`, "threads seen": `{}`, "thread-notes create": `{"text":"x"}`, "thread-notes edit": `{"text":"x"}`,
 		"response-settings set": `{"approval":"none","per_hour":1,"at_once":1,"version":0}`,
 	}

@@ -121,36 +121,17 @@ func eventually(t testing.TB, what string, check func() string) {
 
 func eventuallyIn(t testing.TB, limit time.Duration, what string, check func() string) {
 	t.Helper()
-	wait := patience{until: time.Now().Add(limit)}
+	deadline := time.Now().Add(limit)
 	for {
 		lacking := check()
 		if lacking == "" {
 			return
 		}
-		if !wait.more() {
+		if time.Now().After(deadline) {
 			t.Fatalf("%s: %s", what, lacking)
 		}
-	}
-}
-
-// patience is the time between two looks at what is to come: short at first, then long enough to leave it the processor.
-type patience struct {
-	until time.Time
-	looks int
-}
-
-// more waits for the next look; false once the time is over.
-func (p *patience) more() bool {
-	if time.Now().After(p.until) {
-		return false
-	}
-	p.looks++
-	if p.looks <= 20 {
 		time.Sleep(50 * time.Millisecond)
-	} else {
-		time.Sleep(200 * time.Millisecond)
 	}
-	return true
 }
 
 // synced waits until every source has been read whole, and all of it is folded.

@@ -136,6 +136,14 @@ func (w *web) writeForm(r *http.Request, a *wrote) error {
 		a.wroteAt(r, o)
 		a.notice = notice{Kind: "good", What: "It was taken back, and is a draft again."}
 		return err
+	case "went", "not-gone":
+		o, err := w.svc.SettleOutgoing(r.Context(), api.SettleOutgoingIn{ByIDAct: one, Body: api.OutgoingWent{Went: r.PathValue("do") == "went"}})
+		a.wroteAt(r, o)
+		a.notice = notice{Kind: "good", What: "It stands as sent."}
+		if o.State == "draft" {
+			a.notice.What = "It is a draft again, and can be sent."
+		}
+		return err
 	case "discard":
 		_, err := w.svc.DeleteOutgoing(r.Context(), one)
 		if strings.Contains(a.To, "/inbox/write/") {

@@ -121,7 +121,7 @@ func (c *Check) Judge(s *State, exceptions []detect.Exception) (r Result) {
 		r.Verdict = *v
 		return r
 	}
-	r.Verdict = c.judge(s)
+	r.Verdict = s.asOf(c.judge(s))
 	slices.SortStableFunc(r.Found, func(a, b Object) int { return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID)) })
 	if r.Status == Fail {
 		r.except(exceptions, s.now)

@@ -46,13 +46,21 @@ var (
 	ofLinks    = guarded{pathMailLinks, pathMailLinksRules, "Safe Links policy", "SafeLinksPolicy", "IsBuiltInProtection"}
 )
 
-// inForce are the policies that hold for somebody: the standing one, and those that a rule which is on gives to somebody. open are those
-// of which that is not known, since the rules were not collected.
+// inForce are the policies that hold for somebody: the standing one, and those that a rule which is on gives to somebody; the rules of
+// Microsoft's preset policies name theirs too. open are those of which that is not known, since the rules were not collected.
+// https://learn.microsoft.com/powershell/module/exchangepowershell/get-eopprotectionpolicyrule
 func (g guarded) inForce(s *State) (on, open []exchange) {
 	ruled := map[string]bool{}
 	for _, r := range all[exchange](s, g.rules) {
 		if !strings.EqualFold(r.text("State"), "Disabled") {
 			ruled[strings.ToLower(or(r.text(g.link), r.text("Name"), r.text("Identity")))] = true
+		}
+	}
+	for _, path := range []string{pathMailPreset, pathMailPresetOffice} {
+		for _, r := range all[exchange](s, path) {
+			if named := r.text(g.link); named != "" && strings.EqualFold(r.text("State"), "Enabled") {
+				ruled[strings.ToLower(named)] = true
+			}
 		}
 	}
 	known := s.has(g.rules)
@@ -388,12 +396,17 @@ var auditedAtLeast = []struct {
 // auditedDays is for how long a mailbox keeps its record at least.
 const auditedDays = 90
 
-// WrongAudit is what is wrong with what a mailbox records of itself; "" for nothing, or where Exchange does not tell.
-func WrongAudit(mailbox map[string]any) string {
-	m := exchange(mailbox)
-	if on, known := m.is("AuditEnabled"); !known {
-		return ""
-	} else if !on {
+// WrongAudit is what is wrong with what a mailbox records of itself; "" for nothing. told is false where Exchange does not say.
+func WrongAudit(mailbox map[string]any) (why string, told bool) {
+	on, told := exchange(mailbox).is("AuditEnabled")
+	if !told {
+		return "", false
+	}
+	return wrongAudit(mailbox, on), true
+}
+
+func wrongAudit(m exchange, on bool) string {
+	if !on {
 		return "it is switched off"
 	}
 	usual := list(m.list("DefaultAuditSet")) // of these Microsoft keeps the set as it should be
@@ -417,10 +430,18 @@ func WrongAudit(mailbox map[string]any) string {
 
 func judgeAuditSet(s *State) Verdict {
 	var bad []Object
+	silent := 0
 	for _, m := range all[exchange](s, pathMailBoxes) {
-		if why := WrongAudit(m); why != "" {
+		why, told := WrongAudit(m)
+		if !told {
+			silent++
+		}
+		if why != "" {
 			bad = append(bad, Object{ID: or(m.text("ExternalDirectoryObjectId"), m.name()), Name: or(m.text("DisplayName"), m.name()), Path: pathMailBoxes, Why: why})
 		}
+	}
+	if silent > 0 && len(bad) == 0 {
+		return undecided("Of %s Exchange does not tell what is recorded.", count(silent, "mailbox"))
 	}
 	return none(bad, "mailbox", "has a record of less than Microsoft's own set", "Every mailbox records at least Microsoft's own set, for 90 days.")
 }

@@ -2,6 +2,7 @@ package posture
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -64,6 +65,31 @@ func TestTable(t *testing.T) {
 	slices.Sort(eidsca)
 	if eidsca = slices.Compact(eidsca); len(eidsca) != 44 {
 		t.Errorf("of EIDSCA's 44 controls %d are judged: %v", len(eidsca), eidsca)
+	}
+}
+
+// TestAsOf: what rests on a path that could not be read again is not said to be so now.
+func TestAsOf(t *testing.T) {
+	judged := func(on bool, m Missing) Result {
+		s := world(t, map[string]string{pathMailLog: fmt.Sprintf(`[{"Name":"A","UnifiedAuditLogIngestionEnabled":%t}]`, on)}).snap
+		s.Read = map[string]time.Time{pathMailLog: now.AddDate(0, 0, -18)}
+		if m.Reason != "" {
+			s.Missing = map[string]Missing{pathMailLog: m}
+		}
+		return result(t, NewState(s, now), "mail-audit-log")
+	}
+	refused := Missing{Reason: Permission, Why: "Exchange.ManageAsApp is not granted."}
+	if r := judged(true, Missing{}); r.Status != Pass {
+		t.Errorf("read, and it is %s: %s", r.Status, r.Why)
+	}
+	if r := judged(true, refused); r.Status != Unknown || r.Reason != Permission || !strings.HasPrefix(r.Why, "On 3 November 2026 this was so: ") || !strings.HasSuffix(r.Why, "Exchange.ManageAsApp is not granted.") {
+		t.Errorf("it passed then, and is %s, %s: %s", r.Status, r.Reason, r.Why)
+	}
+	if r := judged(false, refused); r.Status != Fail || len(r.Found) != 1 || !strings.Contains(r.Why, "That was on 3 November 2026; since then "+pathMailLog+" could not be read") {
+		t.Errorf("it failed then, and is %s: %s", r.Status, r.Why)
+	}
+	if r := judged(true, Missing{Reason: NotCollected}); r.Status != Pass {
+		t.Errorf("it is not offered any more, and is %s: %s", r.Status, r.Why)
 	}
 }
 

@@ -17,7 +17,8 @@ type Snapshot struct {
 	Taken       time.Time                    `json:"taken,omitzero"`
 	Tenant      Tenant                       `json:"tenant"`
 	Collections map[string][]json.RawMessage `json:"collections"`
-	Missing     map[string]Missing           `json:"missing,omitempty"` // why a path is not among the collections
+	Read        map[string]time.Time         `json:"read,omitempty"`    // when a collection was read, where that was not when the snapshot was taken
+	Missing     map[string]Missing           `json:"missing,omitempty"` // why a path is not among the collections, or could not be read again
 
 	// Load gives the objects of a path that is among the collections, when they are looked at; nil where they stand there.
 	Load func(path string) ([]json.RawMessage, error) `json:"-"`
@@ -29,7 +30,7 @@ type Tenant struct {
 	DisplayName string `json:"displayName,omitempty"`
 }
 
-// Missing says why a collection is not there.
+// Missing says why a collection is not there, or why it could not be read again.
 type Missing struct {
 	Reason Reason `json:"reason"`
 	Why    string `json:"why,omitempty"` // a sentence
@@ -66,6 +67,7 @@ func Read(r io.Reader) (*Snapshot, error) {
 		Taken       time.Time                  `json:"taken"`
 		Tenant      Tenant                     `json:"tenant"`
 		Collections map[string]json.RawMessage `json:"collections"`
+		Read        map[string]time.Time       `json:"read"`
 		Missing     map[string]Missing         `json:"missing"`
 	}
 	if err := json.Unmarshal(text, &in); err != nil {
@@ -77,7 +79,7 @@ func Read(r io.Reader) (*Snapshot, error) {
 		}
 		return nil, errForm
 	}
-	s := &Snapshot{Taken: in.Taken, Tenant: in.Tenant, Missing: in.Missing, Collections: make(map[string][]json.RawMessage, len(in.Collections))}
+	s := &Snapshot{Taken: in.Taken, Tenant: in.Tenant, Read: in.Read, Missing: in.Missing, Collections: make(map[string][]json.RawMessage, len(in.Collections))}
 	for path, body := range in.Collections {
 		list, err := elements(body)
 		if err != nil {

@@ -3,6 +3,7 @@ package posture
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -165,6 +166,28 @@ func (s *State) lacks(needs []string) *Verdict {
 		return &Verdict{Status: Unknown, Reason: NotCollected, Why: fmt.Sprintf("%s was not collected.", alternatives[0])}
 	}
 	return nil
+}
+
+// asOf is a verdict that may rest on what could once be read and cannot be any more: what failed then is said to be of then, and of what
+// passed then it is not known whether it would now.
+func (s *State) asOf(v Verdict) Verdict {
+	path, m, at := "", Missing{}, time.Time{}
+	for _, k := range slices.Sorted(maps.Keys(s.rests)) {
+		p, held := s.paths[k]
+		if refused := s.missing[k]; held && (refused.Reason == Permission || refused.Reason == Licence) && (path == "" || s.snap.Read[p].Before(at)) {
+			path, m, at = p, refused, s.snap.Read[p]
+		}
+	}
+	if path == "" || v.Status == Unknown {
+		return v
+	}
+	since := fmt.Sprintf("since then %s could not be read: %s", path, lower(or(m.Why, reasons[m.Reason])))
+	on := at.UTC().Format("2 January 2006")
+	if v.Status == Pass {
+		return Verdict{Status: Unknown, Reason: m.Reason, Why: fmt.Sprintf("On %s this was so: %s But %s", on, v.Why, since)}
+	}
+	v.Why += fmt.Sprintf(" That was on %s; %s", on, since)
+	return v
 }
 
 // reasons are the sentences for a reason that comes without one.
