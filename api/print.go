@@ -345,6 +345,8 @@ func cell(v reflect.Value, most int) string {
 		return string(x.Role) + "@" + x.Tenant
 	case Reporter:
 		return short(x.Address, most)
+	case MailAddress:
+		return short(x.Address, most)
 	}
 	switch v.Kind() {
 	case reflect.Bool:

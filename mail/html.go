@@ -87,6 +87,9 @@ func (r *reader) walkHTML(text, where string) (shown, hidden string) {
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, more := z.TagName()
 			a := atom.Lookup(name)
+			if a == atom.Noframes { // what is shown here, where no frames are
+				z.NextIsNotRawText()
+			}
 			var hidden bool
 			if more {
 				hidden = r.attributes(z, a, where, &base, func(n int) { endLink(); link = n })

@@ -58,7 +58,7 @@ func (m *Message) RemoteHTML() (text string, hosts []string) { return m.safe(loa
 
 func (m *Message) safe(by *bluemonday.Policy) (safe string, hosts []string) {
 	if m.HTML == "" {
-		return "<pre>" + html.EscapeString(m.Text) + "</pre>", nil
+		return m.asText(), nil
 	}
 	text, cut := m.HTML, ""
 	if len(text) > MaxSafeHTML {
@@ -66,7 +66,31 @@ func (m *Message) safe(by *bluemonday.Policy) (safe string, hosts []string) {
 		cut = "<p>…</p>"
 	}
 	text, hosts = m.withPictures(text, by == loading)
-	return by.Sanitize(text) + cut, hosts
+	if safe = by.Sanitize(text); blank(safe) && strings.TrimSpace(m.Text) != "" { // frames alone, say: their words are in the text
+		return m.asText(), hosts
+	}
+	return safe + cut, hosts
+}
+
+func (m *Message) asText() string { return "<pre>" + html.EscapeString(m.Text) + "</pre>" }
+
+// blank says that HTML shows neither a word nor a picture.
+func blank(text string) bool {
+	z := html.NewTokenizer(strings.NewReader(text))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return true
+		case html.TextToken:
+			if strings.TrimSpace(html.UnescapeString(string(z.Raw()))) != "" {
+				return false
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			if name, _ := z.TagName(); string(name) == "img" {
+				return false
+			}
+		}
+	}
 }
 
 // withPictures puts pictures of the mail itself where cid: names them, and takes every other picture's source away; with remote it leaves those

@@ -192,6 +192,13 @@ func TestSafePictures(t *testing.T) {
 	if text := (&Message{Text: "<b>"}).SafeHTML(); text != "<pre>&lt;b&gt;</pre>" {
 		t.Errorf("text alone: %s", text)
 	}
+	frames := ReadBody("text/html", `<frameset rows="1,*"><frame src="https://evil.example/"><noframes><body><p>No &lt;frames&gt; here.</p></body></noframes></frameset>`)
+	if text := frames.SafeHTML(); text != "<pre>No &lt;frames&gt; here.</pre>" {
+		t.Errorf("frames alone: %s", text)
+	}
+	if text := ReadBody("text/html", `<p> &nbsp;<img src="https://pix.example/a.png" alt="x"></p>`).SafeHTML(); !strings.Contains(text, "<img") {
+		t.Errorf("a picture alone: %s", text)
+	}
 }
 
 // TestRemoteHTML: pictures that lie elsewhere are named, and loaded by https alone where that is asked for; nothing else is let through with them.
