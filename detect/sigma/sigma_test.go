@@ -231,6 +231,36 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestStories plays stories to rules of each log, as people's own tests do.
+func TestStories(t *testing.T) {
+	forwards := "s: {Operation: [New-InboxRule, Set-InboxRule], 'ForwardTo|endswith': '@evil.example'}\ncondition: s"
+	const people = "domain fabrikam.com\nperson amy\nperson bob\n"
+	for _, c := range []struct{ name, rule, story, says string }{
+		{"forwards", ruleText("m365/audit", forwards), people + `mon 09:00 amy makes rule "x" forward to drop@evil.example`, "!"},
+		{"to a colleague", ruleText("m365/audit", forwards), people + `mon 09:00 amy makes rule "x" forward to bob`, "silent, as"},
+		{"from abroad", ruleText("azure/signinlogs", "s: {Location: NG}\ncondition: s"), people + "mon 09:00 amy signs in from Lagos\nmon 09:01 bob signs in from NL", "!"},
+		{"a change of the directory", ruleText("azure/auditlogs", "s: {operationName: Add member to role}\ncondition: s"), people + `mon 09:00 amy audits "Add member to role" target bob`, "!"},
+		{"of another log", ruleText("azure/signinlogs", "s: {Location: NG}\ncondition: s"), people + `mon 09:00 amy makes rule "x" forward to bob`, "tell nothing"},
+		{"what cannot happen", ruleText("m365/audit", forwards), people + `mon 09:00 amy deletes rule "never made"`, "cannot happen"},
+	} {
+		expect := "match"
+		if c.says != "!" {
+			expect = "silent"
+		}
+		b := parsed(t, c.rule+"tests:\n  - name: n\n    expect: "+expect+"\n    story: |\n      "+strings.ReplaceAll(c.story, "\n", "\n      ")+"\n")
+		list := b.Test()
+		if ok := c.says == "!" || c.says == "silent, as"; len(list) != 1 || list[0].OK != ok || !ok && !strings.Contains(list[0].Says, c.says) {
+			t.Errorf("%s: %+v, want %q", c.name, list, c.says)
+		}
+	}
+	for text, says := range map[string]string{"story: amy flies": "cannot be read", "story: x\n    events: [{a: b}]": "two tests"} {
+		_, err := Parse([]byte(ruleText("m365/audit", forwards) + "tests:\n  - name: n\n    expect: match\n    " + text + "\n"))
+		if err == nil || !strings.Contains(fmt.Sprint(err), says) && !strings.Contains(fmt.Sprintf("%+v", err), says) {
+			t.Errorf("%q: %+v, want %q", text, err, says)
+		}
+	}
+}
+
 // TestFinding holds a finding to what every finding has.
 func TestFinding(t *testing.T) {
 	text, err := os.ReadFile("testdata/forward.yml")
@@ -329,6 +359,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(ruleText("m365/audit", "s: {A|re: 'x+', B|cidr: 10.0.0.0/8, C|base64offset|contains: y, D|windash: -x, E|fieldref: A}\ncondition: 1 of s* and not (s)"))
 	f.Add(ruleText("azure/auditlogs", "s: ['*', 'a?b']\ncondition: s"))
+	f.Add(ruleText("m365/audit", "s: {Operation: X}\ncondition: s") + "tests:\n  - name: n\n    expect: silent\n    story: |\n      domain a.example\n      person amy\n      mon 09:00 amy audits \"X\" on y A=b\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		b, err := Parse([]byte(text))
 		if err != nil {
