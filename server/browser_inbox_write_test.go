@@ -127,12 +127,25 @@ func TestBrowserInboxWrite(t *testing.T) {
 	p.until("both files", `document.querySelectorAll(".compose .files li").length === 2`)
 	p.script("take one away", `[...document.querySelectorAll(".compose [data-detach]")].at(-1).click()`)
 	p.until("that it is gone", `document.querySelector(".compose .files").innerText.includes("label.txt") && document.querySelectorAll(".compose .files li").length === 1`)
+	p.script("paste a picture", `(() => {
+		const at = document.querySelector("[data-editor]"), s = getSelection(), dt = new DataTransfer();
+		at.focus();
+		s.selectAllChildren(at);
+		s.collapseToEnd();
+		const png = Uint8Array.from(atob("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="), (c) => c.charCodeAt(0));
+		dt.items.add(new File([png], "crack.png", {type: "image/png"}));
+		at.dispatchEvent(new ClipboardEvent("paste", {clipboardData: dt, bubbles: true, cancelable: true}));
+	})()`)
+	p.until("it in the text, and among the files", `document.querySelector("[data-editor] img[data-cid]")?.naturalWidth === 1 && /crack.png[^]*in the text/.test(document.querySelector(".compose .files").innerText)`)
+	p.shoot("write-picture")
 	p.until("that it is kept", `document.querySelector("[data-kept]").textContent.startsWith("Kept at")`)
 	p.do("the page anew", chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("[data-editor]")))
 	p.until("what was written, bold and with its file", `/<(b|strong)>two new boxes/.test(document.querySelector("[data-editor]").innerHTML) && document.querySelector(".compose .files").innerText.includes("label.txt")`)
+	p.until("the picture, by its name", `/@tocsin$/.test(document.querySelector("[data-editor] img").dataset.cid) && document.querySelector("[data-editor] img").alt === "crack.png"`)
 	p.shoot("write-answer")
 	sends("that it is sent")
 	p.until("the answer in the thread, with its file", `[...document.querySelectorAll(".mail.out")].some((m) => m.innerText.includes("Sent") && m.innerText.includes("label.txt")) && !document.querySelector(".going")`)
+	p.until("its picture, as whoever gets it sees it", `[...document.querySelectorAll(".mail.out iframe.mail-body")].some((f) => f.contentDocument?.querySelector("img[src^='data:image/png']")?.naturalWidth === 1)`)
 	sent(t, w, box, 1)
 
 	// The thread of the other mail is merged into this one, and its mail split off again.

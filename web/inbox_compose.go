@@ -279,7 +279,7 @@ func (w *web) writeFiles(r *http.Request, a *wrote) error {
 	if err != nil {
 		return errNoForm
 	}
-	n := 0
+	n, shown := 0, "" // shown is the content id of the next file, which stands in the text
 	for {
 		part, err := form.NextPart()
 		if errors.Is(err, io.EOF) {
@@ -300,12 +300,15 @@ func (w *web) writeFiles(r *http.Request, a *wrote) error {
 			return errNoForm
 		case part.FormName() == "back":
 			a.To = string(data)
+		case part.FormName() == "cid":
+			shown = string(data)
 		case part.FormName() == "file" && part.FileName() != "":
 			n++
-			o, err := w.svc.AttachOutgoing(r.Context(), api.OutgoingFileIn{ByIDAct: one, Body: api.OutgoingFileNew{Name: filepath.Base(part.FileName()), Type: firstN100(part.Header.Get("Content-Type")), Data: data}})
+			o, err := w.svc.AttachOutgoing(r.Context(), api.OutgoingFileIn{ByIDAct: one, Body: api.OutgoingFileNew{Name: filepath.Base(part.FileName()), Type: firstN100(part.Header.Get("Content-Type")), Inline: shown != "", ContentID: shown, Data: data}})
 			if err != nil {
 				return err
 			}
+			shown = ""
 			if err := a.files(r, o); err != nil {
 				return err
 			}

@@ -262,18 +262,38 @@ class Composer {
   paste(e) {
     const files = [...(e.clipboardData?.files ?? [])];
     const text = e.clipboardData?.getData("text/html");
+    const shown = this.isRich && this.editor.contains(e.target) && files.length && files.every((f) => /^image\/(png|jpeg|gif|webp)$/.test(f.type));
+    if (shown && (!text || !said(new DOMParser().parseFromString(text, "text/html").body).trim())) { // one picture, copied as such or from a page
+      e.preventDefault();
+      return void files.reduce((before, f) => before.then(() => this.picture(f)), Promise.resolve());
+    }
     if (files.length && !text) { e.preventDefault(); return void this.attach(files); }
     if (!text || !this.isRich || !this.editor.contains(e.target)) return;
     e.preventDefault();
     document.execCommand("insertHTML", false, clean(text));
   }
 
-  // attach sends files, one after the other, and says how far each is. What is too large is said before.
-  async attach(files) {
+  // picture puts a picture into the text: a file of the mail, named by its content id. One that is not taken goes again.
+  async picture(file) {
+    const id = crypto.randomUUID() + "@tocsin";
+    const data = await new Promise((done) => { const r = new FileReader(); r.onload = () => done(r.result); r.onerror = () => done(""); r.readAsDataURL(file); });
+    const img = Object.assign(document.createElement("img"), { src: data, alt: file.name || "Picture" });
+    img.dataset.cid = id;
+    this.editor.focus();
+    document.execCommand("insertHTML", false, img.outerHTML);
+    if (await this.attach([file], id)) this.changed();
+    else this.editor.querySelector(`img[data-cid="${id}"]`)?.remove();
+  }
+
+  // attach sends files, one after the other, and says how far each is; shown is the content id of one that is shown in the text. What is too
+  // large is said before. It tells whether all were taken.
+  async attach(files, shown) {
+    let all = true;
     const list = this.box.querySelector("[data-files]"), largest = Number(this.box.dataset.largest) || Infinity;
     for (const file of [...files]) { // the field's own list is emptied meanwhile
       if (file.size > largest) {
         this.refused({ w: `The file ${file.name} is too large.`, d: this.box.querySelector(".compose-hint").firstChild.textContent.trim() });
+        all = false;
         continue;
       }
       const bar = Object.assign(document.createElement("progress"), { max: 100, value: 0 });
@@ -282,6 +302,7 @@ class Composer {
       list.append(row);
       const a = await new Promise((done) => {
         const x = new XMLHttpRequest(), f = new FormData();
+        if (shown) f.set("cid", shown);
         f.set("file", file, file.name || "picture.png");
         x.open("POST", this.at("files"));
         x.setRequestHeader("Accept", "application/json");
@@ -291,10 +312,11 @@ class Composer {
         x.send(f);
       });
       row.remove();
-      if (!a.ok) { this.refused(a); continue; }
+      if (!a.ok) { this.refused(a); all = false; continue; }
       list.innerHTML = a.files ?? "";
-      this.announce(`${file.name} is attached`);
+      this.announce(shown ? "The picture is in the text" : `${file.name} is attached`);
     }
+    return all;
   }
 
   // present says to the others that one answers here, for as long as one does.
@@ -336,8 +358,9 @@ function clean(html) {
         const href = n.nodeName === "A" ? n.getAttribute("href") ?? "" : "";
         if (/^(https?:|mailto:|tel:)/i.test(href)) at.setAttribute("href", href);
         to.append(at);
-      } else if (n.nodeName === "IMG" && /^cid:/i.test(n.getAttribute("src") ?? "")) { // a file of the mail
-        to.append(Object.assign(out.ownerDocument.createElement("img"), { src: n.getAttribute("src"), alt: n.alt }));
+      } else if (n.nodeName === "IMG") { // a file of the mail
+        const src = /^[\w.@+-]{1,200}$/.test(n.dataset.cid ?? "") ? "cid:" + n.dataset.cid : n.getAttribute("src") ?? "";
+        if (/^cid:/i.test(src)) to.append(Object.assign(out.ownerDocument.createElement("img"), { src, alt: n.alt }));
       }
       walk(n, at);
     }
