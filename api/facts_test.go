@@ -69,7 +69,7 @@ func next(t *testing.T, ch <-chan string) string {
 			return "ended"
 		}
 		return s
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("nothing came")
 		return ""
 	}
@@ -221,10 +221,10 @@ func (s *server) runInto(t *testing.T, out io.Writer, args []string) error {
 	return fmt.Errorf("there is no command %s", args[0])
 }
 
-// told is what a command writes; first is called once it begins to.
+// told is what a command writes; first is called once it begins to, rules once it says that rules are read.
 type told struct {
-	text  strings.Builder
-	first func()
+	text         strings.Builder
+	first, rules func()
 }
 
 func (w *told) Write(b []byte) (int, error) {
@@ -232,6 +232,10 @@ func (w *told) Write(b []byte) (int, error) {
 	if w.first != nil {
 		w.first()
 		w.first = nil
+	}
+	if w.rules != nil && strings.Contains(string(b), "Reading rules.") {
+		w.rules()
+		w.rules = nil
 	}
 	return n, err
 }
@@ -245,12 +249,12 @@ func TestWaitForFirstSync(t *testing.T) {
 	if err := writeFile(file, line+"\n"); err != nil {
 		t.Fatal(err)
 	}
-	done, answered := make(chan error, 1), make(chan struct{})
-	said := &told{first: func() { close(answered) }}
+	done, answered, reading := make(chan error, 1), make(chan struct{}), make(chan struct{})
+	said := &told{first: func() { close(answered) }, rules: func() { close(reading) }}
 	go func() { done <- s.runInto(t, said, []string{"connections", "create", "--from", file, "--wait"}) }()
 	select {
 	case <-answered: // it has made the connection, of which nothing is read yet
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("no connection was made")
 	}
 	sync := func(name string, succeeded int64) {
@@ -267,7 +271,9 @@ func TestWaitForFirstSync(t *testing.T) {
 	select {
 	case err := <-done:
 		t.Fatalf("it ended before the rules were read: %v", err)
-	case <-time.After(500 * time.Millisecond):
+	case <-reading:
+	case <-time.After(2 * time.Minute):
+		t.Fatal("it does not say that it reads the rules")
 	}
 	sync("rules", 2)
 	select {
@@ -278,7 +284,7 @@ func TestWaitForFirstSync(t *testing.T) {
 		if text := said.text.String(); strings.Contains(text, "\r") || strings.Count(text, "Reading rules.\n") != 1 || strings.Contains(text, "sources:") {
 			t.Errorf("into a file it says\n%q", text)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("it did not end when all was read")
 	}
 }
@@ -307,7 +313,7 @@ func TestStreamEndsWithSession(t *testing.T) {
 		} {
 			b := s.browser(t)
 			b.signIn("jane@acme.example", password, "")
-			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 			req, err := http.NewRequestWithContext(ctx, "GET", s.http.URL+"/api/v1/facts?tenant="+string(acme), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -716,12 +717,27 @@ func (s *server) do(t *testing.T, c *api.Client, name string, in any) error {
 	if name != "facts stream" {
 		return c.Do(t.Context(), name, in, nil)
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	for _, err := range c.Follow(ctx, name, in) {
-		return err
+	until := *c
+	until.HTTP = &http.Client{Transport: untilLetIn{stop}}
+	for _, err := range until.Follow(ctx, name, in) {
+		if ctx.Err() == nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// untilLetIn ends a stream once it is let in.
+type untilLetIn struct{ stop func() }
+
+func (u untilLetIn) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil && res.StatusCode == http.StatusOK {
+		u.stop()
+	}
+	return res, err
 }
 
 // TestStrangers asks every operation without a token.

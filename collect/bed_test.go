@@ -224,7 +224,7 @@ func (b *bed) reads(j *journal.Journal) *stream.Reader {
 
 func (b *bed) journal() *journal.Journal {
 	b.Helper()
-	j, err := journal.Open(b.Context(), journal.Config{Dir: b.TempDir()})
+	j, err := journal.Open(b.Context(), journal.Config{Dir: b.TempDir(), Patience: time.Minute})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func (b *bed) journal() *journal.Journal {
 // eventually waits until check gives "", else what is still lacking.
 func (b *bed) eventually(what string, check func() string) {
 	b.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for {
 		lacking := check()
 		if lacking == "" {

@@ -57,6 +57,9 @@ func newField(t *testing.T, st *store.Store, users int, stories string) *field {
 			t.Fatal(err)
 		}
 		conf.Stories = append(conf.Stories, s)
+		if n := len(s.Acts); n > 0 && s.Acts[n-1].At < 24*time.Hour { // a story of one Monday is of the last two days, whatever day it is: who looks a week back finds it
+			conf.Start = time.Now().UTC().Add(-s.Acts[n-1].At - 12*time.Hour).Truncate(24 * time.Hour)
+		}
 	}
 	w, err := sim.New(conf)
 	if err != nil {

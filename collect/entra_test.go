@@ -2,6 +2,7 @@ package collect
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/detect/posture"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
@@ -66,9 +68,10 @@ func TestState(t *testing.T) {
 
 		f.w.Set("policies/authenticationMethodsPolicy", `{"id":"authenticationMethodsPolicy","policyMigrationState":"migrationComplete","authenticationMethodConfigurations":[
 			{"@odata.type":"#microsoft.graph.smsAuthenticationMethodConfiguration","id":"Sms","state":"disabled"},{"@odata.type":"#microsoft.graph.voiceAuthenticationMethodConfiguration","id":"Voice","state":"disabled"}]}`)
+		until := tocsin.Millis(f.st.Clock().Now())
 		f.st.Clock().Advance(time.Minute)
 		f.ask("access", "posture")
-		changed := f.rows(`select path from state_object where tenant = $1 and changed > (select min(changed) + 50000 from state_object where tenant = $1)`)
+		changed := f.rows(fmt.Sprintf(`select path from state_object where tenant = $1 and changed > %d`, until))
 		if len(changed) != 1 || changed[0] != "/policies/authenticationMethodsPolicy" {
 			t.Errorf("one change wrote %q", changed)
 		}
@@ -120,8 +123,9 @@ func TestStateChanges(t *testing.T) {
 		if got := f.rows(`select reason from state_path where tenant = $1 and path = '/roleManagement/directory/roleAssignmentScheduleInstances'`); len(got) != 1 || got[0] != "licence" {
 			t.Errorf("refused for want of a licence, and it says %q", got)
 		}
+		until := tocsin.Millis(f.st.Clock().Now())
 		written := func() []string {
-			return f.rows(`select path, id from state_object where tenant = $1 and changed > (select min(changed) + 30000 from state_object where tenant = $1) order by path, id`)
+			return f.rows(fmt.Sprintf(`select path, id from state_object where tenant = $1 and changed > %d order by path, id`, until))
 		}
 		f.st.Clock().Advance(time.Minute)
 		f.play("domain fabrikamfreight.com\nperson ines \"Ines\"\nmon 09:00 ines is blocked\n")

@@ -22,7 +22,7 @@ const contoso = tocsin.TenantID("99999999-2222-4333-8444-555555555555")
 // hooked is a webhook before a journal of its own.
 func hooked(t testing.TB) (*Hook, *journal.Journal) {
 	t.Helper()
-	j, err := journal.Open(t.Context(), journal.Config{Dir: t.TempDir()})
+	j, err := journal.Open(t.Context(), journal.Config{Dir: t.TempDir(), Patience: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

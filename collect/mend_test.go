@@ -38,7 +38,7 @@ func TestLateLooks(t *testing.T) {
 		b.want("it was gone", held, "0 1")
 		b.want("nothing waits", `select count(*) from parked where tenant = $1`, "0")
 
-		j, err := journal.Open(b.Context(), journal.Config{Dir: b.TempDir()})
+		j, err := journal.Open(b.Context(), journal.Config{Dir: b.TempDir(), Patience: time.Minute})
 		if err != nil {
 			b.Fatal(err)
 		}

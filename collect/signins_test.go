@@ -69,7 +69,8 @@ func TestSignInsLate(t *testing.T) {
 		b.WriteString("# more\ndomain x.example\nperson ada ada@x.example\n")
 		for i := range n {
 			made++
-			fmt.Fprintf(&b, "%s %s ada signs in from Leeds session=n%d\n", strings.ToLower(at.Weekday().String()[:3]), at.Add(time.Duration(i-n)*time.Second).Format("15:04"), made)
+			when := at.Add(time.Duration(i-n) * time.Second)
+			fmt.Fprintf(&b, "%s %s ada signs in from Leeds session=n%d\n", strings.ToLower(when.Weekday().String()[:3]), when.Format("15:04"), made)
 		}
 		f.play(b.String())
 	}

@@ -100,7 +100,7 @@ func TestClient(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	t.Cleanup(proxy.Close)
 	t.Setenv("HTTPS_PROXY", proxy.URL)
-	c := loopback(s).Client(5 * time.Second)
+	c := loopback(s).Client(time.Minute)
 	if r, err := c.Get(s.URL); err != nil || r.StatusCode != 200 {
 		t.Errorf("allowed: %v %v", r, err)
 	}
@@ -110,7 +110,7 @@ func TestClient(t *testing.T) {
 	if _, err := c.Get("http://" + s.Listener.Addr().String()); !errors.Is(err, dial.ErrScheme) {
 		t.Errorf("plain http: %v", err)
 	}
-	_, err := (&dial.Guard{}).Client(5 * time.Second).Get(inner.URL)
+	_, err := (&dial.Guard{}).Client(time.Minute).Get(inner.URL)
 	if _, ok := errors.AsType[*dial.Inside](err); !ok {
 		t.Errorf("loopback: %v", err)
 	}
@@ -176,7 +176,7 @@ func TestRebinding(t *testing.T) {
 				t.Fatalf("%v: %v", got, err)
 			}
 		}
-		_, err := g.Client(5*time.Second).Post("https://rebind.example:"+port+"/", "text/plain", strings.NewReader("x"))
+		_, err := g.Client(time.Minute).Post("https://rebind.example:"+port+"/", "text/plain", strings.NewReader("x"))
 		if _, ok := errors.AsType[*dial.Inside](err); !ok {
 			t.Errorf("%v: %v", answers, err)
 		}
@@ -214,7 +214,7 @@ func TestPartner(t *testing.T) {
 	if _, err := g.Resolver.LookupNetIP(t.Context(), "ip4", "rebind.example"); err != nil { // somebody looks, and sees it lead outside
 		t.Fatal(err)
 	}
-	c := g.Partner(s.Listener.Addr().String(), 5*time.Second)
+	c := g.Partner(s.Listener.Addr().String(), time.Minute)
 	if r, err := c.Get(s.URL); err != nil || r.StatusCode != 200 {
 		t.Errorf("its own address: %v %v", r, err)
 	}

@@ -128,7 +128,7 @@ func TestKilledHard(t *testing.T) {
 	}
 }
 
-// murder runs a victim and kills it some time after its first commit.
+// murder runs a victim and kills it some time after it has committed a number of times.
 func murder(t *testing.T, dir string) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), victim+"="+dir)
@@ -140,11 +140,10 @@ func murder(t *testing.T, dir string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	first := true
+	n, last := 0, 20+rand.N(20)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if first {
-			time.AfterFunc(50*time.Millisecond+rand.N(200*time.Millisecond), func() { cmd.Process.Kill() })
-			first = false
+		if n++; n == last {
+			time.AfterFunc(rand.N(20*time.Millisecond), func() { cmd.Process.Kill() })
 		}
 	}
 	cmd.Wait() // it was killed, that is its error

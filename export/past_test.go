@@ -50,11 +50,14 @@ func TestPast(t *testing.T) {
 		b.late(longAgo)
 		var got receiver
 		var posts atomic.Int64
-		hook := b.hook(func(_ *http.Request, body []byte) (int, string) {
+		hook := b.hook(func(r *http.Request, body []byte) (int, string) {
 			switch posts.Add(1) {
 			case 5: // behind where the past stands, and before it
 				b.late(longAgo.Add(time.Minute))
 				b.happen(30)
+			case 8: // it is stopped here, in the middle
+				<-r.Context().Done()
+				return 503, ""
 			case 9:
 				b.late(time.Date(2026, 3, 15, 9, 0, 0, 10*1e6, time.UTC))
 				b.happen(30)
@@ -66,7 +69,7 @@ func TestPast(t *testing.T) {
 		b.late(longAgo.Add(2 * time.Minute)) // after it was made, before the past is looked at
 		stop := b.serve(e.ID)
 		b.eventually("a part of the past", func() string {
-			if n := posts.Load(); n < 7 {
+			if n := posts.Load(); n < 8 {
 				return fmt.Sprintf("%d posts", n)
 			}
 			return ""

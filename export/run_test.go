@@ -88,6 +88,7 @@ func TestDeadReceiver(t *testing.T) {
 			}
 			return ""
 		})
+		stop() // else it reads while they are deleted
 		// Events are deleted one by one by their own time, and what was noted of them by its.
 		b.update(func(t *store.Tenant) error {
 			_, err := t.Exec(b.Context(), `delete from event where tenant = $1 and id in ($2, $3)`, number(3), number(4))
@@ -99,6 +100,7 @@ func TestDeadReceiver(t *testing.T) {
 			return err
 		})
 		up.Store(true)
+		stop = b.serve(d.ID)
 		b.caughtUp(d.ID)
 		e := b.get(d.ID)
 		if e.Lost != 3 || e.Sent != 37 || dead.count() != 37 || e.LostFrom.Before(began.Add(-time.Second)) || e.LostTo.Before(e.LostFrom) || e.LostTo.After(b.st.Clock().Now()) {

@@ -123,7 +123,7 @@ func TestTurnedAway(t *testing.T) {
 		})
 		e, _ := b.makes(export.Webhook, h.URL, "", nil)
 		b.happen(4)
-		b.serve(e.ID)
+		stop := b.serve(e.ID)
 		b.eventually("it pauses", func() string {
 			if e := b.get(e.ID); e.State != export.Paused {
 				return fmt.Sprintf("%+v", e)
@@ -140,6 +140,7 @@ func TestTurnedAway(t *testing.T) {
 		if wrong, _ := got.whole(8); wrong != "" {
 			b.Error(wrong)
 		}
+		stop() // else it may have read what comes before it reads that it is paused
 		b.update(func(t *store.Tenant) error { _, err := b.x.Pause(b.Context(), t, "o", e.ID, true); return err })
 		b.happen(2)
 		if e := b.get(e.ID); e.State != export.Paused || e.Because != "Paused by o." || e.Behind != 2 {

@@ -261,6 +261,7 @@ func TestBatchKeepsMailboxLimits(t *testing.T) {
 
 func TestBatchesRunSideBySideAndBounded(t *testing.T) {
 	var now, most atomic.Int32
+	all, once := make(chan struct{}), sync.Once{}
 	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		n := now.Add(1)
 		for {
@@ -269,7 +270,14 @@ func TestBatchesRunSideBySideAndBounded(t *testing.T) {
 				break
 			}
 		}
-		time.Sleep(20 * time.Millisecond) // so that they overlap
+		if n == 5 {
+			once.Do(func() { close(all) })
+		}
+		select {
+		case <-all:
+			time.Sleep(20 * time.Millisecond) // a sixth would show
+		case <-r.Context().Done():
+		}
 		now.Add(-1)
 		batches(t, func(*http.Request, string) string { return `"status":200,"body":{"value":[]}` })(w, r)
 	}, func(c *Config) { c.Batches = 5 })

@@ -51,7 +51,7 @@ func serve(t testing.TB, h http.HandlerFunc, change ...func(*Config)) (*Client, 
 		},
 		HTTP:    f.Client(),
 		Backoff: time.Millisecond,
-		Timeout: 10 * time.Second,
+		Timeout: time.Minute,
 	}
 	for _, c := range change {
 		c(&cfg)
@@ -64,7 +64,7 @@ func serve(t testing.TB, h http.HandlerFunc, change ...func(*Config)) (*Client, 
 }
 
 func ctxFor(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

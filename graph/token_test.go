@@ -185,6 +185,12 @@ func TestRefusalsOfTheSignIn(t *testing.T) {
 		if e.Code != fmt.Sprint("AADSTS", code) || !strings.Contains(e.What, want) || e.Do == "" || !strings.HasSuffix(e.What, ".") {
 			t.Errorf("%d: %+v, want it to say %q", code, e, want)
 		}
+		c.tokens.mu.Lock()
+		if c.tokens.until.IsZero() {
+			t.Errorf("%d: the refusal is not believed", code)
+		}
+		c.tokens.until = time.Now().Add(time.Hour) // not as long as this machine takes
+		c.tokens.mu.Unlock()
 		_ = c.Get(ctxFor(t), "users.get", P{"user": "u1"}, nil)
 		if n.Load() != 1 {
 			t.Errorf("%d: the sign-in was asked %d times within a moment", code, n.Load())

@@ -184,7 +184,7 @@ func (f *field) until(id string, is func(*Investigation, *Run) bool) *Run {
 	f.Helper()
 	var r *Run
 	var v *Investigation
-	for range 2000 {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		fine(f, f.st.ViewTenant(f.Context(), f.tenant, func(t *store.Tenant) (err error) {
 			if v, err = Get(f.Context(), t, id); err != nil {
 				return err

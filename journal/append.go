@@ -69,7 +69,7 @@ func (j *Journal) append(ctx context.Context, calm bool, items []Item) error {
 	if err != nil {
 		return err
 	}
-	late := j.late.after()
+	late := j.late.after(j.conf.Patience)
 	for _, r := range requests {
 		r.calm = calm
 		if !r.part.queue.put(r) {
@@ -258,8 +258,8 @@ type deadline struct {
 // shared is for how long callers get the same timer.
 const shared = 50 * time.Millisecond
 
-// after gives a channel that is closed when patience is over, or up to shared later.
-func (d *deadline) after() <-chan struct{} {
+// after gives a channel that is closed when patience is over, or up to shared later. One deadline serves one patience.
+func (d *deadline) after(patience time.Duration) <-chan struct{} {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -285,7 +285,7 @@ func (j *Journal) publish(p *partition, batch []*request, count int) error {
 	for i, r := range batch {
 		parts[i] = r.items
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), j.conf.Patience)
 	defer cancel()
 	ack, err := j.js.Publish(ctx, p.name, seal(count, parts...))
 	if err != nil {

@@ -199,11 +199,10 @@ func TestAStoppedEngineRefusesAtOnceAndStartsAgain(t *testing.T) {
 	if err := j.engine.ns.ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
 	err := j.Append(t.Context(), numbered("amy", 2))
 	problem(t, err, tocsin.Unavailable, "did not store it in time")
-	if !errors.Is(err, ErrUnavailable) || time.Since(began) > time.Second {
-		t.Errorf("after %v got %v, want ErrUnavailable at once", time.Since(began), err)
+	if cause := errors.Unwrap(err); !errors.Is(err, ErrUnavailable) || !strings.Contains(fmt.Sprint(cause), "JetStream") {
+		t.Errorf("got %v (%v), want ErrUnavailable because JetStream has stopped, and not because it took long", err, cause)
 	}
 	problem(t, j.Ready(t.Context()), tocsin.Unavailable, "has stopped")
 	os.Remove(room)
@@ -262,7 +261,7 @@ func TestWhatAHealedJournalHasLostIsAGap(t *testing.T) {
 // again waits until the journal is ready again.
 func again(t *testing.T, j *Journal) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); j.Ready(t.Context()) != nil; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); j.Ready(t.Context()) != nil; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal(j.Ready(t.Context()))
 		}
@@ -270,14 +269,14 @@ func again(t *testing.T, j *Journal) {
 }
 
 func TestWhatIsNotAcknowledgedInTimeIsRefused(t *testing.T) {
-	j := start(t, Config{Dir: t.TempDir()})
+	j := start(t, Config{Dir: t.TempDir(), Patience: 2 * time.Second})
 	deaf := &partition{name: "nobody.listens.here"} // no responder: the library tries again, and gives up
 	deaf.queue.wake = make(chan struct{}, 1)
 	j.parts = []*partition{deaf}
 	began := time.Now()
 	err := j.Append(t.Context(), numbered("amy", 2)) // nobody writes for it either
-	if !errors.Is(err, ErrUnavailable) || time.Since(began) < patience || time.Since(began) > patience+time.Second {
-		t.Errorf("after %v got %v, want ErrUnavailable after %v", time.Since(began), err, patience)
+	if !errors.Is(err, ErrUnavailable) || time.Since(began) < j.conf.Patience {
+		t.Errorf("after %v got %v, want ErrUnavailable after %v", time.Since(began), err, j.conf.Patience)
 	}
 	if err := j.publish(deaf, nil, 0); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
@@ -437,7 +436,7 @@ func spoil(t *testing.T, path string, damage func([]byte) []byte) {
 // survey opens what is left of a journal and checks that every item is read or its absence told.
 func survey(t *testing.T, dir string, checkpoint Position, count int) {
 	t.Helper()
-	j, err := Open(t.Context(), Config{Dir: dir})
+	j, err := Open(t.Context(), Config{Dir: dir, Patience: time.Minute})
 	if err != nil {
 		problem(t, err, tocsin.Unavailable, "cannot be read")
 		return
@@ -454,7 +453,7 @@ func survey(t *testing.T, dir string, checkpoint Position, count int) {
 		if from == checkpoint {
 			next = count
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 		for e, err := range j.Read(ctx, 0, from) {
 			var g *Gap
 			switch {

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"tocsin.dev"
 )
 
 // TestADiskThatFailsLosesNothing lets writes fail in mid-record by the limit of file sizes, which is to JetStream as a full disk is.
 func TestADiskThatFailsLosesNothing(t *testing.T) {
-	j := start(t, Config{Dir: t.TempDir()})
+	j := start(t, Config{Dir: t.TempDir(), Patience: 5 * time.Second}) // for which what the disk does not take is waited for
 	var was syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &was); err != nil {
 		t.Fatal(err)

@@ -15,16 +15,14 @@ import (
 
 // Config says where the journal is. Exactly one of Dir and URL is set.
 type Config struct {
-	Dir        string       // embedded: the directory it has for itself
-	URL        string       // cluster: nats:// or tls:// addresses, separated by commas
-	Partitions int          // 0: 1 embedded, 16 in a cluster; fixed when the journal is made
-	Name       string       // of the streams, before "-0"; empty: "tocsin"
-	MaxBytes   int64        // of a partition, above which Append refuses; 0: what JetStream allows (embedded: three quarters of the free disk)
-	Log        *slog.Logger // what the embedded server warns of; nil: nowhere
+	Dir        string        // embedded: the directory it has for itself
+	URL        string        // cluster: nats:// or tls:// addresses, separated by commas
+	Partitions int           // 0: 1 embedded, 16 in a cluster; fixed when the journal is made
+	Name       string        // of the streams, before "-0"; empty: "tocsin"
+	MaxBytes   int64         // of a partition, above which Append refuses; 0: what JetStream allows (embedded: three quarters of the free disk)
+	Patience   time.Duration // how long an item may wait for its acknowledgement before it is refused; 0: two seconds
+	Log        *slog.Logger  // what the embedded server warns of; nil: nowhere
 }
-
-// How long an item may wait for its acknowledgement before it is refused.
-const patience = 2 * time.Second
 
 // Journal is an open journal. Its methods may be called at the same time.
 type Journal struct {
@@ -94,6 +92,9 @@ func prepare(conf Config) (*Journal, error) {
 	}
 	if conf.Partitions < 1 || conf.Partitions > 256 {
 		return nil, tocsin.Problemf(tocsin.Invalid, "Set a number from 1 to 256.", "The journal cannot have %d partitions.", conf.Partitions)
+	}
+	if conf.Patience == 0 {
+		conf.Patience = 2 * time.Second
 	}
 	log := conf.Log
 	if log == nil {

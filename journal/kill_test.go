@@ -84,7 +84,7 @@ func TestKilledHardEveryAcknowledgedItemIsThere(t *testing.T) {
 	t.Logf("%d kills, %d items", kills, found)
 }
 
-// murder runs a victim and kills it some time after its first acknowledgement.
+// murder runs a victim and kills it some time after a number of acknowledgements.
 func murder(t *testing.T, dir, life string, acknowledged map[string]bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -97,10 +97,10 @@ func murder(t *testing.T, dir, life string, acknowledged map[string]bool) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	first := true
-	for lines := bufio.NewScanner(out); lines.Scan(); first = false {
-		if first {
-			time.AfterFunc(20*time.Millisecond+rand.N(200*time.Millisecond), func() { cmd.Process.Kill() })
+	n, last := 0, 20+rand.N(80)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if n++; n == last {
+			time.AfterFunc(rand.N(20*time.Millisecond), func() { cmd.Process.Kill() })
 		}
 		acknowledged[strings.TrimSpace(lines.Text())] = true
 	}

@@ -394,7 +394,7 @@ func TestRun(t *testing.T) {
 		b.found(acme, finding(fmt.Sprint("f", i), tocsin.High), "raised")
 		b.fold()
 	}
-	for deadline := time.Now().Add(30 * time.Second); len(fast.taken()) < 3; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); len(fast.taken()) < 3 || len(slow.taken()) < 1; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the fast channel was told of %d", len(fast.taken()))
 		}

@@ -109,6 +109,11 @@ func TestSyslog(t *testing.T) {
 	if res, err := b.a.Test(t.Context(), acme, ch.ID); err != nil || !res.OK {
 		t.Fatalf("test: %+v %v", res, err)
 	}
+	for deadline := time.Now().Add(90 * time.Second); len(c.got()) < 1; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the test message did not come")
+		}
+	}
 	for i, name := range append(hostile, make([]string, 30)...) {
 		f := finding(fmt.Sprint("f", i), tocsin.Critical)
 		f.Title = "T " + name
@@ -117,7 +122,7 @@ func TestSyslog(t *testing.T) {
 	b.fold()
 	b.serve()
 	total := len(hostile) + 31
-	for deadline := time.Now().Add(30 * time.Second); len(c.got()) < total; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(90 * time.Second); len(c.got()) < total; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d lines of %d", len(c.got()), total)
 		}

@@ -114,7 +114,7 @@ func TestKilledHardNothingIsLostOrDoubled(t *testing.T) {
 	}
 }
 
-// murder runs a victim and kills it some time after its first acknowledgement; it gives what it acknowledged.
+// murder runs a victim and kills it some time after a number of acknowledgements; it gives what it acknowledged.
 func murder(t *testing.T, dir string, from int) (acknowledged []string) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), victim+"="+dir, fmt.Sprintf("%s_FROM=%d", victim, from))
@@ -126,11 +126,11 @@ func murder(t *testing.T, dir string, from int) (acknowledged []string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	last := 10 + rand.N(60)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if len(acknowledged) == 0 {
-			time.AfterFunc(50*time.Millisecond+rand.N(300*time.Millisecond), func() { cmd.Process.Kill() })
+		if acknowledged = append(acknowledged, lines.Text()); len(acknowledged) == last {
+			time.AfterFunc(rand.N(20*time.Millisecond), func() { cmd.Process.Kill() })
 		}
-		acknowledged = append(acknowledged, lines.Text())
 	}
 	cmd.Wait() // it was killed, that is its error
 	return acknowledged

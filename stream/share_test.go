@@ -69,9 +69,9 @@ func TestPartitionsAreSharedOut(t *testing.T) {
 // TestWhatNobodyTakesIsAnybodys: a replica that says it is there and takes nothing keeps nothing from being done.
 func TestWhatNobodyTakesIsAnybodys(t *testing.T) {
 	st := storetest.Postgres(t)
-	idle := &Share{Store: st, Group: "some", Owner: "idle", For: 2 * time.Second, Log: slog.New(slog.DiscardHandler)}
+	idle := &Share{Store: st, Group: "some", Owner: "idle", For: time.Minute, Log: slog.New(slog.DiscardHandler)}
 	able := true
-	busy := &Share{Store: st, Group: "some", Owner: "busy", For: 2 * time.Second, Log: idle.Log, Able: func() bool { return able }}
+	busy := &Share{Store: st, Group: "some", Owner: "busy", For: time.Minute, Log: idle.Log, Able: func() bool { return able }}
 	for n := range 4 {
 		idle.Want(fmt.Sprint("some/", n))
 		busy.Want(fmt.Sprint("some/", n))
@@ -109,6 +109,13 @@ func TestWhatNobodyTakesIsAnybodys(t *testing.T) {
 	}
 	for deadline := time.Now().Add(90 * time.Second); len(had) < 4; time.Sleep(50 * time.Millisecond) {
 		round(idle)
+		busy.mu.Lock()
+		for _, w := range busy.wanted { // a minute later
+			if !w.free.IsZero() {
+				w.free = w.free.Add(-busy.For)
+			}
+		}
+		busy.mu.Unlock()
 		round(busy)
 		take()
 		if time.Now().After(deadline) {

@@ -189,7 +189,7 @@ func TestLive(t *testing.T) {
 	s := newSite(t)
 	s.claim()
 	s.fill()
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
 	if code, _ := s.get("/live?tenant=" + string(tocsin.NewID())); code != http.StatusNotFound {
 		t.Errorf("another's tenant: %d", code)

@@ -45,7 +45,7 @@ func (p *probe) receive(who *person, n int) {
 
 // TestFailedDeliveriesAreTriedAgain: what is refused comes again, later each time, until it is taken.
 func TestFailedDeliveriesAreTriedAgain(t *testing.T) {
-	p := newProbe(t, Config{Users: 30})
+	p := newProbe(t, Config{Users: 30, Delivery: Delivery{Retry: Duration(100 * time.Second), Longest: Duration(time.Hour), Authorized: -1}}) // far longer than the test itself may take
 	l := listen(t, func(n int) int { return []int{503, 404, 302, 500, 200}[min(n, 4)] })
 	amy := p.s.world.person(3)
 	p.subscribe("users/"+amy.id+"/messages", "created", l.URL)
@@ -54,9 +54,9 @@ func TestFailedDeliveriesAreTriedAgain(t *testing.T) {
 	for range 40 {
 		p.s.Deliver(t.Context())
 		posts = append(posts, len(l.posts))
-		p.s.Advance(5 * time.Second)
+		p.s.Advance(50 * time.Second)
 	}
-	// 10, 20, 40 and 80 seconds after the failure before: at beats 0, 2, 6, 14 and 30.
+	// 100, 200, 400 and 800 seconds after the failure before: at beats 0, 2, 6, 14 and 30.
 	want := []int{0, 2, 6, 14, 30}
 	for i, at := range want {
 		if posts[at] != i+1 || at > 0 && posts[at-1] != i {
@@ -264,7 +264,8 @@ func TestFaultsOfNotifications(t *testing.T) {
 
 // TestSlowAddressLosesForGood: an address that answers late too often gets nothing new for ten minutes.
 func TestSlowAddressLosesForGood(t *testing.T) {
-	p := newProbe(t, Config{Users: 30, Delivery: Delivery{Timeout: Duration(50 * time.Millisecond), Batch: 1, Connections: 10, Authorized: -1}})
+	how := Delivery{Timeout: Duration(time.Minute), Batch: 1, Connections: 10, Authorized: -1}
+	p := newProbe(t, Config{Users: 30, Delivery: how})
 	var hang atomic.Bool
 	l := listen(t, func(int) int { return 202 })
 	gate := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -280,7 +281,11 @@ func TestSlowAddressLosesForGood(t *testing.T) {
 	p.subscribe("users/"+amy.id+"/messages", "created", gate.URL)
 	hang.Store(true)
 	p.receive(amy, 12)
+	short := how
+	short.Timeout = Duration(50 * time.Millisecond)
+	p.s.SetDelivery(short)
 	p.s.Deliver(t.Context())
+	p.s.SetDelivery(how)
 	hang.Store(false)
 	p.receive(amy, 5)
 	if d := p.s.Deliveries(); d.Dropped != 5 {

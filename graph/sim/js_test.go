@@ -41,10 +41,16 @@ func TestMicrosoftsOwnClients(t *testing.T) {
 	if err := os.WriteFile(ca, []byte(run.CA), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("npm ci: %v\n%s", err, out)
+	for try := 1; ; try++ { // from a registry, which a network stands before
+		install := exec.CommandContext(t.Context(), "npm", "ci", "--prefer-offline", "--fetch-retries=5", "--no-audit", "--no-fund", "--loglevel=error")
+		install.Dir = dir
+		out, err := install.CombinedOutput()
+		if err == nil {
+			break
+		}
+		if try == 3 {
+			t.Fatalf("npm ci: %v\n%s", err, out)
+		}
 	}
 	node := exec.CommandContext(t.Context(), "node", "clients.mjs")
 	node.Dir = dir

@@ -29,7 +29,7 @@ func TestTruthIsWrittenAsJSON(t *testing.T) {
 // TestAcknowledged reads the file that a simulator left behind, with its last line cut off.
 func TestAcknowledged(t *testing.T) {
 	path := t.TempDir() + "/truth"
-	p := newProbe(t, Config{Users: 30, TruthPath: path})
+	p := newProbe(t, Config{Users: 30, TruthPath: path, Delivery: Delivery{Retry: Duration(time.Hour)}})
 	status := 503
 	l := listen(t, func(int) int { return status })
 	amy := p.s.world.person(3)

@@ -166,10 +166,9 @@ func (r *Rotation) Run(ctx context.Context) (Report, error) {
 			}
 		}
 		if r.Keeper.Own() && r.Keeper.Keys()[0] == at.From {
-			if err := r.Keeper.Rotate(); err != nil {
+			if out.Made, err = r.rotate(ctx, guard, at.From); err != nil {
 				return err
 			}
-			out.Made = r.Keeper.Keys()[0]
 		}
 		if err := r.seen(ctx); err != nil {
 			return err
@@ -186,6 +185,27 @@ func (r *Rotation) Run(ctx context.Context) (Report, error) {
 		return err
 	})
 	return out, err
+}
+
+// rotate makes a new key, unless another has made it meanwhile. It happens while the lease's row is held, which nobody takes over until
+// the key is in its file: of two who each made one, one would seal with a key that the file does not have.
+func (r *Rotation) rotate(ctx context.Context, guard func(*store.Tx) error, from secret.KeyID) (made secret.KeyID, err error) {
+	return made, r.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := guard(tx); err != nil {
+			return err
+		}
+		if err := r.Keeper.Refresh(); err != nil {
+			return err
+		}
+		if r.Keeper.Keys()[0] != from {
+			return nil
+		}
+		if err := r.Keeper.Rotate(); err != nil {
+			return err
+		}
+		made = r.Keeper.Keys()[0]
+		return nil
+	})
 }
 
 // older says whether something is sealed with another key than the one that seals.
@@ -292,12 +312,15 @@ func (r *Rotation) alone(ctx context.Context, do func(guard func(*store.Tx) erro
 		}
 	}
 	err := do(func(tx *store.Tx) error { return tx.Guard(ctx, rotationLease, owner, epoch) })
-	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	if lost := errors.Is(err, store.ErrLost); lost {
 		err = tocsin.Problemf(tocsin.Conflict, "Run it again when the other has ended.", "Another took the rotation over.")
 	}
-	return errors.Join(err, r.Store.Release(release, rotationLease, owner))
+	if left := r.Store.Release(release, rotationLease, owner); release.Err() == nil { // else the lease ends by itself
+		err = errors.Join(err, left)
+	}
+	return err
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -49,7 +49,13 @@ func child(orders string) error {
 		return err
 	}
 	r := rotation(st, k)
-	r.Told = func(string, int) { fmt.Println("batch") }
+	batches := 0
+	r.Told = func(string, int) {
+		fmt.Println("batch")
+		if batches++; batches == 2 { // where it is killed
+			time.Sleep(time.Hour)
+		}
+	}
 	_, err = r.Run(ctx)
 	return err
 }
@@ -451,7 +457,9 @@ func TestAtOnce(t *testing.T) {
 			all.Go(func() {
 				k, err := secret.Open(ctx, secret.Source{File: path})
 				if err == nil {
-					_, err = rotation(st, k).Run(ctx)
+					r := rotation(st, k)
+					r.Lease = 5 * time.Second // as long as this machine may stand still
+					_, err = r.Run(ctx)
 				}
 				if p, ok := errors.AsType[*tocsin.Problem](err); err != nil && (!ok || p.Code != tocsin.Conflict) {
 					t.Error(err)

@@ -108,7 +108,7 @@ func ready(addr, dir string) error {
 		return err
 	}
 	defer db.Close()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if err = db.Ping(); err == nil {
 			return nil
 		}

@@ -188,6 +188,9 @@ func database(addr, name string) (string, error) {
 		return "", fmt.Errorf("TOCSIN_TEST_POSTGRES is no address: %w", err)
 	}
 	u.Path = "/" + name
+	q := u.Query()
+	q.Set("connect_timeout", "60") // seconds: this machine may be busy
+	u.RawQuery = q.Encode()
 	return u.String(), nil
 }
 
