@@ -181,7 +181,17 @@ func (s *Connections) delegated(c EmailConnection) *graph.Delegated {
 			})
 		},
 		Refused: func(ctx context.Context, why *graph.Revoked) {
-			err := s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error { return emailStands(ctx, t, c.ID, why) })
+			err := s.Store.UpdateTenant(ctx, c.Tenant, func(t *store.Tenant) error {
+				var version int64
+				err := t.QueryRow(ctx, `select version from email_connection where tenant = $1 and id = $2`, c.ID).Scan(&version)
+				if errors.Is(err, store.ErrNone) || err == nil && version != c.Version {
+					return nil // it was disconnected, or somebody has signed in anew since
+				}
+				if err != nil {
+					return err
+				}
+				return emailStands(ctx, t, c.ID, why)
+			})
 			if err != nil {
 				s.Log.Warn("what ended an account's sign-in was not noted", "tenant", c.Tenant, "error", err)
 			}

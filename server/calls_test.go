@@ -241,7 +241,7 @@ func undone(b *asker) {
 	if b.last == "" {
 		return
 	}
-	eventuallyIn(b, 20*time.Second, "undone", func() string {
+	eventually(b, "undone", func() string {
 		if err := b.undo(); err != nil {
 			return err.Error() // Microsoft may still ask to wait
 		}
@@ -461,7 +461,7 @@ func (b *asker) acted(call graph.Call) {
 		}
 		k := b.strike(call, f)
 		var err error
-		eventuallyIn(b, 20*time.Second, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
+		eventually(b, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
 			// Another call of the mailbox is under way, say, and this one waits for it; or what is struck was somebody else's.
 			if err = p.act(b); k.Times() == 0 || f.Kind == sim.Denied && strings.Contains(fmt.Sprint(err), "asks to wait") {
 				return fmt.Sprintf("was not made: %v", err)
@@ -492,7 +492,7 @@ func (b *asker) acted(call graph.Call) {
 		}
 		b.well(call)
 		if err != nil {
-			eventuallyIn(b, 20*time.Second, fmt.Sprintf("%s, when %q is over", call.Name, f.Kind), func() string {
+			eventually(b, fmt.Sprintf("%s, when %q is over", call.Name, f.Kind), func() string {
 				if err := p.act(b); err != nil {
 					return err.Error()
 				}
@@ -547,7 +547,7 @@ func (b *asker) ahead(call graph.Call) {
 		}
 		k := b.strike(call, f)
 		var err error
-		eventuallyIn(b, 20*time.Second, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
+		eventually(b, fmt.Sprintf("%s under %q", call.Name, f.Kind), func() string {
 			if call.Method == http.MethodGet {
 				err = gc.Get(b.Context(), call.Name, in, new(any))
 			} else {

@@ -136,11 +136,14 @@ func (b *subject) reads(since time.Time, names ...string) {
 // alive says whether the server answers and can work, whatever Graph does.
 func (b *subject) alive() {
 	b.Helper()
-	for what, state := range b.s.Ready(b.Context()) {
-		if state != "ok" {
-			b.Errorf("%s is not ready: %s", what, state)
+	eventually(b, "the server is ready", func() string {
+		for what, state := range b.s.Ready(b.Context()) {
+			if state != "ok" {
+				return what + ": " + state
+			}
 		}
-	}
+		return ""
+	})
 }
 
 // concluded is everything that was concluded, without times and without how often it was looked at, in lines.

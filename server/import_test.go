@@ -53,7 +53,7 @@ func TestImport(t *testing.T) {
 	t.Parallel()
 	s, sub, client, command := imports(t)
 	tenant := string(sub.conn.Tenant)
-	syncedIn(t, 30*time.Second, s, sub.conn.Tenant)
+	synced(t, s, sub.conn.Tenant)
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -69,7 +69,7 @@ nonsense
 	if !strings.Contains(said, "log.jsonl: 1 record, 1 new, 1 that could not be read.") || !strings.Contains(said, "log.jsonl:2: ") || err == nil || !strings.Contains(err.Error(), "1 piece could not be read") {
 		t.Fatalf("said %s, %v", said, err)
 	}
-	eventuallyIn(t, 20*time.Second, "the finding", func() string {
+	eventually(t, "the finding", func() string {
 		page := callAs[api.Page[api.Finding]](t, client, "findings list", api.FindingsIn{In: api.In{Tenant: sub.conn.Tenant}, Paging: api.Paging{Limit: 200}})
 		for _, f := range page.Items {
 			if f.Rule == "mailbox-forwards-outside" {
@@ -91,7 +91,7 @@ nonsense
 	if said, err = command("import", "mailboxes", rights, boxes); err != nil || !strings.Contains(said, "1 right of 1 mailbox told of, as of "+exported.UTC().Format("2 January 2006 15:04")) {
 		t.Fatalf("said %s, %v", said, err)
 	}
-	eventuallyIn(t, 20*time.Second, "the verdict names its source and age", func() string {
+	eventually(t, "the verdict names its source and age", func() string {
 		box := callAs[api.Mailbox](t, client, "mailboxes get", api.ByPerson{In: api.In{Tenant: sub.conn.Tenant}, Person: "amy@contoso.example"})
 		for _, told := range box.Delegation.Sources {
 			if told.Source == "export" && told.What == "full_access" && told.AsOf.Equal(exported) && box.Delegation.Others == 1 {
@@ -194,7 +194,7 @@ func TestImportRefused(t *testing.T) {
 	if err := client.Upload(t.Context(), "import audit", audit, r, nil); err == nil {
 		t.Error("a cut file came in whole")
 	}
-	eventuallyIn(t, 20*time.Second, "the cut is written down", func() string {
+	eventually(t, "the cut is written down", func() string {
 		page := callAs[api.Page[api.Import]](t, client, "import list", api.ListIn{In: api.In{Tenant: sub.conn.Tenant}})
 		if i := page.Items[0]; i.State != "cut" || i.New < 500 || i.Because == "" {
 			return fmt.Sprintf("%+v", i)
@@ -205,7 +205,7 @@ func TestImportRefused(t *testing.T) {
 	if err := client.Upload(t.Context(), "import audit", audit, strings.NewReader(text.String()), &out); err != nil || out.Records != 2000 || out.State != "done" {
 		t.Errorf("sent again: %+v, %v", out, err)
 	}
-	eventuallyIn(t, 30*time.Second, "all records once", func() string {
+	eventually(t, "all records once", func() string {
 		n := numberOf(t, s, sub.conn.Tenant, `select count(*) from audit_record where tenant = $1 and id like 'cut-%'`)
 		if n != 2000 {
 			return fmt.Sprint(n, " records")

@@ -151,7 +151,7 @@ const showFrames = `(async () => {
 		f.setAttribute("sandbox", "allow-same-origin");
 		f.setAttribute("referrerpolicy", "no-referrer");
 		f.width = 800; f.height = 600;
-		const came = new Promise((done) => { f.onload = () => done(true); setTimeout(() => done(false), 20000); });
+		const came = new Promise((done) => { f.onload = () => done(true); setTimeout(() => done(false), 60000); });
 		f.src = at;
 		document.body.prepend(f);
 		const bad = [];

@@ -257,6 +257,12 @@ func TestInboxFaults(t *testing.T) {
 	if n := d.drafts(box); n != drafts {
 		t.Errorf("%d drafts are left in the mailbox, and %d were there", n, drafts)
 	}
+	eventually(t, "all answers in the thread", func() string { // each is sent first, and then read
+		if v, err := s.API.GetThread(ctx, by(thread)); err != nil || v.Messages != sent {
+			return fmt.Sprint(v.Messages, err)
+		}
+		return ""
+	})
 	// The mailbox is deleted: what was read stays.
 	d.must(w.DeleteUser(box))
 	id = answer("answer to nobody")

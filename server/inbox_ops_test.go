@@ -121,6 +121,12 @@ func TestInboxOperations(t *testing.T) {
 		}
 		return ""
 	})
+	in("the answer in its thread", func() string { // it is sent first, and then read
+		if v, err := s.API.GetThread(ctx, by(bill)); err != nil || v.Messages != 3 {
+			return fmt.Sprint(v.Messages, err)
+		}
+		return ""
+	})
 	_, err = s.API.UndoOutgoing(ctx, act(o.ID))
 	conflict("what went", err, "no longer be taken back")
 	_, err = s.API.EditOutgoing(ctx, api.EditOutgoingIn{ByIDAct: act(o.ID), Body: api.OutgoingEdit{OutgoingText: text("x")}})

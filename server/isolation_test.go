@@ -524,7 +524,7 @@ func (l *landlord) followsOwnOnly(token string, foreign []string) {
 	if err != nil || len(list) == 0 {
 		l.Fatalf("%d facts (%v)", len(list), err)
 	}
-	ctx, stop := context.WithTimeout(l.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(l.Context(), 90*time.Second)
 	defer stop()
 	r, err := http.NewRequestWithContext(ctx, "GET", l.http.URL+"/api/v1/facts?after=0&tenant="+string(l.red.tenant()), nil)
 	if err != nil {

@@ -360,11 +360,14 @@ func TestOneTenantDown(t *testing.T) {
 		for range 2 {
 			traffic(b)
 			w.Deliver(t.Context())
+			eventually(t, "what is parked of the tenant that is down", func() string {
+				if b.count(`select count(*) from parked where tenant = $1`) == 0 {
+					return "nothing: " + string(down.Kind)
+				}
+				return ""
+			})
 			traffic(well)
 			told(well, then)
-		}
-		if n := b.count(`select count(*) from parked where tenant = $1`); n == 0 {
-			t.Errorf("%s: nothing of the tenant that is down is parked", down.Kind)
 		}
 		if n := well.count(`select count(*) from parked where tenant = $1`); n > 0 {
 			t.Errorf("%s: %d messages of the tenant that is well are parked", down.Kind, n)
