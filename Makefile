@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 0
 # generics or atomics may be left out: their uninstrumented copies would stand for everybody's.) How pointers are converted is not checked
 # besides: nothing of ours does it. The pages' templates compile in a third of the time without inlining.
 RACING := -race -gcflags='all=-d=checkptr=0' -gcflags='modernc.org/...=-race=false -d=checkptr=0' -gcflags='tocsin.dev/web=-l -d=checkptr=0'
-RACE := CGO_ENABLED=1 go test $(RACING) -vet=off -parallel 3 -timeout 40m # lint has vetted
+RACE := CGO_ENABLED=1 go test $(RACING) -vet=off -parallel 2 -timeout 40m # lint has vetted
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

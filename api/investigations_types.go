@@ -299,6 +299,7 @@ type MatchFilter struct {
 	Person     tocsin.PersonID `query:"person" maxLength:"320" doc:"Only in the mailbox of this person (id or address)"`
 	Cluster    string          `query:"cluster" maxLength:"100" doc:"Only of this cluster"`
 	State      string          `query:"state" enum:"found,dealt,acted,restored,gone" doc:"Only in this state"`
+	Without    string          `query:"without" enum:"department,subject,cluster" doc:"Only those that have none: whose mailbox is of no department, that have no subject, that are of no cluster"`
 	Truth      string          `query:"truth" enum:"yes,unknown" doc:"Only those that match for certain, or of which that is unknown"`
 	Read       string          `query:"read" enum:"yes,no" doc:"Only those that are read, or are not"`
 	Q          string          `query:"q" maxLength:"200" doc:"Only with this in the subject, the sender or the mailbox's address"`

@@ -24,7 +24,7 @@ func matchView(m *investigate.Match) Match {
 
 // matchFilter is the filter as package investigate has it; an address is made a person's id.
 func matchFilter(ctx context.Context, t *store.Tenant, in MatchFilter) (f investigate.MatchFilter, err error) {
-	f = investigate.MatchFilter{Sender: tocsin.CanonicalAddress(in.Sender), Domain: strings.ToLower(in.Domain), Subject: in.Subject, Day: in.Day, Folder: in.Folder, Department: in.Department, Cluster: in.Cluster, State: in.State, Truth: in.Truth}
+	f = investigate.MatchFilter{Sender: tocsin.CanonicalAddress(in.Sender), Domain: strings.ToLower(in.Domain), Subject: in.Subject, Day: in.Day, Folder: in.Folder, Department: in.Department, Cluster: in.Cluster, State: in.State, Truth: in.Truth, Without: in.Without}
 	if in.Person != "" {
 		if f.Person, err = personNamed(ctx, t, in.Person); err != nil {
 			return f, err

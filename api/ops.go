@@ -267,6 +267,7 @@ func Ops(s *Service) []Op {
 		op("outgoing settle", "POST /api/v1/tenants/{tenant}/outgoing/{id}/settle", Member, "Say what became of a mail of which it could not be told: it went, or it did not and is a draft again", s.SettleOutgoing),
 		op("outgoing delete", "DELETE /api/v1/tenants/{tenant}/outgoing/{id}", Member, "Throw away a mail that you write", s.DeleteOutgoing),
 		op("outgoing attach", "POST /api/v1/tenants/{tenant}/outgoing/{id}/files", Member, "Give a mail that you write a file", s.AttachOutgoing, status(http.StatusCreated), filesSized),
+		op("outgoing file", "GET /api/v1/tenants/{tenant}/outgoing/{id}/files/{file}", Member, "A file of a mail that you write", s.GetOutgoingFile),
 		op("outgoing detach", "DELETE /api/v1/tenants/{tenant}/outgoing/{id}/files/{file}", Member, "Take a file away from a mail that you write", s.DetachOutgoing),
 		op("threads bulk", "POST /api/v1/tenants/{tenant}/threads/bulk", Member, "Change several threads alike: each that can be", s.ChangeThreads),
 		op("threads presence", "POST /api/v1/tenants/{tenant}/threads/{id}/presence", Member, "Say that you look at a thread or answer it, and see who else does; one answers at a time", s.BePresent),

@@ -118,6 +118,12 @@ type OutgoingFileNew struct {
 	Data      []byte `json:"data" trail:"-" doc:"Its bytes, base64"`
 }
 
+// OutgoingFileAt names a file of a mail being written.
+type OutgoingFileAt struct {
+	ByID
+	File string `path:"file" minLength:"1" maxLength:"100" doc:"The file's id"`
+}
+
 // DropFileIn takes a file away.
 type DropFileIn struct {
 	ByIDAct
@@ -428,6 +434,21 @@ func (s *Service) AttachOutgoing(ctx context.Context, in OutgoingFileIn) (Outgoi
 			return nil, err
 		}
 		return inbox.OutgoingOf(ctx, t, o.Inbox, o.ID)
+	})
+}
+
+// GetOutgoingFile is a file of a mail that one is writing, as it was given.
+func (s *Service) GetOutgoingFile(ctx context.Context, in OutgoingFileAt) (ThreadFile, error) {
+	return inboxView(ctx, s, "outgoing file", in, func(ctx context.Context, t *store.Tenant, r *inboxReader) (ThreadFile, error) {
+		o, err := r.outgoing(ctx, t, in.ID, false)
+		if err != nil {
+			return ThreadFile{}, err
+		}
+		if s.o.Sealer == nil {
+			return ThreadFile{}, noKeeper
+		}
+		f, err := inbox.UploadOf(ctx, t, s.o.Sealer, o.Inbox, o.ID, in.File)
+		return ThreadFile{Name: f.Name, Type: f.Type, Data: f.Data}, err
 	})
 }
 

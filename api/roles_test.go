@@ -459,6 +459,9 @@ var matrix = map[string]asked{
 	"outgoing attach": {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any {
 		return api.OutgoingFileIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct), Body: api.OutgoingFileNew{Name: "a.txt", Data: []byte("x")}}
 	}},
+	"outgoing file": {least: api.Member, fails: tocsin.NotFound, in: func(t tocsin.TenantID) any {
+		return api.OutgoingFileAt{ByID: api.ByID{In: in(t), ID: outgoingOf(t)}, File: "f"}
+	}},
 	"outgoing detach": {least: api.Member, acts: true, fails: tocsin.Conflict, in: func(t tocsin.TenantID) any {
 		return api.DropFileIn{ByIDAct: act(outgoingOf)(t).(api.ByIDAct), File: "f"}
 	}},

@@ -1,6 +1,8 @@
 package collect
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -306,6 +308,33 @@ func TestFixedSaysWhatIsLeft(t *testing.T) {
 		b.rules(amy)
 		b.want("the wider", `select note from finding_change c join finding f on f.tenant = c.tenant and f.id = c.finding where c.tenant = $1 and f.rule = 'forward-everything' and c.change = 'fixed'`,
 			"The cause is gone.")
+	})
+}
+
+// TestRecordBeforeMailbox: what an audit record told of a rule before its mailbox was read is one with what the mailbox shows then: the finding
+// that stays rests on both, and the other says so.
+func TestRecordBeforeMailbox(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		address := b.rows(`select mail from person where tenant = $1 and person = $2`, string(amy))[0]
+		judge := &AuditJudge{Store: b.st}
+		at := b.st.Clock().Now().UTC().Add(-time.Hour)
+		b.records(judge, []json.RawMessage{json.RawMessage(fmt.Sprintf(`{"Id":"made","CreationTime":%q,"Operation":"New-InboxRule","Workload":"Exchange","RecordType":1,"UserId":%q,"ObjectId":"%s\\Pay","Parameters":[
+			{"Name":"Name","Value":"Pay"},{"Name":"SubjectContainsWords","Value":"invoice"},{"Name":"ForwardTo","Value":"drop@evil.example"}]}`, at.Format("2006-01-02T15:04:05"), address, address))}, 1)
+		const open = `select subject, body from finding where tenant = $1 and rule = 'forward-outside' and status = 'open'`
+		if got := b.rows(open); len(got) != 1 || !strings.Contains(got[0], `\Pay`) {
+			b.Fatalf("the record raised %q", got)
+		}
+		b.rules(amy, forwards("r1", "Pay", "drop@evil.example"))
+		if got := b.rows(open); len(got) != 1 || !strings.HasPrefix(got[0], "r1 ") || !strings.Contains(got[0], `"made"`) {
+			b.Errorf("the mailbox was read, and open is %q", got)
+		}
+		b.want("the record's own", `select c.note from finding_change c join finding f on f.tenant = c.tenant and f.id = c.finding where c.tenant = $1 and f.rule = 'forward-outside' and c.change = 'fixed'`,
+			"It is no finding by itself any more. About the same, “A rule sends mail outside” is still open.")
+		b.rules(amy, forwards("r1", "Pay", "drop@evil.example")) // nothing new
+		if got := b.rows(open); len(got) != 1 || !strings.Contains(got[0], `"made"`) {
+			b.Errorf("read again, and open is %q", got)
+		}
 	})
 }
 

@@ -26,6 +26,10 @@ type filing struct {
 	// there, though the state alone did not lead to it.
 	stands func(*tocsin.Finding) bool
 
+	// called is what the mailbox calls an inbox rule, by its person and id, where no other is called so: an audit record names it by that.
+	called map[ruleKey]string
+	taken  map[string]string // of what records raised before the mailbox was read, the id of the rule there
+
 	// shown are the ids of findings that audit records raised, and that the state judges as well.
 	shown map[string]bool
 
@@ -33,6 +37,11 @@ type filing struct {
 
 	people map[tocsin.PersonID]bool // whose findings changed
 	joins  bool                     // what is filed is of a story itself
+}
+
+type ruleKey struct {
+	person tocsin.PersonID
+	id     string
 }
 
 type filed struct {
@@ -58,6 +67,9 @@ func (f *filing) file(ctx context.Context, found []tocsin.Finding, where string,
 	}
 	list, err := f.settled(f.distinct(found), had)
 	if err != nil {
+		return err
+	}
+	if err := f.take(list, had); err != nil {
 		return err
 	}
 	for _, x := range list {
@@ -119,6 +131,47 @@ func (f *filing) settled(found []*tocsin.Finding, had map[string]filed) ([]*tocs
 		found = kept
 	}
 	return found, nil
+}
+
+// take gives what was found on a mailbox's rules the records that told of them before the mailbox was read, and which raised findings of their
+// own by the rules' names: from now on it is one (see ruleInState).
+func (f *filing) take(found []*tocsin.Finding, had map[string]filed) error {
+	if len(f.called) == 0 {
+		return nil
+	}
+	ids := map[string]bool{}
+	for _, x := range found {
+		ids[x.ID] = true
+	}
+	for _, id := range sortedKeys(had) {
+		if ids[id] || had[id].status == string(tocsin.Fixed) {
+			continue
+		}
+		var old tocsin.Finding
+		if err := json.Unmarshal([]byte(had[id].body), &old); err != nil {
+			return err
+		}
+		_, name, ok := strings.Cut(old.Subject, `\`)
+		i := slices.IndexFunc(found, func(x *tocsin.Finding) bool {
+			return ok && x.Rule == had[id].rule && x.Person == old.Person && f.called[ruleKey{x.Person, x.Subject}] == name
+		})
+		if i < 0 {
+			continue
+		}
+		x := found[i]
+		for k := range old.Evidence {
+			old.Evidence[k].Raw = "" // the rule is evidence itself
+		}
+		x.Evidence = grown(x.Evidence, old.Evidence)
+		if x.Time.IsZero() || !old.Time.IsZero() && old.Time.Before(x.Time) {
+			x.Time = old.Time
+		}
+		if f.taken == nil {
+			f.taken = map[string]string{}
+		}
+		f.taken[id] = x.Subject
+	}
+	return nil
 }
 
 // mostEvidence is how many audit records a finding names that grew with them.
@@ -353,6 +406,9 @@ func (f *filing) gone(ctx context.Context, h filed, excused bool, found []*tocsi
 		return err
 	}
 	note := "The cause is gone."
+	if subject, ok := f.taken[h.id]; ok {
+		old.Subject = subject
+	}
 	if other, err := f.other(ctx, h.id, &old, found); err != nil {
 		return err
 	} else if other != "" {

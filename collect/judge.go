@@ -48,7 +48,7 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 		if err := r.reach(ctx, org, chunk); err != nil {
 			return err
 		}
-		f := filing{t: r.t, now: org.Now, rules: checkNames, stands: stillThere(org, list), strict: func() (found []tocsin.Finding) {
+		f := filing{t: r.t, now: org.Now, rules: checkNames, stands: stillThere(org, list), called: ruleNames(list), strict: func() (found []tocsin.Finding) {
 			for _, m := range list {
 				found = append(found, rule.Mailbox(org.strict(), m.Mailbox)...)
 			}
@@ -59,6 +59,25 @@ func (r *run) judge(ctx context.Context, people []tocsin.PersonID) error {
 		}
 	}
 	return nil
+}
+
+// ruleNames are the names of mailboxes' rules that one rule alone has.
+func ruleNames(list []*boxed) map[ruleKey]string {
+	out := map[ruleKey]string{}
+	for _, m := range list {
+		ids := map[string][]string{}
+		for i := range m.Rules {
+			if d := &m.Rules[i]; !d.Deleted() && d.Name != "" {
+				ids[d.Name] = append(ids[d.Name], d.ID)
+			}
+		}
+		for name, of := range ids {
+			if len(of) == 1 {
+				out[ruleKey{m.Person, of[0]}] = name
+			}
+		}
+	}
+	return out
 }
 
 var checkNames = func() map[string]bool {

@@ -175,6 +175,28 @@ func aboutOutgoing(t *store.Tenant, inbox, id string) string {
 	return string(t.ID()) + "|inbox|" + inbox + "|outgoing|" + id
 }
 
+// UploadOf is what a file of a mail being written holds.
+func UploadOf(ctx context.Context, t *store.Tenant, k Keeper, inbox, outgoing, upload string) (File, error) {
+	key, err := OpenKey(ctx, t, k, inbox)
+	if err != nil {
+		return File{}, err
+	}
+	return uploaded(ctx, t, key, inbox, outgoing, upload)
+}
+
+func uploaded(ctx context.Context, t *store.Tenant, key *Key, inbox, outgoing, upload string) (f File, err error) {
+	var sealed []byte
+	err = t.QueryRow(ctx, `select name, content_type, content_id, inline, body from inbox_upload where tenant = $1 and inbox = $2 and outgoing = $3 and id = $4`, inbox, outgoing, upload).
+		Scan(&f.Name, &f.Type, &f.ContentID, &f.Inline, &sealed)
+	if errors.Is(err, store.ErrNone) {
+		return f, tocsin.Problemf(tocsin.NotFound, "Look at the mail again.", "The mail has no such file.")
+	}
+	if err == nil {
+		f.Data, err = key.Open(sealed, aboutUpload(t, inbox, upload))
+	}
+	return f, err
+}
+
 func aboutUpload(t *store.Tenant, inbox, id string) string {
 	return string(t.ID()) + "|inbox|" + inbox + "|upload|" + id
 }

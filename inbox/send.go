@@ -242,19 +242,15 @@ func (s *sending) attach(ctx context.Context, u *Upload) (bool, error) {
 			}
 		}
 	}
-	var raw []byte
-	err := s.e.Store.ViewTenant(ctx, s.tenant, func(t *store.Tenant) error {
-		var sealed []byte
-		if err := t.QueryRow(ctx, `select body from inbox_upload where tenant = $1 and inbox = $2 and outgoing = $3 and id = $4`, s.box.ID, s.Outgoing.ID, u.ID).Scan(&sealed); err != nil {
-			return err
-		}
-		var err error
-		raw, err = s.key.Open(sealed, aboutUpload(t, s.box.ID, u.ID))
+	var file File
+	err := s.e.Store.ViewTenant(ctx, s.tenant, func(t *store.Tenant) (err error) {
+		file, err = uploaded(ctx, t, s.key, s.box.ID, s.Outgoing.ID, u.ID)
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
+	raw := file.Data
 	if len(raw) <= MostDirect {
 		body := map[string]any{"@odata.type": "#microsoft.graph.fileAttachment", "name": u.Name, "contentType": u.Type, "contentBytes": raw, "isInline": u.Inline}
 		if u.ContentID != "" {

@@ -84,8 +84,9 @@ func GetMatch(ctx context.Context, t *store.Tenant, id string) (Match, error) {
 type MatchFilter struct {
 	Sender, Domain, Subject, Day, Folder, Department, Cluster, State, Truth string
 
-	Person tocsin.PersonID
-	Read   *bool
+	Without string // department, subject or cluster: only those that have none
+	Person  tocsin.PersonID
+	Read    *bool
 	Like   string // a pattern for subject, sender and mailbox, in small letters
 	IDs    []string
 }
@@ -101,6 +102,9 @@ func (f *MatchFilter) where() (q string, args []any) {
 		if c.value != "" {
 			add(" and "+c.column+" = ?", c.value)
 		}
+	}
+	if slices.Contains([]string{"department", "subject", "cluster"}, f.Without) {
+		add(" and " + f.Without + " = ''")
 	}
 	if f.Read != nil {
 		add(" and is_read = ?", *f.Read)

@@ -83,9 +83,12 @@ func ranked(n map[string]int64, byValue bool, most int) []Count {
 // Sums are how many matches an investigation has, in how many mailboxes, of how many it is unknown whether they match, how many were dealt
 // with, and how many campaigns they are. Each is answered by an index: a list of investigations asks it of every one.
 func Sums(ctx context.Context, t *store.Tenant, investigation string) (matches, mailboxes, unknown, acted, clusters int64, err error) {
-	err = t.QueryRow(ctx, `select (select count(*) from mail_match where tenant = $1 and investigation = $2), (select count(distinct person) from mail_match where tenant = $1 and investigation = $2),
-		(select count(distinct cluster) from mail_match where tenant = $1 and investigation = $2 and cluster <> ''),
-		coalesce(sum(case when truth = 'unknown' then 1 else 0 end), 0), coalesce(sum(case when state = 'acted' then 1 else 0 end), 0) from mail_match where tenant = $1 and investigation = $2`,
-		investigation).Scan(&matches, &mailboxes, &clusters, &unknown, &acted)
+	err = t.QueryRow(ctx, `with recursive campaign (c) as (
+			select min(cluster) from mail_match where tenant = $1 and investigation = $2 and cluster > ''
+			union all select (select min(m.cluster) from mail_match m where m.tenant = $1 and m.investigation = $2 and m.cluster > campaign.c) from campaign where campaign.c is not null)
+		select coalesce(sum(n), 0), coalesce(sum(case when truth = 'unknown' then n end), 0), coalesce(sum(case when state = 'acted' then n end), 0),
+			(select count(distinct person) from mail_match where tenant = $1 and investigation = $2), (select count(c) from campaign)
+		from (select state, truth, count(*) as n from mail_match where tenant = $1 and investigation = $2 group by state, truth) as counted`,
+		investigation).Scan(&matches, &unknown, &acted, &mailboxes, &clusters)
 	return matches, mailboxes, unknown, acted, clusters, err
 }

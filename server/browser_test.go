@@ -123,7 +123,7 @@ func (p page) shoot(name string) {
 		}
 		for _, theme := range []string{"light", "dark"} {
 			p.do("theme", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-				_, err := chromedp.Run(ctx, chromedp.Evaluate[any](fmt.Sprintf(`document.documentElement.dataset.theme=%q`, theme)))
+				_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`new Promise((painted) => { document.documentElement.dataset.theme=%q; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => painted(true), 100))) })`, theme), chromedp.EvalAwaitPromise))
 				return err
 			}))
 			picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))

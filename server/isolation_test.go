@@ -388,7 +388,7 @@ func (l *landlord) seesOwnOnly(token string, red map[string][]string, foreign []
 		if !ok {
 			l.Fatalf("%s: there is nothing to ask for", o.Name)
 		}
-		if o.Name == "threads file" { // it lies in the mailbox
+		if o.Name == "threads file" || o.Name == "outgoing file" { // it lies in the mailbox; none is being written
 			continue
 		}
 		if o.Name == "threads search" {

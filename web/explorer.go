@@ -43,7 +43,7 @@ var pivots = []pivotOf{
 }
 
 // matchKeys are the keys of an address by which matches are filtered.
-var matchKeys = []string{"sender", "domain", "subject", "day", "folder", "department", "person", "cluster", "state", "truth", "read", "q"}
+var matchKeys = []string{"sender", "domain", "subject", "day", "folder", "department", "person", "cluster", "without", "state", "truth", "read", "q"}
 
 // pivotMost is how many values of a pivot are drawn; the others are said.
 const pivotMost = 12
@@ -54,7 +54,7 @@ func matchesIn(tenant tocsin.TenantID, investigation string, q url.Values) api.M
 
 func matchFilter(q url.Values) api.MatchFilter {
 	return api.MatchFilter{Sender: q.Get("sender"), Domain: q.Get("domain"), Subject: q.Get("subject"), Day: q.Get("day"), Folder: q.Get("folder"), Department: q.Get("department"),
-		Person: tocsin.PersonID(q.Get("person")), Cluster: q.Get("cluster"), State: q.Get("state"), Truth: q.Get("truth"), Read: q.Get("read"), Q: q.Get("q")}
+		Person: tocsin.PersonID(q.Get("person")), Cluster: q.Get("cluster"), Without: q.Get("without"), State: q.Get("state"), Truth: q.Get("truth"), Read: q.Get("read"), Q: q.Get("q")}
 }
 
 func (w *web) explorer(_ http.ResponseWriter, r *http.Request, p *page) (templ.Component, error) {
@@ -96,6 +96,8 @@ func (v explorerView) filters() (out [][3]string) {
 			_, word = matchState(value)
 		case "day":
 			word = longDay(value)
+		case "without":
+			word = lower(withoutWords[value])
 		case "cluster":
 			word = "one campaign"
 			for _, f := range v.Facets.Clusters {
@@ -118,6 +120,9 @@ func (v explorerView) filtered() bool {
 	return len(v.filters()) > 0 || v.In.Q != "" || v.In.After != ""
 }
 
+// withoutWords say what mails lack that have no value of a pivot.
+var withoutWords = map[string]string{"department": "No department", "subject": "No subject", "cluster": "In no campaign"}
+
 // at is the explorer's address with the filter changed by the pairs.
 func (v explorerView) at(p *page, pairs ...string) string {
 	return change(p.at("investigations", v.Of.ID, "explorer"), v.Query, pairs...)
@@ -137,12 +142,13 @@ func (v explorerView) bars(p *page) (out []pivotBar) {
 		case "state":
 			_, b.Word = matchState(f.Value)
 		}
-		if b.Word == "" {
-			b.Word = map[string]string{"department": "No department", "subject": "No subject", "cluster": "In no campaign"}[key]
+		name, value := key, f.Value
+		if value == "" && withoutWords[key] != "" {
+			b.Word, name, value, b.On = withoutWords[key], "without", key, v.Query.Get("without") == key
 		}
-		b.To = v.at(p, key, f.Value)
+		b.To = v.at(p, name, value)
 		if b.On {
-			b.To = v.at(p, key, "")
+			b.To = v.at(p, name, "")
 		}
 		out = append(out, b)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"html"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -176,9 +177,21 @@ func (a *wrote) wroteAt(r *http.Request, o api.Outgoing) {
 // files puts the list of a mail's files into the answer.
 func (a *wrote) files(r *http.Request, o api.Outgoing) error {
 	var b bytes.Buffer
-	err := composeFiles(tenantAt(tocsin.TenantID(r.PathValue("tenant")), "inbox", "write", o.ID, "detach"), o).Render(r.Context(), &b)
+	err := composeFiles(tenantAt(tocsin.TenantID(r.PathValue("tenant")), "inbox", "write", o.ID), o).Render(r.Context(), &b)
 	a.Files, a.Version = b.String(), o.Version
 	return err
+}
+
+// pictured is what a mail being written says, with each picture in its text fetched from its files at an address. What goes out names them
+// by their content ids, which the page's script keeps.
+func pictured(at string, o api.Outgoing) string {
+	for _, f := range o.Files {
+		if f.Inline {
+			named := html.EscapeString(f.ContentID)
+			o.HTML = strings.ReplaceAll(o.HTML, `src="cid:`+named+`"`, `data-cid="`+named+`" src="`+html.EscapeString(at+"/files/"+f.ID+"?show=on")+`"`)
+		}
+	}
+	return strings.ReplaceAll(o.HTML, `src="cid:`, `data-cid="`) // whose file was taken away
 }
 
 // keepWriting keeps what a form holds of a mail. A form without scripts holds plain text: where that says what is kept already, its formatting stays.
@@ -202,8 +215,8 @@ func (w *web) keepWriting(r *http.Request, one api.ByIDAct, a *wrote) (o api.Out
 		}
 	}
 	switch said := strings.ReplaceAll(f.Get("text"), "\r\n", "\n"); {
-	case f.Get("rich") != "":
-		text.HTML = f.Get("html")
+	case f.Has("text_html"):
+		text.HTML = f.Get("text_html")
 	default:
 		if o, err = w.svc.GetOutgoing(r.Context(), one.ByID); err != nil {
 			return o, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"html"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/inbox/work"
+	"tocsin.dev/mail"
 )
 
 // inboxMacrosView are the canned replies, and what can be put into them.
@@ -157,7 +159,7 @@ func (w *web) inboxMacroDo(r *http.Request) (string, *notice, error) {
 		n.Change.Team = &team
 	}
 	var err error
-	if n.Text, err = w.macroText(r.Context(), at.ByID, strings.ReplaceAll(f.Get("text"), "\r\n", "\n")); err != nil {
+	if n.Text, err = w.macroText(r.Context(), at.ByID, f); err != nil {
 		return back, nil, err
 	}
 	switch r.PathValue("do") {
@@ -171,18 +173,36 @@ func (w *web) inboxMacroDo(r *http.Request) (string, *notice, error) {
 	return back, nil, errNoSuchDeed
 }
 
-// macroText is what was typed, as HTML: what a macro had stays as it is where its text was not changed, with what the form cannot show.
-func (w *web) macroText(ctx context.Context, at api.ByID, typed string) (string, error) {
-	if at.ID == "" {
-		return typedHTML(typed), nil
-	}
-	list, err := w.svc.ListMacros(ctx, api.MacrosIn{In: at.In, Paging: api.Paging{Limit: 200}})
-	for _, m := range list.Items {
-		if m.ID == at.ID && plainText(m.Text) == strings.TrimSpace(typed) {
-			return m.Text, err
+// macroText is what a form holds of a macro's text.
+func (w *web) macroText(ctx context.Context, at api.ByID, f url.Values) (string, error) {
+	had := ""
+	if at.ID != "" {
+		list, err := w.svc.ListMacros(ctx, api.MacrosIn{In: at.In, Paging: api.Paging{Limit: 200}})
+		if err != nil {
+			return "", err
+		}
+		for _, m := range list.Items {
+			if m.ID == at.ID {
+				had = m.Text
+			}
 		}
 	}
-	return typedHTML(typed), err
+	return richText(f, "text", had), nil
+}
+
+// richText is what a field for formatted text holds, as HTML; of a form without scripts it is plain, and what was there stays as it is, formatted,
+// where that says the same.
+func richText(f url.Values, name, had string) string {
+	if f.Has(name + "_html") {
+		if text := mail.Compose(f.Get(name + "_html")); plainText(text) != "" {
+			return text
+		}
+		return ""
+	}
+	if typed := strings.ReplaceAll(f.Get(name), "\r\n", "\n"); strings.TrimSpace(typed) != plainText(had) {
+		return typedHTML(typed)
+	}
+	return had
 }
 
 // typedHTML is a text that was typed, as HTML, so that it is shown again as it was typed.
@@ -202,7 +222,7 @@ func macroReads(p *page, v inboxMacrosView, m api.Macro) string {
 	if m.Inbox == "" {
 		box = "Support"
 	}
-	return plainText(work.Macro{Text: m.Text}.Fill(macroExample, accountName(p.Me), box))
+	return mail.Compose(work.Macro{Text: m.Text}.Fill(macroExample, accountName(p.Me), box))
 }
 
 // macroNames are what is filled in, for the hint of the form.

@@ -78,11 +78,25 @@ aside a{font-weight:600}
 // threadFile answers with a file of a mail, to be kept; with show a picture is answered as one. It is a stranger's: whatever it says it is, it is
 // not run.
 func (w *web) threadFile(rw http.ResponseWriter, r *http.Request) {
+	w.serveFile(rw, r, func() (api.ThreadFile, error) {
+		return w.svc.GetThreadFile(r.Context(), api.ThreadFileIn{ByID: mailIn(r), Message: r.PathValue("message"), File: r.PathValue("file")})
+	})
+}
+
+// writtenFile is a file of a mail that is being written.
+func (w *web) writtenFile(rw http.ResponseWriter, r *http.Request) {
+	w.serveFile(rw, r, func() (api.ThreadFile, error) {
+		return w.svc.GetOutgoingFile(r.Context(), api.OutgoingFileAt{ByID: mailIn(r), File: r.PathValue("file")})
+	})
+}
+
+// serveFile gives out a stranger's file: to be kept, and a picture that is asked for with show to be seen.
+func (w *web) serveFile(rw http.ResponseWriter, r *http.Request, get func() (api.ThreadFile, error)) {
 	if _, ok := api.CallerOf(r.Context()); !ok {
 		w.toDoor(rw, r)
 		return
 	}
-	f, err := w.svc.GetThreadFile(r.Context(), api.ThreadFileIn{ByID: mailIn(r), Message: r.PathValue("message"), File: r.PathValue("file")})
+	f, err := get()
 	if err != nil {
 		w.sorry(rw, r, err)
 		return

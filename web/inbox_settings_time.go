@@ -174,11 +174,8 @@ func (w *web) inboxKeep(r *http.Request) (string, *notice, error) {
 	if err != nil {
 		return back, nil, err
 	}
-	n := api.InboxSettings{Undo: atoi(f.Get("undo")), RetentionDays: atoi(f.Get("retention")), Signature: had.Signature}
+	n := api.InboxSettings{Undo: atoi(f.Get("undo")), RetentionDays: atoi(f.Get("retention")), Signature: richText(f, "signature", had.Signature)}
 	n.Version, _ = strconv.ParseInt(f.Get("version"), 10, 64) // none is none that fits
-	if typed := strings.ReplaceAll(f.Get("signature"), "\r\n", "\n"); strings.TrimSpace(typed) != plainText(had.Signature) {
-		n.Signature = typedHTML(typed)
-	}
 	_, err = w.svc.SetInboxSettings(r.Context(), api.SetInboxSettingsIn{ByIDAct: at, Body: n})
 	return back, &notice{Kind: "good", What: "It is kept."}, err
 }

@@ -93,7 +93,7 @@ func TestInboxWrite(t *testing.T) {
 	}
 	write := at + "/inbox/write/" + id
 	version := between(body, `name="version" value="`, `"`)
-	_, body = s.post(write+"/save", "back", thread, "version", version, "to", `"Doe, Jo" <jo@out.example>, amy@out.example`, "subject", "Re: x", "rich", "yes", "html", `<b>Bold</b> <script>alert(77)</script><img src=x onerror=alert(77)>`, "quote", "yes")
+	_, body = s.post(write+"/save", "back", thread, "version", version, "to", `"Doe, Jo" <jo@out.example>, amy@out.example`, "subject", "Re: x", "text_html", `<b>Bold</b> <script>alert(77)</script><img src=x onerror=alert(77)>`, "quote", "yes")
 	if !strings.Contains(body, "The draft is kept.") || !strings.Contains(body, "<b>Bold</b>") || strings.Contains(body, "alert(77)") || !strings.Contains(body, "Doe, Jo") {
 		t.Errorf("kept:\n%s", body)
 	}

@@ -124,6 +124,7 @@ func (w *web) routes(m *http.ServeMux) {
 	m.HandleFunc("GET /t/{tenant}/inbox/write", t("inbox", "Drafts", w.writing))
 	m.HandleFunc("POST /t/{tenant}/inbox/write", w.inboxAct(w.newMail))
 	m.HandleFunc("GET /t/{tenant}/inbox/write/{id}", t("inbox", "New mail", w.writing))
+	m.HandleFunc("GET /t/{tenant}/inbox/write/{id}/files/{file}", w.writtenFile)
 	m.HandleFunc("POST /t/{tenant}/inbox/write/{id}/files", w.writeAct(w.writeFiles))
 	m.HandleFunc("POST /t/{tenant}/inbox/write/{id}/{do}", w.writeAct(w.writeForm))
 	m.HandleFunc("POST /t/{tenant}/inbox/threads/{id}/{do}", w.inboxAct(w.threadDo))

@@ -5,17 +5,19 @@ import { pickNone } from "./rows.js";
 export const bulkBar = () => document.querySelector("[data-bulkbar]:not([hidden])");
 
 export function startInboxList() {
-  document.addEventListener("tocsin:picked", (e) => {
+  let whole = false; // all of the list are chosen, also those of other pages: a page that is made anew has it still
+  const show = ({ chosen, of }) => {
     const more = document.querySelector("[data-bulk-more]"), all = document.querySelector("[data-bulk-all]");
-    if (all) all.disabled = true;
-    if (more) more.hidden = e.detail.chosen === 0 || e.detail.chosen < e.detail.of;
-  });
+    if (chosen === 0 || chosen < of) whole = false;
+    if (all) all.disabled = !whole;
+    if (more) more.hidden = whole || chosen === 0 || chosen < of;
+    if (whole) document.querySelector("[data-picked]").textContent = "All of this list are chosen";
+  };
+  document.addEventListener("tocsin:picked", (e) => show(e.detail));
   document.addEventListener("click", (e) => {
-    const more = e.target.closest("[data-bulk-more]");
-    if (!more) return;
-    document.querySelector("[data-bulk-all]").disabled = false;
-    more.hidden = true;
-    document.querySelector("[data-picked]").textContent = "All of this list are chosen";
+    if (!e.target.closest("[data-bulk-more]")) return;
+    whole = true;
+    show({ chosen: 1, of: 1 });
   });
 }
 

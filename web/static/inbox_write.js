@@ -1,10 +1,13 @@
-// Writing: the plain field of a mail becomes one for formatted text, what is written is kept while it is, files are dropped, pasted or chosen,
-// and macros come by a slash. Without scripts the form does the same by its buttons.
+// Writing: plain fields become ones for formatted text; what is written of a mail is kept while it is, files are dropped, pasted or chosen, and
+// macros come by a slash. Without scripts the forms do the same by their buttons.
 import { go, toast } from "./inbox.js";
 
 const pause = 1500, longest = 8000; // milliseconds after the last key, and at most after the first, until it is kept
 
 export function startWriting(announce) {
+  const fields = () => { for (const box of document.querySelectorAll("[data-rich]")) box.field ??= new Field(box); };
+  document.addEventListener("htmx:after:swap", fields);
+  fields();
   if (!document.querySelector(".inbox")) return;
   const scan = () => { for (const box of document.querySelectorAll("[data-compose]")) if (!box.composer) box.composer = new Composer(box, announce); };
   document.addEventListener("htmx:after:swap", scan);
@@ -23,44 +26,20 @@ export function startWriting(announce) {
   scan();
 }
 
-class Composer {
-  static begun = false;
-
-  constructor(box, announce) {
-    Object.assign(this, { box, announce, form: box.querySelector("[data-compose-form]"), editor: box.querySelector("[data-editor]"), area: box.querySelector("[data-answer]"), dirty: false, first: 0, queue: Promise.resolve() });
-    this.kept = box.querySelector("[data-kept]");
+// Field is a field for formatted text, or for plain text where somebody prefers that. A form gets what it holds as its name with _html.
+class Field {
+  constructor(box) {
+    Object.assign(this, { box, form: box.closest("form") ?? box.querySelector("form"), editor: box.querySelector("[data-editor]"), area: box.querySelector("[data-answer]") });
     this.rich(localStorage.getItem("write-plain") !== "1");
-    for (const e of box.querySelectorAll("[data-more-fields]")) {
-      e.hidden = false;
-      e.addEventListener("click", (c) => { c.preventDefault(); e.hidden = true; box.classList.add("all-fields"); box.querySelector("[name=cc]").focus(); });
-    }
-    const on = (type, do_) => box.addEventListener(type, do_);
-    on("input", (e) => { if (!e.target.matches("[data-link], [data-pick-files]")) this.changed(); });
-    on("input", () => this.slash());
-    on("keydown", (e) => this.key(e));
-    on("focusin", () => this.present());
-    on("focusout", () => { if (this.dirty) this.keep(); });
-    on("submit", (e) => { e.preventDefault(); if (e.target === this.form) this.submit(e.submitter); });
-    on("click", (e) => this.click(e));
-    on("change", (e) => { if (e.target.matches("[data-pick-files]")) { this.attach(e.target.files); e.target.value = ""; } });
-    on("paste", (e) => this.paste(e));
-    on("dragover", (e) => { if (e.dataTransfer.types.includes("Files")) { e.preventDefault(); box.classList.add("is-over"); } });
-    on("dragleave", (e) => { if (!box.contains(e.relatedTarget)) box.classList.remove("is-over"); });
-    on("drop", (e) => { box.classList.remove("is-over"); if (e.dataTransfer.files.length) { e.preventDefault(); this.attach(e.dataTransfer.files); } });
-    if (Composer.begun) {
-      Composer.begun = false;
-      const to = this.form.elements.to;
-      if (to.value) this.focus(); else to.focus();
-      box.scrollIntoView({ block: "nearest" });
-    }
+    box.addEventListener("click", (e) => { const b = e.target.closest("button"); if (b) this.tool(e, b); });
+    box.addEventListener("keydown", (e) => { if (e.target.matches("[data-link]") && e.key === "Enter") { e.preventDefault(); this.link(); } });
+    box.addEventListener("paste", (e) => this.paste(e));
+    for (const l of this.area.labels) l.addEventListener("click", (e) => { e.preventDefault(); this.focus(); });
+    this.form.addEventListener("formdata", (e) => { if (this.isRich) e.formData.set(this.area.name + "_html", clean(this.editor.innerHTML)); });
   }
 
-  at(what) { return this.box.dataset.compose + what; }
-  focus() {
-    const f = this.isRich ? this.editor : this.area;
-    f.focus();
-    this.box.scrollIntoView({ block: "nearest" });
-  }
+  focus() { (this.isRich ? this.editor : this.area).focus(); }
+  changed() {}
 
   // Formatted or plain: one of the two fields is shown, and holds what was in the other.
   rich(yes, carry) {
@@ -75,9 +54,89 @@ class Composer {
     tools.querySelector("[data-plain]").setAttribute("aria-pressed", String(!yes));
   }
 
+  tool(e, b) {
+    if (b.dataset.format) { e.preventDefault(); this.format(b.dataset.format); }
+    if (b.matches("[data-plain]")) { this.rich(!this.isRich, true); localStorage.setItem("write-plain", this.isRich ? "0" : "1"); this.focus(); this.changed(); }
+    if (b.matches("[data-link-set]")) this.link();
+  }
+
+  format(command) {
+    if (command === "link") {
+      const s = getSelection();
+      this.range = s.rangeCount && this.editor.contains(s.anchorNode) ? s.getRangeAt(0).cloneRange() : null;
+      const ask = this.box.querySelector(".compose-link");
+      ask.hidden = !ask.hidden;
+      if (!ask.hidden) ask.querySelector("input").focus();
+      return;
+    }
+    this.editor.focus();
+    if (command === "quote") document.execCommand(getSelection().anchorNode?.parentElement?.closest("blockquote") ? "outdent" : "formatBlock", false, "blockquote");
+    else document.execCommand(command);
+    this.changed();
+  }
+
+  link() {
+    const field = this.box.querySelector("[data-link]");
+    let to = field.value.trim();
+    if (!to) return;
+    if (!/^(https?:|mailto:|tel:)/i.test(to)) to = (to.includes("@") ? "mailto:" : "https://") + to;
+    this.box.querySelector(".compose-link").hidden = true;
+    field.value = "";
+    this.editor.focus();
+    if (this.range) { const s = getSelection(); s.removeAllRanges(); s.addRange(this.range); }
+    if (getSelection().isCollapsed) {
+      const a = Object.assign(document.createElement("a"), { href: to, textContent: to.replace(/^mailto:/, "") });
+      document.execCommand("insertHTML", false, a.outerHTML);
+    } else document.execCommand("createLink", false, to);
+    this.changed();
+  }
+
+  paste(e) {
+    const text = e.clipboardData?.getData("text/html");
+    if (!text || !this.isRich || !this.editor.contains(e.target)) return;
+    e.preventDefault();
+    document.execCommand("insertHTML", false, clean(text));
+  }
+}
+
+class Composer extends Field {
+  static begun = false;
+
+  constructor(box, announce) {
+    super(box);
+    Object.assign(this, { announce, dirty: false, first: 0, queue: Promise.resolve(), kept: box.querySelector("[data-kept]") });
+    for (const e of box.querySelectorAll("[data-more-fields]")) {
+      e.hidden = false;
+      e.addEventListener("click", (c) => { c.preventDefault(); e.hidden = true; box.classList.add("all-fields"); box.querySelector("[name=cc]").focus(); });
+    }
+    const on = (type, do_) => box.addEventListener(type, do_);
+    on("input", (e) => { if (!e.target.matches("[data-link], [data-pick-files]")) this.changed(); });
+    on("input", () => this.slash());
+    on("keydown", (e) => this.key(e));
+    on("focusin", () => this.present());
+    on("focusout", () => { if (this.dirty) this.keep(); });
+    on("submit", (e) => { e.preventDefault(); if (e.target === this.form) this.submit(e.submitter); });
+    on("change", (e) => { if (e.target.matches("[data-pick-files]")) { this.attach(e.target.files); e.target.value = ""; } });
+    on("dragover", (e) => { if (e.dataTransfer.types.includes("Files")) { e.preventDefault(); box.classList.add("is-over"); } });
+    on("dragleave", (e) => { if (!box.contains(e.relatedTarget)) box.classList.remove("is-over"); });
+    on("drop", (e) => { box.classList.remove("is-over"); if (e.dataTransfer.files.length) { e.preventDefault(); this.attach(e.dataTransfer.files); } });
+    if (Composer.begun) {
+      Composer.begun = false;
+      const to = this.form.elements.to;
+      if (to.value) this.focus(); else to.focus();
+      box.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  at(what) { return this.box.dataset.compose + what; }
+  focus() {
+    super.focus();
+    this.box.scrollIntoView({ block: "nearest" });
+  }
+
   body(more) {
     const f = new FormData(this.form);
-    if (this.isRich) { f.set("rich", "yes"); f.set("html", clean(this.editor.innerHTML)); f.delete("text"); }
+    if (this.isRich) f.delete("text");
     for (const [k, v] of Object.entries(more ?? {})) f.set(k, v);
     return new URLSearchParams(f);
   }
@@ -163,49 +222,13 @@ class Composer {
     await go(next ?? a.to ?? location.href);
   }
 
-  click(e) {
-    const b = e.target.closest("button");
-    if (!b) return;
-    if (b.dataset.format) { e.preventDefault(); this.format(b.dataset.format); }
-    if (b.matches("[data-plain]")) { this.rich(!this.isRich, true); localStorage.setItem("write-plain", this.isRich ? "0" : "1"); this.focus(); this.changed(); }
-    if (b.matches("[data-link-set]")) this.link();
+  tool(e, b) {
+    super.tool(e, b);
     if (b.matches("[data-theirs]")) location.reload();
     if (b.matches("[data-mine]")) { this.form.elements.version.value = 0; this.refused({}); this.dirty = true; this.keep(); }
   }
 
-  format(command) {
-    if (command === "link") {
-      const s = getSelection();
-      this.range = s.rangeCount && this.editor.contains(s.anchorNode) ? s.getRangeAt(0).cloneRange() : null;
-      const ask = this.box.querySelector(".compose-link");
-      ask.hidden = !ask.hidden;
-      if (!ask.hidden) ask.querySelector("input").focus();
-      return;
-    }
-    this.editor.focus();
-    if (command === "quote") document.execCommand(getSelection().anchorNode?.parentElement?.closest("blockquote") ? "outdent" : "formatBlock", false, "blockquote");
-    else document.execCommand(command);
-    this.changed();
-  }
-
-  link() {
-    const field = this.box.querySelector("[data-link]");
-    let to = field.value.trim();
-    if (!to) return;
-    if (!/^(https?:|mailto:|tel:)/i.test(to)) to = (to.includes("@") ? "mailto:" : "https://") + to;
-    this.box.querySelector(".compose-link").hidden = true;
-    field.value = "";
-    this.editor.focus();
-    if (this.range) { const s = getSelection(); s.removeAllRanges(); s.addRange(this.range); }
-    if (getSelection().isCollapsed) {
-      const a = Object.assign(document.createElement("a"), { href: to, textContent: to.replace(/^mailto:/, "") });
-      document.execCommand("insertHTML", false, a.outerHTML);
-    } else document.execCommand("createLink", false, to);
-    this.changed();
-  }
-
   key(e) {
-    if (e.target.matches("[data-link]") && e.key === "Enter") { e.preventDefault(); this.link(); }
     if (!this.offer || this.offer.hidden || e.target !== (this.isRich ? this.editor : this.area)) return;
     const all = [...this.offer.querySelectorAll("button")], i = all.findIndex((b) => b.getAttribute("aria-current") === "true");
     if (e.key === "ArrowDown" || e.key === "ArrowUp") { const n = (i + (e.key === "ArrowDown" ? 1 : all.length - 1)) % all.length; all.forEach((b, k) => b.setAttribute("aria-current", String(k === n))); }
@@ -268,9 +291,7 @@ class Composer {
       return void files.reduce((before, f) => before.then(() => this.picture(f)), Promise.resolve());
     }
     if (files.length && !text) { e.preventDefault(); return void this.attach(files); }
-    if (!text || !this.isRich || !this.editor.contains(e.target)) return;
-    e.preventDefault();
-    document.execCommand("insertHTML", false, clean(text));
+    super.paste(e);
   }
 
   // picture puts a picture into the text: a file of the mail, named by its content id. One that is not taken goes again.
