@@ -35,6 +35,7 @@ type inboxView struct {
 	Views   []api.ThreadView // one's own, and everybody's
 	View    *api.ThreadView  // the one that the list is of
 	Changed bool             // the list is filtered otherwise than the view
+	Lost    bool             // the view that was asked for is no more
 	People  []api.Worker     // who can be given a thread of the list
 	Teams   []api.Team
 }

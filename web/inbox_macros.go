@@ -222,7 +222,7 @@ func macroReads(p *page, v inboxMacrosView, m api.Macro) string {
 	if m.Inbox == "" {
 		box = "Support"
 	}
-	return mail.Compose(work.Macro{Text: m.Text}.Fill(macroExample, accountName(p.Me), box))
+	return work.Macro{Text: m.Text}.Fill(macroExample, accountName(p.Me), box)
 }
 
 // macroNames are what is filled in, for the hint of the form.

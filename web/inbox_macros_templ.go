@@ -221,7 +221,7 @@ func inboxMacrosPage(p *page, v inboxMacrosView) templ.Component {
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = templ.Raw(macroReads(p, v, m)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = saidHTML(macroReads(p, v, m)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

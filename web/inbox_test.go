@@ -35,6 +35,9 @@ func TestInbox(t *testing.T) {
 	if _, body = s.post(thread+"/change", "state", "resolved", "back", at+"/inbox"); !strings.Contains(body, "It is resolved.") || strings.Contains(body, `data-key="`+threadID+`"`) {
 		t.Errorf("resolved:\n%s", body)
 	}
+	if code, body := s.get(at + "/inbox?view=nowhere"); code != http.StatusOK || !strings.Contains(body, "The view is there no more.") || strings.Contains(body, "view=nowhere&") {
+		t.Errorf("a view that was forgotten: %d", code)
+	}
 	if code, body := s.get(at + "/inbox?inbox=" + closedID); code != http.StatusOK || !strings.Contains(body, "Why do you have to read it?") {
 		t.Errorf("another team's inbox: %d\n%s", code, body)
 	}

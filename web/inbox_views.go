@@ -33,7 +33,9 @@ func (w *web) inboxViews(r *http.Request, p *page, v *inboxView) error {
 		return nil
 	}
 	if v.View = named("view"); v.View == nil {
-		return tocsin.Problemf(tocsin.NotFound, "Choose another on the left.", "There is no such view any more.")
+		v.Lost = true // somebody has forgotten it, perhaps while it is looked at
+		v.Query.Del("view")
+		return nil
 	}
 	v.In.ThreadFilter = v.View.Filter
 	return nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
+	"golang.org/x/net/html"
+	"tocsin.dev/mail"
 )
 
 // said shows text that a stranger may have written: in its own direction, each invisible character as a mark. It is
@@ -28,6 +30,35 @@ func said(s string) templ.Component {
 		return err
 	})
 }
+
+// saidHTML shows formatted text that somebody wrote, made safe, with each invisible character of what it says as a mark.
+func saidHTML(s string) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		var b strings.Builder
+		for z := html.NewTokenizer(strings.NewReader(mail.Compose(s))); ; {
+			switch z.Next() {
+			case html.ErrorToken: // the end: there is nothing else that could fail
+				_, err := io.WriteString(w, b.String())
+				return err
+			case html.TextToken:
+				var text strings.Builder
+				for _, p := range visible("x" + blanks.ReplaceAllString(html.UnescapeString(string(z.Raw())), " ") + "x") { // a blank at its end is one between words
+					if p.Mark != "" {
+						writeMark(&text, p)
+						continue
+					}
+					text.WriteString(templ.EscapeString(p.Text))
+				}
+				b.WriteString(strings.TrimSuffix(strings.TrimPrefix(text.String(), "x"), "x"))
+			default:
+				b.Write(z.Raw())
+			}
+		}
+	})
+}
+
+// blanks are what a browser shows as one blank, or that editors write for one.
+var blanks = regexp.MustCompile(`[ \t\r\n\f\x{a0}]+`)
 
 // told shows a sentence of ours that quotes strangers (detect.Quote): what it writes as an escape is a mark again.
 func told(s string) templ.Component {
