@@ -5,18 +5,19 @@ import { pickNone } from "./rows.js";
 export const bulkBar = () => document.querySelector("[data-bulkbar]:not([hidden])");
 
 export function startInboxList() {
-  let whole = false; // all of the list are chosen, also those of other pages: a page that is made anew has it still
+  let whole = null; // the filter of which all are chosen, also those of other pages: a page that is made anew has it still
+  const filter = () => document.querySelector('#bulk [name="filter"]')?.value ?? null;
   const show = ({ chosen, of }) => {
     const more = document.querySelector("[data-bulk-more]"), all = document.querySelector("[data-bulk-all]");
-    if (chosen === 0 || chosen < of) whole = false;
-    if (all) all.disabled = !whole;
-    if (more) more.hidden = whole || chosen === 0 || chosen < of;
-    if (whole) document.querySelector("[data-picked]").textContent = "All of this list are chosen";
+    if (chosen === 0 || chosen < of || whole !== filter()) whole = null;
+    if (all) all.disabled = whole === null;
+    if (more) more.hidden = whole !== null || chosen === 0 || chosen < of;
+    if (whole !== null) document.querySelector("[data-picked]").textContent = "All of this list are chosen";
   };
   document.addEventListener("tocsin:picked", (e) => show(e.detail));
   document.addEventListener("click", (e) => {
     if (!e.target.closest("[data-bulk-more]")) return;
-    whole = true;
+    whole = filter();
     show({ chosen: 1, of: 1 });
   });
 }
