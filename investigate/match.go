@@ -87,8 +87,8 @@ type MatchFilter struct {
 	Without string // department, subject or cluster: only those that have none
 	Person  tocsin.PersonID
 	Read    *bool
-	Like   string // a pattern for subject, sender and mailbox, in small letters
-	IDs    []string
+	Like    string // a pattern for subject, sender and mailbox, in small letters
+	IDs     []string
 }
 
 // where is the filter as conditions with their arguments, $3 and on: $2 is the investigation.
