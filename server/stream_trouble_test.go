@@ -28,6 +28,9 @@ func TestStreamTroubles(t *testing.T) {
 	c := calmly(t)
 	c.Every.Reconcile = 10 * time.Minute
 	l := lives(t, c, w)
+	refused := func() int64 { // posts; what could not be stored in time is refused rightly
+		return int64(w.Deliveries().Failed) - int64(l.s.Hook.Count(collect.HookFailed))
+	}
 	for _, trouble := range []struct {
 		name string
 		do   func()
@@ -88,7 +91,6 @@ func TestStreamTroubles(t *testing.T) {
 		{"Graph down, and notifications taken all the same", func() {
 			down := l.strike(sim.Fault{Kind: sim.Broken, Path: "/$batch"})
 			alone := l.strike(sim.Fault{Kind: sim.Broken, Path: "/users/*/messages/**"})
-			refused := func() int64 { return int64(w.Deliveries().Failed) - int64(l.s.Hook.Count(collect.HookFailed)) } // what could not be stored in time is refused rightly
 			failed := refused()
 			l.mail(80)
 			l.pass(time.Second)
@@ -107,7 +109,6 @@ func TestStreamTroubles(t *testing.T) {
 			alone.Heal()
 		}},
 		{"a storm of 429, and slow answers", func() {
-			refused := func() int64 { return int64(w.Deliveries().Failed) - int64(l.s.Hook.Count(collect.HookFailed)) }
 			failed := refused()
 			storm := l.strike(sim.Fault{Kind: sim.Throttle, Path: "/users/**", Every: 3, After: "1"})
 			slow := l.strike(sim.Fault{Kind: sim.Slow, Path: "/$batch", Delay: sim.Duration(700 * time.Millisecond), Every: 2})
