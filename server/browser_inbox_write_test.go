@@ -141,7 +141,7 @@ func TestBrowserInboxWrite(t *testing.T) {
 	p.until("that it is kept", `document.querySelector("[data-kept]").textContent.startsWith("Kept at")`)
 	p.do("the page anew", chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS("[data-editor]")))
 	p.until("what was written, bold and with its file", `/<(b|strong)>two new boxes/.test(document.querySelector("[data-editor]").innerHTML) && document.querySelector(".compose .files").innerText.includes("label.txt")`)
-	p.until("the picture, seen and by its name", `document.querySelector("[data-editor] img").naturalWidth === 1 && /@tocsin$/.test(document.querySelector("[data-editor] img").dataset.cid) && document.querySelector("[data-editor] img").alt === "crack.png"`)
+	p.until("the picture, seen and by its name", `document.querySelector("[data-editor] img").naturalWidth === 1 && document.querySelector("[data-editor] img").src.endsWith("?show=true") && /@tocsin$/.test(document.querySelector("[data-editor] img").dataset.cid) && document.querySelector("[data-editor] img").alt === "crack.png"`)
 	p.shoot("write-answer")
 	sends("that it is sent")
 	p.until("the answer in the thread, with its file", `[...document.querySelectorAll(".mail.out")].some((m) => m.innerText.includes("Sent") && m.innerText.includes("label.txt")) && !document.querySelector(".going")`)

@@ -188,7 +188,7 @@ func pictured(at string, o api.Outgoing) string {
 	for _, f := range o.Files {
 		if f.Inline {
 			named := html.EscapeString(f.ContentID)
-			o.HTML = strings.ReplaceAll(o.HTML, `src="cid:`+named+`"`, `data-cid="`+named+`" src="`+html.EscapeString(at+"/files/"+f.ID+"?show=on")+`"`)
+			o.HTML = strings.ReplaceAll(o.HTML, `src="cid:`+named+`"`, `data-cid="`+named+`" src="`+html.EscapeString(at+"/files/"+f.ID+"?show=true")+`"`)
 		}
 	}
 	return strings.ReplaceAll(o.HTML, `src="cid:`, `data-cid="`) // whose file was taken away
