@@ -68,6 +68,12 @@ func (r *eventRow) fields() []any {
 	return []any{&r.ID, &r.at, &r.Type, &r.Action, &r.Person, &r.body}
 }
 
+// append puts the event behind dst in the form that subscribers receive.
+func (r *eventRow) append(dst []byte, tenant tocsin.TenantID) []byte {
+	is := tocsin.EventRow{Tenant: tenant, ID: r.ID, At: r.at, Action: r.Action, Person: r.Person, Body: r.body}
+	return is.AppendJSON(dst)
+}
+
 // lookedThrough is how many events are looked through at once for what no index knows; lookFor how long that may take, and
 // lookOn how long where somebody has asked to look further back. The first lookedAtLeast are looked through however long it takes.
 const (
@@ -142,14 +148,17 @@ func eventsThrough(ctx context.Context, t *store.Tenant, filter mailFilter, n in
 	}
 	defer found.Close()
 	looked := 0
+	var body []byte
 	for found.Next() {
 		var r eventRow
 		if err := found.Scan(r.fields()...); err != nil {
 			return nil, "", err
 		}
 		looked++
-		if (filter.action == "" || r.Action == filter.action) && filter.fits([]byte(r.body)) {
-			rows = append(rows, r)
+		if filter.action == "" || r.Action == filter.action {
+			if body = r.append(body[:0], t.ID()); filter.fits(body) {
+				rows = append(rows, r)
+			}
 		}
 		if len(rows) == n || looked == lookedThrough || looked >= lookedAtLeast && looked%100 == 0 && time.Now().After(until) {
 			return rows, place(r), found.Err()
@@ -170,7 +179,7 @@ func eventViews(ctx context.Context, t *store.Tenant, rows []eventRow) ([]Event,
 	}
 	out := make([]Event, len(rows))
 	for i, r := range rows {
-		r.At, r.Body, r.What = tocsin.FromMillis(r.at), rawJSON(r.body), eventWords(r.Action)
+		r.At, r.Body, r.What = tocsin.FromMillis(r.at), rawJSON(string(r.append(nil, t.ID()))), eventWords(r.Action)
 		r.Who, r.Name = names[r.Person].address, names[r.Person].name
 		if r.Type == "EMAIL" {
 			r.What = mailPhrase(r.Body)

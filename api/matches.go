@@ -253,8 +253,8 @@ func (s *Service) MakeQuery(ctx context.Context, in QueryFromIn) (QueryMade, err
 			}
 			made = investigate.FromMatch(&m, own)
 		case b.Event != "":
-			var body string
-			err := t.QueryRow(ctx, `select body from event where tenant = $1 and id = $2 and type = 'EMAIL'`, b.Event).Scan(&body)
+			var is eventRow
+			err := t.QueryRow(ctx, "select "+eventColumns+" from event where tenant = $1 and id = $2 and type = 'EMAIL'", b.Event).Scan(is.fields()...)
 			if errors.Is(err, store.ErrNone) {
 				return QueryMade{}, notFound("event of mail")
 			}
@@ -264,7 +264,7 @@ func (s *Service) MakeQuery(ctx context.Context, in QueryFromIn) (QueryMade, err
 					ID   string `json:"internet_message_id"`
 				} `json:"raw_metadata"`
 			}
-			if err = errors.Join(err, json.Unmarshal([]byte(body), &e)); err != nil {
+			if err = errors.Join(err, json.Unmarshal(is.append(nil, t.ID()), &e)); err != nil {
 				return QueryMade{}, err
 			}
 			made = investigate.FromEnvelope(e.Raw.ID, e.Raw.From)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -312,12 +311,13 @@ func (m *tailMoment) hold(ctx context.Context, t *store.Tenant, q *query) error 
 		return err
 	}
 	defer rows.Close()
-	var r eventRow
-	var body sql.RawBytes
+	var body []byte
 	for rows.Next() {
-		if err := rows.Scan(&r.ID, &r.at, &r.Type, &r.Action, &r.Person, &body); err != nil {
+		var r eventRow
+		if err := rows.Scan(r.fields()...); err != nil {
 			return err
 		}
+		body = r.append(body[:0], t.ID())
 		for f, fit := range m.of {
 			if f.person != "" && r.Person != f.person || f.action != "" && r.Action != f.action || !f.mail.fits(body) {
 				continue
@@ -325,19 +325,13 @@ func (m *tailMoment) hold(ctx context.Context, t *store.Tenant, q *query) error 
 			fit.count++
 			fit.actions[r.Action]++
 			if at := len(fit.some); at < tailRows {
-				fit.some = append(fit.some, r.with(body))
+				fit.some = append(fit.some, r)
 			} else if at = rand.N(fit.count); at < tailRows {
-				fit.some[at] = r.with(body)
+				fit.some[at] = r
 			}
 		}
 	}
 	return rows.Err()
-}
-
-// with is the row with a body of its own.
-func (r eventRow) with(body []byte) eventRow {
-	r.body = string(body)
-	return r
 }
 
 // pick picks n events at random out of what runs brought, each as likely as any other: a run is drawn from as often as it

@@ -89,16 +89,15 @@ func burstOf(ctx context.Context, t *store.Tenant, now time.Time, s suspect) (*t
 	var before, after []rule.Sent
 	from, first := s.entry.Add(-burstKnown), now
 	err := each(ctx, t, func(scan func(...any) error) error {
-		var id, action, body string
-		var at int64
-		if err := scan(&id, &at, &action, &body); err != nil {
+		is := tocsin.EventRow{Tenant: t.ID(), Person: s.person}
+		if err := scan(&is.ID, &is.At, &is.Action, &is.Body); err != nil {
 			return err
 		}
-		when := tocsin.FromMillis(at)
+		when := tocsin.FromMillis(is.At)
 		if when.Before(first) {
 			first = when
 		}
-		if action != "email_sent" {
+		if is.Action != "email_sent" {
 			return nil
 		}
 		var e struct {
@@ -108,7 +107,7 @@ func burstOf(ctx context.Context, t *store.Tenant, now time.Time, s suspect) (*t
 				Bcc int `json:"bcc_count"`
 			} `json:"raw_metadata"`
 		}
-		if err := json.Unmarshal([]byte(body), &e); err != nil {
+		if err := json.Unmarshal([]byte(is.JSON()), &e); err != nil {
 			return nil // counted by none
 		}
 		list := &before
@@ -122,7 +121,7 @@ func burstOf(ctx context.Context, t *store.Tenant, now time.Time, s suspect) (*t
 		h := &(*list)[len(*list)-1]
 		h.Messages, h.Recipients = h.Messages+1, h.Recipients+max(1, e.Raw.To+e.Raw.Cc+e.Raw.Bcc)
 		if len(h.IDs) < 5 {
-			h.IDs = append(h.IDs, id)
+			h.IDs = append(h.IDs, is.ID)
 		}
 		return nil
 	}, fmt.Sprintf(`select id, at, action, body from event where tenant = $1 and person = $2 and at >= $3 and type = 'EMAIL' order by at desc limit %d`, burstMost), string(s.person), tocsin.Millis(from))

@@ -3,7 +3,6 @@ package collect
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -275,8 +274,8 @@ func (f *mailFold) fold(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	happened := f.watch.told(f.means.more(person, b, had, is, l, changes), b, had, is)
 	shown := is
 	if shown == nil {
-		shown = &mailSeen{}
-		if err := json.Unmarshal([]byte(had.body), shown); err != nil {
+		var err error
+		if shown, err = had.seen(l.ID); err != nil {
 			return fmt.Errorf("a message of %s: %w", person, err)
 		}
 	}
@@ -352,7 +351,7 @@ func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	for i := range happened {
 		e := &happened[i]
 		at, id := e.time(l.Message, l.At), e.id(s.tenant, person, m.ID)
-		f.events = append(f.events, []any{id, at, "EMAIL", e.action, string(person), f.w.outward(&s, e, m, id, at), known, f.arrived.Run})
+		f.events = append(f.events, []any{id, at, "EMAIL", e.action, string(person), f.w.told(&s, e, m), known, f.arrived.Run})
 		f.arrived.came(id, e.action)
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
@@ -17,10 +17,10 @@ import (
 
 // mailSeen is a message as it was seen: who wrote to whom and when, never what.
 type mailSeen struct {
-	ID           string           `json:"id"`
+	ID           string           `json:"id,omitempty"`
 	Internet     string           `json:"internet_id,omitempty"`
 	Conversation string           `json:"conversation,omitempty"`
-	Folder       string           `json:"folder"`
+	Folder       string           `json:"folder,omitempty"`
 	From         tocsin.Address   `json:"from,omitzero"`
 	To           []tocsin.Address `json:"to,omitempty"`
 	Cc           []tocsin.Address `json:"cc,omitempty"`
@@ -123,6 +123,14 @@ type mailHeld struct {
 	body               string
 
 	row int // of those that this run writes anew, from 1; 0: the table has it
+}
+
+// seen is the message, of that id, as it was seen last.
+func (h *mailHeld) seen(id string) (*mailSeen, error) {
+	m := &mailSeen{}
+	err := json.Unmarshal([]byte(h.body), m)
+	m.ID, m.Folder, m.Read, m.Draft, m.Flag, m.Modified = id, h.folder, h.read, h.draft, h.flag, h.modified
+	return m, err
 }
 
 // folderNames are what a mailbox's folders are, by id: sentitems, drafts, deleteditems, junkemail.
@@ -259,9 +267,8 @@ type scene struct {
 	change  string // as notified
 }
 
-// outward is an event of a message, of that id and time, in the form that subscribers receive: [tocsin.Event]. What is not
-// known is null.
-func (w *writer) outward(s *scene, e *mailEvent, m *mailSeen, id string, at int64) string {
+// told is an event of a message as the table keeps it: the lines of [tocsin.EventRow]. What is not known is null.
+func (w *writer) told(s *scene, e *mailEvent, m *mailSeen) string {
 	var external *bool
 	domain := m.From.Domain()
 	if domain != "" {
@@ -272,13 +279,6 @@ func (w *writer) outward(s *scene, e *mailEvent, m *mailSeen, id string, at int6
 		categories = []string{}
 	}
 	read, draft := &m.Read, &m.Draft
-	count := func(name string, n int) {
-		if m.never() {
-			w.null(name)
-			return
-		}
-		w.number(name, int64(n))
-	}
 	if m.never() {
 		read, draft, to, cc, categories = nil, nil, nil, nil, nil
 	}
@@ -287,63 +287,46 @@ func (w *writer) outward(s *scene, e *mailEvent, m *mailSeen, id string, at int6
 		from, _, _ = strings.Cut(from, "@")
 		sender = m.Sender
 	}
-	w.begin()
-	w.text("event_id", id)
-	w.text("event_type", "EMAIL")
-	w.text("source", "OUTLOOK")
-	w.text("signal_type", "COMMUNICATIONS")
-	w.text("domain_id", string(s.tenant))
-	w.text("tuid", string(s.person))
-	w.name("timestamp")
-	w.b = append(tocsin.FromMillis(at).AppendFormat(append(w.b, '"'), time.RFC3339Nano), '"')
-	w.text("platform_event_id", m.ID)
-	w.text("platform_event_source", "MICROSOFT_GRAPH_OUTLOOK_API")
-	w.open("payload")
-	w.text("event_id", m.ID)
-	w.text("user", s.user)
-	w.text("action", e.action)
-	w.orNull("from_domain", domain)
-	w.truth("is_external_sender", external)
-	count("recipient_count", m.Counts[0]+m.Counts[1]+m.Counts[2])
-	w.texts("to_domains", to)
-	w.texts("cc_domains", cc)
-	w.truth("has_attachments", m.Attachments)
-	w.orNull("importance", m.Importance)
-	w.truth("is_read", read)
-	w.orNull("conversation_id", m.Conversation)
-	w.close()
-	w.open("raw_metadata")
-	w.text("platform_event_id", m.ID)
-	w.text("change_type", s.change)
-	w.orNull("sender", sender)
-	w.orNull("from_address", from)
-	w.orNull("from_name", m.From.Name)
-	count("to_count", m.Counts[0])
-	count("cc_count", m.Counts[1])
-	count("bcc_count", m.Counts[2])
-	w.texts("to_domains", to)
-	w.texts("cc_domains", cc)
-	w.orNull("from_domain", domain)
-	w.truth("is_external", external)
-	w.truth("has_attachments", m.Attachments)
-	w.orNull("importance", m.Importance)
-	w.truth("is_read", read)
-	w.truth("is_draft", draft)
-	w.orNull("internet_message_id", m.Internet)
-	w.orNull("conversation_id", m.Conversation)
-	w.orNull("flag_status", m.Flag)
-	w.texts("categories", categories)
-	w.orNull("folder", cmp.Or(s.folders[m.Folder], s.known[m.Folder])) // inbox, sentitems, archive …, where it is one of these
-	w.orNull("folder_name", s.names[m.Folder])
-	w.some("from_folder_name", s.names[e.from]) // of one that was moved, where it is known
-	w.some("rule_id", e.rule)                   // that forwarded it
-	w.some("action_id", e.ours)                 // we did it
-	w.instant("received_at", m.Received)
-	w.instant("sent_at", m.Sent)
-	w.instant("created_at", m.Created)
-	w.text("source_platform", "microsoft_outlook")
-	w.close()
-	return w.end()
+	counts := [3]int64{int64(m.Counts[0]), int64(m.Counts[1]), int64(m.Counts[2])}
+	count := func(n int64) {
+		if w.line(); !m.never() {
+			w.b = strconv.AppendInt(w.b, n, 10)
+		}
+	}
+	w.b = w.b[:0]
+	w.string(m.ID)
+	w.lineText(s.user)
+	w.lineSome(domain)
+	w.lineTruth(external)
+	count(counts[0] + counts[1] + counts[2])
+	w.lineTexts(to)
+	w.lineTexts(cc)
+	w.lineTruth(m.Attachments)
+	w.lineSome(m.Importance)
+	w.lineTruth(read)
+	w.lineSome(m.Conversation)
+	w.lineText(s.change)
+	w.lineSome(sender)
+	w.lineSome(from)
+	w.lineSome(m.From.Name)
+	for _, n := range counts {
+		count(n)
+	}
+	w.lineTruth(draft)
+	w.lineSome(m.Internet)
+	w.lineSome(m.Flag)
+	w.lineTexts(categories)
+	w.lineSome(cmp.Or(s.folders[m.Folder], s.known[m.Folder])) // inbox, sentitems, archive …, where it is one of these
+	w.lineSome(s.names[m.Folder])
+	w.lineSome(s.names[e.from]) // of one that was moved, where it is known
+	w.lineSome(e.rule)          // that forwarded it
+	w.lineSome(e.ours)          // we did it
+	for _, ms := range []int64{m.Received, m.Sent, m.Created} {
+		if w.line(); ms != 0 {
+			w.b = strconv.AppendInt(w.b, ms, 10)
+		}
+	}
+	return string(w.b)
 }
 
 func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, message string) string {

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"strconv"
-	"time"
 
 	"tocsin.dev"
 )
@@ -41,24 +40,11 @@ func (w *writer) string(s string) {
 	w.b = append(append(append(w.b, '"'), s...), '"')
 }
 
-// orNull is text, or null where there is none; some is text, or nothing.
-func (w *writer) orNull(name, s string) {
-	if s == "" {
-		w.null(name)
-		return
-	}
-	w.text(name, s)
-}
-
+// some is text, or nothing.
 func (w *writer) some(name, s string) {
 	if s != "" {
 		w.text(name, s)
 	}
-}
-
-func (w *writer) null(name string) {
-	w.name(name)
-	w.b = append(w.b, "null"...)
 }
 
 func (w *writer) number(name string, n int64) {
@@ -73,29 +59,19 @@ func (w *writer) unlessZero(name string, n int64) {
 	}
 }
 
-func (w *writer) truth(name string, is *bool) {
-	if is == nil {
-		w.null(name)
-		return
-	}
+func (w *writer) truth(name string, is bool) {
 	w.name(name)
-	w.b = strconv.AppendBool(w.b, *is)
+	w.b = strconv.AppendBool(w.b, is)
 }
 
 // ifSo is true, or nothing.
 func (w *writer) ifSo(name string, is bool) {
 	if is {
-		w.truth(name, &is)
+		w.truth(name, is)
 	}
 }
 
-// texts is an array; null where list is nil.
-func (w *writer) texts(name string, list []string) {
-	if list == nil {
-		w.null(name)
-		return
-	}
-	w.name(name)
+func (w *writer) texts(list []string) {
 	w.b = append(w.b, '[')
 	for i, s := range list {
 		if i > 0 {
@@ -106,30 +82,31 @@ func (w *writer) texts(name string, list []string) {
 	w.b = append(w.b, ']')
 }
 
-// instant is a time to the millisecond; null for 0.
-func (w *writer) instant(name string, ms int64) {
-	if ms == 0 {
-		w.null(name)
-		return
+// line begins the next line; what is not known leaves it empty.
+func (w *writer) line() { w.b = append(w.b, '\n') }
+
+func (w *writer) lineText(s string) {
+	w.line()
+	w.string(s)
+}
+
+func (w *writer) lineSome(s string) {
+	if w.line(); s != "" {
+		w.string(s)
 	}
-	t := tocsin.FromMillis(ms)
-	w.name(name)
-	w.b = append(w.b, '"')
-	w.b = t.AppendFormat(w.b, time.RFC3339)
-	milli := 1000 + t.Nanosecond()/1e6
-	w.b[len(w.b)-1] = '.' // the Z
-	w.b = strconv.AppendInt(w.b, int64(milli), 10)
-	copy(w.b[len(w.b)-4:], w.b[len(w.b)-3:])
-	w.b = append(w.b[:len(w.b)-1], 'Z', '"')
 }
 
-// open begins an object that is a member, close ends it.
-func (w *writer) open(name string) {
-	w.name(name)
-	w.b = append(w.b, '{')
+func (w *writer) lineTruth(is *bool) {
+	if w.line(); is != nil {
+		w.b = strconv.AppendBool(w.b, *is)
+	}
 }
 
-func (w *writer) close() { w.b = append(w.b, '}') }
+func (w *writer) lineTexts(list []string) {
+	if w.line(); list != nil {
+		w.texts(list)
+	}
+}
 
 func (w *writer) address(a tocsin.Address) {
 	w.b = append(w.b, '{')
@@ -153,13 +130,11 @@ func (w *writer) addresses(name string, list []tocsin.Address) {
 	w.b = append(w.b, ']')
 }
 
-// seen is what is held of a message.
+// seen is what is held of a message besides what has columns of its own: see [mailHeld.seen].
 func (w *writer) seen(m *mailSeen) string {
 	w.begin()
-	w.text("id", m.ID)
 	w.some("internet_id", m.Internet)
 	w.some("conversation", m.Conversation)
-	w.text("folder", m.Folder)
 	if m.From != (tocsin.Address{}) {
 		w.name("from")
 		w.address(m.From)
@@ -177,17 +152,14 @@ func (w *writer) seen(m *mailSeen) string {
 	}
 	w.b = append(w.b, ']')
 	if m.Attachments != nil {
-		w.truth("attachments", m.Attachments)
+		w.truth("attachments", *m.Attachments)
 	}
 	w.some("importance", m.Importance)
-	w.ifSo("read", m.Read)
-	w.ifSo("draft", m.Draft)
-	w.some("flag", m.Flag)
 	if len(m.Categories) > 0 {
-		w.texts("categories", m.Categories)
+		w.name("categories")
+		w.texts(m.Categories)
 	}
 	w.unlessZero("created", m.Created)
-	w.unlessZero("modified", m.Modified)
 	w.unlessZero("received", m.Received)
 	w.unlessZero("sent", m.Sent)
 	w.unlessZero("verb", int64(m.Verb))

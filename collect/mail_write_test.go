@@ -2,6 +2,7 @@ package collect
 
 import (
 	"cmp"
+	"encoding/json"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -44,16 +45,34 @@ func TestWritten(t *testing.T) {
 		if flip() {
 			m.Categories = []string{text(), text()}[:r.IntN(3)]
 		}
-		same("what is seen", w.seen(&m), m)
+		rest := m
+		rest.ID, rest.Folder, rest.Read, rest.Draft, rest.Flag, rest.Modified = "", "", false, false, "", 0
+		same("what is seen", w.seen(&m), rest)
 		k := Known{By: text(), Because: text(), Noticed: some(), Looked: some(), Folded: some(), Waited: flip(), Named: r.IntN(3), Change: text(), Etag: text(), Sub: text()}
 		same("how it is known", w.known(&k), k)
-		s := scene{tenant: acme, person: tocsin.PersonID(text()), user: text(), sender: text(), folders: folderNames{m.Folder: text()}, known: map[string]string{m.Folder: text()}, names: map[string]string{m.Folder: text(), "F": text()}, inside: func(string) bool { return flip() }, change: text()}
+		s := scene{tenant: acme, person: tocsin.NewPersonID(acme, text()), user: text(), sender: text(), folders: folderNames{m.Folder: text()}, known: map[string]string{m.Folder: text()}, names: map[string]string{m.Folder: text(), "F": text()}, inside: func(string) bool { return flip() }, change: text()}
 		external := flip()
 		s.inside = func(string) bool { return !external }
-		e := mailEvent{action: text(), from: []string{"", "F"}[r.IntN(2)], rule: text(), ours: text()}
-		id, at := text(), some()
-		same("an event", w.outward(&s, &e, &m, id, at), outwardForm(&s, &e, &m, id, at))
+		e := mailEvent{action: "email_moved", from: []string{"", "F"}[r.IntN(2)], rule: text(), ours: text()}
+		at := some()
+		id := e.id(acme, s.person, m.ID)
+		is := tocsin.EventRow{Tenant: acme, ID: id, At: at, Action: e.action, Person: s.person, Body: w.told(&s, &e, &m)}
+		same("an event", is.JSON(), outwardForm(&s, &e, &m, id, at))
+		if raw, _ := encode(m.ID); mustText(t, raw) != is.Native() {
+			t.Fatalf("the message is %q, and was %q", is.Native(), m.ID)
+		}
+		if whole := (tocsin.EventRow{Body: is.JSON()}); whole.JSON() != is.JSON() || whole.Native() != is.Native() {
+			t.Fatalf("a row that holds all is read as %s", whole.JSON())
+		}
 	}
+}
+
+func mustText(t *testing.T, raw []byte) (s string) {
+	t.Helper()
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // BenchmarkWriter writes an event of a message and what is held of it, and has encoding/json do it.
@@ -68,7 +87,7 @@ func BenchmarkWriter(b *testing.B) {
 		b.ReportAllocs()
 		var w writer
 		for b.Loop() {
-			if w.outward(&s, &e, &m, "00000000-0000-0000-0000-000000000000", at) == "" || w.seen(&m) == "" {
+			if w.told(&s, &e, &m) == "" || w.seen(&m) == "" {
 				b.Fatal("nothing")
 			}
 		}
@@ -150,7 +169,7 @@ type mailOutward struct {
 	RawMetadata mailRaw     `json:"raw_metadata"`
 }
 
-// outwardForm is what [writer.outward] writes, as a value.
+// outwardForm is what becomes of what [writer.told] writes, as a value.
 func outwardForm(s *scene, e *mailEvent, m *mailSeen, id string, at int64) mailOutward {
 	in, names, inside, sender := s.folders, s.names, s.inside, s.sender
 	var external *bool

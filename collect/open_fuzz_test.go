@@ -133,19 +133,19 @@ func FuzzOpener(f *testing.F) {
 				if err := fold.Step(ctx, tx, out[i:i+1]); err != nil {
 					return err
 				}
-				rows, err := tx.Tenant(acme).Query(ctx, `select person, body from event where tenant = $1 and type = 'EMAIL'`)
+				rows, err := tx.Tenant(acme).Query(ctx, `select id, at, action, person, body from event where tenant = $1 and type = 'EMAIL'`)
 				if err != nil {
 					return err
 				}
 				defer rows.Close()
 				for rows.Next() {
-					var person, raw string
+					is := tocsin.EventRow{Tenant: acme}
 					var e tocsin.Event
-					if err := rows.Scan(&person, &raw); err != nil {
+					if err := rows.Scan(&is.ID, &is.At, &is.Action, &is.Person, &is.Body); err != nil {
 						return err
 					}
-					if err := json.Unmarshal([]byte(raw), &e); err != nil || e.DomainID != acme || person != string(amy) || e.TUID != amy {
-						t.Errorf("an event of %s reads %s: %v", person, raw, err)
+					if err := json.Unmarshal([]byte(is.JSON()), &e); err != nil || e.DomainID != acme || is.Person != amy || e.TUID != amy || e.PlatformEventID != is.Native() {
+						t.Errorf("an event of %s reads %s: %v", is.Person, is.JSON(), err)
 					}
 				}
 				return errors.Join(rows.Err(), undone)

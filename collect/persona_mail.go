@@ -48,13 +48,8 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 	at := map[key][]int{}
 	var pairs []any
 	for i := range rows {
-		var e struct {
-			ID string `json:"platform_event_id"`
-		}
-		if err := json.Unmarshal([]byte(rows[i].body), &e); err != nil {
-			return nil, fmt.Errorf("event %s: %w", rows[i].id, err)
-		}
-		k := key{string(rows[i].person), mailKey(e.ID)}
+		is := tocsin.EventRow{Body: rows[i].body}
+		k := key{string(rows[i].person), mailKey(is.Native())}
 		if at[k] == nil {
 			pairs = append(pairs, k.person, k.key)
 		}

@@ -47,7 +47,7 @@ func StorePast(ctx context.Context, st *store.Store, tenant tocsin.TenantID, mai
 			id, at := e.id(tenant, person, m.ID), m.Sent
 			m.Folder = folder
 			s := scene{tenant: tenant, person: person, user: user, sender: m.From.Canonical(), folders: folderNames{folder: folder}, inside: func(d string) bool { return inside[d] }, change: "created"}
-			events = append(events, []any{id, at, "EMAIL", action, string(person), w.outward(&s, &e, m, id, at)})
+			events = append(events, []any{id, at, "EMAIL", action, string(person), w.told(&s, &e, m)})
 			rows = append(rows, []any{string(person), mailKey(m.ID), m.ID, folder, false, false, "", "", m.rest(), at, at, w.seen(m), at, int64(0)})
 		}
 		for _, l := range some {

@@ -47,15 +47,13 @@ func (x *Exports) readPast(ctx context.Context, e *Export) (b pastBatch, err err
 		defer rows.Close()
 		n, size := 0, 0
 		for rows.Next() {
-			p := parcel{severity: 1}
-			var at int64
-			var body []byte
-			if err := rows.Scan(&p.id, &at, &p.kind, &p.action, &p.person, &body); err != nil {
+			p, is, err := scanEvent(rows, e.Tenant)
+			if err != nil {
 				return err
 			}
 			n++
-			p.at = tocsin.FromMillis(at)
 			if e.wants(p.kind, p.action, p.person) {
+				body := is.AppendJSON(nil)
 				if k := len(b.parcels); k == e.Batch || k > 0 && size+len(body) > mostBytes {
 					return nil
 				}
@@ -70,7 +68,7 @@ func (x *Exports) readPast(ctx context.Context, e *Export) (b pastBatch, err err
 				size += len(p.body)
 				b.parcels = append(b.parcels, p)
 			}
-			b.at, b.id = at, p.id
+			b.at, b.id = is.At, p.id
 		}
 		b.end = n < manyPast
 		return rows.Err()

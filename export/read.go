@@ -3,6 +3,7 @@ package export
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -175,21 +176,26 @@ func lookUp(ctx context.Context, t *store.Tenant, e *Export, things []thing) (ma
 	}
 	defer rows.Close()
 	for rows.Next() {
-		p := parcel{severity: 1}
-		var at int64
-		var body []byte
-		if err := rows.Scan(&p.id, &at, &p.kind, &p.action, &p.person, &body); err != nil {
+		p, is, err := scanEvent(rows, e.Tenant)
+		if err != nil {
 			return nil, err
 		}
-		p.at = tocsin.FromMillis(at)
 		if e.wants(p.kind, p.action, p.person) {
-			if p.body, err = oneLine(body); err != nil {
+			if p.body, err = oneLine(is.AppendJSON(nil)); err != nil {
 				return nil, fmt.Errorf("event %s: %w", p.id, err)
 			}
 		}
 		out[p.id] = p
 	}
 	return out, rows.Err()
+}
+
+// scanEvent reads a row of id, at, type, action, person, body of table event: a parcel that has no body yet.
+func scanEvent(rows *sql.Rows, tenant tocsin.TenantID) (parcel, tocsin.EventRow, error) {
+	p, is := parcel{severity: 1}, tocsin.EventRow{Tenant: tenant}
+	err := rows.Scan(&is.ID, &is.At, &p.kind, &is.Action, &is.Person, &is.Body)
+	p.id, p.at, p.action, p.person = is.ID, tocsin.FromMillis(is.At), is.Action, string(is.Person)
+	return p, is, err
 }
 
 // oneLine is JSON without line ends.

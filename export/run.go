@@ -387,9 +387,9 @@ func (x *Exports) Test(ctx context.Context, tenant tocsin.TenantID, id string) (
 
 // Example is an event in both forms: the newest that there is of the tenant, or a sample.
 func Example(ctx context.Context, t *store.Tenant) (native, ocsf []byte, isSample bool, err error) {
-	var body string
-	err = t.QueryRow(ctx, `select body from event where tenant = $1 order by at desc, id desc limit 1`).Scan(&body)
-	native = []byte(body)
+	is := tocsin.EventRow{Tenant: t.ID()}
+	err = t.QueryRow(ctx, `select id, at, action, person, body from event where tenant = $1 order by at desc, id desc limit 1`).Scan(&is.ID, &is.At, &is.Action, &is.Person, &is.Body)
+	native = is.AppendJSON(nil)
 	if errors.Is(err, store.ErrNone) {
 		p, err2 := sample(t.ID(), t.Tx().Clock().Now())
 		native, isSample, err = p.body, true, err2

@@ -55,19 +55,16 @@ func heard(ctx context.Context, t *store.Tenant, numbers []any) error {
 		}
 		var values [][]any
 		for rows.Next() {
-			var person, body string
-			var at int64
-			if err := rows.Scan(&person, &at, &body); err != nil {
+			var is tocsin.EventRow
+			if err := rows.Scan(&is.Person, &is.At, &is.Body); err != nil {
 				return errors.Join(err, rows.Close())
 			}
-			var e struct {
-				ID string `json:"platform_event_id"`
-			}
-			if json.Unmarshal([]byte(body), &e) != nil || e.ID == "" {
+			message := is.Native()
+			if message == "" {
 				continue
 			}
 			for _, v := range standing {
-				values = append(values, []any{v, person, e.ID, at})
+				values = append(values, []any{v, string(is.Person), message, is.At})
 			}
 		}
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {

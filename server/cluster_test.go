@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -240,15 +239,11 @@ func (f *fleet) disordered() (wrong []string) {
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var action, body string
-			var e tocsin.Event
-			if err := rows.Scan(&action, &body); err != nil {
+			var is tocsin.EventRow
+			if err := rows.Scan(&is.Action, &is.Body); err != nil {
 				return err
 			}
-			if err := json.Unmarshal([]byte(body), &e); err != nil {
-				return err
-			}
-			told[e.PlatformEventID] = append(told[e.PlatformEventID], action)
+			told[is.Native()] = append(told[is.Native()], is.Action)
 		}
 		return rows.Err()
 	})

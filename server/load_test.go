@@ -364,19 +364,18 @@ func (b *load) whole(first int) {
 		return err
 	})
 	rows(`select action, body from event where tenant = $1 and type = 'EMAIL'`, func(scan func(...any) error) error {
-		var action, body string
-		var e tocsin.Event
-		if err := errors.Join(scan(&action, &body), json.Unmarshal([]byte(body), &e)); err != nil {
+		var is tocsin.EventRow
+		if err := scan(&is.Action, &is.Body); err != nil {
 			return err
 		}
-		had := events[e.PlatformEventID]
-		switch action {
+		had := events[is.Native()]
+		switch is.Action {
 		case "email_received", "email_sent":
 			had.came++
 		case "email_deleted":
 			had.gone++
 		}
-		events[e.PlatformEventID] = had
+		events[is.Native()] = had
 		return nil
 	})
 	rows(`select native, folder, is_read, flag, deleted from mail where tenant = $1`, func(scan func(...any) error) error {

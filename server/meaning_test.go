@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
@@ -30,6 +31,31 @@ func (b *subject) texts(query string, args ...any) (out []string) {
 				return err
 			}
 			out = append(out, s)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+// mailEvents are the events of mail of which a condition holds, in the form that subscribers receive.
+func (b *subject) mailEvents(where string, args ...any) (out []string) {
+	b.Helper()
+	err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
+		out = nil
+		rows, err := t.Query(b.Context(), `select id, at, action, person, body from event where tenant = $1 and type = 'EMAIL' and `+where, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			is := tocsin.EventRow{Tenant: b.tenant()}
+			if err := rows.Scan(&is.ID, &is.At, &is.Action, &is.Person, &is.Body); err != nil {
+				return err
+			}
+			out = append(out, is.JSON())
 		}
 		return rows.Err()
 	})
@@ -131,7 +157,7 @@ func TestFolders(t *testing.T) {
 	b.happens("domain amys.example\nperson amy\nmon 09:00 amy receives from eve@evil.example subject \"one\"\n")
 	b.until("what came", `select action from event where tenant = $1 and action = 'email_received'`, "email_received")
 	b.happens("domain amys.example\nperson amy\nmon 09:00 amy moves mail \"one\" to \"Old deals\"\n")
-	b.until("mail by the folder's name", `select action from event where tenant = $1 and type = 'EMAIL' and body like '%"folder_name":"Old deals","from_folder_name":"Inbox"%'`, "email_moved")
+	b.until("mail by the folder's name", `select action from event where tenant = $1 and type = 'EMAIL' and body like '%"Old deals"`+"\n"+`"Inbox"%'`, "email_moved")
 	change(sim.FolderDeleted, "Old deals", "")
 	b.until("deleted, also after the token expired", told, "folder_created", "folder_renamed", "folder_moved", "folder_deleted")
 	change(sim.FolderHidden, "Newsletters", "")
@@ -198,7 +224,14 @@ func TestCanary(t *testing.T) {
 		t.Fatalf("%+v, %v", set, err)
 	}
 	b.until("nothing is left behind", `select id from canary_try where tenant = $1 and way = 'active' and not cleared`)
-	b.until("it is ours", `select action from event where tenant = $1 and type = 'EMAIL' and body not like '%"action_id":"%'`)
+	eventually(t, "that it is ours", func() string {
+		for _, e := range b.mailEvents("at > $2", 0) {
+			if !strings.Contains(e, `"action_id":"`) {
+				return e
+			}
+		}
+		return ""
+	})
 	eventually(t, "that no draft is left in the mailbox", func() string { // a round may have begun before it was called off
 		drafts := 0
 		for _, line := range b.truth(n) {

@@ -119,7 +119,7 @@ func TestStreamSettings(t *testing.T) {
 		from = since()
 		now := tocsin.Millis(b.s.Clock.Now())
 		traffic()
-		bodies := b.texts(`select body from event where tenant = $1 and type = 'EMAIL' and at > $2`, from)
+		bodies := b.mailEvents("at > $2", from)
 		if len(bodies) == 0 {
 			t.Fatalf("nothing was told after %d; %q waits; the last: %q", from, b.texts(`select because from parked where tenant = $1`),
 				b.texts(`select action || ' ' || cast(at as text) from event where tenant = $1 order by at desc limit 5`))

@@ -93,7 +93,7 @@ func TestPeopleChange(t *testing.T) {
 	if got := l.personOf("new.name"); got != person {
 		t.Errorf("whoever was renamed is %s, and was %s", got, person)
 	}
-	if n := l.count(`select count(*) from event where tenant = $1 and person = $2 and action = 'email_received' and body like '%"user":"`+address("new.name")+`"%'`, string(person)); n == 0 {
+	if n := l.count(`select count(*) from event where tenant = $1 and person = $2 and action = 'email_received' and body like '%`+"\n"+`"`+address("new.name")+`"`+"\n"+`%'`, string(person)); n == 0 {
 		t.Error("no event is of the new name")
 	}
 	if n := l.count(`select count(*) from mail_gap where tenant = $1 and person = $2`, string(person)); n != gaps {

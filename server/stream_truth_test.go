@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -257,24 +256,20 @@ func (b *subject) kept() map[string]heldMessage {
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var action, body string
-			var e tocsin.Event
-			if err := rows.Scan(&action, &body); err != nil {
+			var is tocsin.EventRow
+			if err := rows.Scan(&is.Action, &is.Body); err != nil {
 				return err
 			}
-			if err := json.Unmarshal([]byte(body), &e); err != nil {
-				return err
-			}
-			m := out[e.PlatformEventID]
-			m.actions = append(m.actions, action)
-			switch action {
+			m := out[is.Native()]
+			m.actions = append(m.actions, is.Action)
+			switch is.Action {
 			case "email_received", "email_sent":
 				m.came++
-				m.as = strings.TrimPrefix(action, "email_")
+				m.as = strings.TrimPrefix(is.Action, "email_")
 			case "email_deleted":
 				m.gone++
 			}
-			out[e.PlatformEventID] = m
+			out[is.Native()] = m
 		}
 		if err := rows.Err(); err != nil {
 			return err

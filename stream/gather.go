@@ -43,7 +43,7 @@ func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-late:
-			if late = nil; long || len(run) < s.MaxRun/20 {
+			if late = nil; long || len(run) < s.MaxRun/40 {
 				return run, nil
 			}
 			long, late = true, time.After(3*s.MaxTime)

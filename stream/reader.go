@@ -48,7 +48,7 @@ type Reader struct {
 	// Done is told of a run that was folded, once it is committed: for those who measure.
 	Done    func(items []journal.Item)
 	Log     *slog.Logger
-	MaxRun  int           // items in a run; 0: 4,000
+	MaxRun  int           // items in a run; 0: 8,000
 	MaxTime time.Duration // that a run is gathered from its first item on, four times that where many come; 0: 50 ms
 	// Gather is asked with each run's first item for how long it is gathered, where that is longer than MaxTime; nil: it is not.
 	Gather func(ctx context.Context) time.Duration
@@ -84,7 +84,7 @@ func (r *Reader) prepare() error {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
 	if r.MaxRun <= 0 {
-		r.MaxRun = 4000
+		r.MaxRun = 8000
 	}
 	if r.MaxTime <= 0 {
 		r.MaxTime = 50 * time.Millisecond
