@@ -131,29 +131,33 @@ func (h *hunt) write(ctx context.Context, tasks []*task, calls int64) error {
 		now := t.Tx().Clock().Now()
 		found = found[:0]
 		var glanced, searched, incomplete, out, looked, fetched int64
+		ends, order := map[ending][]any{}, []ending{}
 		for _, one := range tasks {
 			k := *one // a transaction may be run again
 			before := k.Rank
 			h.come(&k, now)
 			found = append(found, k.found...)
-			n, err := t.Exec(ctx, `update search_mailbox set state = $4, because = $5, mend = $6, rank = $7, place = $8, looked = $9, fetched = $10, matches = $11, tries = $12, due = $13, changed = $14
-				where tenant = $1 and run = $2 and person = $3 and state = 'waiting'`, h.run.ID, string(k.Person), k.State, k.Because, k.Mend, k.Rank, k.Place, k.Looked, k.Fetched, k.Matches, k.Tries, k.Due, now)
+			end := ending{k.State, k.Because, k.Mend, k.Place, k.Rank, k.Looked, k.Fetched, k.Matches, k.Tries, k.Due, k.Rank > before, k.looked, k.fetched}
+			if ends[end] == nil {
+				order = append(order, end)
+			}
+			ends[end] = append(ends[end], string(k.Person))
+		}
+		for _, end := range order {
+			n, err := end.write(ctx, t, h.run.ID, ends[end], now)
 			if err != nil {
 				return err
 			}
-			if n == 0 {
-				continue
-			}
-			looked, fetched = looked+k.looked, fetched+k.fetched
+			looked, fetched = looked+n*end.newLooked, fetched+n*end.newFetched
 			switch {
-			case k.Rank > before:
-				glanced++
-			case k.State == Searched:
-				searched++
-			case k.State == Incomplete:
-				incomplete++
-			case k.State == OutOfScope:
-				out++
+			case end.glanced:
+				glanced += n
+			case end.state == Searched:
+				searched += n
+			case end.state == Incomplete:
+				incomplete += n
+			case end.state == OutOfScope:
+				out += n
 			}
 		}
 		fresh, err := h.keepFound(ctx, t, found)
@@ -171,6 +175,25 @@ func (h *hunt) write(ctx context.Context, tasks []*task, calls int64) error {
 		}
 		return nil
 	})
+}
+
+// ending is how a look at a mailbox ended. Nearly all end alike: nothing is there.
+type ending struct {
+	state, because, mend, place           string
+	rank, looked, fetched, matches, tries int64
+	due                                   time.Time
+	glanced                               bool // it was a first look
+	newLooked, newFetched                 int64
+}
+
+// write writes it down for these mailboxes, as far as they wait for it, and says for how many.
+func (e *ending) write(ctx context.Context, t *store.Tenant, run string, people []any, now time.Time) (int64, error) {
+	for len(people)&(len(people)-1) != 0 {
+		people = append(people, people[0]) // few statements, which are then known
+	}
+	args := append([]any{run, e.state, e.because, e.mend, e.rank, e.place, e.looked, e.fetched, e.matches, e.tries, e.due, now}, people...)
+	return t.Exec(ctx, `update search_mailbox set state = $3, because = $4, mend = $5, rank = $6, place = $7, looked = $8, fetched = $9, matches = $10, tries = $11, due = $12, changed = $13
+		where tenant = $1 and run = $2 and state = 'waiting' and person in (`+store.In(len(people), 14)+`)`, args...)
 }
 
 // reached notes how far a search of a large mailbox has come, with what it found so far.

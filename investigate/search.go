@@ -175,17 +175,41 @@ func (h *hunt) portions(whole context.Context) error {
 
 // seek searches all mailboxes that wait.
 func (h *hunt) seek(ctx context.Context, came chan<- looked) error {
-	size := portion / 4 // small ones first, so that something shows soon
+	small := searchers // so many portions first, so that something shows soon
+	looking := make(chan struct{}, searchers)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(searchers)
+	g.SetLimit(2 * searchers) // with those of which only the folders' names are asked for
 	for ctx.Err() == nil {
 		boxes, left, next, err := h.next(ctx)
 		if err != nil {
 			return errors.Join(err, g.Wait())
 		}
-		for some := range slices.Chunk(boxes, size) {
+		if len(boxes) == 0 {
+			if left == 0 {
+				break
+			}
+			if !next.IsZero() { // those left wait for a time, or are under way
+				if err := h.Store.Clock().Until(ctx, soonest(h.Store.Clock().Now().Add(time.Second), next)); err != nil {
+					break
+				}
+			} else if !pause(ctx, 5*time.Millisecond) {
+				break
+			}
+		}
+		for len(boxes) > 0 {
+			size := portion
+			if small > 0 {
+				small, size = small-1, portion/4
+			}
+			some := boxes[:min(size, len(boxes))]
+			boxes = boxes[len(some):]
+			select {
+			case looking <- struct{}{}:
+			case <-ctx.Done():
+				return g.Wait()
+			}
 			g.Go(func() error {
-				done, err := h.portion(ctx, some)
+				done, err := h.portion(ctx, some, func() { <-looking })
 				if err != nil {
 					return err
 				}
@@ -197,41 +221,56 @@ func (h *hunt) seek(ctx context.Context, came chan<- looked) error {
 				}
 			})
 		}
-		if len(boxes) > 0 {
-			size = portion
-			continue
-		}
-		if left == 0 {
-			break
-		}
-		if !next.IsZero() { // those left wait for a time, or are under way
-			if err := h.Store.Clock().Until(ctx, soonest(h.Store.Clock().Now().Add(time.Second), next)); err != nil {
-				break
-			}
-		} else if !pause(ctx, 5*time.Millisecond) {
-			break
-		}
 	}
 	return g.Wait()
 }
 
-// mostWritten is how many portions are written in a transaction.
-const mostWritten = 8
+// How many portions are written in a transaction, and how long it waits for them where nothing was found yet that somebody waits for.
+const (
+	mostWritten = 16
+	lingers     = 50 * time.Millisecond
+)
 
-// writeAll writes portions down as they come, those that wait together.
+// writeAll writes portions down as they come, those that come together.
 func (h *hunt) writeAll(ctx context.Context, came <-chan looked) error {
 	for first := range came {
-		all := first
-		for range min(len(came), mostWritten-1) {
-			more := <-came
-			all.tasks, all.calls = append(all.tasks, more.tasks...), all.calls+more.calls
-		}
+		all := gathered(first, came)
 		if err := h.write(ctx, all.tasks, all.calls); err != nil {
 			return err
 		}
 		h.leave(all.tasks)
 	}
 	return nil
+}
+
+// gathered is a portion with those that come soon after it, until one has found something.
+func gathered(all looked, came <-chan looked) looked {
+	late := time.NewTimer(lingers)
+	defer late.Stop()
+	for n := 1; n < mostWritten; n++ {
+		var more looked
+		if all.found() {
+			select {
+			case more = <-came:
+			default:
+			}
+		} else {
+			select {
+			case more = <-came:
+			case <-late.C:
+			}
+		}
+		if more.tasks == nil { // none, or the last came
+			break
+		}
+		all.tasks, all.calls = append(all.tasks, more.tasks...), all.calls+more.calls
+	}
+	return all
+}
+
+// found says whether something was.
+func (l *looked) found() bool {
+	return slices.ContainsFunc(l.tasks, func(k *task) bool { return len(k.found) > 0 })
 }
 
 func soonest(a, b time.Time) time.Time {
@@ -344,14 +383,19 @@ type task struct {
 	seen            map[string]bool
 }
 
-// portion searches some mailboxes.
-func (h *hunt) portion(ctx context.Context, boxes []Box) (looked, error) {
+// portion searches some mailboxes. It says when they were looked at: what is left then holds no others up.
+func (h *hunt) portion(ctx context.Context, boxes []Box, seen func()) (looked, error) {
 	tasks := make([]*task, len(boxes))
 	for i, b := range boxes {
 		tasks[i] = &task{Box: b, seen: map[string]bool{}}
 	}
 	calls := &counter{}
-	if err := h.look(ctx, tasks, calls); err != nil {
+	err := h.look(ctx, tasks, calls)
+	seen()
+	if err == nil {
+		err = h.nameFolders(ctx, tasks, calls)
+	}
+	if err != nil {
 		return looked{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -421,10 +465,7 @@ func (h *hunt) look(ctx context.Context, tasks []*task, calls *counter) error {
 		}
 	}
 	open = slices.DeleteFunc(open, func(o *candidate) bool { return o.k.err != nil })
-	if err := h.decide(ctx, open, calls); err != nil {
-		return err
-	}
-	return h.nameFolders(ctx, tasks, calls)
+	return h.decide(ctx, open, calls)
 }
 
 // readOn reads the pages behind the first one of a folder, and notes how far it came each time some are read.
