@@ -173,15 +173,49 @@ func appendValue(dst []byte, line int, value string) []byte {
 	return FromMillis(ms).AppendFormat(dst, `"2006-01-02T15:04:05.000Z"`)
 }
 
+// From is who wrote the mail that the event is of (as in its payload, with the domain where the name is hashed), and whether something
+// is attached, where that is known; ok where the row tells.
+func (e *EventRow) From() (address string, attached *bool, ok bool) {
+	if !e.short() {
+		return "", nil, false
+	}
+	rest, domain := e.Body, ""
+	for i := 0; i <= mailFrom; i++ {
+		var value string
+		if value, rest, ok = strings.Cut(rest, "\n"); !ok {
+			return "", nil, false
+		}
+		switch i {
+		case mailFromDomain:
+			domain = text(value)
+		case mailAttachments:
+			if value != "" {
+				attached = new(value == "true")
+			}
+		case mailFrom:
+			address = text(value)
+		}
+	}
+	if domain != "" && !strings.Contains(address, "@") {
+		address += "@" + domain
+	}
+	return address, attached, true
+}
+
+// text is a value that is a text; none where it is empty.
+func text(value string) (s string) {
+	if n := len(value); n >= 2 && strings.IndexByte(value, '\\') < 0 {
+		return value[1 : n-1]
+	}
+	_ = json.Unmarshal([]byte(value), &s)
+	return s
+}
+
 // Native is what the platform calls what the event is about: of mail the message's id. Empty where it does not say.
-func (e *EventRow) Native() (id string) {
+func (e *EventRow) Native() string {
 	if e.short() {
 		first, _, _ := strings.Cut(e.Body, "\n")
-		if n := len(first); n >= 2 && strings.IndexByte(first, '\\') < 0 {
-			return first[1 : n-1]
-		}
-		_ = json.Unmarshal([]byte(first), &id)
-		return id
+		return text(first)
 	}
 	var whole struct {
 		ID string `json:"platform_event_id"`

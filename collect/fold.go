@@ -59,11 +59,16 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 	return nil
 }
 
-// run is what a run of one tenant's items needs and gathers. Items of one kind in a row are folded together, since
-// a row a statement is what a first sync of 100,000 mailboxes cannot pay for; a change of kind flushes.
+// beside are the kinds that touch nothing but their own mailbox, in the order in which they are folded. What comes between them of
+// other mailboxes does not part them: rounds go on through all mailboxes while mail comes.
+var beside = map[string]int{kindRules: 1, kindSettings: 2, kindMail: 3, kindFolders: 4}
+
+// run is what a run of one tenant's items needs and gathers. Items of one kind are folded together, since a row a statement
+// is what a first sync of 100,000 mailboxes cannot pay for; a change of kind flushes, in a mailbox or where it touches more.
 type run struct {
 	t       *store.Tenant
 	kind    string
+	waits   map[tocsin.PersonID]int // the last of the kinds beside others
 	people  []pending[personSeen]
 	groups  []pending[groupSeen]
 	rules   []pending[rulesSeen]
@@ -88,16 +93,19 @@ type pending[T any] struct {
 }
 
 func newRun(t *store.Tenant) *run {
-	return &run{t: t, touched: map[string]int{}, arrived: Arrivals{Run: newRunNumber(t.Tx().Clock().Now())}}
+	return &run{t: t, waits: map[tocsin.PersonID]int{}, touched: map[string]int{}, arrived: Arrivals{Run: newRunNumber(t.Tx().Clock().Now())}}
 }
 
 // add takes an item in; what it displaces is folded first.
 func (r *run) add(ctx context.Context, it *journal.Item) error {
-	if it.Kind != r.kind {
+	if r.parts(it) {
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
-		r.kind = it.Kind
+	}
+	r.kind = it.Kind
+	if n := beside[it.Kind]; n > 0 {
+		r.waits[it.Person] = n
 	}
 	switch it.Kind {
 	case kindPerson:
@@ -136,6 +144,14 @@ func (r *run) add(ctx context.Context, it *journal.Item) error {
 	return shapeError{fmt.Errorf("no item is of kind %q", it.Kind)}
 }
 
+// parts says whether what was gathered is to be folded before the item.
+func (r *run) parts(it *journal.Item) bool {
+	if n := beside[it.Kind]; n > 0 && beside[r.kind] > 0 {
+		return r.waits[it.Person] > n
+	}
+	return it.Kind != r.kind
+}
+
 // flush folds what was gathered. A person who is there twice is folded in order: the batches end before a repeat.
 func (r *run) flush(ctx context.Context) error {
 	if err := batches(ctx, r.people, r.foldPeople); err != nil {
@@ -168,6 +184,7 @@ func (r *run) flush(ctx context.Context) error {
 		return err
 	}
 	r.folders = r.folders[:0]
+	clear(r.waits)
 	r.people, r.groups, r.rules, r.setting, r.judges = r.people[:0], r.groups[:0], r.rules[:0], r.setting[:0], r.judges[:0]
 	return nil
 }

@@ -58,13 +58,26 @@ func TestWritten(t *testing.T) {
 		id := e.id(acme, s.person, m.ID)
 		is := tocsin.EventRow{Tenant: acme, ID: id, At: at, Action: e.action, Person: s.person, Body: w.told(&s, &e, &m)}
 		same("an event", is.JSON(), outwardForm(&s, &e, &m, id, at))
-		if raw, _ := encode(m.ID); mustText(t, raw) != is.Native() {
+		if mustText(t, mustEncode(t, m.ID)) != is.Native() {
 			t.Fatalf("the message is %q, and was %q", is.Native(), m.ID)
+		}
+		m.From.Address = mustText(t, mustEncode(t, m.From.Address))
+		if from, attached, ok := is.From(); !ok || from != m.From.Canonical() && !m.Hidden || (attached == nil) != (m.Attachments == nil) || attached != nil && *attached != *m.Attachments {
+			t.Fatalf("it is from %q (%v), and was from %q", from, attached, m.From.Canonical())
 		}
 		if whole := (tocsin.EventRow{Body: is.JSON()}); whole.JSON() != is.JSON() || whole.Native() != is.Native() {
 			t.Fatalf("a row that holds all is read as %s", whole.JSON())
 		}
 	}
+}
+
+func mustEncode(t *testing.T, v any) []byte {
+	t.Helper()
+	raw, err := encode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
 
 func mustText(t *testing.T, raw []byte) (s string) {

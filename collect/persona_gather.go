@@ -260,15 +260,16 @@ func addContacts(ctx context.Context, t *store.Tenant, rows [][]any, sent, recei
 // upsert writes rows of the tenant, many in a statement.
 func upsert(ctx context.Context, t *store.Tenant, table, columns string, rows [][]any, conflict string) error {
 	names := strings.Fields(columns)
-	for some := range slices.Chunk(rows, 50) {
+	for some := range slices.Chunk(rows, 100) {
 		var b strings.Builder
 		fmt.Fprintf(&b, "insert into %s (tenant, %s) values ", table, strings.Join(names, ", "))
-		var args []any
+		args := make([]any, 0, len(some)*(1+len(names)))
 		for i, row := range some {
 			if i > 0 {
 				b.WriteByte(',')
+				args = append(args, string(t.ID())) // of the first it is $1
 			}
-			b.WriteString("($1, " + store.In(len(names), len(args)+2) + ")")
+			b.WriteString("(" + store.In(1+len(names), i*(1+len(names))+1) + ")")
 			args = append(args, row...)
 		}
 		if _, err := t.Exec(ctx, b.String()+" "+conflict, args...); err != nil {

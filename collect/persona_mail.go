@@ -41,14 +41,23 @@ func (r *mailRow) fields() []any { return []any{&r.id, &r.at, &r.action, &r.pers
 
 const mailRowColumns = `id, at, action, person, body`
 
-// mailsOf reads the messages that events of mail are about, and makes mails of them as they were written: none where the message is
-// not kept any more.
+// mailsOf makes mails of events of mail, as they were written. To whom one was sent its message tells: none where it is not kept any
+// more. One that was received has nobody else than the mailbox's owner.
 func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, error) {
 	type key struct{ person, key string }
 	at := map[key][]int{}
 	var pairs []any
+	out := make([]heldMail, len(rows)) // those with an event
 	for i := range rows {
 		is := tocsin.EventRow{Body: rows[i].body}
+		if rows[i].action == "email_received" {
+			if from, attached, ok := is.From(); ok {
+				if from != "" {
+					out[i] = heldMail{At: rows[i].at, Event: rows[i].id, Person: rows[i].person, From: from, Files: files(attached)}
+				}
+				continue
+			}
+		}
 		k := key{string(rows[i].person), mailKey(is.Native())}
 		if at[k] == nil {
 			pairs = append(pairs, k.person, k.key)
@@ -74,7 +83,6 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 			return nil, err
 		}
 	}
-	out := make([]heldMail, 0, len(rows))
 	for i := range rows {
 		if bodies[i] == "" {
 			continue
@@ -83,13 +91,7 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 		if err := json.Unmarshal([]byte(bodies[i]), &m); err != nil {
 			return nil, fmt.Errorf("a message of %s: %w", rows[i].person, err)
 		}
-		h := heldMail{At: rows[i].at, Event: rows[i].id, Person: rows[i].person, From: m.From.Canonical(), Files: learn.Unknown}
-		if m.Attachments != nil {
-			h.Files = 0
-			if *m.Attachments {
-				h.Files = 1
-			}
-		}
+		h := heldMail{At: rows[i].at, Event: rows[i].id, Person: rows[i].person, From: m.From.Canonical(), Files: files(m.Attachments)}
 		for _, list := range [][]tocsin.Address{m.To, m.Cc, m.Bcc} {
 			for _, a := range list {
 				if c := a.Canonical(); c != "" && !slices.Contains(h.To, c) {
@@ -100,9 +102,20 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 		if rows[i].action == "email_received" && h.From == "" {
 			continue
 		}
-		out = append(out, h)
+		out[i] = h
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(h heldMail) bool { return h.Event == "" }), nil
+}
+
+// files is how many files are attached, as far as it is known: Graph says only whether there are any.
+func files(attached *bool) int32 {
+	switch {
+	case attached == nil:
+		return learn.Unknown
+	case *attached:
+		return 1
+	}
+	return 0
 }
 
 // Exchanged is a mail between a mailbox and others.

@@ -323,12 +323,19 @@ func (b *load) measure(name string, send func()) {
 		}
 		return ""
 	})
-	took, cost := time.Since(began), processor(b.T)-spent
+	took := time.Since(began)
+	eventuallyIn(b, 10*time.Minute, "the learner", func() string { // which lets the stream go before
+		if n := b.count(`select count(*) from fact where tenant = $1 and kind = 'mail.changed' and n > (select fact from learned where tenant = $1)`); n > 0 {
+			return fmt.Sprintf("%d runs are not learned from", n)
+		}
+		return ""
+	})
+	cost := processor(b.T) - spent
 	n := d.Delivered - before.Delivered
 	if n == 0 {
 		b.Fatal("nothing was sent")
 	}
-	b.Logf("%s: %d notifications in %d POSTs, %d failed; sent in %.1f s, folded in %.1f s (%.0f a second); acknowledged %v; queryable %v; %.0f µs of the processor each, %d in a transaction; %d MB of memory at most",
+	b.Logf("%s: %d notifications in %d POSTs, %d failed; sent in %.1f s, folded in %.1f s (%.0f a second); acknowledged %v; queryable %v; %.0f µs of the processor each with what is learned, %d in a transaction; %d MB of memory at most",
 		name, n, d.Posts-before.Posts, d.Failed-before.Failed, sent.Seconds(), took.Seconds(), float64(n)/took.Seconds(), &b.acks, &b.folded, float64(cost.Microseconds())/float64(n), int64(n)/max(1, b.runs.Load()-runs), resident(b.T))
 }
 
