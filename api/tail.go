@@ -317,10 +317,18 @@ func (m *tailMoment) hold(ctx context.Context, t *store.Tenant, q *query) error 
 		if err := rows.Scan(r.fields()...); err != nil {
 			return err
 		}
-		body = r.append(body[:0], t.ID())
+		body = body[:0]
 		for f, fit := range m.of {
-			if f.person != "" && r.Person != f.person || f.action != "" && r.Action != f.action || !f.mail.fits(body) {
+			if f.person != "" && r.Person != f.person || f.action != "" && r.Action != f.action {
 				continue
+			}
+			if f.mail.any() {
+				if len(body) == 0 {
+					body = r.append(body, t.ID())
+				}
+				if !f.mail.fits(body) {
+					continue
+				}
 			}
 			fit.count++
 			fit.actions[r.Action]++

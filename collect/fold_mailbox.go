@@ -123,7 +123,7 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 		return err
 	}
 	if len(same) > 0 {
-		args := append([]any{batch[len(batch)-1].at}, anys(same)...)
+		args := append([]any{batch[0].at}, anys(same)...) // none was seen before that
 		if _, err := r.t.Exec(ctx, `update mailbox set settings_seen = $2 where tenant = $1 and person in (`+store.In(len(same), 3)+`)`, args...); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 	if err := r.note(ctx, states); err != nil {
 		return err
 	}
-	return r.noMore(ctx, gone, judge, batch[len(batch)-1].at)
+	return r.noMore(ctx, gone, judge, batch[0].at)
 }
 
 // foldRules compares each mailbox's list of rules with the one held. Most are the same: only the time is noted then.
@@ -178,7 +178,7 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 		return err
 	}
 	if len(same) > 0 {
-		args := append([]any{batch[len(batch)-1].at}, anys(same)...)
+		args := append([]any{batch[0].at}, anys(same)...) // none was seen before that
 		if _, err := r.t.Exec(ctx, `update mailbox set rules_seen = $2 where tenant = $1 and person in (`+store.In(len(same), 3)+`)`, args...); err != nil {
 			return err
 		}
@@ -193,7 +193,7 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	for i := range differ {
 		people[i] = differ[i].person
 	}
-	return r.noMore(ctx, gone, people, batch[len(batch)-1].at)
+	return r.noMore(ctx, gone, people, batch[0].at)
 }
 
 // read says whether the mailbox was read since it is there.

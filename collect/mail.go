@@ -267,7 +267,7 @@ type scene struct {
 	change  string // as notified
 }
 
-// told is an event of a message as the table keeps it: the lines of [tocsin.EventRow]. What is not known is null.
+// told is an event of a message as the table keeps it: the lines of [tocsin.EventRow]. What is not known has an empty one.
 func (w *writer) told(s *scene, e *mailEvent, m *mailSeen) string {
 	var external *bool
 	domain := m.From.Domain()

@@ -9,6 +9,7 @@ import (
 
 	"tocsin.dev"
 	"tocsin.dev/graph"
+	"tocsin.dev/store"
 )
 
 // TestWritten: what is kept of mail is written as encoding/json would, in the form that subscribers know, whatever strangers
@@ -69,6 +70,28 @@ func TestWritten(t *testing.T) {
 			t.Fatalf("a row that holds all is read as %s", whole.JSON())
 		}
 	}
+}
+
+// TestMailsOf: who wrote a mail is told by its event while its message is certain to be kept, and by the message from then on: so older
+// days are learned from the same mails, whenever that is.
+func TestMailsOf(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		var w writer
+		now := b.st.Clock().Now()
+		row := func(id string, days int) mailRow {
+			m := mailSeen{ID: id, Folder: "I", From: tocsin.Address{Address: "Eve@evil.example"}, Attachments: new(true)}
+			s := scene{tenant: acme, person: "p", inside: func(string) bool { return false }}
+			return mailRow{id: id, action: "email_received", at: tocsin.Millis(now.AddDate(0, 0, -days)), person: "p", body: w.told(&s, &mailEvent{action: "email_received"}, &m)}
+		}
+		var got []heldMail
+		err := b.st.ViewTenant(b.Context(), acme, func(t *store.Tenant) (err error) {
+			got, err = mailsOf(b.Context(), t, []mailRow{row("new", 1), row("old", 200)})
+			return err
+		})
+		if err != nil || len(got) != 1 || got[0].Event != "new" || got[0].From != "eve@evil.example" || got[0].Files != 1 {
+			b.Errorf("%+v, %v", got, err)
+		}
+	})
 }
 
 func mustEncode(t *testing.T, v any) []byte {

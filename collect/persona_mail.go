@@ -41,16 +41,18 @@ func (r *mailRow) fields() []any { return []any{&r.id, &r.at, &r.action, &r.pers
 
 const mailRowColumns = `id, at, action, person, body`
 
-// mailsOf makes mails of events of mail, as they were written. To whom one was sent its message tells: none where it is not kept any
-// more. One that was received has nobody else than the mailbox's owner.
+// mailsOf reads the messages that events of mail are about, and makes mails of them as they were written: none where the message is
+// not kept any more. Who wrote one that was received lately its event tells.
 func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, error) {
 	type key struct{ person, key string }
 	at := map[key][]int{}
 	var pairs []any
 	out := make([]heldMail, len(rows)) // those with an event
+	class, _ := store.ClassNamed("message_states")
+	kept := tocsin.Millis(t.Tx().Clock().Now().AddDate(0, 0, -class.Least))
 	for i := range rows {
 		is := tocsin.EventRow{Body: rows[i].body}
-		if rows[i].action == "email_received" {
+		if rows[i].action == "email_received" && rows[i].at > kept {
 			if from, attached, ok := is.From(); ok {
 				if from != "" {
 					out[i] = heldMail{At: rows[i].at, Event: rows[i].id, Person: rows[i].person, From: from, Files: files(attached)}

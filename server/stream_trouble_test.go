@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin.dev"
 	"tocsin.dev/collect"
 	"tocsin.dev/graph/sim"
 )
@@ -46,7 +47,15 @@ func TestStreamTroubles(t *testing.T) {
 				l.pass(30 * time.Second)
 			}
 			w.Heal()
-			l.pass(11 * time.Minute)
+			for range 2 { // what is missing is said to be gone when it is missed again
+				l.pass(11 * time.Minute)
+				eventually(t, "the looking without being told", func() string {
+					if l.count(`select count(*) from source where tenant = $1 and name = 'reconcile' and due > $2`, tocsin.Millis(l.clock.Now())) == 0 {
+						return "has not been"
+					}
+					return ""
+				})
+			}
 		}},
 		{"removed in silence, with moves, arrivals and ends before anybody notices", func() {
 			if n, err := w.RemoveSubscriptions("", 2, true); err != nil || n == 0 {

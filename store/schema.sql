@@ -316,6 +316,8 @@ create table rule_change (
 	primary key (tenant, person, rule, at, id)
 );
 
+-- What happened, and (in known) how that came to be known. body is JSON in the form that subscribers receive; of mail since this
+-- version a line for each of its values that no other column has: see tocsin.EventRow.
 create table event (
 	tenant text not null,
 	id text not null,
@@ -1345,7 +1347,8 @@ create table retention (
 	days bigint not null
 );
 
--- Each message as it was seen last: what differs at the next look is an event. key is a hash of Graph's id.
+-- Each message as it was seen last: what differs at the next look is an event. key is a hash of Graph's id. body (JSON) says what no
+-- other column does.
 create table "mail" (
 	tenant text not null,
 	person text not null,

@@ -57,6 +57,9 @@ func schema(t *testing.T, st *store.Store) string {
 
 var created = regexp.MustCompile(`(?m)((?:^--.*\n|^\n)*)^create table (\w+)`)
 
+// retold are words for a table that stands already.
+var retold = regexp.MustCompile(`(?m)^-- table (\w+)\n((?:^--.*\n)+)`)
+
 // comments are the comments before each table in the migrations.
 func comments(t *testing.T) map[string]string {
 	words := map[string]string{}
@@ -67,6 +70,9 @@ func comments(t *testing.T) map[string]string {
 		do(t, err)
 		for _, m := range created.FindAllStringSubmatch(strings.Replace(string(text), "-- +goose Up\n", "", 1), -1) {
 			words[m[2]] = strings.TrimLeft(m[1], "\n")
+		}
+		for _, m := range retold.FindAllStringSubmatch(string(text), -1) {
+			words[m[1]] = m[2]
 		}
 	}
 	return words
