@@ -112,16 +112,22 @@ func (r *run) foldMail(ctx context.Context, batch []pending[mailLooks]) error {
 
 // keptSince finds out since when the rows of messages are kept, where one of these is so old that it matters.
 func (f *mailFold) keptSince(ctx context.Context, batch []pending[mailLooks]) error {
-	class, _ := store.ClassNamed("message_states")
-	now := f.t.Tx().Clock().Now()
-	newest := tocsin.Millis(now.AddDate(0, 0, -class.Least))
+	newest := messagesKept(f.t)
 	old := func(l mailLook) bool { return l.Message != nil && l.Message.Created < newest }
 	if !slices.ContainsFunc(batch, func(p pending[mailLooks]) bool { return slices.ContainsFunc(p.body.Looks, old) }) {
 		return nil
 	}
 	days, err := f.t.Tx().Retention(ctx)
-	f.kept = tocsin.Millis(now.AddDate(0, 0, -days[class.Name]))
+	f.kept = tocsin.Millis(f.t.Tx().Clock().Now().AddDate(0, 0, -days[messageStates]))
 	return err
+}
+
+const messageStates = "message_states" // the class of the rows of messages
+
+// messagesKept is since when they are kept however few days are set, Unix milliseconds.
+func messagesKept(t *store.Tenant) int64 {
+	class, _ := store.ClassNamed(messageStates)
+	return tocsin.Millis(t.Tx().Clock().Now().AddDate(0, 0, -class.Least))
 }
 
 // load reads what is held of the mailboxes, the messages and those who wrote them.

@@ -48,8 +48,7 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 	at := map[key][]int{}
 	var pairs []any
 	out := make([]heldMail, len(rows)) // those with an event
-	class, _ := store.ClassNamed("message_states")
-	kept := tocsin.Millis(t.Tx().Clock().Now().AddDate(0, 0, -class.Least))
+	kept := messagesKept(t)
 	for i := range rows {
 		is := tocsin.EventRow{Body: rows[i].body}
 		if rows[i].action == "email_received" && rows[i].at > kept {
