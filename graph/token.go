@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ type tokens struct {
 	no    error         // the last refusal …
 	until time.Time     // … and until when it is not asked again
 	stale bool          // the last token was refused: the next must not come from a cache
+	turn  int           // counts the times that somebody wanted it asked anew: what was asked before that is not waited for
 }
 
 const (
@@ -51,7 +53,7 @@ func newToken(value string, expires time.Time) token {
 // get is a token to use. bad is one that was refused, so that a new one is made unless that has been done meanwhile.
 func (t *tokens) get(ctx context.Context, bad string) (string, error) {
 	t.mu.Lock()
-	cur, no, until := t.cur, t.no, t.until
+	cur, no, until, turn := t.cur, t.no, t.until, t.turn
 	t.mu.Unlock()
 	now := time.Now()
 	usable := cur.value != "" && cur.value != bad && now.Before(cur.expires)
@@ -61,10 +63,10 @@ func (t *tokens) get(ctx context.Context, bad string) (string, error) {
 	if no != nil && now.Before(until) && !usable {
 		return "", no
 	}
-	next := t.group.DoChan("", func() (any, error) {
+	next := t.group.DoChan(strconv.Itoa(turn), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), signInTime)
 		defer cancel()
-		return t.renewed(ctx, bad)
+		return t.renewed(ctx, bad, turn)
 	})
 	select {
 	case <-ctx.Done():
@@ -80,7 +82,7 @@ func (t *tokens) get(ctx context.Context, bad string) (string, error) {
 	}
 }
 
-func (t *tokens) renewed(ctx context.Context, bad string) (token, error) {
+func (t *tokens) renewed(ctx context.Context, bad string, turn int) (token, error) {
 	t.mu.Lock()
 	cur, stale, no, until := t.cur, t.stale, t.no, t.until
 	t.mu.Unlock()
@@ -97,7 +99,7 @@ func (t *tokens) renewed(ctx context.Context, bad string) (token, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
-		if _, ok := errors.AsType[*Revoked](err); ok {
+		if _, ok := errors.AsType[*Revoked](err); ok && t.turn == turn {
 			t.no, t.until = err, time.Now().Add(refusal)
 		}
 		return token{}, err
@@ -146,7 +148,8 @@ func (c *Client) CertificateExpires() time.Time {
 	return c.tokens.leaf.NotAfter
 }
 
-// SignIn gets a new token and forgets it: the test of a credential. It makes no call to Graph.
+// SignIn gets a new token and forgets it: the test of a credential, which joins no fetch that was under way, for what Microsoft
+// refused then may be mended since. It makes no call to Graph.
 func (c *Client) SignIn(ctx context.Context) error {
 	if c.paused() {
 		return ErrPaused
@@ -154,6 +157,7 @@ func (c *Client) SignIn(ctx context.Context) error {
 	c.tokens.mu.Lock()
 	cur := c.tokens.cur.value
 	c.tokens.no = nil
+	c.tokens.turn++
 	c.tokens.mu.Unlock()
 	_, err := c.tokens.get(ctx, or(cur, "none"))
 	if err == nil {
@@ -168,6 +172,7 @@ func (c *Client) renew() {
 		if s != "" {
 			r.tokens.mu.Lock()
 			r.tokens.cur, r.tokens.no, r.tokens.stale = token{}, nil, true
+			r.tokens.turn++
 			r.tokens.mu.Unlock()
 		}
 	}

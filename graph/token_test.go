@@ -206,6 +206,41 @@ func TestRefusalsOfTheSignIn(t *testing.T) {
 	}
 }
 
+// TestSignInDoesNotJoin: who tests a credential hears what Microsoft says now, not the refusal of a sign-in that was under
+// way when it was mended; nor is that refusal believed when it comes.
+func TestSignInDoesNotJoin(t *testing.T) {
+	var n atomic.Int32
+	asked, mended := make(chan bool), make(chan bool)
+	c, _ := entra(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) > 1 {
+			issued(w, sign(), 3599)
+			return
+		}
+		close(asked)
+		<-mended
+		w.WriteHeader(401)
+		fmt.Fprint(w, `{"error":"unauthorized_client","error_description":"AADSTS700016: it is not found.","error_codes":[700016]}`)
+	})
+	before := make(chan error, 1)
+	go func() { before <- c.Get(ctxFor(t), "users.get", P{"user": "u1"}, nil) }()
+	<-asked
+	now := make(chan error, 1)
+	go func() { now <- c.SignIn(ctxFor(t)) }()
+	select {
+	case err := <-now:
+		if err != nil {
+			t.Errorf("the test of the credential says %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the test of the credential waits for a sign-in that was under way")
+	}
+	close(mended)
+	as[*Revoked](t, <-before)
+	if err := c.Get(ctxFor(t), "users.get", P{"user": "u1"}, nil); err != nil {
+		t.Errorf("after the test: %v", err)
+	}
+}
+
 func TestUnknownTenantIsKnownFromDiscovery(t *testing.T) {
 	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(400)

@@ -164,8 +164,11 @@ func (b *asker) acts(kind remediate.Kind, who, rule string) error {
 	b.Helper()
 	in := api.CreateActionIn{Body: api.ActionNew{Kind: kind, Why: "It is tried."}}
 	in.Tenant = b.tenant()
-	eventually(b, "whom it is about", func() string {
-		err := b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
+	var made api.Action
+	var err error
+	eventually(b, "the action", func() string {
+		// A rule that was made again has another id, of which is heard when the mailbox is read.
+		err = b.s.Store.ViewTenant(b.Context(), b.tenant(), func(t *store.Tenant) error {
 			if rule == "" {
 				return t.QueryRow(b.Context(), `select person from person where tenant = $1 and upn like $2`, who+"@%").Scan(&in.Body.Person)
 			}
@@ -173,13 +176,8 @@ func (b *asker) acts(kind remediate.Kind, who, rule string) error {
 				where r.tenant = $1 and r.deleted = 0 and p.upn like $2 and r.name = $3 and r.enabled order by r.first_seen desc limit 1`, who+"@%", rule).Scan(&in.Body.Person, &in.Body.Target)
 		})
 		if err != nil {
-			return fmt.Sprint(err)
+			return err.Error()
 		}
-		return ""
-	})
-	var made api.Action
-	var err error
-	eventually(b, "the action", func() string {
 		made, err = b.s.API.CreateAction(as(b.Context(), api.Analyst), in)
 		if p, ok := errors.AsType[*tocsin.Problem](err); ok && p.Code == tocsin.Conflict && strings.Contains(p.What, "rule") {
 			return fmt.Sprintf("%s (it was made again, and that was not read yet: %+v)", p.What, b.sources()["rules"])
