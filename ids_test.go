@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 func TestIDsAreStable(t *testing.T) {
@@ -19,6 +21,17 @@ func TestIDsAreStable(t *testing.T) {
 	}
 	if NewFindingID("t", "rule", "a", "b") == NewFindingID("t", "rule", "ab", "") {
 		t.Error("parts of a finding's id run together")
+	}
+	if a, b := NewEventIDAt("t", 1763887200000, "p", "m"), NewEventIDAt("t", 1763887200000, "p", "m"); a != b || uuid.MustParse(a).Version() != 8 {
+		t.Errorf("one event has the ids %s and %s", a, b)
+	}
+	if a, b := NewEventIDAt("t", 1763887200000, "p", "m"), NewEventIDAt("t", 1763887200000, "p", "n"); a == b {
+		t.Error("two events at a time share an id")
+	}
+	for i, at := range []int64{-1, 0, 5, 1763887200000, 1763887200001, 1 << 60} {
+		if a, b := NewEventIDAt("t", at, "p"), NewEventIDAt("t", at*2, "p"); i > 1 && i < 5 && a >= b || uuid.Validate(a) != nil {
+			t.Errorf("ids of events do not sort by time: %s, %s", a, b)
+		}
 	}
 	if x, y := NewID(), NewID(); x >= y {
 		t.Errorf("ids do not sort by time: %s, %s", x, y)

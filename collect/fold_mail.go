@@ -356,7 +356,7 @@ func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 	}
 	for i := range happened {
 		e := &happened[i]
-		at, id := e.time(l.Message, l.At), e.id(s.tenant, person, m.ID)
+		at, id := e.time(l.Message, l.At), e.id(s.tenant, person, m)
 		f.events = append(f.events, []any{id, at, "EMAIL", e.action, string(person), f.w.told(&s, e, m), known, f.arrived.Run})
 		f.arrived.came(id, e.action)
 	}

@@ -329,6 +329,18 @@ func (w *writer) told(s *scene, e *mailEvent, m *mailSeen) string {
 	return string(w.b)
 }
 
-func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, message string) string {
-	return tocsin.NewEventID(tenant, string(person), message, e.action, e.with)
+// id is the event's, by the time that every way of seeing it tells alike.
+func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, m *mailSeen) string {
+	at := m.Modified
+	switch {
+	case e.action == "email_received", e.action == "email_deleted", e.rule != "":
+		at = m.Received
+	case e.action == "email_sent":
+		at = m.Sent
+	case e.action == "email_drafted":
+		at = m.Created
+	case e.action == "email_replied", e.action == "email_forwarded":
+		at = m.VerbAt
+	}
+	return tocsin.NewEventIDAt(tenant, at, string(person), m.ID, e.action, e.with)
 }

@@ -56,7 +56,7 @@ func TestWritten(t *testing.T) {
 		s.inside = func(string) bool { return !external }
 		e := mailEvent{action: "email_moved", from: []string{"", "F"}[r.IntN(2)], rule: text(), ours: text()}
 		at := some()
-		id := e.id(acme, s.person, m.ID)
+		id := e.id(acme, s.person, &m)
 		is := tocsin.EventRow{Tenant: acme, ID: id, At: at, Action: e.action, Person: s.person, Body: w.told(&s, &e, &m)}
 		same("an event", is.JSON(), outwardForm(&s, &e, &m, id, at))
 		if mustText(t, mustEncode(t, m.ID)) != is.Native() {

@@ -64,7 +64,7 @@ const (
 	standBack = time.Minute // at most, between two portions, while mail waits to be folded
 )
 
-// KeepLearning learns a tenant's people as their mail comes, until ctx ends. It rests five times as long as it works, and stands
+// KeepLearning learns a tenant's people as their mail comes, until ctx ends. It rests twenty times as long as it works, so that what comes fast is written together, and stands
 // back while behind says that mail waits to be folded: whoever looks for a mail wants it at once, what is usual has time.
 func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, behind func(context.Context) bool, log *slog.Logger) error {
 	l := NewLearner(st, tenant, log)
@@ -79,7 +79,7 @@ func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, 
 		if l.since.After(began) { // reading what is learned is not what a round costs
 			began = l.since
 		}
-		restFor(ctx, max(200*time.Millisecond, min(5*time.Since(began), 10*time.Second)))
+		restFor(ctx, max(200*time.Millisecond, min(20*time.Since(began), 10*time.Second)))
 		timer := time.NewTimer(rest)
 		select {
 		case <-ctx.Done():

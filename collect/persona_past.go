@@ -44,7 +44,7 @@ func StorePast(ctx context.Context, st *store.Store, tenant tocsin.TenantID, mai
 		var events, rows [][]any
 		put := func(person tocsin.PersonID, action, folder, user string, m *mailSeen) {
 			e := mailEvent{action: action}
-			id, at := e.id(tenant, person, m.ID), m.Sent
+			id, at := tocsin.NewEventID(tenant, string(person), m.ID, action, ""), m.Sent
 			m.Folder = folder
 			s := scene{tenant: tenant, person: person, user: user, sender: m.From.Canonical(), folders: folderNames{folder: folder}, inside: func(d string) bool { return inside[d] }, change: "created"}
 			events = append(events, []any{id, at, "EMAIL", action, string(person), w.told(&s, &e, m)})
