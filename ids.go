@@ -33,7 +33,7 @@ func NewEventID(tenant TenantID, parts ...string) string {
 // NewEventIDAt is [NewEventID] of what a time belongs to that is told alike in whatever way it is seen, Unix milliseconds, and 0 where
 // there is none. Such ids sort by it (UUIDv8, https://www.rfc-editor.org/rfc/rfc9562#section-5.8): what comes together stands together in an index.
 func NewEventIDAt(tenant TenantID, at int64, parts ...string) string {
-	id := uuid.MustParse(NewEventID(tenant, append(parts, strconv.FormatInt(at, 10))...))
+	id := derived(append([]string{string(tenant), "event", strconv.FormatInt(at, 10)}, parts...))
 	var ms [8]byte
 	binary.BigEndian.PutUint64(ms[:], uint64(min(max(at, 0), 1<<48-1)))
 	copy(id[:6], ms[2:])
@@ -47,6 +47,8 @@ func NewID() string { return uuid.Must(uuid.NewV7()).String() }
 var space = uuid.MustParse("6f5d8a0e-7c1b-5b5e-9a53-70c51270c51d")
 
 // derive is UUIDv5 over the parts; their lengths are unambiguous because NUL occurs in none.
-func derive(parts ...string) string {
-	return uuid.NewSHA1(space, []byte(strings.Join(parts, "\x00"))).String()
+func derive(parts ...string) string { return derived(parts).String() }
+
+func derived(parts []string) uuid.UUID {
+	return uuid.NewSHA1(space, []byte(strings.Join(parts, "\x00")))
 }

@@ -177,7 +177,9 @@ func clean(args []any) []any {
 		switch v := a.(type) {
 		case nil, int, int64, bool, []byte:
 		case string:
-			args[i] = cleanText(v)
+			if !isClean(v) { // else it need not be boxed anew
+				args[i] = cleanText(v)
+			}
 		case json.RawMessage:
 			args[i] = cleanText(string(v))
 		case time.Time:
@@ -191,14 +193,13 @@ func clean(args []any) []any {
 	return args
 }
 
+func isClean(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+
 func cleanText(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
-	}
-	if utf8.ValidString(s) {
+	if isClean(s) {
 		return s
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
 }
 
 // Pairs is In for n pairs: Pairs(2, 4) is "($4,$5),($6,$7)".
