@@ -16,6 +16,7 @@ import (
 type Fold struct {
 	Log    *slog.Logger
 	Unseal func(sealed []byte, about string) ([]byte, error) // opens the keys of tenants
+	Handed *Handed                                           // to where mail is handed over that is learned from; nil: to nobody
 }
 
 // Step folds a run of items, each tenant's in their order, inside the reader's transaction.
@@ -32,7 +33,7 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 			}
 			if known {
 				r = newRun(tx.Tenant(it.Tenant))
-				r.unseal = f.Unseal
+				r.unseal, r.handed = f.Unseal, f.Handed
 			} else { // disconnected and erased, while this was under way
 				f.Log.Info("what was read of a tenant that is erased is dropped", "tenant", it.Tenant)
 			}
@@ -83,6 +84,9 @@ type run struct {
 	arrived Arrivals          // what mail.changed tells
 	org     *organisation
 	unseal  func(sealed []byte, about string) ([]byte, error)
+	handed  *Handed
+	mails   []heldMail // to hand over
+	reread  bool       // they are not what the table holds
 }
 
 // pending is an item decoded and not yet folded.
@@ -206,6 +210,9 @@ func (r *run) finish(ctx context.Context) error {
 		if err := r.t.Append(ctx, store.Fact{Kind: kind, Body: body}); err != nil {
 			return err
 		}
+	}
+	if !r.reread {
+		r.handed.put(r.t.ID(), r.arrived.Run, r.t.Tx().Clock().Now(), r.mails)
 	}
 	return nil
 }

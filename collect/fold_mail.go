@@ -358,6 +358,11 @@ func (f *mailFold) tell(person tocsin.PersonID, b *mailBox, l *mailLook, gap *ma
 		e := &happened[i]
 		at, id := e.time(l.Message, l.At), e.id(s.tenant, person, m)
 		f.events = append(f.events, []any{id, at, "EMAIL", e.action, string(person), f.w.told(&s, e, m), known, f.arrived.Run})
+		if f.handed != nil && (e.action == "email_sent" || e.action == "email_received") {
+			if h := (&mailRow{id: id, at: at, action: e.action, person: person}).mailOf(m); h.Event != "" {
+				f.mails = append(f.mails, h)
+			}
+		}
 		f.arrived.came(id, e.action)
 	}
 }
@@ -392,9 +397,11 @@ func (f *mailFold) write(ctx context.Context, batch []pending[mailLooks]) error 
 		return err
 	}
 	columns := []string{"id", "at", "type", "action", "person", "body", "known", "run"}
-	if err := f.t.Insert(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: columns, Columns: columns}, f.events); err != nil { // what was told stays as it was told
+	n, err := f.t.InsertCount(ctx, store.Into{Table: "event", Key: []string{"id"}, Keep: columns, Columns: columns}, f.events) // what was told stays as it was told
+	if err != nil {
 		return err
 	}
+	f.reread = f.reread || int(n) < len(f.events)
 	if len(f.events) > 0 {
 		f.touched["mail.changed"] += len(f.events)
 	}

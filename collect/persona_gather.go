@@ -38,7 +38,8 @@ func portion(facts []store.Fact) []store.Fact {
 
 // gather reads what facts tell of: mail that was sent or received, rules that were made or changed.
 func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fact) ([]heldMail, error) {
-	var runs []any
+	var runs []any // that are to be read
+	var list []heldMail
 	var rules []store.Fact
 	who := false
 	for _, f := range facts {
@@ -48,7 +49,12 @@ func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fac
 			if err := json.Unmarshal(f.Body, &a); err != nil {
 				return nil, fmt.Errorf("fact %d/%d: %w", f.Lane, f.N, err)
 			}
-			if a.Run > 0 && a.Actions["email_sent"]+a.Actions["email_received"] > 0 {
+			if a.Run == 0 || a.Actions["email_sent"]+a.Actions["email_received"] == 0 {
+				continue
+			}
+			if mails, ok := l.handed.take(l.tenant, a.Run); ok {
+				list = append(list, mails...)
+			} else {
 				runs = append(runs, a.Run)
 			}
 		case (f.Kind == "rule.created" || f.Kind == "rule.updated") && len(f.Body) <= len("{}"): // what we did ourselves tells which action of ours it was
@@ -71,16 +77,10 @@ func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fac
 			return nil, err
 		}
 	}
-	var list []heldMail
-	sent := map[string]bool{}
 	for part := range slices.Chunk(runs, 100) {
 		rows, err := mailRows(ctx, t, `select `+mailRowColumns+` from event where tenant = $1 and run in (`+store.In(len(part), 2)+`) and run > 0 and action || '' in ('email_sent', 'email_received')`, part...)
 		if err != nil {
 			return nil, err
-		}
-		slices.SortFunc(rows, func(a, b mailRow) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) })
-		for _, r := range rows {
-			sent[r.id] = r.action == "email_sent"
 		}
 		mails, err := mailsOf(ctx, t, rows)
 		if err != nil {
@@ -88,6 +88,7 @@ func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fac
 		}
 		list = append(list, mails...)
 	}
+	slices.SortFunc(list, func(a, b heldMail) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Event, b.Event)) })
 	for _, f := range rules {
 		h, err := l.made(ctx, t, f)
 		if err != nil {
@@ -97,7 +98,7 @@ func (l *Learner) gather(ctx context.Context, t *store.Tenant, facts []store.Fac
 			list = append(list, *h)
 		}
 	}
-	return l.settle(list, sent), nil
+	return l.settle(list), nil
 }
 
 // made is that a rule was made or changed, by what it did then; nil where its history does not tell.

@@ -138,11 +138,9 @@ func (l *Learner) stored(ctx context.Context, t *store.Tenant, take func([]heldM
 			return err
 		}
 		at, id = rows[len(rows)-1].at, rows[len(rows)-1].id
-		sent := map[string]bool{}
 		some := rows[:0:0]
 		for _, r := range rows {
 			if r.action == "email_sent" || r.action == "email_received" {
-				sent[r.id] = r.action == "email_sent"
 				some = append(some, r)
 			}
 		}
@@ -150,6 +148,6 @@ func (l *Learner) stored(ctx context.Context, t *store.Tenant, take func([]heldM
 		if err != nil {
 			return err
 		}
-		take(l.settle(list, sent))
+		take(l.settle(list))
 	}
 }

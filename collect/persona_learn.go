@@ -27,6 +27,7 @@ type Learner struct {
 	tenant tocsin.TenantID
 	log    *slog.Logger
 	behind func(context.Context) bool // mail waits to be folded; nil where nobody says
+	handed *Handed                    // mail that was folded in this process; nil where nobody hands it over
 
 	model    *learn.Model // nil: it is to be read
 	names    *learn.Names
@@ -66,9 +67,9 @@ const (
 
 // KeepLearning learns a tenant's people as their mail comes, until ctx ends. It rests twenty times as long as it works, so that what comes fast is written together, and stands
 // back while behind says that mail waits to be folded: whoever looks for a mail wants it at once, what is usual has time.
-func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, behind func(context.Context) bool, log *slog.Logger) error {
+func KeepLearning(ctx context.Context, st *store.Store, tenant tocsin.TenantID, handed *Handed, behind func(context.Context) bool, log *slog.Logger) error {
 	l := NewLearner(st, tenant, log)
-	l.behind = behind
+	l.handed, l.behind = handed, behind
 	for ctx.Err() == nil {
 		news, began := st.Appended(), time.Now()
 		rest := 2 * time.Second // what another replica wrote, and a day's end
@@ -405,7 +406,7 @@ func (l *Learner) mailOf(h *heldMail) learn.Mail {
 
 // settle puts in the place of each address the one under which its person is learned, and leaves out what is no mail to learn from:
 // what one of the organisation sent another is learned from where it was sent.
-func (l *Learner) settle(list []heldMail, sent map[string]bool) []heldMail {
+func (l *Learner) settle(list []heldMail) []heldMail {
 	out, now := list[:0], l.st.Clock().Now()
 	for _, h := range list {
 		if h.At > tocsin.Millis(now.AddDate(0, 0, 1)) { // a wrong clock, or an import: a day to come would be closed before it came
@@ -421,7 +422,7 @@ func (l *Learner) settle(list []heldMail, sent map[string]bool) []heldMail {
 		if mine == "" {
 			continue
 		}
-		if sent[h.Event] {
+		if h.Sent {
 			h.From = mine
 			var to []string
 			for _, a := range h.To {

@@ -21,6 +21,7 @@ type heldMail struct {
 	To     []string        `json:"t,omitempty"`
 	Files  int32           `json:"n,omitempty"`
 	Rule   *madeRule       `json:"r,omitempty"`
+	Sent   bool            `json:"-"` // it was, from the mailbox; else received there
 }
 
 // madeRule is what a mailbox rule that was made or changed does.
@@ -39,6 +40,30 @@ type mailRow struct {
 
 func (r *mailRow) fields() []any { return []any{&r.id, &r.at, &r.action, &r.person, &r.body} }
 
+// mail is what was sent or received, as far as it is known by who wrote it.
+func (r *mailRow) mail(from string, attached *bool) heldMail {
+	return heldMail{At: r.at, Event: r.id, Person: r.person, From: from, Files: files(attached), Sent: r.action == "email_sent"}
+}
+
+// mailOf is what was sent or received as it is learned from; without an event where nobody wrote it.
+func (r *mailRow) mailOf(m *mailSeen) heldMail {
+	h := r.mail(m.From.Canonical(), m.Attachments)
+	if !h.Sent {
+		if h.From == "" {
+			return heldMail{}
+		}
+		return h
+	}
+	for _, list := range [][]tocsin.Address{m.To, m.Cc, m.Bcc} {
+		for _, a := range list {
+			if c := a.Canonical(); c != "" && !slices.Contains(h.To, c) {
+				h.To = append(h.To, c)
+			}
+		}
+	}
+	return h
+}
+
 const mailRowColumns = `id, at, action, person, body`
 
 // mailsOf reads the messages that events of mail are about, and makes mails of them as they were written: none where the message is
@@ -54,7 +79,7 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 		if rows[i].action == "email_received" && rows[i].at > kept {
 			if from, attached, ok := is.From(); ok {
 				if from != "" {
-					out[i] = heldMail{At: rows[i].at, Event: rows[i].id, Person: rows[i].person, From: from, Files: files(attached)}
+					out[i] = rows[i].mail(from, attached)
 				}
 				continue
 			}
@@ -92,18 +117,7 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 		if err := json.Unmarshal([]byte(bodies[i]), &m); err != nil {
 			return nil, fmt.Errorf("a message of %s: %w", rows[i].person, err)
 		}
-		h := heldMail{At: rows[i].at, Event: rows[i].id, Person: rows[i].person, From: m.From.Canonical(), Files: files(m.Attachments)}
-		for _, list := range [][]tocsin.Address{m.To, m.Cc, m.Bcc} {
-			for _, a := range list {
-				if c := a.Canonical(); c != "" && !slices.Contains(h.To, c) {
-					h.To = append(h.To, c)
-				}
-			}
-		}
-		if rows[i].action == "email_received" && h.From == "" {
-			continue
-		}
-		out[i] = h
+		out[i] = rows[i].mailOf(&m)
 	}
 	return slices.DeleteFunc(out, func(h heldMail) bool { return h.Event == "" }), nil
 }
@@ -139,10 +153,6 @@ func MailOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, since,
 	if cut = len(rows) > exchangedMost; cut {
 		rows = rows[:exchangedMost]
 	}
-	sent := map[string]bool{}
-	for _, r := range rows {
-		sent[r.id] = r.action == "email_sent"
-	}
 	mails, err := mailsOf(ctx, t, rows)
 	if err != nil {
 		return nil, false, err
@@ -173,7 +183,7 @@ func MailOf(ctx context.Context, t *store.Tenant, person tocsin.PersonID, since,
 		return a
 	}
 	for _, m := range mails {
-		x := Exchanged{At: tocsin.FromMillis(m.At), Sent: sent[m.Event]}
+		x := Exchanged{At: tocsin.FromMillis(m.At), Sent: m.Sent}
 		if x.Sent {
 			for _, a := range m.To {
 				x.With = append(x.With, named(a))

@@ -64,6 +64,7 @@ type Server struct {
 	ear          ear                   // when notifications could be stored
 	auditor      *collect.AuditJudge
 	reported     *reported.Worker
+	handed       collect.Handed // mail between the fold and the learners
 	inboxCounts  *inbox.Counts
 	folder       *collect.OwnFolder // of rules of one's own; nil where there is none
 	owner        string             // of leases: this process
@@ -116,7 +117,7 @@ func New(ctx context.Context, c Config, o Options) (s *Server, err error) {
 	if c.Journal.URL != "" { // a cluster: whoever holds a tenant's lease leads
 		s.Connections.Limits.Follow()
 	}
-	fold := &collect.Fold{Log: s.log, Unseal: keeper.Open}
+	fold := &collect.Fold{Log: s.log, Unseal: keeper.Open, Handed: &s.handed}
 	s.auditor = &collect.AuditJudge{Store: s.Store}
 	if c.Sigma.Directory != "" {
 		s.folder = &collect.OwnFolder{Store: s.Store, Dir: c.Sigma.Directory, State: c.Sigma.State}

@@ -386,7 +386,7 @@ func (s *Server) tenant(ctx context.Context, c connect.Connection) error {
 	sizing.Go(func() { s.size(ctx, c.Tenant, client) })
 	sizing.Go(func() { s.wake(ctx, c.Tenant) })
 	sizing.Go(func() { s.count(ctx, c.Tenant) })
-	sizing.Go(func() { _ = collect.KeepLearning(ctx, s.Store, c.Tenant, s.behind, s.log) }) // ends with ctx alone
+	sizing.Go(func() { _ = collect.KeepLearning(ctx, s.Store, c.Tenant, &s.handed, s.behind, s.log) }) // ends with ctx alone
 	defer sizing.Wait()
 	defer stop()
 	collector := &collect.Collector{Without: without, Tenant: c.Tenant, Graph: client, Store: s.Store, Journal: s.Journal,

@@ -21,11 +21,12 @@ type Into struct {
 // Insert writes rows, many in a statement, which spares most of the time of one by one. Where two of them have the
 // same key, the later is written.
 func (tx *Tx) Insert(ctx context.Context, into Into, rows [][]any) error {
-	return tx.insert(ctx, into, rows)
+	_, err := tx.insert(ctx, into, rows)
+	return err
 }
 
 // insert is Insert of rows whose first values are the same in all of them.
-func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any) error {
+func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any) (touched int64, err error) {
 	rows = lastOfEach(into, rows, len(first))
 	most := min(rowsAtOnce, variables/max(1, len(into.Columns)))
 	for len(rows) > 0 {
@@ -33,23 +34,31 @@ func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any)
 		args := make([]any, 0, n*len(into.Columns))
 		for _, row := range rows[:n] {
 			if len(first)+len(row) != len(into.Columns) {
-				return tx.failed(fmt.Errorf("insert into %s: %d values for %d columns", into.Table, len(row), len(into.Columns)-len(first)))
+				return touched, tx.failed(fmt.Errorf("insert into %s: %d values for %d columns", into.Table, len(row), len(into.Columns)-len(first)))
 			}
 			args = append(append(args, first...), row...)
 		}
-		if _, err := tx.Exec(ctx, into.statement(n, tx.store.kind), args...); err != nil {
-			return fmt.Errorf("insert into %s: %w", into.Table, err)
+		some, err := tx.Exec(ctx, into.statement(n, tx.store.kind), args...)
+		if err != nil {
+			return touched, fmt.Errorf("insert into %s: %w", into.Table, err)
 		}
+		touched += some
 		rows = rows[n:]
 	}
-	return nil
+	return touched, nil
 }
 
 // Insert writes rows of the tenant: Columns and Key do not name the column tenant, nor do the rows hold it; it is
 // put in.
 func (t *Tenant) Insert(ctx context.Context, into Into, rows [][]any) error {
+	_, err := t.InsertCount(ctx, into, rows)
+	return err
+}
+
+// InsertCount is Insert, and says how many rows that wrote: not those that are there, where all columns are kept.
+func (t *Tenant) InsertCount(ctx context.Context, into Into, rows [][]any) (written int64, err error) {
 	if err := t.tellRows(into, rows); err != nil {
-		return err
+		return 0, err
 	}
 	into.Columns = append([]string{"tenant"}, into.Columns...)
 	if len(into.Key) > 0 {
