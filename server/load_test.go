@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -36,7 +37,7 @@ var (
 	loadUsers    = flag.Int("load.users", 60, "of how many people")
 	loadLatency  = flag.Duration("load.latency", 0, "how long the simulator takes to answer")
 	loadDatabase = flag.String("load.database", "sqlite", "or postgres")
-	loadProfile  = flag.String("load.profile", "", "file for the profile of what the processor did while TestStreamLoad sent")
+	loadProfile  = flag.String("load.profile", "", "what the files begin with that say what the processor did in each part of TestStreamLoad")
 )
 
 const simEnv = "TOCSIN_TEST_SIM"
@@ -231,17 +232,6 @@ func TestStreamLoad(t *testing.T) {
 	first := 0
 	ask(w, "/truth", func(line sim.Truth) { first = line.N + 1 })
 
-	if *loadProfile != "" {
-		f, err := os.Create(*loadProfile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			t.Fatal(err)
-		}
-		defer pprof.StopCPUProfile()
-	}
 	b.measure(fmt.Sprintf("%d a second", *loadRate), func() {
 		w.tell("/rate", map[string]int{"rate": *loadRate})
 		time.Sleep(*loadFor)
@@ -252,7 +242,6 @@ func TestStreamLoad(t *testing.T) {
 			w.tell("/traffic", map[string]int{"changes": min(rest, 500)})
 		}
 	})
-	pprof.StopCPUProfile()
 	b.whole(first)
 }
 
@@ -304,10 +293,27 @@ func (b *load) count(query string, args ...any) (n int) {
 	return n
 }
 
+// profile keeps what the processor does until stop is called, in a file of the measurement's own.
+func (b *load) profile(name string) (stop func()) {
+	b.Helper()
+	if *loadProfile == "" {
+		return func() {}
+	}
+	f, err := os.Create(*loadProfile + "-" + strings.ReplaceAll(name, " ", "-"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		b.Fatal(err)
+	}
+	return func() { pprof.StopCPUProfile(); f.Close() }
+}
+
 // measure says what it takes until all that send has the simulator do is folded.
 func (b *load) measure(name string, send func()) {
 	b.Helper()
 	_, _ = b.acks.String(), b.folded.String()
+	defer b.profile(name)()
 	before, began, spent, runs := b.w.deliveries(), time.Now(), processor(b.T), b.runs.Load()
 	send()
 	sent := time.Since(began)
