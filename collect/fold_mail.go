@@ -196,11 +196,7 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 
 // loadHeld reads what is held of messages, which are named by pairs of person and key.
 func (f *mailFold) loadHeld(ctx context.Context, pairs []any) error {
-	const most = 2 * 100
-	for part := range slices.Chunk(pairs, most) {
-		for len(pairs) > most && len(part) < most {
-			part = append(slices.Clip(part), part[0], part[1]) // the same statement as the others, which is then known
-		}
+	for part := range store.Batches(pairs, 2) {
 		err := each(ctx, f.t, func(scan func(...any) error) error {
 			var person tocsin.PersonID
 			var key string
@@ -231,10 +227,7 @@ func (r *run) some(ctx context.Context, values any, row func(scan func(...any) e
 	case []tocsin.PersonID:
 		args = anys(v)
 	}
-	for part := range slices.Chunk(args, 100) {
-		for len(args) > 100 && len(part) < 100 {
-			part = append(slices.Clip(part), part[0]) // the same statement as the others, which is then known
-		}
+	for part := range store.Batches(args, 1) {
 		if err := each(ctx, r.t, row, query(store.In(len(part), 2)), part...); err != nil {
 			return err
 		}

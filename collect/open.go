@@ -296,11 +296,11 @@ func (t *opening) held(ctx context.Context) error {
 		if err := t.settings(ctx, tx); err != nil {
 			return err
 		}
-		for some := range slices.Chunk(t.order, 400) {
-			args := make([]any, len(some))
-			for i, b := range some {
-				args[i] = string(b.person)
-			}
+		people := make([]any, len(t.order))
+		for i, b := range t.order {
+			people[i] = string(b.person)
+		}
+		for some := range store.Batches(people, 1) {
 			err := each(ctx, tx, func(scan func(...any) error) error {
 				var person tocsin.PersonID
 				var object string
@@ -319,7 +319,7 @@ func (t *opening) held(ctx context.Context) error {
 				return err
 			}, `select p.person, p.object_id, case when p.deleted = 0 and p.mailbox in ('read', 'unknown') then 1 else 0 end, l.folders, s.form, s.made,
 				(select max(k.retry) from parked k where k.tenant = p.tenant and k.person = p.person)
-				from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, args...)
+				from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, some...)
 			if err != nil {
 				return err
 			}

@@ -261,7 +261,9 @@ func addContacts(ctx context.Context, t *store.Tenant, rows [][]any, sent, recei
 // upsert writes rows of the tenant, many in a statement.
 func upsert(ctx context.Context, t *store.Tenant, table, columns string, rows [][]any, conflict string) error {
 	names := strings.Fields(columns)
-	for some := range slices.Chunk(rows, 100) {
+	for len(rows) > 0 {
+		some := rows[:store.Batch(len(rows))]
+		rows = rows[len(some):]
 		var b strings.Builder
 		fmt.Fprintf(&b, "insert into %s (tenant, %s) values ", table, strings.Join(names, ", "))
 		args := make([]any, 0, len(some)*(1+len(names)))

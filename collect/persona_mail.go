@@ -91,11 +91,7 @@ func mailsOf(ctx context.Context, t *store.Tenant, rows []mailRow) ([]heldMail, 
 		at[k] = append(at[k], i)
 	}
 	bodies := make([]string, len(rows))
-	const most = 2 * 100
-	for part := range slices.Chunk(pairs, most) {
-		for len(pairs) > most && len(part) < most {
-			part = append(slices.Clip(part), part[0], part[1]) // the same statement as the others, which is then known
-		}
+	for part := range store.Batches(pairs, 2) {
 		err := each(ctx, t, func(scan func(...any) error) error {
 			var k key
 			var body string

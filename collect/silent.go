@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"tocsin.dev"
@@ -587,17 +586,9 @@ type hourOf struct {
 // counted adds to the hours what came in them.
 func (f *mailFold) counted(ctx context.Context) error {
 	keys := slices.SortedFunc(maps.Keys(f.means.hours), func(a, b hourOf) int { return cmp.Or(cmp.Compare(a.person, b.person), cmp.Compare(a.at, b.at)) })
-	for part := range slices.Chunk(keys, 200) {
-		var values []string
-		var args []any
-		for i, k := range part {
-			values = append(values, fmt.Sprintf("($1, $%d, $%d, $%d)", 3*i+2, 3*i+3, 3*i+4))
-			args = append(args, string(k.person), k.at, f.means.hours[k])
-		}
-		if _, err := f.t.Exec(ctx, `insert into mail_hour (tenant, person, hour, n) values `+strings.Join(values, ", ")+`
-			on conflict (tenant, person, hour) do update set n = mail_hour.n + excluded.n`, args...); err != nil {
-			return err
-		}
+	rows := make([][]any, len(keys))
+	for i, k := range keys {
+		rows[i] = []any{string(k.person), k.at, f.means.hours[k]}
 	}
-	return nil
+	return upsert(ctx, f.t, "mail_hour", "person hour n", rows, "on conflict (tenant, person, hour) do update set n = mail_hour.n + excluded.n")
 }

@@ -3,12 +3,44 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
 
-// rowsAtOnce is how many rows go into a statement: more makes neither engine faster (BenchmarkFold).
-const rowsAtOnce = 100
+// atOnce are the numbers of rows or values for which statements are made: a statement of which there are few comes again, and is
+// then prepared. More than a hundred makes neither engine faster (BenchmarkFold).
+var atOnce = []int{100, 25, 5, 1}
+
+// Batch is how many of n rows go into the next statement.
+func Batch(n int) int {
+	for _, size := range atOnce {
+		if n >= size {
+			return size
+		}
+	}
+	return 0
+}
+
+// Batches are the arguments of statements that read what is named by width of them each: one of them is named again in the last
+// statement, and again, until that is one of those that come again.
+func Batches(args []any, width int) iter.Seq[[]any] {
+	return func(yield func([]any) bool) {
+		for part := range slices.Chunk(args, width*atOnce[0]) {
+			for i := len(atOnce) - 1; i >= 0; i-- {
+				if size := width * atOnce[i]; size >= len(part) {
+					for len(part) < size {
+						part = append(slices.Clip(part), part[:width]...)
+					}
+					break
+				}
+			}
+			if !yield(part) {
+				return
+			}
+		}
+	}
+}
 
 // Into says what many rows are written into at once.
 type Into struct {
@@ -28,9 +60,8 @@ func (tx *Tx) Insert(ctx context.Context, into Into, rows [][]any) error {
 // insert is Insert of rows whose first values are the same in all of them.
 func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any) (touched int64, err error) {
 	rows = lastOfEach(into, rows, len(first))
-	most := min(rowsAtOnce, variables/max(1, len(into.Columns)))
 	for len(rows) > 0 {
-		n := min(most, len(rows))
+		n := Batch(len(rows))
 		args := make([]any, 0, n*len(into.Columns))
 		for _, row := range rows[:n] {
 			if len(first)+len(row) != len(into.Columns) {

@@ -47,3 +47,39 @@ func TestInsert(t *testing.T) {
 		do(t, st.UpdateTenant(ctx, contoso, func(tn *store.Tenant) error { return tn.Insert(ctx, keyOnly, nil) }))
 	})
 }
+
+// TestBatches: whatever number there is of rows and values, statements are made for few, and each is named.
+func TestBatches(t *testing.T) {
+	lengths := map[int]bool{}
+	for n := range 350 {
+		var args []any
+		for i := range n {
+			args = append(args, 2*i, 2*i+1)
+		}
+		named, last := map[any]bool{}, 0
+		for part := range store.Batches(args, 2) {
+			lengths[len(part)] = true
+			for i := 0; i < len(part); i += 2 {
+				if named[part[i].(int)] = true; part[i].(int)+1 != part[i+1].(int) {
+					t.Fatalf("of %d: %v", n, part)
+				}
+			}
+			last += len(part)
+		}
+		if len(named) != n || n > 0 && last > 10*n {
+			t.Errorf("of %d there are %d, in %d values", n, len(named), last)
+		}
+		rest, statements := n, 0
+		for ; rest > 0; statements++ {
+			size := store.Batch(rest)
+			lengths[2*size] = true
+			rest -= size
+		}
+		if rest != 0 || statements > n/100+11 {
+			t.Errorf("%d rows are %d statements and %d", n, statements, rest)
+		}
+	}
+	if len(lengths) != 4 {
+		t.Errorf("there are statements of %d lengths", len(lengths))
+	}
+}

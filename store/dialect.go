@@ -131,9 +131,6 @@ func (d dialect) asRows(n, from int) string {
 	return strings.Join(all, ",")
 }
 
-// variables is how many arguments a statement may have, well below either engine's limit (SQLite 32,766, PostgreSQL 65,535).
-const variables = 30_000
-
 // again says whether a transaction failed only because of others at work at the same time
 // (https://www.postgresql.org/docs/15/mvcc-serialization-failure-handling.html).
 func again(err error) bool {
