@@ -229,6 +229,12 @@ func TestStreamLoad(t *testing.T) {
 		}
 		return ""
 	})
+	eventuallyIn(t, 5*time.Minute, "the folders of those mailboxes", func() string { // once an hour, which is no part of what an event costs
+		if on, seen := b.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), b.count(`select count(*) from folder_look where tenant = $1 and token <> ''`); seen < on {
+			return fmt.Sprintf("%d of %d", seen, on)
+		}
+		return ""
+	})
 	first := 0
 	ask(w, "/truth", func(line sim.Truth) { first = line.N + 1 })
 
