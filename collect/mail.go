@@ -329,18 +329,20 @@ func (w *writer) told(s *scene, e *mailEvent, m *mailSeen) string {
 	return string(w.b)
 }
 
-// id is the event's, by the time that every way of seeing it tells alike.
+// id is the event's, with a time in it that every way of seeing it tells alike. There is none of a deletion; and a reply or a forward of
+// long ago may be told again, when nothing is held of the message any more, and was told then under an id without.
 func (e mailEvent) id(tenant tocsin.TenantID, person tocsin.PersonID, m *mailSeen) string {
+	parts := []string{string(person), m.ID, e.action, e.with}
 	at := m.Modified
 	switch {
-	case e.action == "email_received", e.action == "email_deleted", e.rule != "":
+	case e.action == "email_received", e.rule != "":
 		at = m.Received
 	case e.action == "email_sent":
 		at = m.Sent
 	case e.action == "email_drafted":
 		at = m.Created
-	case e.action == "email_replied", e.action == "email_forwarded":
-		at = m.VerbAt
+	case e.action == "email_deleted", e.action == "email_replied", e.action == "email_forwarded":
+		return tocsin.NewEventID(tenant, parts...)
 	}
-	return tocsin.NewEventIDAt(tenant, at, string(person), m.ID, e.action, e.with)
+	return tocsin.NewEventIDAt(tenant, at, parts...)
 }

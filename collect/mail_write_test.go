@@ -237,3 +237,24 @@ func outwardForm(s *scene, e *mailEvent, m *mailSeen, id string, at int64) mailO
 	return mailOutward{Event: tocsin.Event{EventID: id, EventType: "EMAIL", Source: "OUTLOOK", SignalType: "COMMUNICATIONS", DomainID: s.tenant, TUID: s.person,
 		Timestamp: tocsin.FromMillis(at), PlatformEventID: m.ID, PlatformEventSource: "MICROSOFT_GRAPH_OUTLOOK_API"}, Payload: payload, RawMetadata: raw}
 }
+
+// TestMailEventID: an event has one id however it is seen; those of which it is said when they happened sort by that.
+func TestMailEventID(t *testing.T) {
+	seen := mailSeen{ID: "m", Received: 1763887200000, Sent: 1763887199000, Created: 1763887198000, Modified: 1763887201000, VerbAt: 1763887202000}
+	later := seen
+	later.Modified, later.VerbAt, later.Folder, later.Read = later.Modified+60_000, 0, "F", true
+	for _, e := range []mailEvent{{action: "email_received"}, {action: "email_sent"}, {action: "email_drafted"}, {action: "email_deleted"}, {action: "email_replied", with: "102 5"}, {action: "email_forwarded", with: "rule r", rule: "r"}} {
+		if a, b := e.id(acme, "p", &seen), e.id(acme, "p", &later); a != b {
+			t.Errorf("%s has the ids %s and %s", e.action, a, b)
+		}
+	}
+	gone := mailEvent{action: "email_deleted"}
+	if a, b := gone.id(acme, "p", &seen), gone.id(acme, "p", &mailSeen{ID: "m"}); a != b {
+		t.Errorf("a deletion has the ids %s and %s", a, b)
+	}
+	next := seen
+	next.ID, next.Received = "n", seen.Received+1
+	if e := (mailEvent{action: "email_received"}); e.id(acme, "p", &seen) >= e.id(acme, "p", &next) {
+		t.Error("ids do not sort by time")
+	}
+}

@@ -14,7 +14,7 @@ type Handed struct {
 	mu    sync.Mutex
 	runs  map[handedRun][]heldMail
 	order []handedRun // the oldest first, those taken too
-	mails int
+	size  int         // of all mails together, see sizeOf
 }
 
 type handedRun struct {
@@ -22,7 +22,7 @@ type handedRun struct {
 	run    int64 // begins with the time
 }
 
-// handedMost is how many mails wait to be taken, some 300 bytes each; handedFor how long.
+// handedMost is how many mails and recipients wait to be taken, some 200 bytes each; handedFor how long.
 const (
 	handedMost = 50_000
 	handedFor  = 2 * time.Minute
@@ -38,18 +38,26 @@ func (h *Handed) put(tenant tocsin.TenantID, run int64, now time.Time, mails []h
 	for old := tocsin.Millis(now.Add(-handedFor)) << 16; len(h.order) > 0 && (h.order[0].run < old || h.runs[h.order[0]] == nil); h.order = h.order[1:] {
 		h.drop(h.order[0])
 	}
-	if h.mails+len(mails) > handedMost {
+	key := handedRun{tenant, run}
+	h.drop(key)
+	if h.size+sizeOf(mails) > handedMost {
 		return // the first are wanted first
 	}
 	if h.runs == nil {
 		h.runs = map[handedRun][]heldMail{}
 	}
-	key := handedRun{tenant, run}
-	h.runs[key], h.order, h.mails = mails, append(h.order, key), h.mails+len(mails)
+	h.runs[key], h.order, h.size = mails, append(h.order, key), h.size+sizeOf(mails)
+}
+
+func sizeOf(mails []heldMail) (n int) {
+	for i := range mails {
+		n += 1 + len(mails[i].To)
+	}
+	return n
 }
 
 func (h *Handed) drop(key handedRun) {
-	h.mails -= len(h.runs[key])
+	h.size -= sizeOf(h.runs[key])
 	delete(h.runs, key)
 }
 

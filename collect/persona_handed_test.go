@@ -105,8 +105,8 @@ func TestHanded(t *testing.T) {
 		if mails, ok := h.take(b.tenant, is.Run); ok {
 			b.Errorf("%d mails are handed over of which some were told of before", len(mails))
 		}
-		if h.mails != 0 {
-			b.Errorf("%d mails are left", h.mails)
+		if h.size != 0 {
+			b.Errorf("%d mails are left", h.size)
 		}
 	})
 }
@@ -129,8 +129,8 @@ func TestHandedIsBounded(t *testing.T) {
 	put(3*time.Second, 5)
 	put(2*time.Second+handedFor, 1) // the first at which those of the second 2 are old is later
 	put(4*time.Second+handedFor, 1)
-	if _, ok := h.take("t", run(2*time.Second)); ok || h.mails != 2 || len(h.order) != 2 {
-		t.Errorf("%d mails of %d runs are left, %v", h.mails, len(h.order), ok)
+	if _, ok := h.take("t", run(2*time.Second)); ok || h.size != 2 || len(h.order) != 2 {
+		t.Errorf("%d mails of %d runs are left, %v", h.size, len(h.order), ok)
 	}
 	var none *Handed
 	none.put("t", 1, at, make([]heldMail, 1))

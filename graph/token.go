@@ -24,7 +24,7 @@ type token struct {
 
 func (t token) String() string { return "(token)" }
 
-// tokens keeps the current token and fetches the next, one at a time however many ask.
+// tokens keeps the current token and fetches the next, one at a time however many ask, but for who wants it asked anew.
 type tokens struct {
 	fetch func(ctx context.Context, fresh bool) (token, error)
 	leaf  *x509.Certificate // of the credential, nil without one
@@ -104,7 +104,9 @@ func (t *tokens) renewed(ctx context.Context, bad string, turn int) (token, erro
 		}
 		return token{}, err
 	}
-	t.cur, t.no, t.stale = next, nil, false
+	if t.turn == turn {
+		t.cur, t.no, t.stale = next, nil, false
+	}
 	return next, nil
 }
 
@@ -156,7 +158,7 @@ func (c *Client) SignIn(ctx context.Context) error {
 	}
 	c.tokens.mu.Lock()
 	cur := c.tokens.cur.value
-	c.tokens.no = nil
+	c.tokens.no, c.tokens.stale = nil, true
 	c.tokens.turn++
 	c.tokens.mu.Unlock()
 	_, err := c.tokens.get(ctx, or(cur, "none"))

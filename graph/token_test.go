@@ -241,6 +241,34 @@ func TestSignInDoesNotJoin(t *testing.T) {
 	}
 }
 
+// TestAnOlderTokenIsNotKept: a token that was asked for before somebody signed in anew does not take the place of the newer.
+func TestAnOlderTokenIsNotKept(t *testing.T) {
+	var n atomic.Int32
+	asked, released := make(chan bool), make(chan bool)
+	c, _ := entra(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) > 1 {
+			issued(w, sign("new"), 3599)
+			return
+		}
+		close(asked)
+		<-released
+		issued(w, sign("old"), 3599)
+	})
+	before := make(chan error, 1)
+	go func() { before <- c.Get(ctxFor(t), "users.get", P{"user": "u1"}, nil) }()
+	<-asked
+	if err := c.SignIn(ctxFor(t)); err != nil {
+		t.Error(err)
+	}
+	close(released)
+	if err := <-before; err != nil {
+		t.Error(err)
+	}
+	if is, err := c.Roles(ctxFor(t)); err != nil || !slices.Equal(is, []string{"new"}) {
+		t.Errorf("the token is that of %v (%v)", is, err)
+	}
+}
+
 func TestUnknownTenantIsKnownFromDiscovery(t *testing.T) {
 	c, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(400)
