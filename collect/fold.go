@@ -17,6 +17,8 @@ type Fold struct {
 	Log    *slog.Logger
 	Unseal func(sealed []byte, about string) ([]byte, error) // opens the keys of tenants
 	Handed *Handed                                           // to where mail is handed over that is learned from; nil: to nobody
+
+	recalled map[tocsin.TenantID]*recalled
 }
 
 // Step folds a run of items, each tenant's in their order, inside the reader's transaction.
@@ -33,7 +35,7 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 			}
 			if known {
 				r = newRun(tx.Tenant(it.Tenant))
-				r.unseal, r.handed = f.Unseal, f.Handed
+				r.unseal, r.handed, r.recalled = f.Unseal, f.Handed, f.recalls(r.t)
 			} else { // disconnected and erased, while this was under way
 				f.Log.Info("what was read of a tenant that is erased is dropped", "tenant", it.Tenant)
 			}
@@ -67,26 +69,27 @@ var beside = map[string]int{kindRules: 1, kindSettings: 2, kindMail: 3, kindFold
 // run is what a run of one tenant's items needs and gathers. Items of one kind are folded together, since a row a statement
 // is what a first sync of 100,000 mailboxes cannot pay for; a change of kind flushes, in a mailbox or where it touches more.
 type run struct {
-	t       *store.Tenant
-	kind    string
-	waits   map[tocsin.PersonID]int // the last of the kinds beside others
-	people  []pending[personSeen]
-	groups  []pending[groupSeen]
-	rules   []pending[rulesSeen]
-	setting []pending[settingsSeen]
-	judges  []pending[struct{}]
-	told    []pending[rightsSeen]
-	records []pending[auditSeen]
-	mail    []pending[mailLooks]
-	folders []pending[foldersSeen]
-	names   map[string]string // who is behind a name, as far as it was looked up
-	touched map[string]int    // kind of fact → how many first mailLooks, told as one fact
-	arrived Arrivals          // what mail.changed tells
-	org     *organisation
-	unseal  func(sealed []byte, about string) ([]byte, error)
-	handed  *Handed
-	mails   []heldMail // to hand over
-	reread  bool       // they are not what the table holds
+	t        *store.Tenant
+	kind     string
+	waits    map[tocsin.PersonID]int // the last of the kinds beside others
+	people   []pending[personSeen]
+	groups   []pending[groupSeen]
+	rules    []pending[rulesSeen]
+	setting  []pending[settingsSeen]
+	judges   []pending[struct{}]
+	told     []pending[rightsSeen]
+	records  []pending[auditSeen]
+	mail     []pending[mailLooks]
+	folders  []pending[foldersSeen]
+	names    map[string]string // who is behind a name, as far as it was looked up
+	touched  map[string]int    // kind of fact → how many first mailLooks, told as one fact
+	arrived  Arrivals          // what mail.changed tells
+	org      *organisation
+	unseal   func(sealed []byte, about string) ([]byte, error)
+	recalled *recalled
+	handed   *Handed
+	mails    []heldMail // to hand over
+	reread   bool       // they are not what the table holds
 }
 
 // pending is an item decoded and not yet folded.

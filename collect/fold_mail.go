@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -146,51 +145,79 @@ func (f *mailFold) load(ctx context.Context, batch []pending[mailLooks]) error {
 			}
 		}
 	}
-	err := f.some(ctx, slices.Collect(maps.Keys(people)), func(scan func(...any) error) error {
-		var person tocsin.PersonID
-		var upn, mail, addresses string
-		var folders *string
-		var since, heard, unseen, left *int64
-		if err := scan(&person, &upn, &mail, &addresses, &folders, &since, &heard, &unseen, &left); err != nil {
-			return err
-		}
-		var list []string
-		if err := readTexts(addresses, &list); err != nil {
-			return fmt.Errorf("addresses of %s: %w", person, err)
-		}
-		b := &mailBox{user: mail, mine: ownAddresses(list, mail, upn), folders: folderNames{}}
-		if b.user == "" {
-			b.user = upn
-		}
-		if folders != nil {
-			b.ledger, b.since, b.heard, b.unseen, b.left = true, *since, *heard, *unseen, *left > 0
-			if err := readNames(*folders, b.folders); err != nil {
-				return fmt.Errorf("folders of %s: %w", person, err)
-			}
-		}
-		f.boxes[person] = b
-		return nil
-	}, func(in string) string {
-		return `select p.person, p.upn, p.mail, p.addresses, l.folders, l.since, l.heard, l.unseen, l.unwatched from person p
-			left join mail_ledger l on l.tenant = p.tenant and l.person = p.person where p.tenant = $1 and p.person in (` + in + `)`
-	})
-	if err != nil {
+	if err := f.loadBoxes(ctx, sortedKeys(people)); err != nil {
 		return err
 	}
 	if err := f.loadHeld(ctx, keys); err != nil {
 		return err
 	}
+	var err error
 	if f.means, err = f.understand(ctx, batch); err != nil {
 		return err
 	}
-	return f.some(ctx, slices.Collect(maps.Keys(f.senders)), func(scan func(...any) error) error {
-		var address string
-		var person tocsin.PersonID
-		err := scan(&address, &person)
-		f.senders[address] = person
+	senders := &f.recalled.senders
+	if err := senders.read(ctx, f.t, "person_address", sortedKeys(f.senders), func(lacking []string) error {
+		return f.some(ctx, lacking, func(scan func(...any) error) error {
+			var address string
+			var person tocsin.PersonID
+			err := scan(&address, &person)
+			senders.has[address] = person
+			return err
+		}, func(in string) string {
+			return `select address, person from person_address where tenant = $1 and address in (` + in + `) order by person desc`
+		})
+	}); err != nil {
 		return err
+	}
+	for address := range f.senders {
+		f.senders[address] = senders.has[address]
+	}
+	return nil
+}
+
+// loadBoxes reads what is held of the mailboxes.
+func (f *mailFold) loadBoxes(ctx context.Context, people []tocsin.PersonID) error {
+	known := &f.recalled.people
+	if err := known.read(ctx, f.t, "person", people, func(lacking []tocsin.PersonID) error {
+		return f.some(ctx, lacking, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			var upn, mail, addresses string
+			if err := scan(&person, &upn, &mail, &addresses); err != nil {
+				return err
+			}
+			var list []string
+			if err := readTexts(addresses, &list); err != nil {
+				return fmt.Errorf("addresses of %s: %w", person, err)
+			}
+			known.has[person] = &mailPerson{user: cmp.Or(mail, upn), mine: ownAddresses(list, mail, upn)}
+			return nil
+		}, func(in string) string {
+			return `select person, upn, mail, addresses from person where tenant = $1 and person in (` + in + `)`
+		})
+	}); err != nil {
+		return err
+	}
+	for _, person := range people {
+		if is := known.has[person]; is != nil {
+			f.boxes[person] = &mailBox{user: is.user, mine: is.mine, folders: folderNames{}}
+		}
+	}
+	return f.some(ctx, people, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var folders string
+		var since, heard, unseen, left int64
+		err := scan(&person, &folders, &since, &heard, &unseen, &left)
+		b := f.boxes[person]
+		if err != nil || b == nil {
+			return err
+		}
+		b.ledger, b.since, b.heard, b.unseen, b.left = true, since, heard, unseen, left > 0
+		if err := readNames(folders, b.folders); err != nil {
+			return fmt.Errorf("folders of %s: %w", person, err)
+		}
+		return nil
 	}, func(in string) string {
-		return `select address, person from person_address where tenant = $1 and address in (` + in + `) order by person desc`
+		return `select person, folders, since, heard, unseen, unwatched from mail_ledger where tenant = $1 and person in (` + in + `)`
 	})
 }
 

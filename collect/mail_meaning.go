@@ -62,20 +62,34 @@ func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (
 			folders[h.folder] = true
 		}
 	}
-	err := f.some(ctx, sortedKeys(folders), func(scan func(...any) error) error {
-		var id, name, known string
-		err := scan(&id, &name, &known)
-		m.names[id] = name
-		if known != "" {
-			m.known[id] = known
-		}
-		delete(m.unnamed, id)
-		return err
-	}, func(in string) string {
-		return `select id, name, known from mail_folder where tenant = $1 and id in (` + in + `)`
+	known := &f.recalled.folders
+	err := known.read(ctx, f.t, "mail_folder", sortedKeys(folders), func(lacking []string) error {
+		return f.some(ctx, lacking, func(scan func(...any) error) error {
+			var id, name, everywhere string
+			err := scan(&id, &name, &everywhere)
+			is := known.has[id]
+			if is == nil {
+				is = &knownFolder{}
+				known.has[id] = is
+			}
+			is.name, is.known = name, cmp.Or(everywhere, is.known)
+			return err
+		}, func(in string) string {
+			return `select id, name, known from mail_folder where tenant = $1 and id in (` + in + `)`
+		})
 	})
 	if err != nil {
 		return m, err
+	}
+	for id := range folders {
+		is := known.has[id]
+		if is == nil {
+			continue
+		}
+		if m.names[id] = is.name; is.known != "" {
+			m.known[id] = is.known
+		}
+		delete(m.unnamed, id)
 	}
 	if m.rules, err = f.forwarders(ctx, sortedKeys(people)); err != nil {
 		return m, err
@@ -86,39 +100,53 @@ func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (
 
 // forwarders are the rules that are on in those of the mailboxes in which one sends mail on.
 func (r *run) forwarders(ctx context.Context, people []tocsin.PersonID) (map[tocsin.PersonID][]standingRule, error) {
-	var some []tocsin.PersonID
-	err := r.some(ctx, people, func(scan func(...any) error) error {
-		var person tocsin.PersonID
-		err := scan(&person)
-		some = append(some, person)
-		return err
-	}, func(in string) string {
-		return `select distinct person from mail_rule where tenant = $1 and deleted = 0 and targets > 0 and enabled and person in (` + in + `)`
+	known := &r.recalled.rules
+	err := known.read(ctx, r.t, "mail_rule", people, func(lacking []tocsin.PersonID) error {
+		var some []tocsin.PersonID
+		err := r.some(ctx, lacking, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			err := scan(&person)
+			some = append(some, person)
+			return err
+		}, func(in string) string {
+			return `select distinct person from mail_rule where tenant = $1 and deleted = 0 and targets > 0 and enabled and person in (` + in + `)`
+		})
+		if err != nil {
+			return err
+		}
+		if err := r.some(ctx, some, func(scan func(...any) error) error {
+			var person tocsin.PersonID
+			var body string
+			var s standingRule
+			if err := scan(&person, &body, &s.since); err != nil {
+				return err
+			}
+			if err := json.Unmarshal([]byte(body), &s.MailRule); err != nil {
+				return fmt.Errorf("a rule of %s: %w", person, err)
+			}
+			known.has[person] = append(known.has[person], s)
+			return nil
+		}, func(in string) string {
+			return `select person, body, case when changed > first_seen then changed else first_seen end from mail_rule
+				where tenant = $1 and deleted = 0 and enabled and person in (` + in + `)`
+		}); err != nil {
+			return err
+		}
+		for _, person := range some {
+			slices.SortStableFunc(known.has[person], func(a, b standingRule) int { return a.Sequence - b.Sequence })
+		}
+		return nil
 	})
-	if err != nil || len(some) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	out := map[tocsin.PersonID][]standingRule{}
-	err = r.some(ctx, some, func(scan func(...any) error) error {
-		var person tocsin.PersonID
-		var body string
-		var s standingRule
-		if err := scan(&person, &body, &s.since); err != nil {
-			return err
+	for _, person := range people {
+		if list := known.has[person]; len(list) > 0 {
+			out[person] = list
 		}
-		if err := json.Unmarshal([]byte(body), &s.MailRule); err != nil {
-			return fmt.Errorf("a rule of %s: %w", person, err)
-		}
-		out[person] = append(out[person], s)
-		return nil
-	}, func(in string) string {
-		return `select person, body, case when changed > first_seen then changed else first_seen end from mail_rule
-			where tenant = $1 and deleted = 0 and enabled and person in (` + in + `)`
-	})
-	for _, list := range out {
-		slices.SortStableFunc(list, func(a, b standingRule) int { return a.Sequence - b.Sequence })
 	}
-	return out, err
+	return out, nil
 }
 
 // lastVerb is what was last done with a message, as far as it is known after a look: one that did not ask for it, or was
@@ -299,20 +327,27 @@ type echo struct {
 
 func echoesOf(ctx context.Context, r *run, people []tocsin.PersonID) (map[tocsin.PersonID]map[string][]*echo, error) {
 	out := map[tocsin.PersonID]map[string][]*echo{}
-	err := r.some(ctx, people, func(scan func(...any) error) error {
-		var e echo
-		if err := scan(&e.Person, &e.Object, &e.change, &e.Act, &e.From, &e.Until); err != nil {
-			return err
-		}
-		if out[e.Person] == nil {
-			out[e.Person] = map[string][]*echo{}
-		}
-		out[e.Person][e.Object] = append(out[e.Person][e.Object], &e)
-		return nil
-	}, func(in string) string {
-		return `select person, object, change, act, since, until from echo where tenant = $1 and person in (` + in + `) order by since`
-	})
-	return out, err
+	known := &r.recalled.echoes
+	find := func(people []tocsin.PersonID) error {
+		return r.some(ctx, people, func(scan func(...any) error) error {
+			var e echo
+			if err := scan(&e.Person, &e.Object, &e.change, &e.Act, &e.From, &e.Until); err != nil {
+				return err
+			}
+			if out[e.Person] == nil {
+				out[e.Person] = map[string][]*echo{}
+			}
+			out[e.Person][e.Object] = append(out[e.Person][e.Object], &e)
+			known.has[e.Person] = true
+			return nil
+		}, func(in string) string {
+			return `select person, object, change, act, since, until from echo where tenant = $1 and person in (` + in + `) order by since`
+		})
+	}
+	if err := known.read(ctx, r.t, "echo", people, find); err != nil {
+		return nil, err
+	}
+	return out, find(slices.DeleteFunc(people, func(p tocsin.PersonID) bool { return !known.has[p] || out[p] != nil })) // one is heard once in a run
 }
 
 // us is the act of ours that a change comes from; "" where it is somebody else's. Each act explains a change once.

@@ -23,6 +23,7 @@ type Store struct {
 	gate  *gate // before write, SQLite only
 
 	written, asked prepared // statements of the writer's, and of those that only read
+	changes        changes
 
 	mu      sync.Mutex
 	news    chan struct{} // closed and replaced when facts were committed

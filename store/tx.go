@@ -25,7 +25,9 @@ type Tx struct {
 	facts []Fact
 	// things are what exports may want, by tenant.
 	things map[tocsin.TenantID][]string
-	err    error // of the first statement that failed; nothing can be committed after it
+	// changed are the tables that it may have changed, where it is alone.
+	changed map[string]bool
+	err     error // of the first statement that failed; nothing can be committed after it
 }
 
 // View runs do in a transaction that only reads and sees one state of the database throughout.
@@ -88,6 +90,7 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 	if err := tx.writeThings(ctx); err != nil {
 		return err
 	}
+	s.changes.ends(tx.changed)
 	if err := inner.Commit(); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err() // database/sql has rolled back by itself, before we came
 	} else if err != nil {
@@ -111,6 +114,7 @@ func (s *Store) UpdateTenant(ctx context.Context, id tocsin.TenantID, do func(*T
 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
+	tx.touches(q)
 	q = tx.store.kind.brief(q)
 	var res sql.Result
 	var err error
@@ -128,6 +132,7 @@ func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 
 // Query runs a statement that gives rows. Close them before the next statement: PostgreSQL has one at a time.
 func (tx *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
+	tx.touches(q)
 	q = tx.store.kind.brief(q)
 	if ready := tx.ready(q); ready != nil {
 		rows, err := tx.tx.StmtContext(ctx, ready).QueryContext(ctx, clean(args)...)
@@ -150,6 +155,7 @@ func (tx *Tx) ready(q string) *sql.Stmt {
 
 // QueryRow runs a statement that gives one row, or ErrNone when it is scanned.
 func (tx *Tx) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
+	tx.touches(q)
 	var row *sql.Row
 	if ready := tx.ready(q); ready != nil {
 		row = tx.tx.StmtContext(ctx, ready).QueryRowContext(ctx, clean(args)...)

@@ -1,0 +1,80 @@
+package collect
+
+import (
+	"context"
+
+	"tocsin.dev"
+	"tocsin.dev/store"
+)
+
+// recalled is what the fold has read of a tenant's tables that seldom change, for the runs to come.
+type recalled struct {
+	people  memo[tocsin.PersonID, *mailPerson]    // by person
+	senders memo[string, tocsin.PersonID]         // whose an address is, by it
+	folders memo[string, *knownFolder]            // by id
+	rules   memo[tocsin.PersonID, []standingRule] // see run.forwarders; by person
+	echoes  memo[tocsin.PersonID, bool]           // whether a person has any
+}
+
+// mailPerson is what is known of somebody while their mail is folded.
+type mailPerson struct {
+	user string // the mailbox's address
+	mine func(string) bool
+}
+
+// knownFolder is how a folder is called, and what Graph calls it in every language.
+type knownFolder struct{ name, known string }
+
+// mostRecalled is how much is kept of all tenants, some 200 bytes each.
+const mostRecalled = 100_000
+
+// recalls is what is kept of a tenant: nothing where others write beside the transaction.
+func (f *Fold) recalls(t *store.Tenant) *recalled {
+	if !t.Tx().Alone() {
+		return &recalled{}
+	}
+	n := 0
+	for _, k := range f.recalled {
+		n += len(k.people.has) + len(k.senders.has) + len(k.folders.has) + len(k.rules.has) + len(k.echoes.has)
+	}
+	if f.recalled == nil || n > mostRecalled {
+		f.recalled = map[tocsin.TenantID]*recalled{}
+	}
+	if f.recalled[t.ID()] == nil {
+		f.recalled[t.ID()] = &recalled{}
+	}
+	return f.recalled[t.ID()]
+}
+
+// memo is what was read of a table by a key, for as long as nobody has changed the table; what is not there is kept as well.
+type memo[K ~string, V any] struct {
+	at  uint64 // see [store.Tx.Changes]; 0: it is not kept
+	has map[K]V
+}
+
+// read has read find what the table holds of those keys of which it is not known; find puts it into has.
+func (m *memo[K, V]) read(ctx context.Context, t *store.Tenant, table string, keys []K, find func(lacking []K) error) error {
+	at, ok, err := t.Tx().Changes(ctx, table)
+	if err != nil {
+		return err
+	}
+	if !ok || at != m.at {
+		m.at, m.has = at, make(map[K]V, len(keys))
+	}
+	var lacking []K
+	var none V
+	for _, k := range keys {
+		if _, there := m.has[k]; !there {
+			lacking = append(lacking, k)
+			m.has[k] = none
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	if err := find(lacking); err != nil {
+		m.at, m.has = 0, nil // what is there is not known
+		return err
+	}
+	return nil
+}
