@@ -34,6 +34,7 @@ type Opener struct {
 	mu    sync.Mutex
 	aside map[tocsin.TenantID]map[tocsin.PersonID]putAside // mailboxes of which the last look had something to wait
 	paces paces
+	known map[tocsin.TenantID]*knownBoxes
 }
 
 // putAside is until when what was put aside last of a mailbox waits (Unix milliseconds), and when it was put aside.
@@ -200,6 +201,7 @@ type openBox struct {
 	object  string
 	watched bool // it is there, and can be read
 	places  bool // its well-known folders are known
+	known   bool // all this, and that nothing of it is parked, from before; see knownBoxes
 	rich    bool // Graph sends what changed in it
 	told    []mailLook
 	items   []int
@@ -291,14 +293,19 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 
 // held reads what the tables hold of the mailboxes: whose they are, their folders, and what is parked of them.
 func (t *opening) held(ctx context.Context) error {
+	at, ok := t.o.Store.Changes("person", "subscription", "parked")
 	return t.o.Store.ViewTenant(ctx, t.tenant, func(tx *store.Tenant) error {
 		var parked []*openBox
 		if err := t.settings(ctx, tx); err != nil {
 			return err
 		}
-		people := make([]any, len(t.order))
-		for i, b := range t.order {
-			people[i] = string(b.person)
+		known := t.recall(at, ok)
+		defer t.keep(known)
+		var people []any
+		for _, b := range t.order {
+			if !b.known {
+				people = append(people, string(b.person))
+			}
 		}
 		for some := range store.Batches(people, 1) {
 			err := each(ctx, tx, func(scan func(...any) error) error {

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"strings"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
@@ -77,4 +78,59 @@ func (m *memo[K, V]) read(ctx context.Context, t *store.Tenant, table string, ke
 		return err
 	}
 	return nil
+}
+
+// knownBoxes is what an opener has read of a tenant's mailboxes of which nothing is parked and the folders are known, for as long as
+// nobody has changed what says so.
+type knownBoxes struct {
+	at     uint64 // see [store.Store.Changes]
+	places string // which folders are to be known
+	of     map[tocsin.PersonID]knownBox
+}
+
+type knownBox struct {
+	object        string
+	watched, rich bool
+}
+
+// recall takes in what is known of the mailboxes, and gives where what is read of the others is kept; nil: nowhere.
+func (t *opening) recall(at uint64, ok bool) *knownBoxes {
+	if !ok {
+		return nil
+	}
+	places := strings.Join(t.places, " ")
+	t.o.mu.Lock()
+	defer t.o.mu.Unlock()
+	known := t.o.known[t.tenant]
+	if known == nil || known.at != at || known.places != places {
+		known = &knownBoxes{at: at, places: places, of: map[tocsin.PersonID]knownBox{}}
+		n := 0
+		for _, k := range t.o.known {
+			n += len(k.of)
+		}
+		if t.o.known == nil || n > mostRecalled {
+			t.o.known = map[tocsin.TenantID]*knownBoxes{}
+		}
+		t.o.known[t.tenant] = known
+	}
+	for _, b := range t.order {
+		if is, there := known.of[b.person]; there {
+			b.known, b.places, b.object, b.watched, b.rich = true, true, is.object, is.watched, is.rich
+		}
+	}
+	return known
+}
+
+// keep keeps what was read of mailboxes.
+func (t *opening) keep(known *knownBoxes) {
+	if known == nil {
+		return
+	}
+	t.o.mu.Lock()
+	defer t.o.mu.Unlock()
+	for _, b := range t.order {
+		if !b.known && b.places && !b.parked && len(known.of) < mostRecalled {
+			known.of[b.person] = knownBox{b.object, b.watched, b.rich}
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -192,12 +193,25 @@ func (c *Client) send(ctx context.Context, r request, token string) (*reply, err
 	return rep, nil
 }
 
-// readAll is io.ReadAll of a body that says how long it is, where it does: it is told by strangers, so not much is made of it.
+// readAll is io.ReadAll of a body that says how long it is, where it does: it is told by strangers, so not much is made of it. Of
+// what does not, which is most, what is read lies in a buffer that was used before until it is known how long it is.
 func readAll(r io.Reader, long int64) ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, min(max(long, 0), 256<<10)+bytes.MinRead))
+	if long >= 0 {
+		b := bytes.NewBuffer(make([]byte, 0, min(long, 256<<10)+bytes.MinRead))
+		_, err := b.ReadFrom(r)
+		return b.Bytes(), err
+	}
+	b := answers.Get().(*bytes.Buffer)
+	b.Reset()
 	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
+	out := bytes.Clone(b.Bytes())
+	if b.Cap() <= 1<<20 {
+		answers.Put(b)
+	}
+	return out, err
 }
+
+var answers = sync.Pool{New: func() any { return &bytes.Buffer{} }}
 
 // dress sets the headers. They go with every page too: Graph does not remember them.
 func (c *Client) dress(req *http.Request, r request, token, id string) {

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -16,12 +17,15 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"tocsin.dev"
 	"tocsin.dev/connect"
@@ -315,11 +319,38 @@ func (b *load) profile(name string) (stop func()) {
 	return func() { pprof.StopCPUProfile(); f.Close() }
 }
 
+// insertAlone is what an event takes of the processor, in microseconds, that is put into the table of events with others and synced,
+// and nothing else: what it costs at least, on this machine, now.
+func (b *load) insertAlone() float64 {
+	b.Helper()
+	const events, run, mailboxes = 20_000, 1_000, 2_000
+	st, err := store.Open(b.Context(), storetest.SQLiteAddress(b), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	into := store.Into{Table: "event", Key: []string{"id"}, Columns: []string{"id", "at", "type", "action", "person", "body", "known", "run"}}
+	into.Keep = into.Columns
+	body, known, spent := strings.Repeat("received ", 47), strings.Repeat("told ", 42), processor(b.T)
+	for from := 0; from < events; from += run {
+		rows := make([][]any, run)
+		for i := range rows {
+			person := tocsin.NewPersonID(b.tenant, strconv.Itoa(rand.N(mailboxes)))
+			rows[i] = []any{uuid.Must(uuid.NewV7()).String(), from + i, "EMAIL", "email_received", string(person), body, known, from}
+		}
+		if err := st.UpdateTenant(b.Context(), b.tenant, func(t *store.Tenant) error { return t.Insert(b.Context(), into, rows) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return float64((processor(b.T) - spent).Microseconds()) / events
+}
+
 // measure says what it takes until all that send has the simulator do is folded.
 func (b *load) measure(name string, send func()) {
 	b.Helper()
 	_, _ = b.acks.String(), b.folded.String()
 	defer b.profile(name)()
+	alone := b.insertAlone()
 	before, began, spent, runs := b.w.deliveries(), time.Now(), processor(b.T), b.runs.Load()
 	send()
 	sent := time.Since(began)
@@ -343,12 +374,13 @@ func (b *load) measure(name string, send func()) {
 		return ""
 	})
 	cost := processor(b.T) - spent
+	alone = (alone + b.insertAlone()) / 2
 	n := d.Delivered - before.Delivered
 	if n == 0 {
 		b.Fatal("nothing was sent")
 	}
-	b.Logf("%s: %d notifications in %d POSTs, %d failed; sent in %.1f s, folded in %.1f s (%.0f a second); acknowledged %v; queryable %v; %.0f µs of the processor each with what is learned, %d in a transaction; %d MB of memory at most",
-		name, n, d.Posts-before.Posts, d.Failed-before.Failed, sent.Seconds(), took.Seconds(), float64(n)/took.Seconds(), &b.acks, &b.folded, float64(cost.Microseconds())/float64(n), int64(n)/max(1, b.runs.Load()-runs), resident(b.T))
+	b.Logf("%s: %d notifications in %d POSTs, %d failed; sent in %.1f s, folded in %.1f s (%.0f a second); acknowledged %v; queryable %v; %.0f µs of the processor each with what is learned, %.1f times an insert alone (%.1f µs), %d in a transaction; %d MB of memory at most",
+		name, n, d.Posts-before.Posts, d.Failed-before.Failed, sent.Seconds(), took.Seconds(), float64(n)/took.Seconds(), &b.acks, &b.folded, float64(cost.Microseconds())/float64(n), float64(cost.Microseconds())/float64(n)/alone, alone, int64(n)/max(1, b.runs.Load()-runs), resident(b.T))
 }
 
 // whole checks that the tables say what the truth does since its line first: what came has one event of its coming, what

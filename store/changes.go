@@ -46,6 +46,21 @@ func (tx *Tx) Changes(ctx context.Context, tables ...string) (n uint64, ok bool,
 	return n, true, nil
 }
 
+// Changes gives the same number to those who only read, and take it before they begin: what they read is at least as new as it.
+// What another process writes is seen by the next transaction that asks. It is not ok on PostgreSQL.
+func (s *Store) Changes(tables ...string) (n uint64, ok bool) {
+	if s.gate == nil {
+		return 0, false
+	}
+	s.changes.mu.Lock()
+	defer s.changes.mu.Unlock()
+	n = 1 + s.changes.of[""]
+	for _, table := range tables {
+		n += s.changes.of[table]
+	}
+	return n, true
+}
+
 // touches notes what a statement may change.
 func (tx *Tx) touches(q string) {
 	if !tx.Alone() {
@@ -61,7 +76,8 @@ func (tx *Tx) touches(q string) {
 	tx.changed[table] = true
 }
 
-// ends counts what a transaction may have changed that is about to be committed; that it was is not certain when it fails.
+// ends counts what a transaction may have changed, before it is committed, when nobody knows yet whether it will be, and after it,
+// when those who read see it.
 func (c *changes) ends(changed map[string]bool) {
 	if len(changed) == 0 {
 		return

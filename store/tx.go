@@ -91,6 +91,7 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 		return err
 	}
 	s.changes.ends(tx.changed)
+	defer s.changes.ends(tx.changed)
 	if err := inner.Commit(); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err() // database/sql has rolled back by itself, before we came
 	} else if err != nil {
@@ -114,7 +115,6 @@ func (s *Store) UpdateTenant(ctx context.Context, id tocsin.TenantID, do func(*T
 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
-	tx.touches(q)
 	q = tx.store.kind.brief(q)
 	var res sql.Result
 	var err error
@@ -127,6 +127,9 @@ func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 		return 0, tx.failed(err)
 	}
 	n, err := res.RowsAffected()
+	if n > 0 {
+		tx.touches(q)
+	}
 	return n, tx.failed(err)
 }
 
