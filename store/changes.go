@@ -96,18 +96,24 @@ func (c *changes) ends(changed map[string]bool) {
 func changedBy(q string) (table string, changes bool) {
 	before := ""
 	for word := range strings.FieldsSeq(q[:min(len(q), 200)]) {
-		lower := strings.ToLower(word)
-		switch {
-		case before == "" && (lower == "select" || lower == "pragma"):
-			return "", false
-		case before == "update", before == "insert" && lower != "into" && lower != "or" && lower != "fail", before == "delete" && lower != "from":
-			table, _, _ = strings.Cut(lower, "(")
+		word = strings.ToLower(word)
+		switch before {
+		case "":
+			switch word {
+			case "select", "pragma":
+				return "", false
+			case "insert", "delete", "update":
+			default:
+				return "", true
+			}
+		case "into", "from", "update":
+			table, _, _ = strings.Cut(word, "(")
+			if strings.Trim(table, "abcdefghijklmnopqrstuvwxyz_0123456789") != "" || table == "or" {
+				return "", true
+			}
 			return table, true
-		case before == "" && (lower == "update" || lower == "insert" || lower == "delete"):
-			before = lower
-		case before == "":
-			return "", true
 		}
+		before = word
 	}
 	return "", true
 }
