@@ -23,6 +23,7 @@ type bed struct {
 	*testing.T
 	st     *store.Store
 	tenant tocsin.TenantID
+	by     *Fold // one for all runs, as in a server: it recalls what it has read
 }
 
 // onBoth runs test on each engine, with an empty store in which the tenant is known and has the domain x.example.
@@ -48,8 +49,10 @@ func (b *bed) item(kind string, person tocsin.PersonID, body any) journal.Item {
 func (b *bed) fold(items ...journal.Item) {
 	b.Helper()
 	b.st.Clock().Advance(time.Millisecond)
-	f := &Fold{Log: slog.New(slog.DiscardHandler)}
-	if err := b.st.Update(b.Context(), func(tx *store.Tx) error { return f.Step(b.Context(), tx, items) }); err != nil {
+	if b.by == nil {
+		b.by = &Fold{Log: slog.New(slog.DiscardHandler)}
+	}
+	if err := b.st.Update(b.Context(), func(tx *store.Tx) error { return b.by.Step(b.Context(), tx, items) }); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -38,6 +38,9 @@ func (f *Fold) Step(ctx context.Context, tx *store.Tx, items []journal.Item) err
 				r.unseal, r.handed, r.recalled = f.Unseal, f.Handed, f.recalls(r.t)
 			} else { // disconnected and erased, while this was under way
 				f.Log.Info("what was read of a tenant that is erased is dropped", "tenant", it.Tenant)
+				if tx.Alone() {
+					delete(f.recalled, it.Tenant)
+				}
 			}
 			runs[it.Tenant] = r
 		}

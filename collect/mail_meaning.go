@@ -102,51 +102,40 @@ func (f *mailFold) understand(ctx context.Context, batch []pending[mailLooks]) (
 func (r *run) forwarders(ctx context.Context, people []tocsin.PersonID) (map[tocsin.PersonID][]standingRule, error) {
 	known := &r.recalled.rules
 	err := known.read(ctx, r.t, "mail_rule", people, func(lacking []tocsin.PersonID) error {
-		var some []tocsin.PersonID
-		err := r.some(ctx, lacking, func(scan func(...any) error) error {
+		return r.some(ctx, lacking, func(scan func(...any) error) error {
 			var person tocsin.PersonID
 			err := scan(&person)
-			some = append(some, person)
+			known.has[person] = true
 			return err
 		}, func(in string) string {
 			return `select distinct person from mail_rule where tenant = $1 and deleted = 0 and targets > 0 and enabled and person in (` + in + `)`
 		})
-		if err != nil {
-			return err
-		}
-		if err := r.some(ctx, some, func(scan func(...any) error) error {
-			var person tocsin.PersonID
-			var body string
-			var s standingRule
-			if err := scan(&person, &body, &s.since); err != nil {
-				return err
-			}
-			if err := json.Unmarshal([]byte(body), &s.MailRule); err != nil {
-				return fmt.Errorf("a rule of %s: %w", person, err)
-			}
-			known.has[person] = append(known.has[person], s)
-			return nil
-		}, func(in string) string {
-			return `select person, body, case when changed > first_seen then changed else first_seen end from mail_rule
-				where tenant = $1 and deleted = 0 and enabled and person in (` + in + `)`
-		}); err != nil {
-			return err
-		}
-		for _, person := range some {
-			slices.SortStableFunc(known.has[person], func(a, b standingRule) int { return a.Sequence - b.Sequence })
-		}
-		return nil
 	})
-	if err != nil {
+	some := slices.DeleteFunc(people, func(p tocsin.PersonID) bool { return !known.has[p] })
+	if err != nil || len(some) == 0 {
 		return nil, err
 	}
 	out := map[tocsin.PersonID][]standingRule{}
-	for _, person := range people {
-		if list := known.has[person]; len(list) > 0 {
-			out[person] = list
+	err = r.some(ctx, some, func(scan func(...any) error) error {
+		var person tocsin.PersonID
+		var body string
+		var s standingRule
+		if err := scan(&person, &body, &s.since); err != nil {
+			return err
 		}
+		if err := json.Unmarshal([]byte(body), &s.MailRule); err != nil {
+			return fmt.Errorf("a rule of %s: %w", person, err)
+		}
+		out[person] = append(out[person], s)
+		return nil
+	}, func(in string) string {
+		return `select person, body, case when changed > first_seen then changed else first_seen end from mail_rule
+			where tenant = $1 and deleted = 0 and enabled and person in (` + in + `)`
+	})
+	for _, list := range out {
+		slices.SortStableFunc(list, func(a, b standingRule) int { return a.Sequence - b.Sequence })
 	}
-	return out, nil
+	return out, err
 }
 
 // lastVerb is what was last done with a message, as far as it is known after a look: one that did not ask for it, or was

@@ -293,7 +293,7 @@ func (t *opening) open(ctx context.Context) (map[int]journal.Item, error) {
 
 // held reads what the tables hold of the mailboxes: whose they are, their folders, and what is parked of them.
 func (t *opening) held(ctx context.Context) error {
-	at, ok := t.o.Store.Changes("person", "subscription", "parked")
+	at, ok := t.o.Store.Changes(t.tenant, "person", "subscription", "parked")
 	return t.o.Store.ViewTenant(ctx, t.tenant, func(tx *store.Tenant) error {
 		var parked []*openBox
 		if err := t.settings(ctx, tx); err != nil {
@@ -408,6 +408,7 @@ type question struct {
 func (t *opening) look(ctx context.Context) error {
 	client, err := t.o.Client(ctx, t.tenant)
 	if err == nil && client == nil { // disconnected: what Graph still tells of is nobody's
+		t.forget()
 		for _, b := range t.order {
 			b.out = mailLooks{Dropped: true}
 		}

@@ -10,11 +10,11 @@ import (
 
 // recalled is what the fold has read of a tenant's tables that seldom change, for the runs to come.
 type recalled struct {
-	people  memo[tocsin.PersonID, *mailPerson]    // by person
-	senders memo[string, tocsin.PersonID]         // whose an address is, by it
-	folders memo[string, *knownFolder]            // by id
-	rules   memo[tocsin.PersonID, []standingRule] // see run.forwarders; by person
-	echoes  memo[tocsin.PersonID, bool]           // whether a person has any
+	people  memo[tocsin.PersonID, *mailPerson] // by person
+	senders memo[string, tocsin.PersonID]      // whose an address is, by it
+	folders memo[string, *knownFolder]         // by id
+	rules   memo[tocsin.PersonID, bool]        // whether one of a person's sends mail on; see run.forwarders
+	echoes  memo[tocsin.PersonID, bool]        // whether a person has any
 }
 
 // mailPerson is what is known of somebody while their mail is folded.
@@ -26,7 +26,7 @@ type mailPerson struct {
 // knownFolder is how a folder is called, and what Graph calls it in every language.
 type knownFolder struct{ name, known string }
 
-// mostRecalled is how much is kept of all tenants, some 200 bytes each.
+// mostRecalled is how much is kept of all tenants, mostly of less than 500 bytes each.
 const mostRecalled = 100_000
 
 // recalls is what is kept of a tenant: nothing where others write beside the transaction.
@@ -49,19 +49,20 @@ func (f *Fold) recalls(t *store.Tenant) *recalled {
 
 // memo is what was read of a table by a key, for as long as nobody has changed the table; what is not there is kept as well.
 type memo[K ~string, V any] struct {
-	at  uint64 // see [store.Tx.Changes]; 0: it is not kept
+	at  uint64 // see [store.Tenant.Changes]; 0: it is not kept
 	has map[K]V
 }
 
 // read has read find what the table holds of those keys of which it is not known; find puts it into has.
 func (m *memo[K, V]) read(ctx context.Context, t *store.Tenant, table string, keys []K, find func(lacking []K) error) error {
-	at, ok, err := t.Tx().Changes(ctx, table)
+	at, ok, err := t.Changes(ctx, table)
 	if err != nil {
 		return err
 	}
 	if !ok || at != m.at {
-		m.at, m.has = at, make(map[K]V, len(keys))
+		m.has = make(map[K]V, len(keys))
 	}
+	m.at = 0 // until all is found: who gives up on the way, gives up what is there
 	var lacking []K
 	var none V
 	for _, k := range keys {
@@ -70,13 +71,12 @@ func (m *memo[K, V]) read(ctx context.Context, t *store.Tenant, table string, ke
 			m.has[k] = none
 		}
 	}
-	if len(lacking) == 0 {
-		return nil
+	if len(lacking) > 0 {
+		if err := find(lacking); err != nil {
+			return err
+		}
 	}
-	if err := find(lacking); err != nil {
-		m.at, m.has = 0, nil // what is there is not known
-		return err
-	}
+	m.at = at
 	return nil
 }
 
@@ -104,11 +104,7 @@ func (t *opening) recall(at uint64, ok bool) *knownBoxes {
 	known := t.o.known[t.tenant]
 	if known == nil || known.at != at || known.places != places {
 		known = &knownBoxes{at: at, places: places, of: map[tocsin.PersonID]knownBox{}}
-		n := 0
-		for _, k := range t.o.known {
-			n += len(k.of)
-		}
-		if t.o.known == nil || n > mostRecalled {
+		if t.o.known == nil {
 			t.o.known = map[tocsin.TenantID]*knownBoxes{}
 		}
 		t.o.known[t.tenant] = known
@@ -121,6 +117,13 @@ func (t *opening) recall(at uint64, ok bool) *knownBoxes {
 	return known
 }
 
+// forget forgets a tenant that is not read any more.
+func (t *opening) forget() {
+	t.o.mu.Lock()
+	defer t.o.mu.Unlock()
+	delete(t.o.known, t.tenant)
+}
+
 // keep keeps what was read of mailboxes.
 func (t *opening) keep(known *knownBoxes) {
 	if known == nil {
@@ -129,8 +132,15 @@ func (t *opening) keep(known *knownBoxes) {
 	t.o.mu.Lock()
 	defer t.o.mu.Unlock()
 	for _, b := range t.order {
-		if !b.known && b.places && !b.parked && len(known.of) < mostRecalled {
+		if !b.known && b.places && !b.parked {
 			known.of[b.person] = knownBox{b.object, b.watched, b.rich}
 		}
+	}
+	n := 0
+	for _, k := range t.o.known {
+		n += len(k.of)
+	}
+	if n > mostRecalled {
+		clear(t.o.known)
 	}
 }

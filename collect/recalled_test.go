@@ -1,9 +1,12 @@
 package collect
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"tocsin.dev"
+	"tocsin.dev/journal"
 	"tocsin.dev/store"
 )
 
@@ -59,44 +62,90 @@ func TestOpenerRecalls(t *testing.T) {
 		}
 		b.exec(`update person set name = 'x' where tenant = $1 and person = 'nobody'`)
 		want("nothing was changed", amy, is, true)
+		b.exec(`insert into connection (tenant, id, name, cloud, client_id, method, sealed, state, created) values ($1, 'c', '', '', '', '', '', 'on', 1)`)
+		b.exec(`insert into stream_setting (tenant, connection, folders) values ($1, 'c', '["archive"]')`)
+		is.places = false
+		want("another folder is left out, of which it is not known which it is", amy, is, false)
+
+		// What is done in another tenant does not matter here.
+		b.exec(`delete from stream_setting where tenant = $1`)
+		is.places = true
+		want("no more", amy, is, false)
+		if err := b.st.UpdateTenant(b.Context(), "22222222-2222-4333-8444-555555555555", func(t *store.Tenant) error {
+			_, err := t.Exec(b.Context(), `insert into parked (tenant, id, kind, subject, body, because, at, retry, person) values ($1, 'x', 'notified', '', '{}', '', 1, 1, 'x')`)
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
+		want("something is parked elsewhere", amy, is, true)
 	})
 }
 
-// TestFoldRecalls: what the fold keeps of people, addresses, folders, rules and acts of ours is forgotten when they are changed, and what
-// was read in a transaction that is not committed is not kept.
+// TestFoldRecalls: what the fold keeps of people, addresses, folders and acts of ours is forgotten when they are changed; what was
+// read in a transaction that was not committed, is not kept. All tests of a bed fold with one Fold (TestMailMeaning has the rules).
 func TestFoldRecalls(t *testing.T) {
 	onBoth(t, func(b *bed) {
 		amy := b.settle("amy")[0]
-		seen := func(id, folder, from, to string, at int64) mailLooks {
-			return mailLooks{Looks: []mailLook{{ID: id, Change: "created", At: at, Message: &mailSeen{ID: id, Folder: folder, From: tocsin.Address{Address: from}, To: []tocsin.Address{{Address: to}}, Counts: [3]int{1, 0, 0}, Modified: at, Received: at, Flag: "notFlagged"}}}}
+		n := 0
+		come := func(change func(*mailSeen)) (id string) {
+			n++
+			id = fmt.Sprintf("m%d", n)
+			at := int64(5_000 * n)
+			m := &mailSeen{ID: id, Folder: "I", From: tocsin.Address{Address: "eve@evil.example"}, To: []tocsin.Address{{Address: "amy@x.example"}}, Counts: [3]int{1, 0, 0}, Modified: at, Received: at, Flag: "notFlagged"}
+			if change != nil {
+				change(m)
+			}
+			b.fold(b.item(kindMail, amy, mailLooks{Looks: []mailLook{{ID: id, Change: "created", At: at, Message: m}}}))
+			return id
 		}
-		told := func(what, id string, want string) {
+		told := func(what, id string, actions ...string) {
 			b.Helper()
-			b.want(what, `select action from event where tenant = $1 and type = 'EMAIL' and body like '"`+id+`"%'`, want)
+			b.want(what, `select action from event where tenant = $1 and type = 'EMAIL' and body like '"`+id+`"%' order by action`, actions...)
+		}
+		says := func(what, id, text string, want string) {
+			b.Helper()
+			b.want(what, `select count(*) from event where tenant = $1 and type = 'EMAIL' and body like '"`+id+`"%' and body like '%"`+text+`"%'`, want)
 		}
 		b.exec(`insert into mail_ledger (tenant, person, folders) values ($1, $2, '{"I":"inbox"}')`, string(amy))
-		b.fold(b.item(kindMail, amy, seen("m1", "I", "eve@evil.example", "amy@x.example", 5_000)))
-		b.fold(b.item(kindMail, amy, seen("m2", "I", "eve@evil.example", "amy@x.example", 6_000)))
-		told("from outside", "m2", "email_received")
+		come(nil)
+		told("from outside", come(nil), "email_received")
 
-		// An address of hers that comes later makes what is from it sent by her.
-		b.exec(`update person set addresses = '["smtp:eve@evil.example"]' where tenant = $1 and person = $2`, string(amy))
-		b.fold(b.item(kindMail, amy, seen("m3", "S", "eve@evil.example", "joe@x.example", 7_000)))
-		told("from her own address", "m3", "email_sent")
+		eve := tocsin.NewPersonID(acme, "object-eve")
+		says("somebody unknown", come(nil), string(eve), "0")
+		b.exec(`insert into person_address (tenant, person, address) values ($1, $2, 'eve@evil.example')`, string(eve))
+		says("somebody known", come(nil), string(eve), "1")
 
-		// A folder is called as it is called now.
-		name := func(is string) {
-			if err := b.st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error {
-				return t.Insert(b.Context(), store.Into{Table: "mail_folder", Key: []string{"id", "person"}, Columns: []string{"person", "id", "name", "seen"}}, [][]any{{string(amy), "F", is, 1}})
-			}); err != nil {
-				b.Fatal(err)
+		for _, name := range []string{"Invoices", "Bills"} {
+			b.exec(`insert into mail_folder (tenant, person, id, name, seen) values ($1, $2, 'F', $3, 1) on conflict (tenant, id, person) do update set name = excluded.name`, string(amy), name)
+			says("the folder as it is called", come(func(m *mailSeen) { m.Folder = "F" }), name, "1")
+		}
+
+		read := func(id string) {
+			at := int64(5_000*n + 1_000)
+			b.fold(b.item(kindMail, amy, mailLooks{Looks: []mailLook{{ID: id, Change: "updated", At: at, Message: &mailSeen{ID: id, Folder: "I", Read: true, From: tocsin.Address{Address: "eve@evil.example"}, Modified: at, Received: at, Flag: "notFlagged"}}}}))
+		}
+		id := come(nil)
+		if err := b.st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error {
+			return Expect(b.Context(), t, Echo{Person: amy, Object: id, Changes: []string{"email_read"}, Act: "act-1", From: 1, Until: 1 << 50})
+		}); err != nil {
+			b.Fatal(err)
+		}
+		read(id)
+		says("what we did", id, "act-1", "1")
+
+		// The transaction removes her, tells of mail, and is not committed: she is there for the next.
+		stays := errors.New("it is not committed")
+		gone := []journal.Item{b.item(kindMail, amy, mailLooks{Looks: []mailLook{{ID: "never", Change: "created", At: 1, Message: &mailSeen{ID: "never", Folder: "I", Flag: "notFlagged"}}}})}
+		if err := b.st.Update(b.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Tenant(acme).Exec(b.Context(), `delete from person where tenant = $1 and person = $2`, string(amy)); err != nil {
+				return err
 			}
+			return errors.Join(b.by.Step(b.Context(), tx, gone), stays)
+		}); !errors.Is(err, stays) {
+			b.Fatal(err)
 		}
-		for at, is := range []string{"Invoices", "Bills"} {
-			name(is)
-			id := "f" + is
-			b.fold(b.item(kindMail, amy, seen(id, "F", "joe@x.example", "amy@x.example", int64(8_000+at))))
-			b.want("the folder", `select count(*) from event where tenant = $1 and body like '"`+id+`"%' and body like '%"`+is+`"%'`, "1")
-		}
+		told("after what was taken back", come(nil), "email_received")
+		b.exec(`update person set mail = 'new@x.example' where tenant = $1 and person = $2`, string(amy))
+		says("her address now", come(nil), "new@x.example", "1")
 	})
 }

@@ -204,11 +204,11 @@ func readAll(r io.Reader, long int64) ([]byte, error) {
 	b := answers.Get().(*bytes.Buffer)
 	b.Reset()
 	_, err := b.ReadFrom(r)
-	out := bytes.Clone(b.Bytes())
-	if b.Cap() <= 1<<20 {
-		answers.Put(b)
+	if b.Cap() > 1<<20 { // too much to be kept
+		return b.Bytes(), err
 	}
-	return out, err
+	defer answers.Put(b)
+	return bytes.Clone(b.Bytes()), err
 }
 
 var answers = sync.Pool{New: func() any { return &bytes.Buffer{} }}

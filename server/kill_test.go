@@ -49,6 +49,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, spin(path))
 		os.Exit(1)
 	}
+	if dir := os.Getenv(aloneEnv); dir != "" {
+		if err := insertAlone(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if conf := os.Getenv(simEnv); conf != "" {
 		if err := simulateAlone(conf); err != nil {
 			fmt.Fprintln(os.Stderr, err)

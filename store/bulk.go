@@ -6,6 +6,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"tocsin.dev"
 )
 
 // atOnce are the numbers of rows or values for which statements are made: a statement of which there are few comes again, and is
@@ -53,12 +55,16 @@ type Into struct {
 // Insert writes rows, many in a statement, which spares most of the time of one by one. Where two of them have the
 // same key, the later is written.
 func (tx *Tx) Insert(ctx context.Context, into Into, rows [][]any) error {
-	_, err := tx.insert(ctx, into, rows)
+	_, err := tx.insert(ctx, "", into, rows)
 	return err
 }
 
-// insert is Insert of rows whose first values are the same in all of them.
-func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any) (touched int64, err error) {
+// insert is Insert of rows the first value of which is the tenant, where there is one.
+func (tx *Tx) insert(ctx context.Context, tenant tocsin.TenantID, into Into, rows [][]any) (touched int64, err error) {
+	var first []any
+	if tenant != "" {
+		first = []any{string(tenant)}
+	}
 	rows = lastOfEach(into, rows, len(first))
 	for len(rows) > 0 {
 		n := Batch(len(rows))
@@ -69,7 +75,7 @@ func (tx *Tx) insert(ctx context.Context, into Into, rows [][]any, first ...any)
 			}
 			args = append(append(args, first...), row...)
 		}
-		some, err := tx.Exec(ctx, into.statement(n, tx.store.kind), args...)
+		some, err := tx.exec(ctx, tenant, into.statement(n, tx.store.kind), args)
 		if err != nil {
 			return touched, fmt.Errorf("insert into %s: %w", into.Table, err)
 		}
@@ -95,7 +101,7 @@ func (t *Tenant) InsertCount(ctx context.Context, into Into, rows [][]any) (writ
 	if len(into.Key) > 0 {
 		into.Key = append([]string{"tenant"}, into.Key...)
 	}
-	return t.tx.insert(ctx, into, rows, string(t.id))
+	return t.tx.insert(ctx, t.id, into, rows)
 }
 
 func (into Into) statement(rows int, kind dialect) string {

@@ -2,67 +2,85 @@ package store
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"sync"
+
+	"tocsin.dev"
 )
 
-// changes count the transactions that may have changed a table.
+// changes count the transactions that may have changed something.
 type changes struct {
 	mu      sync.Mutex
-	of      map[string]uint64 // by table; of "" those that may have changed any
-	version int64             // of the file, as SQLite counts what others than this connection have changed
+	of      map[scope]uint64
+	version int64 // of the file: see Tenant.Changes
+}
+
+// scope is the rows of a tenant in a table; "" is any tenant, any table.
+type scope struct {
+	tenant tocsin.TenantID
+	table  string
+}
+
+// scopesOf are those by which a change of a tenant's rows in the tables may have been counted.
+func scopesOf(tenant tocsin.TenantID, tables []string) iter.Seq[scope] {
+	return func(yield func(scope) bool) {
+		for _, table := range append([]string{""}, tables...) {
+			if !yield(scope{"", table}) || !yield(scope{tenant, table}) {
+				return
+			}
+		}
+	}
 }
 
 // Alone says whether nobody else writes while this transaction does: on SQLite.
 func (tx *Tx) Alone() bool { return tx.write && tx.store.gate != nil }
 
-// Changes gives a number, never 0, which it gives again as long as nobody has changed the tables: what was read of them then is as it
-// was. It is not ok where that cannot be told: in a transaction that is not alone, or that has changed one of them itself.
-func (tx *Tx) Changes(ctx context.Context, tables ...string) (n uint64, ok bool, err error) {
-	if !tx.Alone() || tx.changed[""] {
+// Changes gives a number, never 0, which it gives again as long as nobody has changed the tenant's rows of the tables: what was read of
+// them then is as it was. It is not ok where that cannot be told: in a transaction that is not alone, or that has changed some itself.
+// What another process has changed, SQLite tells the writer's connection (https://www.sqlite.org/pragma.html#pragma_data_version),
+// as long as that is the same.
+func (t *Tenant) Changes(ctx context.Context, tables ...string) (n uint64, ok bool, err error) {
+	if !t.tx.Alone() || t.tx.err != nil {
 		return 0, false, nil
 	}
-	var version int64
-	if err := tx.QueryRow(ctx, `pragma data_version`).Scan(&version); err != nil { // https://www.sqlite.org/pragma.html#pragma_data_version
-		return 0, false, err
-	}
-	c := &tx.store.changes
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.of == nil {
-		c.of = map[string]uint64{}
-	}
-	if version != c.version { // another process wrote, or this is the first time
-		c.version = version
-		c.of[""]++
-	}
-	n = c.of[""]
-	for _, table := range tables {
-		if tx.changed[table] {
+	for r := range scopesOf(t.id, tables) {
+		if t.tx.changed[r] {
 			return 0, false, nil
 		}
-		n += c.of[table]
 	}
-	return n, true, nil
+	var version int64
+	if err := t.tx.QueryRow(ctx, `pragma data_version`).Scan(&version); err != nil {
+		return 0, false, err
+	}
+	c := &t.tx.store.changes
+	c.mu.Lock()
+	if version != c.version {
+		c.version = version
+		c.count(scope{})
+	}
+	c.mu.Unlock()
+	n, ok = t.tx.store.Changes(t.id, tables...)
+	return n, ok, nil
 }
 
-// Changes gives the same number to those who only read, and take it before they begin: what they read is at least as new as it.
-// What another process writes is seen by the next transaction that asks. It is not ok on PostgreSQL.
-func (s *Store) Changes(tables ...string) (n uint64, ok bool) {
+// Changes gives the number of Tenant.Changes to those who only read, and take it before they begin: what they read is at least as new
+// as it. What another process writes is seen once a transaction has asked.
+func (s *Store) Changes(tenant tocsin.TenantID, tables ...string) (n uint64, ok bool) {
 	if s.gate == nil {
 		return 0, false
 	}
 	s.changes.mu.Lock()
 	defer s.changes.mu.Unlock()
-	n = 1 + s.changes.of[""]
-	for _, table := range tables {
-		n += s.changes.of[table]
+	n = 1
+	for r := range scopesOf(tenant, tables) {
+		n += s.changes.of[r]
 	}
 	return n, true
 }
 
 // touches notes what a statement may change.
-func (tx *Tx) touches(q string) {
+func (tx *Tx) touches(tenant tocsin.TenantID, q string) {
 	if !tx.Alone() {
 		return
 	}
@@ -71,25 +89,29 @@ func (tx *Tx) touches(q string) {
 		return
 	}
 	if tx.changed == nil {
-		tx.changed = map[string]bool{}
+		tx.changed = map[scope]bool{}
 	}
-	tx.changed[table] = true
+	tx.changed[scope{tenant, table}] = true
 }
 
 // ends counts what a transaction may have changed, before it is committed, when nobody knows yet whether it will be, and after it,
 // when those who read see it.
-func (c *changes) ends(changed map[string]bool) {
+func (c *changes) ends(changed map[scope]bool) {
 	if len(changed) == 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	for r := range changed {
+		c.count(r)
+	}
+}
+
+func (c *changes) count(r scope) {
 	if c.of == nil {
-		c.of = map[string]uint64{}
+		c.of = map[scope]uint64{}
 	}
-	for table := range changed {
-		c.of[table]++
-	}
+	c.of[r]++
 }
 
 // changedBy is the table that a statement changes; "" where it may be any.

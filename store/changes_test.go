@@ -26,7 +26,7 @@ func TestChanges(t *testing.T) {
 		t.Helper()
 		if err := st.Update(t.Context(), func(tx *store.Tx) (err error) {
 			var ok bool
-			if n, ok, err = tx.Changes(t.Context(), tables...); err == nil && (!ok || n == 0) {
+			if n, ok, err = tx.Tenant("t").Changes(t.Context(), tables...); err == nil && (!ok || n == 0) {
 				t.Errorf("it is not told: %d, %v", n, ok)
 			}
 			return err
@@ -57,7 +57,7 @@ func TestChanges(t *testing.T) {
 		{"another process", "delete from person_address where tenant = 't'", other, true, nil},
 	} {
 		before := number("person_address", "mail_folder")
-		read, _ := st.Changes("person_address", "mail_folder")
+		read, _ := st.Changes("t", "person_address", "mail_folder")
 		err := c.by.Update(t.Context(), func(tx *store.Tx) error {
 			rows, err := tx.Query(t.Context(), c.q)
 			if err != nil {
@@ -66,7 +66,7 @@ func TestChanges(t *testing.T) {
 			for rows.Next() {
 			}
 			rows.Close()
-			if _, ok, err := tx.Changes(t.Context(), "mail_folder", "person_address"); err != nil || ok == (c.another || c.fails != nil) && c.by == st {
+			if _, ok, err := tx.Tenant("t").Changes(t.Context(), "mail_folder", "person_address"); err != nil || ok == (c.another || c.fails != nil) && c.by == st {
 				t.Errorf("%s: in the transaction it is told: %v, %v", c.what, ok, err)
 			}
 			return c.fails
@@ -77,7 +77,7 @@ func TestChanges(t *testing.T) {
 		if after := number("person_address", "mail_folder"); (after != before) != c.another {
 			t.Errorf("%s: it was %d, and is %d", c.what, before, after)
 		}
-		if after, _ := st.Changes("person_address", "mail_folder"); (after != read) != c.another {
+		if after, _ := st.Changes("t", "person_address", "mail_folder"); (after != read) != c.another {
 			t.Errorf("%s: who reads was given %d, and is given %d", c.what, read, after)
 		}
 	}
@@ -93,7 +93,7 @@ func TestChangesOfRows(t *testing.T) {
 			}
 		}
 		number := func() uint64 {
-			n, ok := st.Changes("mail_hour")
+			n, ok := st.Changes("t", "mail_hour")
 			if ok != (st.Kind() == "sqlite") {
 				t.Fatalf("on %s: %v", st.Kind(), ok)
 			}
@@ -106,6 +106,14 @@ func TestChangesOfRows(t *testing.T) {
 		})
 		if after := number(); after != before {
 			t.Errorf("nothing was changed: %d, and %d", before, after)
+		}
+		if err := st.UpdateTenant(t.Context(), "another", func(tn *store.Tenant) error {
+			return tn.Insert(t.Context(), store.Into{Table: "mail_hour", Columns: []string{"person", "hour", "n"}}, [][]any{{"p", 1, 1}})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if after := number(); after != before {
+			t.Errorf("a row of another tenant was inserted: %d, and %d", before, after)
 		}
 		do(func(tn *store.Tenant) error {
 			return tn.Insert(t.Context(), store.Into{Table: "mail_hour", Columns: []string{"person", "hour", "n"}}, [][]any{{"p", 1, 1}})

@@ -33,7 +33,7 @@ func (t *Tenant) Exec(ctx context.Context, q string, args ...any) (int64, error)
 	if err := t.check(q); err != nil {
 		return 0, err
 	}
-	return t.tx.Exec(ctx, q, t.with(args)...)
+	return t.tx.exec(ctx, t.id, q, t.with(args))
 }
 
 // Query runs a statement that gives rows; $1 is the tenant, args are $2 and on.
@@ -41,7 +41,7 @@ func (t *Tenant) Query(ctx context.Context, q string, args ...any) (*sql.Rows, e
 	if err := t.check(q); err != nil {
 		return nil, err
 	}
-	return t.tx.Query(ctx, q, t.with(args)...)
+	return t.tx.query(ctx, t.id, q, t.with(args))
 }
 
 // QueryRow runs a statement that gives one row, or ErrNone when it is scanned; $1 is the tenant, args are $2 and on.
@@ -49,7 +49,7 @@ func (t *Tenant) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
 	if err := t.check(q); err != nil {
 		return refusedRow(ctx, err)
 	}
-	return t.tx.QueryRow(ctx, q, t.with(args)...)
+	return t.tx.queryRow(ctx, t.id, q, t.with(args))
 }
 
 // Append writes a fact about the tenant in this transaction.

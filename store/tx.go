@@ -25,8 +25,8 @@ type Tx struct {
 	facts []Fact
 	// things are what exports may want, by tenant.
 	things map[tocsin.TenantID][]string
-	// changed are the tables that it may have changed, where it is alone.
-	changed map[string]bool
+	// changed is what it may have changed, where it is alone.
+	changed map[scope]bool
 	err     error // of the first statement that failed; nothing can be committed after it
 }
 
@@ -115,6 +115,11 @@ func (s *Store) UpdateTenant(ctx context.Context, id tocsin.TenantID, do func(*T
 
 // Exec runs a statement and returns how many rows it touched.
 func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
+	return tx.exec(ctx, "", q, args)
+}
+
+// exec is Exec of a statement that touches rows of a tenant alone; "": of any.
+func (tx *Tx) exec(ctx context.Context, tenant tocsin.TenantID, q string, args []any) (int64, error) {
 	q = tx.store.kind.brief(q)
 	var res sql.Result
 	var err error
@@ -128,14 +133,18 @@ func (tx *Tx) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 	}
 	n, err := res.RowsAffected()
 	if n > 0 {
-		tx.touches(q)
+		tx.touches(tenant, q)
 	}
 	return n, tx.failed(err)
 }
 
 // Query runs a statement that gives rows. Close them before the next statement: PostgreSQL has one at a time.
 func (tx *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, error) {
-	tx.touches(q)
+	return tx.query(ctx, "", q, args)
+}
+
+func (tx *Tx) query(ctx context.Context, tenant tocsin.TenantID, q string, args []any) (*sql.Rows, error) {
+	tx.touches(tenant, q)
 	q = tx.store.kind.brief(q)
 	if ready := tx.ready(q); ready != nil {
 		rows, err := tx.tx.StmtContext(ctx, ready).QueryContext(ctx, clean(args)...)
@@ -158,7 +167,11 @@ func (tx *Tx) ready(q string) *sql.Stmt {
 
 // QueryRow runs a statement that gives one row, or ErrNone when it is scanned.
 func (tx *Tx) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
-	tx.touches(q)
+	return tx.queryRow(ctx, "", q, args)
+}
+
+func (tx *Tx) queryRow(ctx context.Context, tenant tocsin.TenantID, q string, args []any) *sql.Row {
+	tx.touches(tenant, q)
 	var row *sql.Row
 	if ready := tx.ready(q); ready != nil {
 		row = tx.tx.StmtContext(ctx, ready).QueryRowContext(ctx, clean(args)...)
