@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, spin(path))
 		os.Exit(1)
 	}
-	if dir := os.Getenv(aloneEnv); dir != "" {
-		if err := insertAlone(dir); err != nil {
+	if how := os.Getenv(aloneEnv); how != "" {
+		if err := insertAlone(how); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

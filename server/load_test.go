@@ -220,20 +220,14 @@ func TestStreamLoad(t *testing.T) {
 	eventuallyIn(t, 5*time.Minute, "the subscriptions", func() string {
 		on, all := b.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), b.count(`select count(*) from person where tenant = $1 and mailbox = 'read'`)
 		if on == 0 || on < all || !whole(t.Context(), b.s, b.tenant) {
-			err := b.s.Store.UpdateTenant(t.Context(), b.tenant, func(tn *store.Tenant) error { // they need not wait for their minute
-				_, err := tn.Exec(t.Context(), `update source set due = 0 where tenant = $1 and name = 'subscriptions'`)
-				return err
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(500 * time.Millisecond)
+			b.soon("subscriptions")
 			return fmt.Sprintf("%d of %d", on, all)
 		}
 		return ""
 	})
 	eventuallyIn(t, 5*time.Minute, "the folders of those mailboxes", func() string { // once an hour, which is no part of what an event costs
 		if on, seen := b.count(`select count(*) from subscription where tenant = $1 and state = 'on'`), b.count(`select count(*) from folder_look where tenant = $1 and token <> ''`); seen < on {
+			b.soon("mail_folders")
 			return fmt.Sprintf("%d of %d", seen, on)
 		}
 		return ""
@@ -302,6 +296,19 @@ func (b *load) count(query string, args ...any) (n int) {
 	return n
 }
 
+// soon has a source asked that would wait for its minute.
+func (b *load) soon(source string) {
+	b.Helper()
+	err := b.s.Store.UpdateTenant(b.Context(), b.tenant, func(t *store.Tenant) error {
+		_, err := t.Exec(b.Context(), `update source set due = 0 where tenant = $1 and name = $2`, source)
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+}
+
 // profile keeps what the processor does until stop is called, in a file of the measurement's own.
 func (b *load) profile(name string) (stop func()) {
 	b.Helper()
@@ -320,8 +327,13 @@ func (b *load) profile(name string) (stop func()) {
 
 // insertAlone is what an event takes of the processor, in microseconds, that is put into the table of events with others and synced,
 // and nothing else, in a process of its own: what it costs at least, on this machine, now.
-func insertAlone(dir string) error {
-	const events, run, mailboxes, tenant = 40_000, 1_000, 2_000, tocsin.TenantID("11111111-2222-4333-8444-555555555555")
+func insertAlone(how string) error {
+	const run, mailboxes, tenant = 1_000, 2_000, tocsin.TenantID("11111111-2222-4333-8444-555555555555")
+	number, dir, _ := strings.Cut(how, " ")
+	events, err := strconv.Atoi(number)
+	if err != nil {
+		return err
+	}
 	ctx := context.Background()
 	st, err := store.Open(ctx, "sqlite:"+filepath.Join(dir, "alone.db"), nil)
 	if err != nil {
@@ -341,7 +353,7 @@ func insertAlone(dir string) error {
 			return err
 		}
 	}
-	_, err = fmt.Printf("%g", float64((processor()-spent).Microseconds())/events)
+	_, err = fmt.Printf("%g", float64((processor()-spent).Microseconds())/float64(events))
 	return err
 }
 
@@ -349,7 +361,7 @@ func insertAlone(dir string) error {
 func (b *load) alone() (us float64) {
 	b.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), aloneEnv+"="+b.TempDir())
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s", aloneEnv, 1_000*min(40, 1+*loadRate/100), b.TempDir()))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err == nil {
