@@ -300,7 +300,6 @@ func (t *opening) held(ctx context.Context) error {
 			return err
 		}
 		known := t.recall(at, ok)
-		defer t.keep(known)
 		var people []any
 		for _, b := range t.order {
 			if !b.known {
@@ -314,7 +313,9 @@ func (t *opening) held(ctx context.Context) error {
 				var folders, form, made *string
 				var watched int
 				var retry *int64
-				err := scan(&person, &object, &watched, &folders, &form, &made, &retry)
+				if err := scan(&person, &object, &watched, &folders, &form, &made, &retry); err != nil {
+					return err
+				}
 				b := t.boxes[person]
 				if retry != nil {
 					b.parked, b.retry, b.waits = true, *retry, *retry > tocsin.Millis(t.now)
@@ -323,7 +324,7 @@ func (t *opening) held(ctx context.Context) error {
 				b.watched = watched > 0
 				b.object, b.places = object, t.knows(folders)
 				b.rich = form != nil && (*form == FormRich || *made == FormRich)
-				return err
+				return nil
 			}, `select p.person, p.object_id, case when p.deleted = 0 and p.mailbox in ('read', 'unknown') then 1 else 0 end, l.folders, s.form, s.made,
 				(select max(k.retry) from parked k where k.tenant = p.tenant and k.person = p.person)
 				from person p left join mail_ledger l on l.tenant = p.tenant and l.person = p.person left join subscription s on s.tenant = p.tenant and s.person = p.person where p.tenant = $1 and p.person in (`+store.In(len(some), 2)+`)`, some...)
@@ -331,6 +332,7 @@ func (t *opening) held(ctx context.Context) error {
 				return err
 			}
 		}
+		t.keep(known)
 		if err := t.tried(ctx, tx, parked); err != nil {
 			return err
 		}

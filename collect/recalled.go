@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"strings"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/store"
@@ -15,6 +16,7 @@ type recalled struct {
 	folders memo[string, *knownFolder]         // by id
 	rules   memo[tocsin.PersonID, bool]        // whether one of a person's sends mail on; see run.forwarders
 	echoes  memo[tocsin.PersonID, bool]        // whether a person has any
+	used    time.Time
 }
 
 // mailPerson is what is known of somebody while their mail is folded.
@@ -29,13 +31,19 @@ type knownFolder struct{ name, known string }
 // mostRecalled is how much is kept of all tenants, mostly of less than 500 bytes each.
 const mostRecalled = 100_000
 
+// idleFor is how long it is kept of a tenant of which nothing comes: it may be erased.
+const idleFor = time.Hour
+
 // recalls is what is kept of a tenant: nothing where others write beside the transaction.
 func (f *Fold) recalls(t *store.Tenant) *recalled {
 	if !t.Tx().Alone() {
 		return &recalled{}
 	}
-	n := 0
-	for _, k := range f.recalled {
+	n, now := 0, time.Now()
+	for id, k := range f.recalled {
+		if now.Sub(k.used) > idleFor {
+			delete(f.recalled, id)
+		}
 		n += len(k.people.has) + len(k.senders.has) + len(k.folders.has) + len(k.rules.has) + len(k.echoes.has)
 	}
 	if f.recalled == nil || n > mostRecalled {
@@ -44,10 +52,12 @@ func (f *Fold) recalls(t *store.Tenant) *recalled {
 	if f.recalled[t.ID()] == nil {
 		f.recalled[t.ID()] = &recalled{}
 	}
+	f.recalled[t.ID()].used = now
 	return f.recalled[t.ID()]
 }
 
-// memo is what was read of a table by a key, for as long as nobody has changed the table; what is not there is kept as well.
+// memo is what was read of a table by a key, for as long as nobody has changed the tenant's rows of it; what is not there is kept as
+// well.
 type memo[K ~string, V any] struct {
 	at  uint64 // see [store.Tenant.Changes]; 0: it is not kept
 	has map[K]V
@@ -81,11 +91,13 @@ func (m *memo[K, V]) read(ctx context.Context, t *store.Tenant, table string, ke
 }
 
 // knownBoxes is what an opener has read of a tenant's mailboxes of which nothing is parked and the folders are known, for as long as
-// nobody has changed what says so.
+// nobody has changed the tenant's people, subscriptions or what is parked. Which folders are known is in the ledger, which is written
+// all the time; there they are only added, and go with the tenant.
 type knownBoxes struct {
 	at     uint64 // see [store.Store.Changes]
 	places string // which folders are to be known
 	of     map[tocsin.PersonID]knownBox
+	used   time.Time
 }
 
 type knownBox struct {
@@ -136,8 +148,12 @@ func (t *opening) keep(known *knownBoxes) {
 			known.of[b.person] = knownBox{b.object, b.watched, b.rich}
 		}
 	}
-	n := 0
-	for _, k := range t.o.known {
+	n, now := 0, time.Now()
+	known.used = now
+	for id, k := range t.o.known {
+		if now.Sub(k.used) > idleFor {
+			delete(t.o.known, id)
+		}
 		n += len(k.of)
 	}
 	if n > mostRecalled {

@@ -133,7 +133,9 @@ func TestFoldRecalls(t *testing.T) {
 		read(id)
 		says("what we did", id, "act-1", "1")
 
-		// The transaction removes her, tells of mail, and is not committed: she is there for the next.
+		// The transaction removes her, tells of mail, and is not committed: she is there for the next. What was known of her before
+		// is not any more, so that she is looked for in it.
+		b.exec(`update person set title = 'x' where tenant = $1 and person = $2`, string(amy))
 		stays := errors.New("it is not committed")
 		gone := []journal.Item{b.item(kindMail, amy, mailLooks{Looks: []mailLook{{ID: "never", Change: "created", At: 1, Message: &mailSeen{ID: "never", Folder: "I", Flag: "notFlagged"}}}})}
 		if err := b.st.Update(b.Context(), func(tx *store.Tx) error {
@@ -147,5 +149,53 @@ func TestFoldRecalls(t *testing.T) {
 		told("after what was taken back", come(nil), "email_received")
 		b.exec(`update person set mail = 'new@x.example' where tenant = $1 and person = $2`, string(amy))
 		says("her address now", come(nil), "new@x.example", "1")
+	})
+}
+
+// TestMemo: what was not found to its end is not known, whether finding failed or panicked, though nobody changed anything.
+func TestMemo(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		var m memo[string, string]
+		asked := 0
+		read := func(find func(has map[string]string) error) (err error) {
+			if up := b.st.UpdateTenant(b.Context(), acme, func(t *store.Tenant) error {
+				defer func() {
+					if p := recover(); p != nil {
+						err = fmt.Errorf("%v", p)
+					}
+				}()
+				err = m.read(b.Context(), t, "mail_folder", []string{"a", "b"}, func(lacking []string) error {
+					asked += len(lacking)
+					return find(m.has)
+				})
+				return nil
+			}); up != nil {
+				b.Fatal(up)
+			}
+			return err
+		}
+		all := func(has map[string]string) error { has["a"], has["b"] = "A", "B"; return nil }
+		for _, c := range []struct {
+			what string
+			find func(has map[string]string) error
+		}{
+			{"it fails", func(has map[string]string) error { has["a"] = "A"; return errors.New("no") }},
+			{"it panics", func(has map[string]string) error { has["a"] = "A"; panic("no") }},
+		} {
+			m, asked = memo[string, string]{}, 0
+			if err := read(c.find); err == nil || asked != 2 {
+				b.Fatalf("%s: %v, asked for %d", c.what, err, asked)
+			}
+			if err := read(all); err != nil || asked != 4 || m.has["b"] != "B" {
+				b.Errorf("after %s: %v, asked for %d: %v", c.what, err, asked, m.has)
+			}
+			again := 4
+			if b.st.Kind() != "sqlite" {
+				again = 6
+			}
+			if err := read(all); err != nil || asked != again || m.has["a"] != "A" {
+				b.Errorf("the third time after %s: %v, asked for %d: %v", c.what, err, asked, m.has)
+			}
+		}
 	})
 }

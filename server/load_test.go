@@ -334,6 +334,7 @@ func insertAlone(how string) error {
 	if err != nil {
 		return err
 	}
+	Tune()
 	ctx := context.Background()
 	st, err := store.Open(ctx, "sqlite:"+filepath.Join(dir, "alone.db"), nil)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"tocsin.dev"
 )
 
-// changes count the transactions that may have changed something.
+// changes count what may have changed: before each commit, after it, and where another process may have written.
 type changes struct {
 	mu      sync.Mutex
 	of      map[scope]uint64
-	version int64 // of the file: see Tenant.Changes
+	version int64 // of the file, see Tenant.Changes; 0: not known
 }
 
 // scope is the rows of a tenant in a table; "" is any tenant, any table.
@@ -33,13 +33,15 @@ func scopesOf(tenant tocsin.TenantID, tables []string) iter.Seq[scope] {
 	}
 }
 
-// Alone says whether nobody else writes while this transaction does: on SQLite.
+// Alone says whether this transaction writes and nobody else does meanwhile: on SQLite.
 func (tx *Tx) Alone() bool { return tx.write && tx.store.gate != nil }
 
-// Changes gives a number, never 0, which it gives again as long as nobody has changed the tenant's rows of the tables: what was read of
-// them then is as it was. It is not ok where that cannot be told: in a transaction that is not alone, or that has changed some itself.
-// What another process has changed, SQLite tells the writer's connection (https://www.sqlite.org/pragma.html#pragma_data_version),
-// as long as that is the same.
+// Changes gives a number, never 0, which it gives again as long as nobody has changed the tenant's rows of the tables (named as in the
+// schema): what was read of them then is as it was. It is not ok, and the number 0, where that cannot be told: in a transaction that is
+// not alone, that has changed some of them itself, or of which a statement failed. Its error is the database's.
+//
+// It counts the statements that go through the store, by how they begin. What another process has changed, SQLite tells a connection
+// of (https://www.sqlite.org/pragma.html#pragma_data_version); there is one that writes, and when it may be another, nothing holds.
 func (t *Tenant) Changes(ctx context.Context, tables ...string) (n uint64, ok bool, err error) {
 	if !t.tx.Alone() || t.tx.err != nil {
 		return 0, false, nil
@@ -64,8 +66,8 @@ func (t *Tenant) Changes(ctx context.Context, tables ...string) (n uint64, ok bo
 	return n, ok, nil
 }
 
-// Changes gives the number of Tenant.Changes to those who only read, and take it before they begin: what they read is at least as new
-// as it. What another process writes is seen once a transaction has asked.
+// Changes gives the number of [Tenant.Changes] to those who only read, and take it before they begin: what they read is at least as new
+// as it. What another process writes is seen once a transaction has asked. It is not ok on PostgreSQL.
 func (s *Store) Changes(tenant tocsin.TenantID, tables ...string) (n uint64, ok bool) {
 	if s.gate == nil {
 		return 0, false
@@ -79,13 +81,13 @@ func (s *Store) Changes(tenant tocsin.TenantID, tables ...string) (n uint64, ok 
 	return n, true
 }
 
-// touches notes what a statement may change.
-func (tx *Tx) touches(tenant tocsin.TenantID, q string) {
+// touches notes what a statement may change. some says whether it may have changed a row of the table that it names.
+func (tx *Tx) touches(tenant tocsin.TenantID, q string, some bool) {
 	if !tx.Alone() {
 		return
 	}
 	table, changes := changedBy(q)
-	if !changes {
+	if !changes || table != "" && !some {
 		return
 	}
 	if tx.changed == nil {
@@ -105,6 +107,13 @@ func (c *changes) ends(changed map[scope]bool) {
 	for r := range changed {
 		c.count(r)
 	}
+}
+
+// unsure is called when the connection that writes may be another one from now on.
+func (c *changes) unsure() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.version = 0
 }
 
 func (c *changes) count(r scope) {

@@ -123,3 +123,21 @@ func TestChangesOfRows(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingChangesBeside: rows change by the statements that name them alone, on which counting rests: there is no trigger, and no
+// key that takes others' rows along.
+func TestNothingChangesBeside(t *testing.T) {
+	st := storetest.SQLite(t)
+	if err := st.View(t.Context(), func(tx *store.Tx) error {
+		var what string
+		err := tx.QueryRow(t.Context(), `select name from sqlite_master where type in ('trigger', 'view') or lower(sql) like '% on delete %' or lower(sql) like '% on update %' limit 1`).Scan(&what)
+		if err == nil {
+			t.Errorf("%s changes rows of which no statement says so", what)
+		} else if !errors.Is(err, store.ErrNone) {
+			return err
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -28,7 +28,8 @@ func (t *Tenant) ID() tocsin.TenantID { return t.id }
 // Tx is the transaction it belongs to.
 func (t *Tenant) Tx() *Tx { return t.tx }
 
-// Exec runs a statement whose $1 is the tenant; args are $2 and on. It returns how many rows it touched.
+// Exec runs a statement whose $1 is the tenant; args are $2 and on. It returns how many rows it touched, which are the tenant's: that
+// others' are as they were is what [Tenant.Changes] says by it.
 func (t *Tenant) Exec(ctx context.Context, q string, args ...any) (int64, error) {
 	if err := t.check(q); err != nil {
 		return 0, err

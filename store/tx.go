@@ -63,7 +63,7 @@ func (s *Store) Update(ctx context.Context, do func(*Tx) error) error {
 	}
 }
 
-func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
+func (s *Store) update(ctx context.Context, do func(*Tx) error) (err error) {
 	if s.gate != nil {
 		if err := s.gate.enter(ctx); err != nil {
 			return err
@@ -71,8 +71,15 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 		defer s.gate.leave()
 		s.written.prepare(ctx, s.write)
 	}
+	whole := true // the connection is as it was, as far as we know
+	defer func() {
+		if err != nil && (!whole || ctx.Err() != nil) {
+			s.changes.unsure()
+		}
+	}()
 	inner, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
+		whole = false
 		return err
 	}
 	defer inner.Rollback() // does nothing after a commit
@@ -95,6 +102,7 @@ func (s *Store) update(ctx context.Context, do func(*Tx) error) error {
 	if err := inner.Commit(); errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
 		return ctx.Err() // database/sql has rolled back by itself, before we came
 	} else if err != nil {
+		whole = false
 		return err
 	}
 	if told {
@@ -132,9 +140,7 @@ func (tx *Tx) exec(ctx context.Context, tenant tocsin.TenantID, q string, args [
 		return 0, tx.failed(err)
 	}
 	n, err := res.RowsAffected()
-	if n > 0 {
-		tx.touches(tenant, q)
-	}
+	tx.touches(tenant, q, n > 0)
 	return n, tx.failed(err)
 }
 
@@ -144,7 +150,7 @@ func (tx *Tx) Query(ctx context.Context, q string, args ...any) (*sql.Rows, erro
 }
 
 func (tx *Tx) query(ctx context.Context, tenant tocsin.TenantID, q string, args []any) (*sql.Rows, error) {
-	tx.touches(tenant, q)
+	tx.touches(tenant, q, true)
 	q = tx.store.kind.brief(q)
 	if ready := tx.ready(q); ready != nil {
 		rows, err := tx.tx.StmtContext(ctx, ready).QueryContext(ctx, clean(args)...)
@@ -171,7 +177,7 @@ func (tx *Tx) QueryRow(ctx context.Context, q string, args ...any) *sql.Row {
 }
 
 func (tx *Tx) queryRow(ctx context.Context, tenant tocsin.TenantID, q string, args []any) *sql.Row {
-	tx.touches(tenant, q)
+	tx.touches(tenant, q, true)
 	var row *sql.Row
 	if ready := tx.ready(q); ready != nil {
 		row = tx.tx.StmtContext(ctx, ready).QueryRowContext(ctx, clean(args)...)
