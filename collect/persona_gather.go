@@ -16,7 +16,7 @@ import (
 )
 
 // learnMails is how many mails are taken in at once, or a run more.
-const learnMails = 50_000
+const learnMails = 20_000
 
 // portion is as many of the facts as tell of so many mails, one at least.
 func portion(facts []store.Fact) []store.Fact {
