@@ -38,14 +38,23 @@ func (s *Sim) chat() (int, error) {
 		}
 	}
 	if h%10 < 4 {
-		first, last := firstNames[h>>8%uint64(len(firstNames))], lastNames[h>>20%uint64(len(lastNames))]
-		from := tocsin.Address{Name: first + " " + last, Address: local(first) + "." + local(last) + "@" + outsiders[h>>32%uint64(len(outsiders))]}
+		g := h
+		if k, known := circle(h); known {
+			g = w.seed.at(askMail+4002, p.i<<8|k)
+		}
+		first, last := firstNames[g>>8%uint64(len(firstNames))], lastNames[g>>20%uint64(len(lastNames))]
+		from := tocsin.Address{Name: first + " " + last, Address: local(first) + "." + local(last) + "@" + outsiders[g>>32%uint64(len(outsiders))]}
 		m := &message{folder: inbox, from: from, to: []tocsin.Address{{Name: p.display, Address: p.mail}}, subject: subjects[h>>40%uint64(len(subjects))],
 			received: now, sent: now, modified: now, attached: h>>50%5 == 0, importance: weights[h>>54%uint64(len(weights))]}
 		w.stamp(m)
 		return 1, s.came("traffic", "received", now, p, m)
 	}
 	q := s.talker()
+	if k, known := circle(h); known {
+		if a := s.acquainted(int(w.seed.at(askMail+4003, p.i<<8|k) % uint64(s.among()))); a.talks() {
+			q = a
+		}
+	}
 	to := tocsin.Address{Name: q.display, Address: q.mail}
 	if h>>8%3 == 0 {
 		to = tocsin.Address{Address: "orders@" + outsiders[h>>32%uint64(len(outsiders))]}
@@ -64,19 +73,26 @@ var weights = []string{"normal", "normal", "normal", "normal", "normal", "normal
 
 // talker is somebody with a mailbox in use; nil where there is nobody.
 func (s *Sim) talker() *person {
-	w := s.world
-	among := w.users
-	if s.cfg.Active > 0 {
-		among = min(among, s.cfg.Active)
-	}
 	for range 1000 {
 		s.chats++
-		p := s.acquainted(int(w.seed.at(askMail+4000, s.chats) % uint64(max(1, among))))
-		if p != nil && p.kind == employee && p.hasBox() && p.enabled && !p.scopedOut {
+		if p := s.acquainted(int(s.world.seed.at(askMail+4000, s.chats) % uint64(s.among()))); p.talks() {
 			return p
 		}
 	}
 	return nil
+}
+
+// among is how many people everyday traffic is of.
+func (s *Sim) among() int {
+	if n := s.world.users; s.cfg.Active == 0 || n < s.cfg.Active {
+		return max(1, n)
+	}
+	return s.cfg.Active
+}
+
+// talks says whether everyday traffic is of him.
+func (p *person) talks() bool {
+	return p != nil && p.kind == employee && p.hasBox() && p.enabled && !p.scopedOut
 }
 
 // acquainted is the person, remembered where nothing of him was ever changed: to make him anew for each mail costs more
@@ -129,4 +145,11 @@ func (s *Sim) handled(h uint64, now time.Time, p *person, m *message) (int, erro
 		return 1, s.moved(by, "moved", now, p, m, to, nil)
 	}
 	return 1, s.discarded(by, now, p, m)
+}
+
+// circle is which of those with whom a person mostly writes it is, the first most of all; one time in eight it is nobody of them. See
+// TestTrafficIsAmongAcquaintances for what that is measured against.
+func circle(h uint64) (k int, known bool) {
+	u := float64(h>>5&0xfff) / 4096
+	return int(u * u * u * 16), h>>57%8 != 0
 }

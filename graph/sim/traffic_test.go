@@ -6,12 +6,16 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"tocsin.dev/sharedtest"
 )
 
 // employees are people whose mailboxes everyday mail goes through.
@@ -25,6 +29,93 @@ func employees(s *Sim, n int) []*person {
 	return out
 }
 
+// firsts is which part of the mails are the first from that sender to that recipient: of the earlier half, and of the later.
+func firsts(mails [][2]string) (early, late float64) {
+	seen, n := map[[2]string]bool{}, [2]int{}
+	for i, pair := range mails {
+		if !seen[pair] {
+			seen[pair] = true
+			n[2*i/len(mails)]++
+		}
+	}
+	half := float64(len(mails)) / 2
+	return float64(n[0]) / half, float64(n[1]) / half
+}
+
+// mostFirsts is the most of [firsts] in the networks of TestNetworksOfPeople, in which people wrote 21 and 32 mails each.
+const mostFirsts = 0.36
+
+// TestTrafficIsAmongAcquaintances: people write to those they wrote to before, if less so than in networks of real people: a stream
+// that is measured with it has no easier work.
+func TestTrafficIsAmongAcquaintances(t *testing.T) {
+	s, err := New(Config{Users: 2000, Seed: 7, Quiet: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	people := employees(s, 2000)
+	if err := s.Traffic(58 * len(people)); err != nil {
+		t.Fatal(err)
+	}
+	var told []*message
+	for _, p := range people {
+		for _, m := range s.world.look(p).messages {
+			_, domain, _ := strings.Cut(m.from.Address, "@")
+			if !m.arrived.IsZero() && len(m.to) > 0 && (m.from.Address == p.mail || slices.Contains(outsiders, domain)) {
+				told = append(told, m)
+			}
+		}
+	}
+	slices.SortStableFunc(told, func(a, b *message) int { return a.arrived.Compare(b.arrived) })
+	mails := make([][2]string, len(told))
+	for i, m := range told {
+		mails[i] = [2]string{m.from.Address, m.to[0].Address}
+	}
+	early, late := firsts(mails)
+	each := float64(len(mails)) / float64(len(people))
+	t.Logf("%.1f mails each; %.2f of the earlier half and %.2f of the later are the first of their sender to that recipient", each, early, late)
+	if each < 21 || each > 32 {
+		t.Errorf("%.1f mails each", each)
+	}
+	if early < mostFirsts || late < mostFirsts || late > 0.55 || late > 0.8*early {
+		t.Error("people do not write as they do")
+	}
+}
+
+// TestNetworksOfPeople is what [mostFirsts] was taken from.
+func TestNetworksOfPeople(t *testing.T) {
+	most := 0.0
+	for _, name := range []string{"CollegeMsg.txt", "dnc-temporalGraph.txt"} {
+		raw, err := os.ReadFile(sharedtest.File(t, "data/temporal-email/"+name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type mail struct {
+			pair [2]string
+			at   int
+		}
+		var list []mail
+		for line := range strings.Lines(string(raw)) {
+			var m mail
+			if _, err := fmt.Sscan(line, &m.pair[0], &m.pair[1], &m.at); err != nil {
+				t.Fatalf("%s: %q: %v", name, line, err)
+			}
+			list = append(list, m)
+		}
+		slices.SortStableFunc(list, func(a, b mail) int { return a.at - b.at })
+		mails := make([][2]string, len(list))
+		for i := range list {
+			mails[i] = list[i].pair
+		}
+		early, late := firsts(mails)
+		t.Logf("%s: %.2f of the earlier half of %d and %.2f of the later", name, early, len(mails), late)
+		most = max(most, early, late)
+	}
+	if most > mostFirsts || most < mostFirsts-0.02 {
+		t.Errorf("%.3f at most", most)
+	}
+}
+
 // TestTrafficIsNotifiedWhole: of a thousand changes each is told once, and the truth knows of all.
 func TestTrafficIsNotifiedWhole(t *testing.T) {
 	p := newProbe(t, Config{Users: 60})
@@ -35,7 +126,7 @@ func TestTrafficIsNotifiedWhole(t *testing.T) {
 			p.subscribe("users/"+q.id+"/messages", "created,updated,deleted", l.URL)
 		}
 	}
-	if err := p.s.Traffic(2500); err != nil {
+	if err := p.s.Traffic(5000); err != nil {
 		t.Fatal(err)
 	}
 	p.s.Deliver(t.Context())
