@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -404,6 +405,7 @@ type question struct {
 	box   *openBox
 	look  *mailLook // nil: a folder
 	place string    // its well-known name
+	nth   int       // of its mailbox
 }
 
 // look asks Graph. Its error is the store's or ctx's; Graph's become parked looks.
@@ -416,36 +418,18 @@ func (t *opening) look(ctx context.Context) error {
 		}
 		return nil
 	}
-	var questions []question
-	var parts []graph.Part
-	call, _ := mailCalls(ctx, client)
-	for _, b := range t.order {
-		switch {
-		case b.object == "" || !b.watched: // nobody we know (any more); where it can be read again, there is a gap
-			b.out = mailLooks{Dropped: true}
-			continue
-		case b.waits:
-			b.park("What came before it is not opened yet.", t.now, 0)
-			continue
-		}
-		b.out.Looks = append(b.out.Looks, b.told...)
-		if t.rests {
-			b.park(slowly, t.now, time.Second)
-			continue
-		}
-		if !b.places && len(b.looks)+len(b.told) > 0 {
-			for _, name := range t.places {
-				questions = append(questions, question{box: b, place: name})
-				parts = append(parts, graph.Part{Call: "mailFolders.get", P: graph.P{"user": b.object, "folder": name}})
-			}
-		}
-		for i := range b.looks {
-			questions = append(questions, question{box: b, look: &b.looks[i]})
-			parts = append(parts, graph.Part{Call: call, P: graph.P{"user": b.object, "message": b.looks[i].ID}})
-		}
-	}
-	if len(parts) == 0 {
+	questions := t.questions()
+	if len(questions) == 0 {
 		return nil
+	}
+	call, _ := mailCalls(ctx, client)
+	parts := make([]graph.Part, len(questions))
+	for i, q := range questions {
+		if q.look == nil {
+			parts[i] = graph.Part{Call: "mailFolders.get", P: graph.P{"user": q.box.object, "folder": q.place}}
+		} else {
+			parts[i] = graph.Part{Call: call, P: graph.P{"user": q.box.object, "message": q.look.ID}}
+		}
 	}
 	var results []graph.Result
 	if err == nil {
@@ -462,6 +446,37 @@ func (t *opening) look(ctx context.Context) error {
 		t.answer(q, r)
 	}
 	return nil
+}
+
+// questions is what Graph is to be asked: one of each mailbox, then the next of each, since it answers no more than four requests at
+// a time of one. Mailboxes of which it is not asked are dealt with.
+func (t *opening) questions() []question {
+	var questions []question
+	for _, b := range t.order {
+		switch {
+		case b.object == "" || !b.watched: // nobody we know (any more); where it can be read again, there is a gap
+			b.out = mailLooks{Dropped: true}
+			continue
+		case b.waits:
+			b.park("What came before it is not opened yet.", t.now, 0)
+			continue
+		}
+		b.out.Looks = append(b.out.Looks, b.told...)
+		if t.rests {
+			b.park(slowly, t.now, time.Second)
+			continue
+		}
+		if !b.places && len(b.looks)+len(b.told) > 0 {
+			for i, name := range t.places {
+				questions = append(questions, question{box: b, place: name, nth: i})
+			}
+		}
+		for i := range b.looks {
+			questions = append(questions, question{box: b, look: &b.looks[i], nth: i})
+		}
+	}
+	slices.SortStableFunc(questions, func(a, b question) int { return cmp.Compare(a.nth, b.nth) })
+	return questions
 }
 
 // messageGone says whether Exchange says that it does not have the message any more. Another 404 (of a gateway, or of the

@@ -16,7 +16,7 @@ import (
 )
 
 // learnMails is how many mails are taken in at once, or a run more.
-const learnMails = 20_000
+const learnMails = 60_000
 
 // portion is as many of the facts as tell of so many mails, one at least.
 func portion(facts []store.Fact) []store.Fact {
@@ -261,21 +261,29 @@ func addContacts(ctx context.Context, t *store.Tenant, rows [][]any, sent, recei
 // upsert writes rows of the tenant, many in a statement.
 func upsert(ctx context.Context, t *store.Tenant, table, columns string, rows [][]any, conflict string) error {
 	names := strings.Fields(columns)
+	text, of := "", 0 // the statement, and of how many rows it is
 	for len(rows) > 0 {
 		some := rows[:store.Batch(len(rows))]
 		rows = rows[len(some):]
-		var b strings.Builder
-		fmt.Fprintf(&b, "insert into %s (tenant, %s) values ", table, strings.Join(names, ", "))
+		if len(some) != of {
+			var b strings.Builder
+			fmt.Fprintf(&b, "insert into %s (tenant, %s) values ", table, strings.Join(names, ", "))
+			for i := range some {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				b.WriteString("(" + store.In(1+len(names), i*(1+len(names))+1) + ")")
+			}
+			text, of = b.String()+" "+conflict, len(some)
+		}
 		args := make([]any, 0, len(some)*(1+len(names)))
 		for i, row := range some {
 			if i > 0 {
-				b.WriteByte(',')
 				args = append(args, string(t.ID())) // of the first it is $1
 			}
-			b.WriteString("(" + store.In(1+len(names), i*(1+len(names))+1) + ")")
 			args = append(args, row...)
 		}
-		if _, err := t.Exec(ctx, b.String()+" "+conflict, args...); err != nil {
+		if _, err := t.Exec(ctx, text, args...); err != nil {
 			return fmt.Errorf("write %s: %w", table, err)
 		}
 	}

@@ -24,7 +24,7 @@ type handedRun struct {
 
 // handedMost is how many mails and recipients wait to be taken, some 200 bytes each; handedFor how long.
 const (
-	handedMost = 50_000
+	handedMost = 200_000
 	handedFor  = 2 * time.Minute
 )
 

@@ -31,7 +31,11 @@ func (r *reply) where(call Call) Where {
 
 // cost is the resource units that Graph says the request took; 0 when it does not.
 func (r *reply) cost() int {
-	n, _ := strconv.Atoi(r.header.Get("x-ms-resource-unit")) // not there is 0
+	said := r.header.Get("x-ms-resource-unit")
+	if said == "" {
+		return 0
+	}
+	n, _ := strconv.Atoi(said) // what is no number is 0
 	return min(max(n, 0), 1000)
 }
 
@@ -158,7 +162,11 @@ func (c *Client) settle(t *ticket, rep *reply) {
 		return
 	}
 	t.release(rep.cost())
-	if part, err := strconv.ParseFloat(rep.header.Get("x-ms-throttle-limit-percentage"), 64); err == nil {
+	said := rep.header.Get("x-ms-throttle-limit-percentage")
+	if said == "" {
+		return
+	}
+	if part, err := strconv.ParseFloat(said, 64); err == nil {
 		c.limits.told(t.ask, part)
 	}
 }

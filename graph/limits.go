@@ -425,16 +425,16 @@ func (l *limiter) acquire(ctx context.Context, a ask) (*ticket, error) {
 func (l *limiter) try(a ask, h *hold) (*ticket, time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := &ticket{ask: a, l: l}
+	var b *mailbox
 	if a.box != (boxKey{}) {
-		b := l.mailbox(a.box)
+		b = l.mailbox(a.box)
 		if !b.mayEnter(l, a.high) {
 			h.on(&l.onceTally, a.high)
 			return nil, 0, false
 		}
 		b.enter(l, a.high)
-		t.box = b
 	}
+	t := &ticket{ask: a, l: l, box: b}
 	if wait, by, asked := l.take(t); wait > 0 {
 		if t.box != nil {
 			t.box.exit(l, a.high)

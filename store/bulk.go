@@ -66,8 +66,12 @@ func (tx *Tx) insert(ctx context.Context, tenant tocsin.TenantID, into Into, row
 		first = []any{string(tenant)}
 	}
 	rows = lastOfEach(into, rows, len(first))
+	text, of := "", 0 // the statement, and of how many rows it is
 	for len(rows) > 0 {
 		n := Batch(len(rows))
+		if n != of {
+			text, of = into.statement(n, tx.store.kind), n
+		}
 		args := make([]any, 0, n*len(into.Columns))
 		for _, row := range rows[:n] {
 			if len(first)+len(row) != len(into.Columns) {
@@ -75,7 +79,7 @@ func (tx *Tx) insert(ctx context.Context, tenant tocsin.TenantID, into Into, row
 			}
 			args = append(append(args, first...), row...)
 		}
-		some, err := tx.exec(ctx, tenant, into.statement(n, tx.store.kind), args)
+		some, err := tx.exec(ctx, tenant, text, args)
 		if err != nil {
 			return touched, fmt.Errorf("insert into %s: %w", into.Table, err)
 		}

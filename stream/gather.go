@@ -33,20 +33,20 @@ func (s *stint) pump(ctx context.Context, from journal.Position, found chan<- fi
 }
 
 // gather waits for an item and takes those that come within MaxTime of it, up to MaxRun; an error ends the run early. Where
-// many come, it waits on: a transaction costs as much for a hundred as for one.
+// many came, it waits on for as long as many come, twenty times that at most: what a transaction costs by itself, and a page
+// that it writes, many share.
 func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal.Entry, last error) {
 	var late <-chan time.Time
-	var long bool
-	most := s.MaxTime
+	most, beats, had := s.MaxTime, 0, 0
 	for size := 0; len(run) < s.MaxRun && size < maxBytes; {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-late:
-			if late = nil; long || len(run) < s.MaxRun/40 {
+			if beats == 5 || len(run)-had < s.MaxRun/40 {
 				return run, nil
 			}
-			long, late = true, time.After(3*s.MaxTime)
+			beats, had, late = beats+1, len(run), time.After(4*s.MaxTime)
 		case f, more := <-found:
 			if !more {
 				return run, errEnded

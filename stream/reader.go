@@ -49,7 +49,7 @@ type Reader struct {
 	Done    func(items []journal.Item)
 	Log     *slog.Logger
 	MaxRun  int           // items in a run; 0: 8,000
-	MaxTime time.Duration // that a run is gathered from its first item on, four times that where many come; 0: 50 ms
+	MaxTime time.Duration // that a run is gathered from its first item on, up to twenty times that while many come; 0: 50 ms
 	// Gather is asked with each run's first item for how long it is gathered, where that is longer than MaxTime; nil: it is not.
 	Gather func(ctx context.Context) time.Duration
 
