@@ -155,7 +155,6 @@ func TestFoldMail(t *testing.T) {
 	})
 }
 
-// TestOpenerWithoutATenant: while all is paused what is told of waits; once nothing is read any more it is dropped, with what waits.
 // TestQuestions: of a mailbox to which much came the others are not kept waiting, and of each in the order in which it came.
 func TestQuestions(t *testing.T) {
 	box := func(name string, looks ...string) *openBox {
@@ -165,9 +164,9 @@ func TestQuestions(t *testing.T) {
 		}
 		return b
 	}
-	full, waits, new, gone := box("full", "1", "2", "3", "4"), box("waits", "1"), box("new", "1", "2"), box("gone", "1")
-	waits.waits, new.places, gone.watched = true, false, false
-	open := &opening{order: []*openBox{full, waits, new, gone}, places: []string{"inbox", "archive"}}
+	full, waits, fresh, gone := box("full", "1", "2", "3", "4"), box("waits", "1"), box("new", "1", "2"), box("gone", "1")
+	waits.waits, fresh.places, gone.watched = true, false, false
+	open := &opening{order: []*openBox{full, waits, fresh, gone}, places: []string{"inbox", "archive"}}
 	var got []string
 	for _, q := range open.questions() {
 		if q.look == nil {
@@ -176,12 +175,13 @@ func TestQuestions(t *testing.T) {
 			got = append(got, q.look.ID)
 		}
 	}
-	want := []string{"full1", "new inbox", "new1", "full2", "new archive", "new2", "full3", "full4"}
+	want := []string{"full1", "new inbox", "full2", "new archive", "full3", "new1", "full4", "new2"}
 	if !slices.Equal(got, want) || len(waits.out.Parked) != 1 || !gone.out.Dropped {
 		t.Errorf("%q; want %q; %+v, %+v", got, want, waits.out, gone.out)
 	}
 }
 
+// TestOpenerWithoutATenant: while all is paused what is told of waits; once nothing is read any more it is dropped, with what waits.
 func TestOpenerWithoutATenant(t *testing.T) {
 	onBoth(t, func(b *bed) {
 		amy := b.settle("amy")[0]

@@ -466,13 +466,19 @@ func (t *opening) questions() []question {
 			b.park(slowly, t.now, time.Second)
 			continue
 		}
+		n := 0
+		ask := func(q question) {
+			q.box, q.nth = b, n
+			n++
+			questions = append(questions, q)
+		}
 		if !b.places && len(b.looks)+len(b.told) > 0 {
-			for i, name := range t.places {
-				questions = append(questions, question{box: b, place: name, nth: i})
+			for _, name := range t.places {
+				ask(question{place: name})
 			}
 		}
 		for i := range b.looks {
-			questions = append(questions, question{box: b, look: &b.looks[i], nth: i})
+			ask(question{look: &b.looks[i]})
 		}
 	}
 	slices.SortStableFunc(questions, func(a, b question) int { return cmp.Compare(a.nth, b.nth) })

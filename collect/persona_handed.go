@@ -61,6 +61,17 @@ func (h *Handed) drop(key handedRun) {
 	delete(h.runs, key)
 }
 
+// holds says how many mails and recipients of a run are here.
+func (h *Handed) holds(tenant tocsin.TenantID, run int64) (size int, ok bool) {
+	if h == nil {
+		return 0, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	mails, ok := h.runs[handedRun{tenant, run}]
+	return sizeOf(mails), ok
+}
+
 // take gives what a run folded, once.
 func (h *Handed) take(tenant tocsin.TenantID, run int64) (mails []heldMail, ok bool) {
 	if h == nil {

@@ -138,3 +138,34 @@ func TestHandedIsBounded(t *testing.T) {
 		t.Error("nobody hands anything over")
 	}
 }
+
+// TestPortion: of what was handed over more is learned from at once than of what is read from the tables, and many recipients count too.
+func TestPortion(t *testing.T) {
+	at := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+	var facts []store.Fact
+	run := func(n int) int64 { return tocsin.Millis(at)<<16 + int64(n) }
+	for n := range 10 {
+		raw, err := json.Marshal(Arrivals{Run: run(n), Actions: map[string]int{"email_received": 10_000}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts = append(facts, store.Fact{N: int64(n), Kind: "mail.changed", Body: raw}, store.Fact{N: int64(n), Kind: "rule.created"})
+	}
+	l := NewLearner(nil, "t", nil)
+	if got := l.portion(facts); len(got) != 3 {
+		t.Errorf("of the tables: %d facts", len(got))
+	}
+	for _, c := range []struct{ mails, to, want int }{{10_000, 1, 11}, {2_000, 9, 11}, {2_000, 1, 20}} {
+		l.handed = &Handed{}
+		for n := range 10 {
+			mails := make([]heldMail, c.mails)
+			for i := range mails {
+				mails[i].To = make([]string, c.to)
+			}
+			l.handed.put("t", run(n), at, mails)
+		}
+		if got := l.portion(facts); len(got) != c.want {
+			t.Errorf("of %d mails to %d: %d facts; want %d", c.mails, c.to, len(got), c.want)
+		}
+	}
+}

@@ -452,7 +452,7 @@ func (l *Learner) take(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	full := len(facts)
-	facts = portion(facts)
+	facts = l.portion(facts)
 	more = full == learnFacts || len(facts) < full
 	last := facts[len(facts)-1].N
 	var list []heldMail

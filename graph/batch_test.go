@@ -179,7 +179,7 @@ func TestBatchReadsListsWhole(t *testing.T) {
 		case strings.Contains(url, "skip=1"):
 			return `"status":200,"body":{"value":[{"id":"r3"},null],"@odata.nextLink":"https://` + host + `/v1.0/users/u0/mailFolders/inbox/messageRules?skip=2&a=%2F"}`
 		case who(url) == "u0":
-			return `"status":200,"body":{"value":[{"id":"r1"},{"id":"r2"}],"@odata.nextLink":"https://` + host + `/v1.0/users/u0/mailFolders/inbox/messageRules?skip=1"}`
+			return `"status":200,"body":{"value":[{"id":"r1"},{"id":"r2"}],"\u0040odata.nextLink":"https://` + host + `/v1.0/users/u0/mailFolders/inbox/messageRules?skip=1"}`
 		case who(url) == "u1":
 			return `"status":200,"body":{"value":[],"@odata.nextLink":"https://evil.example/v1.0/users/u1/x"}`
 		case who(url) == "u2":

@@ -236,7 +236,7 @@ func (b *batch) judge(ctx context.Context, it *item, rep *reply) (wait time.Dura
 func (b *batch) good(it *item, rep *reply) {
 	res := &b.results[it.i]
 	res.Status, res.Body = rep.status, rep.body
-	if !it.pages || it.list == nil && !bytes.Contains(rep.body, []byte("@odata.nextLink")) {
+	if !it.pages || it.list == nil && !bytes.Contains(rep.body, []byte("nextLink")) {
 		return
 	}
 	pg := parsePage(rep.body)

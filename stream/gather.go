@@ -32,21 +32,27 @@ func (s *stint) pump(ctx context.Context, from journal.Position, found chan<- fi
 	}
 }
 
-// gather waits for an item and takes those that come within MaxTime of it, up to MaxRun; an error ends the run early. Where
-// many came, it waits on for as long as many come, twenty times that at most: what a transaction costs by itself, and a page
-// that it writes, many share.
+// beats are what a run is gathered for, in MaxTimes: the first, and the next as long as many come.
+var beats = []time.Duration{1, 3, 4, 4, 4, 4}
+
+// gather waits for an item and takes those that come within MaxTime of it, up to MaxRun; an error ends the run early. As long as many
+// come, MaxRun in forty MaxTimes, it waits on, for twenty MaxTimes at most: what a transaction costs by itself, and a page that it
+// writes, many share.
 func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal.Entry, last error) {
 	var late <-chan time.Time
-	most, beats, had := s.MaxTime, 0, 0
+	var span time.Duration // of the beat
+	beat, had := 0, 0
 	for size := 0; len(run) < s.MaxRun && size < maxBytes; {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-late:
-			if beats == 5 || len(run)-had < s.MaxRun/40 {
+			many := max(2, int(time.Duration(s.MaxRun)*span/s.MaxTime/40))
+			if beat++; beat == len(beats) || len(run)-had < many {
 				return run, nil
 			}
-			beats, had, late = beats+1, len(run), time.After(4*s.MaxTime)
+			span, had = beats[beat]*s.MaxTime, len(run)
+			late = time.After(span)
 		case f, more := <-found:
 			if !more {
 				return run, errEnded
@@ -56,10 +62,11 @@ func (s *stint) gather(ctx context.Context, found <-chan finding) (run []journal
 			}
 			run, size = append(run, f.entry), size+len(f.entry.Body)
 			if len(run) == 1 {
+				span = beats[0] * s.MaxTime
 				if s.Gather != nil {
-					most = max(most, s.Gather(ctx))
+					span = max(span, s.Gather(ctx))
 				}
-				timer := time.NewTimer(most)
+				timer := time.NewTimer(span)
 				defer timer.Stop()
 				late = timer.C
 			}

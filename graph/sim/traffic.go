@@ -51,9 +51,7 @@ func (s *Sim) chat() (int, error) {
 	}
 	q := s.talker()
 	if k, known := circle(h); known {
-		if a := s.acquainted(int(w.seed.at(askMail+4003, p.i<<8|k) % uint64(s.among()))); a.talks() {
-			q = a
-		}
+		q = s.colleague(p, k, q)
 	}
 	to := tocsin.Address{Name: q.display, Address: q.mail}
 	if h>>8%3 == 0 {
@@ -80,6 +78,16 @@ func (s *Sim) talker() *person {
 		}
 	}
 	return nil
+}
+
+// colleague is the one of those with whom a person mostly writes, or else where there is none.
+func (s *Sim) colleague(p *person, k int, other *person) *person {
+	for ; k < 256; k += circles {
+		if q := s.acquainted(int(s.world.seed.at(askMail+4003, p.i<<8|k) % uint64(s.among()))); q.talks() && q.i != p.i {
+			return q
+		}
+	}
+	return other
 }
 
 // among is how many people everyday traffic is of.
@@ -147,9 +155,12 @@ func (s *Sim) handled(h uint64, now time.Time, p *person, m *message) (int, erro
 	return 1, s.discarded(by, now, p, m)
 }
 
-// circle is which of those with whom a person mostly writes it is, the first most of all; one time in eight it is nobody of them. See
-// TestTrafficIsAmongAcquaintances for what that is measured against.
+// circles is with how many colleagues, and as many outside, a person mostly writes.
+const circles = 16
+
+// circle is which of them it is, the first most of all; one time in eight it is none of them. See TestTrafficIsAmongAcquaintances for
+// what that is measured against.
 func circle(h uint64) (k int, known bool) {
 	u := float64(h>>5&0xfff) / 4096
-	return int(u * u * u * 16), h>>57%8 != 0
+	return int(u * u * u * circles), h>>57%8 != 0
 }

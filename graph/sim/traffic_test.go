@@ -77,7 +77,7 @@ func TestTrafficIsAmongAcquaintances(t *testing.T) {
 	if each < 21 || each > 32 {
 		t.Errorf("%.1f mails each", each)
 	}
-	if early < mostFirsts || late < mostFirsts || late > 0.55 || late > 0.8*early {
+	if early < mostFirsts || late < mostFirsts || (early+late)/2 > 0.65 || late > 0.55 || late > 0.8*early {
 		t.Error("people do not write as they do")
 	}
 }
@@ -116,7 +116,8 @@ func TestNetworksOfPeople(t *testing.T) {
 	}
 }
 
-// TestTrafficIsNotifiedWhole: of a thousand changes each is told once, and the truth knows of all.
+// TestTrafficIsNotifiedWhole: of five thousand changes each is told once, and the truth knows of all; so many that the rarest, a mail
+// that is purged, is among them.
 func TestTrafficIsNotifiedWhole(t *testing.T) {
 	p := newProbe(t, Config{Users: 60})
 	l := listen(t, nil)
