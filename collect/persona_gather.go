@@ -15,11 +15,9 @@ import (
 	"tocsin.dev/store"
 )
 
-// learnMost is how many mails and recipients are taken in at once, or a run more: some 60,000 mails that were handed over; a third of
-// that of those that are read from the tables first, with all that they hold.
 const (
-	learnMost = 120_000
-	readMail  = 6
+	learnMost = 120_000 // mails and recipients that are taken in at once, or a run more: some 60,000 mails that were handed over
+	readMail  = 6       // what a mail counts that is read from the tables, with all that they hold of it
 )
 
 // portion is as many of the facts as tell of so many, one at least.
