@@ -487,7 +487,7 @@ func (f *mailFold) ledger(ctx context.Context) error {
 
 // parked puts aside what could not be looked at, and takes back what was looked at after it had waited.
 func (f *mailFold) parked(ctx context.Context, batch []pending[mailLooks]) error {
-	var rows, dead [][]any
+	var came, rows, dead [][]any // came: of messages of which it is told that they came
 	var opened []string
 	for i := range batch {
 		person := string(batch[i].person)
@@ -512,7 +512,12 @@ func (f *mailFold) parked(ctx context.Context, batch []pending[mailLooks]) error
 				opened = append(opened, id)
 				continue
 			}
-			rows = append(rows, []any{id, kindNotified, person, body, clip(w.Because), w.At, w.Retry, person, w.Tries})
+			row := []any{id, kindNotified, person, body, clip(w.Because), w.At, w.Retry, person, w.Tries}
+			if w.Change == "created" {
+				came = append(came, row)
+			} else {
+				rows = append(rows, row)
+			}
 		}
 	}
 	for part := range slices.Chunk(opened, 400) {
@@ -523,7 +528,12 @@ func (f *mailFold) parked(ctx context.Context, batch []pending[mailLooks]) error
 	if err := f.t.Insert(ctx, store.Into{Table: "dead_letter", Key: []string{"id"}, Columns: []string{"id", "kind", "subject", "body", "because", "at"}}, dead); err != nil {
 		return err
 	}
-	return f.t.Insert(ctx, store.Into{Table: "parked", Key: []string{"id"}, Keep: []string{"at"}, Columns: []string{"id", "kind", "subject", "body", "because", "at", "retry", "person", "tries"}}, rows)
+	into := store.Into{Table: "parked", Key: []string{"id"}, Keep: []string{"at"}, Columns: []string{"id", "kind", "subject", "body", "because", "at", "retry", "person", "tries"}}
+	if err := f.t.Insert(ctx, into, came); err != nil {
+		return err
+	}
+	into.Keep = []string{"at", "body"} // that it came stays told, whatever else is told while it waits
+	return f.t.Insert(ctx, into, rows)
 }
 
 func parkedID(person, message string) string { return person + "/" + mailKey(message) }

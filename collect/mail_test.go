@@ -155,6 +155,29 @@ func TestFoldMail(t *testing.T) {
 	})
 }
 
+// TestParkedCame: that a message came is not forgotten when more is told of it while it waits; who is gone by then is counted as one
+// that nobody saw.
+func TestParkedCame(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		b.exec(`insert into mail_ledger (tenant, person, folders) values ($1, $2, '{"I":"inbox"}')`, string(amy))
+		park := func(waits ...wait) { b.fold(b.item(kindMail, amy, mailLooks{Parked: waits})) }
+		park(wait{ID: "m1", Change: "created", At: 1, Retry: 5}, wait{ID: "m2", Change: "deleted", At: 1, Retry: 5}, wait{ID: "m3", Change: "updated", At: 1, Retry: 5})
+		park(wait{ID: "m1", Change: "deleted", At: 2, Retry: 6}, wait{ID: "m2", Change: "created", At: 2, Retry: 6}, wait{ID: "m3", Change: "deleted", At: 2, Retry: 6})
+		park(wait{ID: "m1", Change: "updated", At: 3, Retry: 7})
+		b.want("what waits", `select at, retry from parked where tenant = $1 order by retry`, "1 6", "1 6", "1 7")
+		o := &Opener{Store: b.st, Log: slog.New(slog.DiscardHandler), Client: func(context.Context, tocsin.TenantID) (*graph.Client, error) { return nil, graph.ErrPaused }}
+		box := &openBox{person: amy, byID: map[string]int{}, tries: map[string]int64{}}
+		open := &opening{o: o, tenant: acme, boxes: map[tocsin.PersonID]*openBox{amy: box}, order: []*openBox{box}, now: b.st.Clock().Now()}
+		if err := open.held(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.fold(b.item(kindMail, amy, mailLooks{Looks: box.looks})) // none is there any more
+		b.want("the account", `select unseen from mail_ledger where tenant = $1`, "2")
+		b.want("nothing waits", `select count(*) from parked where tenant = $1`, "0")
+	})
+}
+
 // TestQuestions: of a mailbox to which much came the others are not kept waiting, and of each in the order in which it came.
 func TestQuestions(t *testing.T) {
 	box := func(name string, looks ...string) *openBox {
