@@ -90,6 +90,9 @@ func TestBrowserPosture(t *testing.T) {
 			p.narrow(at + path)
 		}
 	}
+	p.do("findings", chromedp.Navigate(at+"/findings"), chromedp.WaitVisible(chromedp.CSS("main table")))
+	p.shoot("findings-of-nobody")
+	p.narrow(at + "/findings")
 
 	open("/posture?status=fail")
 	p.until("that only what fails stands there", `[...document.querySelectorAll(".detection")].every((x) => x.innerText.includes("Fail"))`)

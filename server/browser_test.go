@@ -139,14 +139,14 @@ func (p page) shoot(name string) {
 }
 
 // narrow holds a list to a window of 400 pixels: nothing is wider, a row is a card of a few lines in which nothing stands
-// that is empty, and the page is no taller than 25 of them need.
+// that is empty, and the page is no taller than 25 of them need, but for the catalogue where families of detections are unfolded.
 func (p page) narrow(path string) {
 	p.t.Helper()
 	p.do(path, chromedp.EmulateViewport(400, 900), chromedp.Navigate(path), chromedp.WaitVisible(chromedp.CSS("main")))
 	wrong, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`(() => {
 		const out = [], page = document.documentElement;
 		if (page.scrollWidth > 400) out.push("the page is " + page.scrollWidth + " pixels wide");
-		if (page.scrollHeight > 4500) out.push("the page is " + page.scrollHeight + " pixels tall");
+		if (page.scrollHeight > 4500 && !document.querySelector("main details.family[open]")) out.push("the page is " + page.scrollHeight + " pixels tall");
 		for (const box of document.querySelectorAll("main .table-wrap")) if (box.scrollWidth > box.clientWidth + 1) out.push("a table is " + box.scrollWidth + " pixels wide: " + [...box.querySelectorAll("*")].filter((x) => x.getBoundingClientRect().right > box.getBoundingClientRect().right + 1).map((x) => x.outerHTML.slice(0, 80)).slice(0, 3).join(" "));
 		const rows = document.querySelectorAll("main .table.lines > tbody > tr");
 		if (rows.length > 40) out.push(rows.length + " rows");
