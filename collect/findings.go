@@ -249,7 +249,6 @@ func (f *filing) toldAgain(ctx context.Context, x *tocsin.Finding, h filed) erro
 		if x.Risk < old.Risk && h.status != string(tocsin.Fixed) {
 			x.Why, x.Terms, x.Risk, x.Severity = old.Why, old.Terms, old.Risk, old.Severity
 		}
-		x.Evidence = grown(x.Evidence, old.Evidence)
 		return f.again(ctx, x, h)
 	}
 	old.ID = h.id
@@ -362,9 +361,7 @@ func (f *filing) again(ctx context.Context, x *tocsin.Finding, h filed) error {
 	if x.Time.IsZero() || !old.Time.IsZero() && old.Time.Before(x.Time) {
 		x.Time = old.Time
 	}
-	if rule.Held(x.Rule) {
-		x.Evidence = grown(x.Evidence, old.Evidence)
-	}
+	x.Evidence = grown(x.Evidence, old.Evidence)
 	body, err := encode(x)
 	if err != nil {
 		return err
