@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -156,12 +157,18 @@ func (f *fleet) number(query string) (n int, err error) {
 	return n, err
 }
 
-// settled waits until nothing is under way: no notification, no item, nothing parked, no gap.
+// settled waits until nothing is under way: no notification, no item, nothing parked, no gap. However much waits, it waits
+// as long as it becomes less.
 func (f *fleet) settled() {
 	f.Helper()
-	eventuallyIn(f.T, 3*time.Minute, "the stream", func() string {
+	const patience = 3 * time.Minute
+	least, until := int64(math.MaxInt64), time.Now().Add(patience)
+	eventuallyBy(f.T, &until, "the stream", func() string {
 		d := f.w.Deliveries()
 		lag, err := f.lag()
+		if left := d.Waiting + int64(lag); err == nil && left < least {
+			least, until = left, time.Now().Add(patience)
+		}
 		if d.Waiting > 0 || lag > 0 || err != nil {
 			return fmt.Sprintf("%+v, lag %d, %v", d, lag, err)
 		}

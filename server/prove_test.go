@@ -12,6 +12,7 @@ import (
 
 var (
 	proveKills = flag.Int("prove.kills", 0, "how often TestProve… strikes at a random moment, with each kind of blow; 0: they are not run")
+	proveOnly  = flag.String("prove.only", "", "the blows of TestProve… whose names hold this; none: all")
 	proveRate  = flag.Float64("prove.rate", 5000, "changes of mail a second in TestProve…, at most: it is what the machine carries otherwise")
 	proveUsers = flag.Int("prove.users", 300, "people in TestProve…")
 )
@@ -144,6 +145,9 @@ func (f *fleet) beat(what string, kinds []blow, strikes int) {
 	last, failed := f.proven(), f.w.Deliveries().Failed
 	var done []string
 	for _, kind := range kinds {
+		if !strings.Contains(kind.name, *proveOnly) {
+			continue
+		}
 		p := proof{kind: kind.name}
 		for n := range strikes {
 			began := time.Now()

@@ -121,13 +121,19 @@ func eventually(t testing.TB, what string, check func() string) {
 
 func eventuallyIn(t testing.TB, limit time.Duration, what string, check func() string) {
 	t.Helper()
-	deadline := time.Now().Add(limit)
+	until := time.Now().Add(limit)
+	eventuallyBy(t, &until, what, check)
+}
+
+// eventuallyBy waits until a time that check may put off.
+func eventuallyBy(t testing.TB, until *time.Time, what string, check func() string) {
+	t.Helper()
 	for {
 		lacking := check()
 		if lacking == "" {
 			return
 		}
-		if time.Now().After(deadline) {
+		if time.Now().After(*until) {
 			t.Fatalf("%s: %s", what, lacking)
 		}
 		time.Sleep(50 * time.Millisecond)
