@@ -1,11 +1,14 @@
 package collect
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -256,11 +259,6 @@ func TestHookHoldsShortOnes(t *testing.T) {
 			t.Fatalf("%d bytes are held", h.short.Load())
 		}
 	}
-	for deadline := time.Now().Add(90 * time.Second); h.short.Load() != most-10; runtime.Gosched() { // it is counted behind the read
-		if time.Now().After(deadline) {
-			t.Fatalf("%d bytes are held", h.short.Load())
-		}
-	}
 	mine := list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a"))
 	if got := posting(t, h, mine); got != http.StatusServiceUnavailable || h.Count(HookBusy) != 1 {
 		t.Errorf("what is too much was answered %d, %d counted", got, h.Count(HookBusy))
@@ -287,6 +285,79 @@ func TestHookCutOff(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/hooks/graph", body))
 	if w.Code/100 == 2 || h.Count(HookCut) != 1 || stored(t, j) != 0 {
 		t.Errorf("answered %d", w.Code)
+	}
+}
+
+// TestHookLastByte: what a post says is taken before its last byte is read, where that can only be the bracket which closes it;
+// the connection serves on. Where the last byte says something, it is waited for.
+func TestHookLastByte(t *testing.T) {
+	h, j := hooked(t)
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	r := bufio.NewReader(c)
+	one := func(id string) string {
+		raw, err := json.Marshal(list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", id)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	rich := strings.Replace(one("c"), `"value"`, `"validationTokens":[],"value"`, 1)
+	for i, body := range []string{one("a"), one("b") + "\n", rich, strings.TrimSuffix(one("d"), "}") + "]", one("e") + "]", one("f")} {
+		first, last := body[:len(body)-1], body[len(body)-1:]
+		fmt.Fprintf(c, "POST /hooks/graph HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), first)
+		if body == one("a") {
+			for deadline := time.Now().Add(90 * time.Second); h.Count(HookStored) == 0; runtime.Gosched() {
+				if time.Now().After(deadline) {
+					t.Fatal("its last byte is waited for")
+				}
+			}
+		}
+		io.WriteString(c, last)
+		status, err := answer(r)
+		if err != nil || status != "202" {
+			t.Fatalf("post %d was answered %q, %v", i, status, err)
+		}
+	}
+	if n, bad := stored(t, j), h.Count(HookUnread); n != 5 || bad != 1 {
+		t.Errorf("%d are stored and %d were no notifications", n, bad)
+	}
+	if held := h.short.Load(); held != 0 {
+		t.Errorf("%d bytes stay held", held)
+	}
+}
+
+// TestHookRemembers: a clientState that was looked at once says no more than before, and only so many are remembered.
+func TestHookRemembers(t *testing.T) {
+	h, j := hooked(t)
+	good := notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a")
+	foreign := maps.Clone(good)
+	foreign["tenantId"] = contoso
+	for _, n := range []map[string]any{good, foreign, good} {
+		posting(t, h, list(n))
+	}
+	if n, forged := stored(t, j), h.Count(HookForged); n != 2 || forged != 1 {
+		t.Errorf("%d are stored and %d forged", n, forged)
+	}
+	for i := range mostOpened + 10 {
+		person := tocsin.NewPersonID(acme, fmt.Sprint(i))
+		state, err := ClientState(h.Key, acme, person)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if of, ok := h.whose(state); !ok || of != (whose{acme, person}) {
+				t.Fatalf("the %d. is %v, %t", i, of, ok)
+			}
+		}
+	}
+	if n := len(h.opened.of); n == 0 || n > mostOpened {
+		t.Errorf("%d are remembered", n)
 	}
 }
 

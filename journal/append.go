@@ -40,6 +40,12 @@ type request struct {
 	done  chan error  // holds one
 }
 
+// requests are those that were stored, and that nobody holds any more: most appends are of one item, and make nothing anew.
+var requests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
+
+// mostKept is how large the memory of a request is that is used again.
+const mostKept = 4 << 10
+
 // queue is what waits for a partition's writer.
 type queue struct {
 	mu      sync.Mutex
@@ -60,23 +66,24 @@ func (j *Journal) Append(ctx context.Context, items ...Item) error {
 
 // AppendCalmly is Append for one of many callers who come one after the other: while they do, it waits up to calmBeat for
 // others, with whom it costs a fraction of what it does alone.
-func (j *Journal) AppendCalmly(ctx context.Context, items ...Item) error {
-	return j.append(ctx, true, items)
+func (j *Journal) AppendCalmly(items ...Item) error {
+	return j.append(context.Background(), true, items)
 }
 
 func (j *Journal) append(ctx context.Context, calm bool, items []Item) error {
-	requests, err := j.pack(items)
+	var room [1]*request
+	all, err := j.pack(room[:0], items)
 	if err != nil {
 		return err
 	}
 	late := j.late.after(j.conf.Patience)
-	for _, r := range requests {
+	for _, r := range all {
 		r.calm = calm
 		if !r.part.queue.put(r) {
 			r.done <- unavailable(errors.New("too much waits, or the journal is closed"))
 		}
 	}
-	for _, r := range requests {
+	for _, r := range all {
 		select {
 		case err = <-r.done:
 		case <-late:
@@ -85,23 +92,27 @@ func (j *Journal) append(ctx context.Context, calm bool, items []Item) error {
 			err = fmt.Errorf("append to the journal: %w", context.Cause(ctx))
 		}
 		if err != nil {
-			abandon(requests)
+			abandon(all)
 			return err
+		}
+	}
+	for _, r := range all { // each was answered, after which the writer knows nothing of it
+		if cap(r.items) <= mostKept {
+			requests.Put(r)
 		}
 	}
 	return nil
 }
 
 // abandon takes back what the writers have not begun.
-func abandon(requests []*request) {
-	for _, r := range requests {
+func abandon(all []*request) {
+	for _, r := range all {
 		r.taken.Store(true)
 	}
 }
 
-// pack encodes the items into requests, in order within each partition.
-func (j *Journal) pack(items []Item) ([]*request, error) {
-	var requests []*request
+// pack appends the items to all as requests, in order within each partition.
+func (j *Journal) pack(all []*request, items []Item) ([]*request, error) {
 	var open map[int]*request // by partition, but for the last one
 	var last *request
 	for i := range items {
@@ -123,8 +134,10 @@ func (j *Journal) pack(items []Item) ([]*request, error) {
 			r = open[n]
 		}
 		if r == nil || r.count == maxCount || len(r.items)+size > maxSize {
-			r = &request{part: j.parts[n], done: make(chan error, 1), items: make([]byte, 0, min(size*(len(items)-i), maxSize))}
-			requests = append(requests, r)
+			r = requests.Get().(*request)
+			r.part, r.items, r.count = j.parts[n], slices.Grow(r.items[:0], min(size*(len(items)-i), maxSize)), 0
+			r.taken.Store(false)
+			all = append(all, r)
 			if len(j.parts) > 1 {
 				if open == nil {
 					open = make(map[int]*request, 1)
@@ -135,7 +148,7 @@ func (j *Journal) pack(items []Item) ([]*request, error) {
 		last = r
 		r.items, r.count = sealItem(r.items, item), r.count+1
 	}
-	return requests, nil
+	return all, nil
 }
 
 // put gives a request to the writer; false where there is no room.
