@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -117,7 +118,8 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, HookUnread, 1, http.StatusAccepted)
 		return
 	}
-	items := h.items(posted.Value)
+	var room [1]journal.Item // for what most posts bring
+	items := h.items(room[:0], posted.Value)
 	if len(items) > 0 {
 		if what, n, status := h.vouched(r.Context(), &posted, len(items)); status != 0 {
 			h.answer(w, what, n, status)
@@ -202,9 +204,8 @@ func shake(w http.ResponseWriter, token string) {
 	_, _ = io.WriteString(w, token) // whoever is gone asks again
 }
 
-// items are the journal's items of those notifications that are ours.
-func (h *Hook) items(posted []graph.Notification) []journal.Item {
-	var items []journal.Item // until one is ours, nothing is made for a stranger
+// items appends the journal's items of those notifications that are ours: nothing is made for a stranger.
+func (h *Hook) items(items []journal.Item, posted []graph.Notification) []journal.Item {
 	at := tocsin.Millis(h.Clock.Now())
 	for i := range posted {
 		n := &posted[i]
@@ -232,10 +233,7 @@ func (h *Hook) items(posted []graph.Notification) []journal.Item {
 			h.counts[HookUnread].Add(1)
 			continue
 		}
-		if items == nil {
-			items = make([]journal.Item, 0, len(posted)-i)
-		}
-		items = append(items, it)
+		items = append(slices.Grow(items, len(posted)-i), it)
 	}
 	return items
 }

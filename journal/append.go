@@ -54,7 +54,7 @@ type queue struct {
 	count   int // of items
 	closed  bool
 	wake    chan struct{} // holds one
-	full    chan struct{} // holds one: more waits than fits into an envelope
+	full    chan struct{} // holds one: enough waits for an envelope
 }
 
 // Append stores the items. When it returns nil they are on stable storage, those of one person in the order given and after
@@ -166,8 +166,11 @@ func (q *queue) put(r *request) bool {
 	return true
 }
 
-// fills says whether what waits fills an envelope. mu is held.
-func (q *queue) fills() bool { return q.count >= maxCount || q.size >= maxSize }
+// enough is how many items are worth an envelope of their own: a sync is then a small part of what they cost.
+const enough = 200
+
+// fills says whether what waits is worth an envelope. mu is held.
+func (q *queue) fills() bool { return q.count >= enough || q.size >= maxSize }
 
 func nudge(to chan struct{}) {
 	select {
@@ -215,11 +218,11 @@ func (q *queue) close() {
 	q.waiting = nil
 }
 
-// beat is the least time between two envelopes while many append at the same time, but for full ones: a sync and what goes
+// beat is the least time between two envelopes while many append at the same time, unless enough waits: a sync and what goes
 // with it costs as much for one item as for a hundred. Who appends alone does not wait. calmBeat is that of AppendCalmly.
 const (
 	beat     = 2 * time.Millisecond
-	calmBeat = 5 * time.Millisecond
+	calmBeat = 10 * time.Millisecond
 )
 
 // write is a partition's writer: whatever waits goes out as one message, one after the other, and the one acknowledgement
