@@ -339,6 +339,16 @@ func TestRecordBeforeMailbox(t *testing.T) {
 		if got := b.rows(open); len(got) != 2 || !strings.Contains(got[0]+got[1], `"made"`) {
 			b.Errorf("judged again, and open is %q", got)
 		}
+		var again []json.RawMessage
+		for i := range 25 {
+			again = append(again, json.RawMessage(fmt.Sprintf(`{"Id":"set %d","CreationTime":%q,"Operation":"Set-InboxRule","Workload":"Exchange","RecordType":1,"UserId":%q,"ObjectId":"%s\\Pay","Parameters":[
+				{"Name":"Name","Value":"Pay"},{"Name":"SubjectContainsWords","Value":"invoice"},{"Name":"ForwardTo","Value":"drop@evil.example"}]}`, i, at.Add(time.Duration(i+1)*time.Minute).Format("2006-01-02T15:04:05"), address, address)))
+		}
+		b.records(judge, again, 1)
+		body := strings.Join(b.rows(open), "\n")
+		if !strings.Contains(body, `"set 24"`) || strings.Contains(body, `"made"`) {
+			b.Errorf("of 26 records the newest do not stay: %s", body)
+		}
 	})
 }
 

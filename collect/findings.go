@@ -184,13 +184,16 @@ func grown(now, before []tocsin.Evidence) []tocsin.Evidence {
 		seen[e.ID] = true
 	}
 	for _, e := range before {
-		if e.Source == "audit_log" && !seen[e.ID] && e.Raw == "" && len(now) < mostEvidence {
+		if grew(e) && !seen[e.ID] && len(now) < mostEvidence {
 			seen[e.ID] = true
 			now = append(now, e)
 		}
 	}
 	return now
 }
+
+// grew says whether it is an audit record that told of what the finding rests on by itself.
+func grew(e tocsin.Evidence) bool { return e.Source == "audit_log" && e.Raw == "" }
 
 // told files what rules found on audit records. A record is told once and again, and late: one that a finding names already
 // adds nothing. Where the state is judged as well (rule.Held), the record only adds itself to the finding, and whether it is
@@ -252,10 +255,8 @@ func (f *filing) toldAgain(ctx context.Context, x *tocsin.Finding, h filed) erro
 		return f.again(ctx, x, h)
 	}
 	old.ID = h.id
-	old.Evidence = append(old.Evidence, grown(nil, x.Evidence)...)
-	if len(old.Evidence) > mostEvidence {
-		return nil
-	}
+	rests := slices.DeleteFunc(slices.Clone(old.Evidence), grew)
+	old.Evidence = grown(grown(rests, x.Evidence), old.Evidence) // the newest stay
 	body, err := encode(&old)
 	if err != nil {
 		return err

@@ -91,10 +91,7 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength < 0 || r.ContentLength > hookShort { // net/http holds it to a length that it has
 		body.from = http.MaxBytesReader(w, r.Body, hookBody)
 	}
-	posted, said, err := most(buf, &body, r.ContentLength)
-	if err == nil && !said {
-		_, err = buf.ReadFrom(&body)
-	}
+	_, err := buf.ReadFrom(&body)
 	if err != nil {
 		_, long := errors.AsType[*http.MaxBytesError](err)
 		switch {
@@ -107,9 +104,7 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if !said {
-		posted, err = graph.ParseNotifications(buf.Bytes())
-	}
+	posted, err := graph.ParseNotifications(buf.Bytes())
 	if errors.Is(err, graph.ErrMany) {
 		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
 		return
@@ -134,20 +129,6 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.answer(w, HookStored, len(items), http.StatusAccepted)
 }
 
-// most reads a post but for its last byte, and says whether that is all there is to say: then the last is the bracket that
-// closes it. When a body has been read to its end, net/http begins to watch for a client that hangs up, with a goroutine and a
-// system call for each post: they cost a fifth of what the webhook itself does, and nobody here wants to know.
-func most(buf *bytes.Buffer, body io.Reader, length int64) (posted graph.Notifications, said bool, err error) {
-	if _, err = buf.ReadFrom(io.LimitReader(body, length-1)); err != nil || buf.Len() == 0 {
-		return posted, false, err
-	}
-	buf.WriteByte('}')
-	if posted, said = graph.ScanNotifications(buf.Bytes()); !said {
-		buf.Truncate(buf.Len() - 1)
-	}
-	return posted, said, nil
-}
-
 // taking is a post while it is read and stored. What has come of it, not what it says it will be, counts among what is held of
 // all: who sends nothing takes nothing from others.
 type taking struct {
@@ -161,7 +142,11 @@ func (t *taking) Read(b []byte) (int, error) {
 	first := min(int64(n), hookShort-t.first)
 	more := int64(n) - first
 	t.first, t.more = t.first+first, t.more+more
-	if first > 0 && t.h.short.Add(first) > hookShorts || more > 0 && t.h.held.Add(more) > hookHeld {
+	busy := first > 0 && t.h.short.Add(first) > hookShorts
+	if more > 0 && t.h.held.Add(more) > hookHeld {
+		busy = true
+	}
+	if busy {
 		return n, errBusy
 	}
 	return n, err

@@ -96,7 +96,7 @@ var ErrMany = fmt.Errorf("no notifications: there are more than %d", mostNotific
 // ParseNotifications reads the body of a POST. What is no list of JSON is an error, and ErrMany a list that is too long. Members
 // we do not know are passed over, and so are those that are of another type than Graph's: what is good beside them stands.
 func ParseNotifications(body []byte) (Notifications, error) {
-	if n, ok := ScanNotifications(body); ok {
+	if n, ok := scanNotifications(body); ok {
 		return n, nil
 	}
 	var in struct {

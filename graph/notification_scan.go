@@ -2,10 +2,10 @@ package graph
 
 import "strings"
 
-// ScanNotifications is ParseNotifications for the form that nearly every POST has, at a tenth of what encoding/json takes:
-// members in the spelling Graph uses, strings of ASCII, nothing encrypted. What it gives is what encoding/json would; false
-// where that has to say.
-func ScanNotifications(body []byte) (n Notifications, ok bool) {
+// scanNotifications reads the form that nearly every POST has, at a tenth of what encoding/json takes: members in the
+// spelling Graph uses, strings of ASCII, nothing encrypted. What it gives is what encoding/json would; false where
+// that has to say.
+func scanNotifications(body []byte) (n Notifications, ok bool) {
 	s := scanner{text: string(body)}
 	if !s.take('{') || s.word() != "value" || !s.take(':') || !s.take('[') {
 		return n, false

@@ -14,12 +14,12 @@ const plainPost = `{"value": [{"id":"x","subscriptionId":"7f105c7d-2dc5-4530-97c
 
 // TestNotificationsAreScanned: the form that nearly all have is read without encoding/json, and says the same.
 func TestNotificationsAreScanned(t *testing.T) {
-	got, ok := ScanNotifications([]byte(plainPost))
+	got, ok := scanNotifications([]byte(plainPost))
 	if !ok || len(got.Value) != 2 || got.Value[0].ResourceData.ID != "AAMk=" || got.Value[0].ResourceData.Etag != `W/"CQ\/AA"` || got.Value[1].ClientState != "t" {
 		t.Errorf("%v, %+v", ok, got)
 	}
 	for _, other := range []string{`{}`, `{"value":[]}`, strings.Replace(plainPost, "tenantId", "TenantId", 1), strings.Replace(plainPost, "AC-1", `A\u0043-1`, 1), plainPost + "x", plainPost[:len(plainPost)-2]} {
-		if _, ok := ScanNotifications([]byte(other)); ok {
+		if _, ok := scanNotifications([]byte(other)); ok {
 			t.Errorf("%s is read", other)
 		}
 	}
@@ -85,7 +85,7 @@ func FuzzNotifications(f *testing.F) {
 	f.Add([]byte(`{"value":[{"resourceData":null},{"resourceData":{"id":null}},{"subscriptionExpirationDateTime":"x","id":"1","id":"2"}]}`))
 	f.Add([]byte(`{"value":[{}],"value":[{"a":1}]}` + "\x00"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, ok := ScanNotifications(body)
+		got, ok := scanNotifications(body)
 		if !ok {
 			return
 		}

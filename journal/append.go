@@ -219,7 +219,8 @@ func (q *queue) close() {
 }
 
 // beat is the least time between two envelopes while many append at the same time, unless enough waits: a sync and what goes
-// with it costs as much for one item as for a hundred. Who appends alone does not wait. calmBeat is that of AppendCalmly.
+// with it costs as much for one item as for a hundred. Who comes later than that after the last one does not wait. calmBeat is
+// that behind an item of AppendCalmly.
 const (
 	beat     = 2 * time.Millisecond
 	calmBeat = 10 * time.Millisecond

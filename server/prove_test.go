@@ -176,6 +176,9 @@ func (f *fleet) beat(what string, kinds []blow, strikes int) {
 		f.Log(p)
 		done = append(done, p.String())
 	}
+	if len(done) == 0 {
+		f.Fatalf("no blow is named %q", *proveOnly)
+	}
 	f.Logf("PROVED  %s:\n%s", what, strings.Join(done, "\n"))
 }
 
