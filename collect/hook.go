@@ -224,7 +224,7 @@ func (h *Hook) items(items []journal.Item, posted []graph.Notification) []journa
 }
 
 // opened remembers clientStates that were ours, and whose: a mailbox's comes again and again, and to look at its seal takes
-// longer than all else that is done with a notification.
+// half as long as to read all of a notification.
 type opened struct {
 	sync.RWMutex
 	of map[string]whose
