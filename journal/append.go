@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,36 +29,65 @@ func unavailable(cause error) error {
 	return &tocsin.Problem{Code: ErrUnavailable.Code, What: ErrUnavailable.What, Do: ErrUnavailable.Do, Err: errors.Join(ErrUnavailable, cause)}
 }
 
-// request is what one caller appends to one partition, as one piece.
+// request is what callers append to one partition within a short time: one behind the other, and awaited together.
 type request struct {
-	part  *partition
-	items []byte // encoded
-	count int
-	calm  bool        // see AppendCalmly
-	taken atomic.Bool // by the writer, or by the caller who no longer waits
-	done  chan error  // holds one
+	made    time.Time
+	items   []byte // encoded
+	count   int
+	callers int
+	calm    bool // see AppendCalmly
+
+	answered atomic.Bool   // by the writer, or because it is too late
+	done     chan struct{} // closed when it is answered, with
+	err      error
+	late     *time.Timer // the writer's to stop
 }
 
-// requests are those that were stored, and that nobody holds any more: most appends are of one item, and make nothing anew.
-var requests = sync.Pool{New: func() any { return &request{done: make(chan error, 1)} }}
+// shared is for how long callers come to the same request.
+const shared = 50 * time.Millisecond
 
-// mostKept is how large the memory of a request is that is used again.
-const mostKept = 4 << 10
+func (r *request) answer(err error) {
+	if r.answered.CompareAndSwap(false, true) {
+		r.err = err
+		close(r.done)
+	}
+}
+
+func (r *request) wait(ctx context.Context) error {
+	if ctx.Done() == nil {
+		<-r.done
+		return r.err
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		return fmt.Errorf("append to the journal: %w", context.Cause(ctx))
+	}
+}
 
 // queue is what waits for a partition's writer.
 type queue struct {
+	patience time.Duration // after which what waits is refused
+
 	mu      sync.Mutex
 	waiting []*request
 	size    int
 	count   int // of items
 	closed  bool
+	spare   []byte        // for the next request
 	wake    chan struct{} // holds one
 	full    chan struct{} // holds one: enough waits for an envelope
 }
 
+func (q *queue) init(patience time.Duration) {
+	q.patience, q.wake, q.full = patience, make(chan struct{}, 1), make(chan struct{}, 1)
+}
+
 // Append stores the items. When it returns nil they are on stable storage, those of one person in the order given and after
 // all that was appended before. The error is ErrUnavailable (errors.Is) where that did not come about within two seconds,
-// a Problem of code invalid for an item above 1 MiB, of no tenant, or whose body is not JSON (then none is stored), or ctx's.
+// a Problem of code invalid for an item above 1 MiB or of no tenant (then none is stored), or ctx's, after which they may be stored all
+// the same. A body is not looked at.
 func (j *Journal) Append(ctx context.Context, items ...Item) error {
 	return j.append(ctx, false, items)
 }
@@ -71,100 +99,97 @@ func (j *Journal) AppendCalmly(items ...Item) error {
 }
 
 func (j *Journal) append(ctx context.Context, calm bool, items []Item) error {
-	var room [1]*request
-	all, err := j.pack(room[:0], items)
-	if err != nil {
-		return err
-	}
-	late := j.late.after(j.conf.Patience)
-	for _, r := range all {
-		r.calm = calm
-		if !r.part.queue.put(r) {
-			r.done <- unavailable(errors.New("too much waits, or the journal is closed"))
-		}
-	}
-	for _, r := range all {
-		select {
-		case err = <-r.done:
-		case <-late:
-			err = unavailable(context.DeadlineExceeded)
-		case <-ctx.Done():
-			err = fmt.Errorf("append to the journal: %w", context.Cause(ctx))
-		}
-		if err != nil {
-			abandon(all)
+	for i := range items {
+		if err := j.check(&items[i]); err != nil {
 			return err
 		}
 	}
-	for _, r := range all { // each was answered, after which the writer knows nothing of it
-		if cap(r.items) <= mostKept {
-			requests.Put(r)
+	var room [1]*request
+	all := room[:0]
+	for len(items) > 0 {
+		n := j.Partition(items[0].Tenant, items[0].Person)
+		run := 1
+		for run < len(items) && j.Partition(items[run].Tenant, items[run].Person) == n {
+			run++
+		}
+		var ok bool
+		if all, ok = j.parts[n].queue.put(all, items[:run], calm); !ok {
+			return unavailable(errors.New("too much waits, or the journal is closed"))
+		}
+		items = items[run:]
+	}
+	for _, r := range all {
+		if err := r.wait(ctx); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// abandon takes back what the writers have not begun.
-func abandon(all []*request) {
-	for _, r := range all {
-		r.taken.Store(true)
+// check says why an item cannot be stored.
+func (j *Journal) check(item *Item) error {
+	if item.Tenant == "" {
+		return tocsin.Problemf(tocsin.Invalid, "Name the tenant.", "A %s item belongs to no tenant.", item.Kind)
 	}
+	if size := sealedSize(item); size > j.limit {
+		return tocsin.Problemf(tocsin.Invalid, fmt.Sprintf("Send at most %d bytes at once.", j.limit),
+			"A %s item of %d bytes is too large for the journal.", item.Kind, size)
+	}
+	return nil
 }
 
-// pack appends the items to all as requests, in order within each partition.
-func (j *Journal) pack(all []*request, items []Item) ([]*request, error) {
-	var open map[int]*request // by partition, but for the last one
-	var last *request
-	for i := range items {
-		item := &items[i]
-		if item.Tenant == "" {
-			return nil, tocsin.Problemf(tocsin.Invalid, "Name the tenant.", "A %s item belongs to no tenant.", item.Kind)
-		}
-		if len(item.Body) > 0 && !json.Valid(item.Body) {
-			return nil, tocsin.Problemf(tocsin.Invalid, "Send JSON.", "The body of a %s item is not JSON.", item.Kind)
-		}
-		size := sealedSize(item)
-		if size > j.limit {
-			return nil, tocsin.Problemf(tocsin.Invalid, fmt.Sprintf("Send at most %d bytes at once.", j.limit),
-				"A %s item of %d bytes is too large for the journal.", item.Kind, size)
-		}
-		n := j.Partition(item.Tenant, item.Person)
-		r := last
-		if r == nil || r.part.number != n {
-			r = open[n]
-		}
-		if r == nil || r.count == maxCount || len(r.items)+size > maxSize {
-			r = requests.Get().(*request)
-			r.part, r.items, r.count = j.parts[n], slices.Grow(r.items[:0], min(size*(len(items)-i), maxSize)), 0
-			r.taken.Store(false)
-			all = append(all, r)
-			if len(j.parts) > 1 {
-				if open == nil {
-					open = make(map[int]*request, 1)
-				}
-				open[n] = r
-			}
-		}
-		last = r
-		r.items, r.count = sealItem(r.items, item), r.count+1
-	}
-	return all, nil
-}
-
-// put gives a request to the writer; false where there is no room.
-func (q *queue) put(r *request) bool {
+// put gives items to the writer, and appends the requests that they are in to all; false where there is no room for all of them.
+func (q *queue) put(all []*request, items []Item, calm bool) (_ []*request, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.size+len(r.items) > maxWaiting {
-		return false
+	var r *request
+	if n := len(q.waiting); n > 0 && time.Since(q.waiting[n-1].made) < shared {
+		r = q.waiting[n-1]
 	}
-	q.waiting, q.size, q.count = append(q.waiting, r), q.size+len(r.items), q.count+r.count
-	nudge(q.wake)
+	for i := range items {
+		item := &items[i]
+		size := sealedSize(item)
+		if q.closed || q.size+size > maxWaiting {
+			return all, false
+		}
+		if r == nil || r.count == maxCount || len(r.items)+size > maxSize {
+			r = q.request()
+		}
+		before := len(r.items)
+		r.items, r.count, r.calm = sealItem(r.items, item), r.count+1, r.calm || calm
+		q.size, q.count = q.size+len(r.items)-before, q.count+1
+		if len(all) == 0 || all[len(all)-1] != r {
+			all, r.callers = append(all, r), r.callers+1
+		}
+	}
 	if q.fills() {
 		nudge(q.full)
 	}
-	return true
+	return all, true
 }
+
+// request makes the next one that waits. mu is held.
+func (q *queue) request() *request {
+	r := &request{made: time.Now(), items: q.spare, done: make(chan struct{})}
+	q.spare = nil
+	r.late = time.AfterFunc(q.patience+shared, func() { r.answer(unavailable(context.DeadlineExceeded)) })
+	q.waiting = append(q.waiting, r)
+	nudge(q.wake)
+	return r
+}
+
+// giveBack keeps the memory of a request that was answered.
+func (q *queue) giveBack(r *request) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if cap(r.items) <= mostKept && cap(r.items) > cap(q.spare) {
+		q.spare = r.items[:0]
+	}
+	r.items = nil
+}
+
+// mostKept is how much memory is kept for what is gathered next.
+const mostKept = 256 << 10
 
 // enough is how many items are worth an envelope of their own: a sync is then a small part of what they cost.
 const enough = 200
@@ -179,7 +204,8 @@ func nudge(to chan struct{}) {
 	}
 }
 
-// take gives the requests that fit into one envelope, at least one if any waits.
+// take gives the requests that fit into one envelope, at least one if any waits. What was answered because it is too late is
+// not among them.
 func (q *queue) take() (batch []*request, count int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -190,7 +216,7 @@ func (q *queue) take() (batch []*request, count int) {
 		}
 		used++
 		q.size, q.count = q.size-len(r.items), q.count-r.count
-		if r.taken.CompareAndSwap(false, true) {
+		if !r.answered.Load() {
 			batch, count, size = append(batch, r), count+r.count, size+len(r.items)
 		}
 	}
@@ -213,7 +239,7 @@ func (q *queue) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	for _, r := range q.waiting {
-		r.done <- unavailable(errors.New("the journal is closed"))
+		r.answer(unavailable(errors.New("the journal is closed")))
 	}
 	q.waiting = nil
 }
@@ -254,38 +280,17 @@ func (j *Journal) write(p *partition) {
 			switch {
 			case slices.ContainsFunc(batch, func(r *request) bool { return r.calm }):
 				next = time.Now().Add(calmBeat)
-			case len(batch) > 1:
+			case len(batch) > 1 || batch[0].callers > 1:
 				next = time.Now().Add(beat)
 			}
 			err := j.publish(p, batch, count)
 			for _, r := range batch {
-				r.done <- err
+				r.answer(err)
+				r.late.Stop()
+				p.queue.giveBack(r)
 			}
 		}
 	}
-}
-
-// deadline is a timer that many share: it is for seldom happens, and a timer for each costs more than the rest of an append.
-type deadline struct {
-	mu    sync.Mutex
-	made  time.Time
-	ended chan struct{}
-}
-
-// shared is for how long callers get the same timer.
-const shared = 50 * time.Millisecond
-
-// after gives a channel that is closed when patience is over, or up to shared later. One deadline serves one patience.
-func (d *deadline) after(patience time.Duration) <-chan struct{} {
-	now := time.Now()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ended == nil || now.Sub(d.made) > shared {
-		ended := make(chan struct{})
-		d.made, d.ended = now, ended
-		time.AfterFunc(patience+shared, func() { close(ended) })
-	}
-	return d.ended
 }
 
 func (j *Journal) publish(p *partition, batch []*request, count int) error {
@@ -304,7 +309,11 @@ func (j *Journal) publish(p *partition, batch []*request, count int) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), j.conf.Patience)
 	defer cancel()
-	ack, err := j.js.Publish(ctx, p.name, seal(count, parts...))
+	sealed := seal(p.sealed[:0], count, parts...)
+	if cap(sealed) <= mostKept {
+		p.sealed = sealed // the connection has copied it when Publish returns
+	}
+	ack, err := j.js.Publish(ctx, p.name, sealed)
 	if err != nil {
 		return unavailable(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"tocsin.dev"
 )
@@ -30,15 +31,15 @@ var (
 	errNewer   = errors.New("envelope of a newer version")
 )
 
-// seal makes an envelope of count items, whose encodings follow each other in the parts.
-func seal(count int, parts ...[]byte) []byte {
+// seal makes an envelope of count items, whose encodings follow each other in the parts, in b's memory if it is large enough.
+func seal(b []byte, count int, parts ...[]byte) []byte {
 	size := envelopeHead
 	for _, p := range parts {
 		size += len(p)
 	}
-	b := make([]byte, envelopeHead, size)
-	b[0], b[1], b[2] = 'T', 'J', envelopeVersion
-	binary.LittleEndian.PutUint32(b[4:], uint32(count))
+	b = append(slices.Grow(b[:0], size), 'T', 'J', envelopeVersion, 0)
+	b = binary.LittleEndian.AppendUint32(b, uint32(count))
+	b = append(b, 0, 0, 0, 0) // the checksum
 	for _, p := range parts {
 		b = append(b, p...)
 	}

@@ -16,7 +16,7 @@ func sealed(items ...Item) []byte {
 	for i := range items {
 		b = sealItem(b, &items[i])
 	}
-	return seal(len(items), b)
+	return seal(nil, len(items), b)
 }
 
 func TestEnvelopeGivesBackWhatWasSealed(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -271,7 +272,7 @@ func again(t *testing.T, j *Journal) {
 func TestWhatIsNotAcknowledgedInTimeIsRefused(t *testing.T) {
 	j := start(t, Config{Dir: t.TempDir(), Patience: 2 * time.Second})
 	deaf := &partition{name: "nobody.listens.here"} // no responder: the library tries again, and gives up
-	deaf.queue.wake = make(chan struct{}, 1)
+	deaf.queue.init(j.conf.Patience)
 	j.parts = []*partition{deaf}
 	began := time.Now()
 	err := j.Append(t.Context(), numbered("amy", 2)) // nobody writes for it either
@@ -286,8 +287,8 @@ func TestWhatIsNotAcknowledgedInTimeIsRefused(t *testing.T) {
 	if err := j.Append(ctx, numbered("amy", 3)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
-	if batch, _ := deaf.queue.take(); len(batch) != 0 {
-		t.Errorf("%d requests would be stored after they were refused", len(batch))
+	if _, n := deaf.queue.take(); n != 1 {
+		t.Errorf("%d items would be stored, want the one that nobody awaits any more, and not the one that was refused", n)
 	}
 }
 
@@ -318,22 +319,37 @@ func TestAFullJournalRefusesAndTakesAgainWhenTrimmed(t *testing.T) {
 }
 
 func TestWhatWaitsTooLongInTheQueueIsNotStoredLater(t *testing.T) {
-	q := &queue{wake: make(chan struct{}, 1)}
-	var requests []*request
-	for range 3 {
-		r := &request{items: []byte("x"), count: 200, done: make(chan error, 1)}
-		requests = append(requests, r)
-		q.put(r)
+	var q queue
+	q.init(time.Minute)
+	items := func(n int) []Item { return slices.Repeat([]Item{numbered("amy", 1)}, n) }
+	late, ok := q.put(nil, items(200), true)
+	if !ok || len(late) != 1 {
+		t.Fatalf("200 items are in %d requests", len(late))
 	}
-	abandon(requests[:1])
-	if batch, n := q.take(); len(batch) != 2 || n != 400 || batch[0] != requests[1] {
-		t.Errorf("took %d requests with %d items, want the two that wait", len(batch), n)
+	late[0].made = time.Time{} // whoever comes now does not share it
+	if all, ok := q.put(nil, items(200), true); !ok || len(all) != 1 || all[0] == late[0] {
+		t.Fatal("what came later shares what waits for long")
 	}
-	if batch, _ := q.take(); len(batch) != 0 || q.size != 0 {
-		t.Errorf("took %d again, %d bytes are left", len(batch), q.size)
+	all, ok := q.put(nil, items(350), true)
+	if !ok || len(all) != 2 || all[0].count != maxCount || all[1].count != 50 {
+		t.Fatalf("550 items are in %d requests", len(all))
 	}
+	late[0].answer(ErrUnavailable)
+	if err := late[0].wait(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	if batch, n := q.take(); n != maxCount || len(batch) != 1 || batch[0] != all[0] {
+		t.Errorf("took %d requests with %d items, want the one that is full", len(batch), n)
+	}
+	if batch, n := q.take(); n != 50 || len(batch) != 1 || q.size != 0 || q.count != 0 {
+		t.Errorf("took %d requests with %d items, and %d bytes are left, want the last one", len(batch), n, q.size)
+	}
+	all, _ = q.put(nil, items(1), true)
 	q.close()
-	if q.put(requests[0]) {
+	if err := all[0].wait(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("what waited when the queue was closed got %v, want ErrUnavailable", err)
+	}
+	if _, ok := q.put(nil, items(1), true); ok {
 		t.Error("a closed queue took a request")
 	}
 }

@@ -35,7 +35,6 @@ type Journal struct {
 	idle   time.Duration // after which a waiting reader looks whether its stream is still the same
 	limit  int           // bytes an item may take
 	tails  *tails        // nil in a cluster
-	late   deadline
 
 	closed  chan struct{}
 	closing sync.Once
@@ -52,6 +51,7 @@ type partition struct {
 	envelopes atomic.Uint64 // written or read here, with
 	items     atomic.Uint64 // so many items in them
 	queue     queue
+	sealed    []byte // the writer's, for an envelope
 }
 
 // Open opens the journal, or makes it where there is none. What stands in the way (another instance on the directory, a

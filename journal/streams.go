@@ -29,7 +29,7 @@ func (j *Journal) openStreams(ctx context.Context) error {
 	}
 	for n := range j.conf.Partitions {
 		p := &partition{number: n, name: fmt.Sprintf("%s-%d", j.conf.Name, n)}
-		p.queue.wake, p.queue.full = make(chan struct{}, 1), make(chan struct{}, 1)
+		p.queue.init(j.conf.Patience)
 		info, err := j.openStream(ctx, p.name, !made)
 		if err != nil {
 			return err

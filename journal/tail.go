@@ -83,7 +83,7 @@ func (j *Journal) markLosses(ctx context.Context) error {
 func (j *Journal) fill(ctx context.Context, p *partition, until, n uint64) error {
 	msg := nats.NewMsg(p.name)
 	msg.Header.Set(lostUntil, strconv.FormatUint(until, 10))
-	msg.Data = seal(0)
+	msg.Data = seal(nil, 0)
 	for range n {
 		if _, err := j.js.PublishMsg(ctx, msg); err != nil {
 			return err
