@@ -84,15 +84,12 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	buf := hookBuffers.Get().(*bytes.Buffer)
-	defer giveBack(buf)
-	body := taking{h: h, from: r.Body}
+	body := h.take(r.Body)
 	defer body.end()
 	if r.ContentLength < 0 || r.ContentLength > hookShort { // net/http holds it to a length that it has
 		body.from = http.MaxBytesReader(w, r.Body, hookBody)
 	}
-	_, err := buf.ReadFrom(&body)
-	if err != nil {
+	if _, err := body.buf.ReadFrom(body); err != nil {
 		_, long := errors.AsType[*http.MaxBytesError](err)
 		switch {
 		case long:
@@ -104,7 +101,7 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	posted, err := graph.ParseNotifications(buf.Bytes())
+	posted, err := graph.ParseNotifications(body.buf.Bytes())
 	if errors.Is(err, graph.ErrMany) {
 		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
 		return
@@ -135,6 +132,16 @@ type taking struct {
 	h           *Hook
 	from        io.Reader
 	first, more int64 // of the first 64 KiB, and of what comes behind
+	buf         bytes.Buffer
+}
+
+// takings are used again: nothing of a post is kept but what was copied into the journal's items.
+var takings = sync.Pool{New: func() any { return new(taking) }}
+
+func (h *Hook) take(from io.Reader) *taking {
+	t := takings.Get().(*taking)
+	t.h, t.from = h, from
+	return t
 }
 
 func (t *taking) Read(b []byte) (int, error) {
@@ -157,19 +164,14 @@ func (t *taking) end() {
 	if t.more > 0 {
 		t.h.held.Add(-t.more)
 	}
+	t.h, t.from, t.first, t.more = nil, nil, 0, 0
+	if t.buf.Cap() <= 64<<10 {
+		t.buf.Reset()
+		takings.Put(t)
+	}
 }
 
 var errBusy = errors.New("too much is held of other posts")
-
-// hookBuffers hold a post while it is read: nothing of it is kept but what was copied into the journal's items.
-var hookBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func giveBack(b *bytes.Buffer) {
-	if b.Cap() <= 64<<10 {
-		b.Reset()
-		hookBuffers.Put(b)
-	}
-}
 
 func (h *Hook) answer(w http.ResponseWriter, what, n, status int) {
 	h.counts[what].Add(int64(n))
@@ -299,14 +301,7 @@ func (n *notified) decode(b []byte) error {
 }
 
 // plain says whether a string stands in JSON as it is, and is not empty.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
+func plain(s string) bool { return s != "" && graph.PlainRun(s) == len(s) }
 
 // signalled is what Graph said of a subscription itself.
 type signalled struct {

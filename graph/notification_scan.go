@@ -10,8 +10,7 @@ func scanNotifications(body []byte) (n Notifications, ok bool) {
 	if !s.take('{') || s.word() != "value" || !s.take(':') || !s.take('[') {
 		return n, false
 	}
-	// The shortest that is worth reading takes more than 200 bytes, so there is room for all at once.
-	n.Value = make([]Notification, 0, min(1000, 1+len(body)/400))
+	n.Value = make([]Notification, 0, min(1000, 1+len(body)/700)) // Graph's are longer: there is room for all at once
 	for {
 		if len(n.Value) == mostNotifications {
 			return Notifications{}, false
@@ -68,21 +67,22 @@ func (s *scanner) word() string {
 		s.failed = true
 		return ""
 	}
-	var before []byte
-	for i := s.at; i < len(s.text); i++ {
-		c := s.text[i]
-		if itself[c] {
-			continue
-		}
+	var room [128]byte
+	before := room[:0]
+	for i := s.at; ; i++ {
+		i += PlainRun(s.text[i:])
 		switch {
-		case c == '"':
+		case i == len(s.text):
+			s.failed = true
+			return ""
+		case s.text[i] == '"':
 			w := s.text[s.at:i]
 			s.at = i + 1
-			if before != nil {
+			if len(before) > 0 {
 				w = string(append(before, w...))
 			}
 			return w
-		case c == '\\' && i+1 < len(s.text) && (s.text[i+1] == '"' || s.text[i+1] == '\\' || s.text[i+1] == '/'):
+		case s.text[i] == '\\' && i+1 < len(s.text) && (s.text[i+1] == '"' || s.text[i+1] == '\\' || s.text[i+1] == '/'):
 			before = append(before, s.text[s.at:i]...)
 			i++
 			s.at = i // the escaped byte stands for itself
@@ -91,17 +91,7 @@ func (s *scanner) word() string {
 			return ""
 		}
 	}
-	s.failed = true
-	return ""
 }
-
-// itself are the bytes that stand for themselves in a string.
-var itself = func() (is [256]bool) {
-	for c := byte(' '); c < 0x80; c++ {
-		is[c] = c != '"' && c != '\\'
-	}
-	return is
-}()
 
 // into reads a string, or null, which leaves what is there.
 func (s *scanner) into(to *string) {
