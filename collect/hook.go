@@ -84,65 +84,88 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	body := h.take(r.Body)
-	defer body.end()
+	g, holds, came := h.gather(w, r)
+	defer h.giveBack(holds)
+	if err := g.Stored(); err != nil {
+		came = h.notStored(err)
+	}
+	h.counts[came.what].Add(int64(came.n))
+	w.WriteHeader(came.status)
+}
+
+// outcome is what became of a post, in what it counts as and how often, and how it is answered.
+type outcome struct{ what, n, status int }
+
+// gather reads a post, and gives what is ours of it to the journal. Nothing that it gives lies in the memory of the post, which the
+// next one takes while this one waits.
+func (h *Hook) gather(w http.ResponseWriter, r *http.Request) (g journal.Gathered, holds postHeld, came outcome) {
+	body := takings.Get().(*taking)
+	body.h, body.from = h, r.Body
+	defer func() { holds = body.end() }()
 	if r.ContentLength < 0 || r.ContentLength > hookShort { // net/http holds it to a length that it has
 		body.from = http.MaxBytesReader(w, r.Body, hookBody)
 	}
-	if _, err := body.buf.ReadFrom(body); err != nil {
-		_, long := errors.AsType[*http.MaxBytesError](err)
-		switch {
-		case long:
-			h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
-		case errors.Is(err, errBusy):
-			h.answer(w, HookBusy, 1, http.StatusServiceUnavailable)
-		default:
-			h.answer(w, HookCut, 1, http.StatusBadRequest)
-		}
+	_, err := body.buf.ReadFrom(body)
+	if err != nil {
+		came = brokeOff(err)
 		return
 	}
 	posted, err := graph.ParseNotifications(body.buf.Bytes())
-	if errors.Is(err, graph.ErrMany) {
-		h.answer(w, HookTooLong, 1, http.StatusRequestEntityTooLarge)
+	switch {
+	case errors.Is(err, graph.ErrMany):
+		came = outcome{HookTooLong, 1, http.StatusRequestEntityTooLarge}
+		return
+	case err != nil:
+		came = outcome{HookUnread, 1, http.StatusAccepted}
 		return
 	}
-	if err != nil {
-		h.answer(w, HookUnread, 1, http.StatusAccepted)
+	items := h.items(body, posted.Value)
+	came = outcome{HookStored, len(items), http.StatusAccepted}
+	if len(items) == 0 {
 		return
 	}
-	var room [1]journal.Item // for what most posts bring
-	items := h.items(room[:0], posted.Value)
-	if len(items) > 0 {
-		if what, n, status := h.vouched(r.Context(), &posted, len(items)); status != 0 {
-			h.answer(w, what, n, status)
-			return
-		}
-		if err := h.Journal.AppendCalmly(items...); err != nil {
-			h.Log.Warn("notifications were not stored; Graph sends them again", "count", len(items), "error", err)
-			h.answer(w, HookFailed, 1, http.StatusServiceUnavailable)
-			return
-		}
+	if refused := h.vouched(r.Context(), &posted, len(items)); refused.status != 0 {
+		came = refused
+		return
 	}
-	h.answer(w, HookStored, len(items), http.StatusAccepted)
+	if g, err = h.Journal.Gather(items...); err != nil {
+		came = h.notStored(err)
+	}
+	return
 }
 
-// taking is a post while it is read and stored. What has come of it, not what it says it will be, counts among what is held of
-// all: who sends nothing takes nothing from others.
+// brokeOff is the outcome of a post that could not be read to its end.
+func brokeOff(err error) outcome {
+	_, long := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case long:
+		return outcome{HookTooLong, 1, http.StatusRequestEntityTooLarge}
+	case errors.Is(err, errBusy):
+		return outcome{HookBusy, 1, http.StatusServiceUnavailable}
+	}
+	return outcome{HookCut, 1, http.StatusBadRequest}
+}
+
+func (h *Hook) notStored(err error) outcome {
+	h.Log.Warn("notifications were not stored; Graph sends them again", "error", err)
+	return outcome{HookFailed, 1, http.StatusServiceUnavailable}
+}
+
+// taking is a post while it is read. What has come of it, not what it says it will be, counts among what is held of all until it
+// is answered: who sends nothing takes nothing from others.
 type taking struct {
-	h           *Hook
-	from        io.Reader
-	first, more int64 // of the first 64 KiB, and of what comes behind
-	buf         bytes.Buffer
+	h    *Hook
+	from io.Reader
+	postHeld
+	buf    bytes.Buffer
+	items  []journal.Item
+	bodies []byte // of the items
 }
 
-// takings are used again: nothing of a post is kept but what was copied into the journal's items.
+// postHeld is how many bytes of a post count: of its first 64 KiB, and of what comes behind.
+type postHeld struct{ first, more int64 }
+
 var takings = sync.Pool{New: func() any { return new(taking) }}
-
-func (h *Hook) take(from io.Reader) *taking {
-	t := takings.Get().(*taking)
-	t.h, t.from = h, from
-	return t
-}
 
 func (t *taking) Read(b []byte) (int, error) {
 	n, err := t.from.Read(b)
@@ -159,24 +182,27 @@ func (t *taking) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (t *taking) end() {
-	t.h.short.Add(-t.first)
-	if t.more > 0 {
-		t.h.held.Add(-t.more)
-	}
-	t.h, t.from, t.first, t.more = nil, nil, 0, 0
+// end has the memory used again.
+func (t *taking) end() postHeld {
+	holds := t.postHeld
+	t.h, t.from, t.postHeld = nil, nil, postHeld{}
 	if t.buf.Cap() <= 64<<10 {
 		t.buf.Reset()
+		clear(t.items)
+		t.items, t.bodies = t.items[:0], t.bodies[:0]
 		takings.Put(t)
+	}
+	return holds
+}
+
+func (h *Hook) giveBack(holds postHeld) {
+	h.short.Add(-holds.first)
+	if holds.more > 0 {
+		h.held.Add(-holds.more)
 	}
 }
 
 var errBusy = errors.New("too much is held of other posts")
-
-func (h *Hook) answer(w http.ResponseWriter, what, n, status int) {
-	h.counts[what].Add(int64(n))
-	w.WriteHeader(status)
-}
 
 // shake answers the handshake by which Graph proves that the address wants notifications: the token as it is, as text
 // that no browser takes for anything else. https://learn.microsoft.com/graph/change-notifications-delivery-webhooks#notificationurl-validation
@@ -191,8 +217,8 @@ func shake(w http.ResponseWriter, token string) {
 	_, _ = io.WriteString(w, token) // whoever is gone asks again
 }
 
-// items appends the journal's items of those notifications that are ours: nothing is made for a stranger.
-func (h *Hook) items(items []journal.Item, posted []graph.Notification) []journal.Item {
+// items are the journal's items of those notifications that are ours, in t's memory: nothing is made for a stranger.
+func (h *Hook) items(t *taking, posted []graph.Notification) []journal.Item {
 	at := tocsin.Millis(h.Clock.Now())
 	for i := range posted {
 		n := &posted[i]
@@ -214,15 +240,17 @@ func (h *Hook) items(items []journal.Item, posted []graph.Notification) []journa
 			it.Body, err = encode(signalled{Event: "missed", Subscription: n.SubscriptionID})
 		default:
 			it.Kind, it.Key = kindNotified, n.ResourceData.Etag
-			it.Body, err = notified{ID: id, Change: n.ChangeType, Sub: n.SubscriptionID, Rich: content(n.Encrypted)}.encode()
+			before := len(t.bodies)
+			t.bodies, err = notified{ID: id, Change: n.ChangeType, Sub: n.SubscriptionID, Rich: content(n.Encrypted)}.append(t.bodies)
+			it.Body = t.bodies[before:]
 		}
 		if err != nil {
 			h.counts[HookUnread].Add(1)
 			continue
 		}
-		items = append(slices.Grow(items, len(posted)-i), it)
+		t.items = append(slices.Grow(t.items, len(posted)-i), it)
 	}
-	return items
+	return t.items
 }
 
 // opened remembers clientStates that were ours, and whose: a mailbox's comes again and again, and to look at its seal takes
@@ -274,13 +302,13 @@ type notified struct {
 	Rich *graph.EncryptedContent `json:"rich,omitempty"` // what changed, as it came
 }
 
-// encode is encode(n) at a tenth of what that takes, where all of it is as Graph writes it.
-func (n notified) encode() ([]byte, error) {
-	const form = `{"id":"","change":"","sub":""}`
+// append is encode(n) at a tenth of what that takes, where all of it is as Graph writes it.
+func (n notified) append(b []byte) ([]byte, error) {
 	if n != (notified{ID: n.ID, Change: n.Change, Sub: n.Sub}) || !plain(n.ID) || !plain(n.Change) || !plain(n.Sub) {
-		return encode(n)
+		raw, err := encode(n)
+		return append(b, raw...), err
 	}
-	b := append(append(make([]byte, 0, len(form)+len(n.ID)+len(n.Change)+len(n.Sub)), `{"id":"`...), n.ID...)
+	b = append(append(b, `{"id":"`...), n.ID...)
 	b = append(append(b, `","change":"`...), n.Change...)
 	b = append(append(b, `","sub":"`...), n.Sub...)
 	return append(b, `"}`...), nil

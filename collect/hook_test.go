@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -291,14 +292,56 @@ func TestHookCutOff(t *testing.T) {
 func TestHookGivesBack(t *testing.T) {
 	h, _ := hooked(t)
 	h.short.Store(hookShorts)
-	body := taking{h: h, from: strings.NewReader(strings.Repeat(" ", 100)), first: hookShort - 10}
+	body := taking{h: h, from: strings.NewReader(strings.Repeat(" ", 100)), postHeld: postHeld{first: hookShort - 10}}
 	h.short.Add(body.first)
 	if _, err := body.Read(make([]byte, 100)); !errors.Is(err, errBusy) {
 		t.Errorf("what is too much is read: %v", err)
 	}
-	body.end()
+	h.giveBack(body.end())
 	if short, held := h.short.Load(), h.held.Load(); short != hookShorts || held != 0 {
 		t.Errorf("%d of %d and %d of 0 stay held", short, int64(hookShorts), held)
+	}
+}
+
+// TestHookKeepsNothing: what is stored and remembered of a post does not lie in its memory, which the next one takes.
+func TestHookKeepsNothing(t *testing.T) {
+	h, j := hooked(t)
+	const callers, each = 8, 100
+	mark := func(who int) string { return strings.Repeat(string(rune('a'+who)), 100) }
+	var all sync.WaitGroup
+	for who := range callers {
+		all.Go(func() {
+			for n := range each {
+				posting(t, h, list(notification(t, h, acme, tocsin.NewPersonID(acme, fmt.Sprint(who, n)), "created", fmt.Sprintf("%s%03d", mark(who), n))))
+			}
+		})
+	}
+	all.Wait()
+	left := callers * each
+	for e, err := range j.Read(t.Context(), 0, journal.Position{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var it notified
+		if err := it.decode(e.Body); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		who := int(it.ID[0] - 'a')
+		if _, err := fmt.Sscanf(it.ID, mark(who)+"%d", &n); err != nil || e.Person != tocsin.NewPersonID(acme, fmt.Sprint(who, n)) || e.Tenant != acme || e.Key != `W/"x"` || e.Kind != kindNotified {
+			t.Fatalf("%v: %s is stored as %s of %s", err, it.ID, e.Key, e.Person)
+		}
+		if left--; left == 0 {
+			break
+		}
+	}
+	if len(h.opened.of) != callers*each {
+		t.Errorf("%d clientStates are remembered, want %d", len(h.opened.of), callers*each)
+	}
+	for state, of := range h.opened.of {
+		if tenant, person, ok := OpenClientState(h.Key, state); !ok || tenant != of.tenant || person != of.person {
+			t.Errorf("%q is remembered as %v", state, of)
+		}
 	}
 }
 

@@ -22,19 +22,19 @@ type Vouch func(ctx context.Context, token string) (graph.Vouched, error)
 
 // vouched looks whether Microsoft vouches for a post that brings what changed: every token that it bears is good, and there
 // is one for the tenant of each notification that is encrypted. A post without any of this it lets pass, and nobody waits. It
-// gives 0, or what to count, how often, and what to answer: a post that is not vouched for is dropped whole; and where nobody can say, because the
+// gives nothing, or the outcome: a post that is not vouched for is dropped whole; and where nobody can say, because the
 // keys that sign cannot be had, Graph is to send it again.
-func (h *Hook) vouched(ctx context.Context, posted *graph.Notifications, items int) (what, n, status int) {
+func (h *Hook) vouched(ctx context.Context, posted *graph.Notifications, items int) outcome {
 	encrypted := false
 	for i := range posted.Value {
 		encrypted = encrypted || posted.Value[i].Encrypted != nil
 	}
 	if !encrypted && len(posted.ValidationTokens) == 0 {
-		return 0, 0, 0
+		return outcome{}
 	}
 	if len(posted.ValidationTokens) == 0 || len(posted.ValidationTokens) > mostTokens || h.Vouch == nil {
 		h.refused("it bears no token, or too many")
-		return HookUnvouched, items, http.StatusAccepted
+		return outcome{HookUnvouched, items, http.StatusAccepted}
 	}
 	ctx, stop := context.WithTimeout(ctx, vouchTime)
 	defer stop()
@@ -45,7 +45,7 @@ func (h *Hook) vouched(ctx context.Context, posted *graph.Notifications, items i
 		switch {
 		case errors.Is(err, graph.ErrForged):
 			h.refused(err.Error())
-			return HookUnvouched, items, http.StatusAccepted
+			return outcome{HookUnvouched, items, http.StatusAccepted}
 		case err != nil:
 			unsure = true
 			h.Log.Warn("whether notifications are Microsoft's cannot be told now; Microsoft Graph sends them again", "error", err)
@@ -53,15 +53,15 @@ func (h *Hook) vouched(ctx context.Context, posted *graph.Notifications, items i
 		tenants[is.Tenant] = true
 	}
 	if unsure {
-		return HookUnsure, 1, http.StatusServiceUnavailable
+		return outcome{HookUnsure, 1, http.StatusServiceUnavailable}
 	}
 	for i := range posted.Value {
 		if n := &posted.Value[i]; n.Encrypted != nil && !tenants[strings.ToLower(n.Tenant())] {
 			h.refused("no token is of the tenant of a notification")
-			return HookUnvouched, items, http.StatusAccepted
+			return outcome{HookUnvouched, items, http.StatusAccepted}
 		}
 	}
-	return 0, 0, 0
+	return outcome{}
 }
 
 func (h *Hook) refused(why string) {

@@ -94,7 +94,8 @@ const mostNotifications = 5000
 var ErrMany = fmt.Errorf("no notifications: there are more than %d", mostNotifications)
 
 // ParseNotifications reads the body of a POST. What is no list of JSON is an error, and ErrMany a list that is too long. Members
-// we do not know are passed over, and so are those that are of another type than Graph's: what is good beside them stands.
+// we do not know are passed over, and so are those that are of another type than Graph's: what is good beside them stands. The
+// texts it gives may lie in body's memory: who keeps one longer than body clones it.
 func ParseNotifications(body []byte) (Notifications, error) {
 	if n, ok := scanNotifications(body); ok {
 		return n, nil

@@ -35,7 +35,7 @@ type request struct {
 	items   []byte // encoded
 	count   int
 	callers int
-	calm    bool // see AppendCalmly
+	calm    bool // see Gather
 
 	answered atomic.Bool   // by the writer, or because it is too late
 	done     chan struct{} // closed when it is answered, with
@@ -89,41 +89,75 @@ func (q *queue) init(patience time.Duration) {
 // a Problem of code invalid for an item above 1 MiB or of no tenant (then none is stored), or ctx's, after which they may be stored all
 // the same. A body is not looked at.
 func (j *Journal) Append(ctx context.Context, items ...Item) error {
-	return j.append(ctx, false, items)
+	g, err := j.gather(false, items)
+	if err != nil {
+		return err
+	}
+	return g.stored(ctx)
 }
 
-// AppendCalmly is Append for one of many callers who come one after the other: while they do, it waits up to calmBeat for
-// others, with whom it costs a fraction of what it does alone.
-func (j *Journal) AppendCalmly(items ...Item) error {
-	return j.append(context.Background(), true, items)
+// Gather is the first half of Append for one of many callers who come one after the other, of which [Gathered.Stored] is the
+// other: while they do, it waits up to calmBeat for others, with whom it costs a fraction of what it does alone. When it returns, the
+// items are copied.
+func (j *Journal) Gather(items ...Item) (Gathered, error) { return j.gather(true, items) }
+
+// Gathered are items on their way to stable storage.
+type Gathered struct {
+	in   *request
+	more []*request
 }
 
-func (j *Journal) append(ctx context.Context, calm bool, items []Item) error {
-	for i := range items {
-		if err := j.check(&items[i]); err != nil {
-			return err
+// Stored waits until they are there, or were refused, as Append does.
+func (g Gathered) Stored() error { return g.stored(context.Background()) }
+
+func (g Gathered) stored(ctx context.Context) error {
+	if g.in == nil {
+		return nil
+	}
+	err := g.in.wait(ctx)
+	for _, r := range g.more {
+		if err == nil {
+			err = r.wait(ctx)
 		}
 	}
-	var room [1]*request
-	all := room[:0]
+	return err
+}
+
+// put notes a request that some of the items are in.
+func (g *Gathered) put(r *request) {
+	last := g.in
+	if len(g.more) > 0 {
+		last = g.more[len(g.more)-1]
+	}
+	switch {
+	case r == last:
+		return
+	case last == nil:
+		g.in = r
+	default:
+		g.more = append(g.more, r)
+	}
+	r.callers++
+}
+
+func (j *Journal) gather(calm bool, items []Item) (g Gathered, err error) {
+	for i := range items {
+		if err := j.check(&items[i]); err != nil {
+			return Gathered{}, err
+		}
+	}
 	for len(items) > 0 {
 		n := j.Partition(items[0].Tenant, items[0].Person)
 		run := 1
 		for run < len(items) && j.Partition(items[run].Tenant, items[run].Person) == n {
 			run++
 		}
-		var ok bool
-		if all, ok = j.parts[n].queue.put(all, items[:run], calm); !ok {
-			return unavailable(errors.New("too much waits, or the journal is closed"))
+		if !j.parts[n].queue.put(&g, items[:run], calm) {
+			return Gathered{}, unavailable(errors.New("too much waits, or the journal is closed"))
 		}
 		items = items[run:]
 	}
-	for _, r := range all {
-		if err := r.wait(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return g, nil
 }
 
 // check says why an item cannot be stored.
@@ -138,8 +172,8 @@ func (j *Journal) check(item *Item) error {
 	return nil
 }
 
-// put gives items to the writer, and appends the requests that they are in to all; false where there is no room for all of them.
-func (q *queue) put(all []*request, items []Item, calm bool) (_ []*request, ok bool) {
+// put gives items to the writer, and notes the requests that they are in; false where there is no room for all of them.
+func (q *queue) put(g *Gathered, items []Item, calm bool) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var r *request
@@ -150,7 +184,7 @@ func (q *queue) put(all []*request, items []Item, calm bool) (_ []*request, ok b
 		item := &items[i]
 		size := sealedSize(item)
 		if q.closed || q.size+size > maxWaiting {
-			return all, false
+			return false
 		}
 		if r == nil || r.count == maxCount || len(r.items)+size > maxSize {
 			r = q.request()
@@ -158,14 +192,12 @@ func (q *queue) put(all []*request, items []Item, calm bool) (_ []*request, ok b
 		before := len(r.items)
 		r.items, r.count, r.calm = sealItem(r.items, item), r.count+1, r.calm || calm
 		q.size, q.count = q.size+len(r.items)-before, q.count+1
-		if len(all) == 0 || all[len(all)-1] != r {
-			all, r.callers = append(all, r), r.callers+1
-		}
+		g.put(r)
 	}
 	if q.fills() {
 		nudge(q.full)
 	}
-	return all, true
+	return true
 }
 
 // request makes the next one that waits. mu is held.
@@ -246,7 +278,7 @@ func (q *queue) close() {
 
 // beat is the least time between two envelopes while many append at the same time, unless enough waits: a sync and what goes
 // with it costs as much for one item as for a hundred. Who comes later than that after the last one does not wait. calmBeat is
-// that behind an item of AppendCalmly.
+// that behind an item of Gather.
 const (
 	beat     = 2 * time.Millisecond
 	calmBeat = 10 * time.Millisecond

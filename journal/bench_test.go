@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -42,12 +43,15 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(j.parts[0].items.Load())/float64(j.parts[0].envelopes.Load()), "items/envelope")
 }
 
-// BenchmarkAppendCalmly has posts of ten items come one after the other, 500 a second, as at 5,000 notifications a second.
-func BenchmarkAppendCalmly(b *testing.B) {
+// BenchmarkGather has posts of ten items come one after the other, 500 a second, as at 5,000 notifications a second.
+func BenchmarkGather(b *testing.B) {
 	for _, by := range []struct {
 		name string
 		do   func(*Journal, ...Item) error
-	}{{"calmly", (*Journal).AppendCalmly}, {"at once", func(j *Journal, items ...Item) error { return j.Append(b.Context(), items...) }}} {
+	}{{"gathered", func(j *Journal, items ...Item) error {
+		g, err := j.Gather(items...)
+		return errors.Join(err, g.Stored())
+	}}, {"at once", func(j *Journal, items ...Item) error { return j.Append(b.Context(), items...) }}} {
 		b.Run(by.name, func(b *testing.B) {
 			j := start(b, Config{Dir: b.TempDir()})
 			items := slices.Repeat([]Item{payload()}, 10)

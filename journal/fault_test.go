@@ -321,17 +321,24 @@ func TestAFullJournalRefusesAndTakesAgainWhenTrimmed(t *testing.T) {
 func TestWhatWaitsTooLongInTheQueueIsNotStoredLater(t *testing.T) {
 	var q queue
 	q.init(time.Minute)
-	items := func(n int) []Item { return slices.Repeat([]Item{numbered("amy", 1)}, n) }
-	late, ok := q.put(nil, items(200), true)
-	if !ok || len(late) != 1 {
+	put := func(n int) []*request {
+		t.Helper()
+		var g Gathered
+		if !q.put(&g, slices.Repeat([]Item{numbered("amy", 1)}, n), true) {
+			t.Fatalf("%d items are refused", n)
+		}
+		return append([]*request{g.in}, g.more...)
+	}
+	late := put(200)
+	if len(late) != 1 {
 		t.Fatalf("200 items are in %d requests", len(late))
 	}
 	late[0].made = time.Time{} // whoever comes now does not share it
-	if all, ok := q.put(nil, items(200), true); !ok || len(all) != 1 || all[0] == late[0] {
+	if all := put(200); len(all) != 1 || all[0] == late[0] {
 		t.Fatal("what came later shares what waits for long")
 	}
-	all, ok := q.put(nil, items(350), true)
-	if !ok || len(all) != 2 || all[0].count != maxCount || all[1].count != 50 {
+	all := put(350)
+	if len(all) != 2 || all[0].count != maxCount || all[1].count != 50 {
 		t.Fatalf("550 items are in %d requests", len(all))
 	}
 	late[0].answer(ErrUnavailable)
@@ -344,13 +351,13 @@ func TestWhatWaitsTooLongInTheQueueIsNotStoredLater(t *testing.T) {
 	if batch, n := q.take(); n != 50 || len(batch) != 1 || q.size != 0 || q.count != 0 {
 		t.Errorf("took %d requests with %d items, and %d bytes are left, want the last one", len(batch), n, q.size)
 	}
-	all, _ = q.put(nil, items(1), true)
+	all = put(1)
 	q.close()
 	if err := all[0].wait(t.Context()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("what waited when the queue was closed got %v, want ErrUnavailable", err)
 	}
-	if _, ok := q.put(nil, items(1), true); ok {
-		t.Error("a closed queue took a request")
+	if q.put(new(Gathered), []Item{numbered("amy", 1)}, true) {
+		t.Error("a closed queue took an item")
 	}
 }
 
