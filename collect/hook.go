@@ -84,10 +84,11 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	g, holds, came := h.gather(w, r)
-	defer h.giveBack(holds)
+	var holds postHeld
+	defer func() { h.giveBack(holds) }()
+	g, came := h.gather(w, r, &holds)
 	if err := g.Stored(); err != nil {
-		came = h.notStored(err)
+		came = h.notStored(err, came.n)
 	}
 	h.counts[came.what].Add(int64(came.n))
 	w.WriteHeader(came.status)
@@ -98,10 +99,10 @@ type outcome struct{ what, n, status int }
 
 // gather reads a post, and gives what is ours of it to the journal. Nothing that it gives lies in the memory of the post, which the
 // next one takes while this one waits.
-func (h *Hook) gather(w http.ResponseWriter, r *http.Request) (g journal.Gathered, holds postHeld, came outcome) {
+func (h *Hook) gather(w http.ResponseWriter, r *http.Request, holds *postHeld) (g journal.Gathered, came outcome) {
 	body := takings.Get().(*taking)
 	body.h, body.from = h, r.Body
-	defer func() { holds = body.end() }()
+	defer func() { *holds = body.end() }()
 	if r.ContentLength < 0 || r.ContentLength > hookShort { // net/http holds it to a length that it has
 		body.from = http.MaxBytesReader(w, r.Body, hookBody)
 	}
@@ -129,7 +130,7 @@ func (h *Hook) gather(w http.ResponseWriter, r *http.Request) (g journal.Gathere
 		return
 	}
 	if g, err = h.Journal.Gather(items...); err != nil {
-		came = h.notStored(err)
+		came = h.notStored(err, len(items))
 	}
 	return
 }
@@ -146,8 +147,8 @@ func brokeOff(err error) outcome {
 	return outcome{HookCut, 1, http.StatusBadRequest}
 }
 
-func (h *Hook) notStored(err error) outcome {
-	h.Log.Warn("notifications were not stored; Graph sends them again", "error", err)
+func (h *Hook) notStored(err error, n int) outcome {
+	h.Log.Warn("notifications were not stored; Graph sends them again", "count", n, "error", err)
 	return outcome{HookFailed, 1, http.StatusServiceUnavailable}
 }
 
@@ -240,6 +241,7 @@ func (h *Hook) items(t *taking, posted []graph.Notification) []journal.Item {
 			it.Body, err = encode(signalled{Event: "missed", Subscription: n.SubscriptionID})
 		default:
 			it.Kind, it.Key = kindNotified, n.ResourceData.Etag
+			t.bodies = slices.Grow(t.bodies, max(0, t.buf.Len()-len(t.bodies))) // once: they say hardly more than the post
 			before := len(t.bodies)
 			t.bodies, err = notified{ID: id, Change: n.ChangeType, Sub: n.SubscriptionID, Rich: content(n.Encrypted)}.append(t.bodies)
 			it.Body = t.bodies[before:]

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/graph"
 	"tocsin.dev/journal"
 )
 
@@ -303,6 +305,20 @@ func TestHookGivesBack(t *testing.T) {
 	}
 }
 
+// TestHookGivesBackInPanic: what a post took it gives back also where reading it fails as nothing should.
+func TestHookGivesBackInPanic(t *testing.T) {
+	h, _ := hooked(t)
+	h.Vouch = func(context.Context, string) (graph.Vouched, error) { panic("a fault of ours") }
+	defer func() {
+		if short, held := h.short.Load(), h.held.Load(); recover() == nil || short != 0 || held != 0 {
+			t.Errorf("%d and %d bytes stay held", short, held)
+		}
+	}()
+	body := list(notification(t, h, acme, tocsin.NewPersonID(acme, "amy"), "created", "a"))
+	body["validationTokens"] = []string{"x"}
+	posting(t, h, body)
+}
+
 // TestHookKeepsNothing: what is stored and remembered of a post does not lie in its memory, which the next one takes.
 func TestHookKeepsNothing(t *testing.T) {
 	h, j := hooked(t)
@@ -312,7 +328,9 @@ func TestHookKeepsNothing(t *testing.T) {
 	for who := range callers {
 		all.Go(func() {
 			for n := range each {
-				posting(t, h, list(notification(t, h, acme, tocsin.NewPersonID(acme, fmt.Sprint(who, n)), "created", fmt.Sprintf("%s%03d", mark(who), n))))
+				one := notification(t, h, acme, tocsin.NewPersonID(acme, fmt.Sprint(who, n)), "created", fmt.Sprintf("%s%03d", mark(who), n))
+				one["resourceData"].(map[string]any)["@odata.etag"] = fmt.Sprint(mark(who), n) // as it stands in the post
+				posting(t, h, list(one))
 			}
 		})
 	}
@@ -328,7 +346,7 @@ func TestHookKeepsNothing(t *testing.T) {
 		}
 		var n int
 		who := int(it.ID[0] - 'a')
-		if _, err := fmt.Sscanf(it.ID, mark(who)+"%d", &n); err != nil || e.Person != tocsin.NewPersonID(acme, fmt.Sprint(who, n)) || e.Tenant != acme || e.Key != `W/"x"` || e.Kind != kindNotified {
+		if _, err := fmt.Sscanf(it.ID, mark(who)+"%d", &n); err != nil || e.Person != tocsin.NewPersonID(acme, fmt.Sprint(who, n)) || e.Tenant != acme || e.Key != fmt.Sprint(mark(who), n) || e.Kind != kindNotified {
 			t.Fatalf("%v: %s is stored as %s of %s", err, it.ID, e.Key, e.Person)
 		}
 		if left--; left == 0 {

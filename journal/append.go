@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,8 +124,8 @@ func (g Gathered) stored(ctx context.Context) error {
 	return err
 }
 
-// put notes a request that some of the items are in.
-func (g *Gathered) put(r *request) {
+// note has a request that some of the items are in awaited. The requests of a partition follow each other; its queue's mu is held.
+func (g *Gathered) note(r *request) {
 	last := g.in
 	if len(g.more) > 0 {
 		last = g.more[len(g.more)-1]
@@ -146,6 +147,7 @@ func (j *Journal) gather(calm bool, items []Item) (g Gathered, err error) {
 			return Gathered{}, err
 		}
 	}
+	items = j.byPartition(items)
 	for len(items) > 0 {
 		n := j.Partition(items[0].Tenant, items[0].Person)
 		run := 1
@@ -160,6 +162,23 @@ func (j *Journal) gather(calm bool, items []Item) (g Gathered, err error) {
 	return g, nil
 }
 
+// byPartition is the items in the order of their partitions, and in each as they are given.
+func (j *Journal) byPartition(items []Item) []Item {
+	if len(j.parts) == 1 || len(items) < 2 {
+		return items
+	}
+	in, order := make([]int, len(items)), make([]int, len(items))
+	for i := range items {
+		in[i], order[i] = j.Partition(items[i].Tenant, items[i].Person), i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(in[a], in[b]) })
+	sorted := make([]Item, len(items))
+	for to, i := range order {
+		sorted[to] = items[i]
+	}
+	return sorted
+}
+
 // check says why an item cannot be stored.
 func (j *Journal) check(item *Item) error {
 	if item.Tenant == "" {
@@ -172,32 +191,40 @@ func (j *Journal) check(item *Item) error {
 	return nil
 }
 
-// put gives items to the writer, and notes the requests that they are in; false where there is no room for all of them.
+// put gives items to the writer, and notes the requests that they are in; false where there is no room for them. They are one piece,
+// stored or refused together, unless they are more than a request can be.
 func (q *queue) put(g *Gathered, items []Item, calm bool) bool {
+	size := 0
+	for i := range items {
+		size += sealedSize(&items[i])
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed || q.size+size > maxWaiting {
+		return false
+	}
 	var r *request
-	if n := len(q.waiting); n > 0 && time.Since(q.waiting[n-1].made) < shared {
+	if n := len(q.waiting); n > 0 && time.Since(q.waiting[n-1].made) < shared && q.waiting[n-1].fits(len(items), size) {
 		r = q.waiting[n-1]
 	}
 	for i := range items {
-		item := &items[i]
-		size := sealedSize(item)
-		if q.closed || q.size+size > maxWaiting {
-			return false
-		}
-		if r == nil || r.count == maxCount || len(r.items)+size > maxSize {
+		if r == nil || !r.fits(1, sealedSize(&items[i])) {
 			r = q.request()
 		}
 		before := len(r.items)
-		r.items, r.count, r.calm = sealItem(r.items, item), r.count+1, r.calm || calm
+		r.items, r.count, r.calm = sealItem(r.items, &items[i]), r.count+1, r.calm || calm
 		q.size, q.count = q.size+len(r.items)-before, q.count+1
-		g.put(r)
+		g.note(r)
 	}
 	if q.fills() {
 		nudge(q.full)
 	}
 	return true
+}
+
+// fits says whether there is room for so many items of so many bytes; one item always has it in a new request.
+func (r *request) fits(count, size int) bool {
+	return r.count+count <= maxCount && len(r.items)+size <= maxSize || r.count == 0
 }
 
 // request makes the next one that waits. mu is held.
@@ -220,7 +247,7 @@ func (q *queue) giveBack(r *request) {
 	r.items = nil
 }
 
-// mostKept is how much memory is kept for what is gathered next.
+// mostKept is how much memory is kept of a request, and of an envelope, for the next one.
 const mostKept = 256 << 10
 
 // enough is how many items are worth an envelope of their own: a sync is then a small part of what they cost.

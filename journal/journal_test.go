@@ -87,6 +87,30 @@ func (r *reader) bodies(n int) string {
 	return strings.Join(all, " ")
 }
 
+// TestAnAppendIsOnePiece: what a caller appends to a partition is in one envelope, in its order, also where its items are mixed with those of others.
+func TestAnAppendIsOnePiece(t *testing.T) {
+	j := start(t, Config{Dir: t.TempDir(), Partitions: 3})
+	want := make(map[int]string)
+	var items []Item
+	for n := range 60 {
+		it := numbered(fmt.Sprint("person ", n%10), n)
+		p := j.Partition(it.Tenant, it.Person)
+		items, want[p] = append(items, it), strings.TrimSpace(fmt.Sprint(want[p], " ", n))
+	}
+	appendAll(t, j, items...)
+	if len(want) < 2 {
+		t.Fatal("all are in one partition")
+	}
+	for p, bodies := range want {
+		if n := j.parts[p].envelopes.Load(); n != 1 {
+			t.Errorf("partition %d: %d envelopes, want one", p, n)
+		}
+		if got := read(t, j, p, Position{}).bodies(len(strings.Fields(bodies))); got != bodies {
+			t.Errorf("partition %d: got %s, want %s", p, got, bodies)
+		}
+	}
+}
+
 func problem(t *testing.T, err error, code tocsin.Code, says string) {
 	t.Helper()
 	var p *tocsin.Problem
