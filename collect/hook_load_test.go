@@ -257,11 +257,11 @@ func BenchmarkHookLoad(b *testing.B) {
 	for _, each := range []int{1, 10} {
 		b.Run(fmt.Sprint(each, " a POST, as fast as they are answered"), func(b *testing.B) {
 			h, j := hooked(b)
-			l := load{Connections: 512, For: time.Second, Bodies: posts(b, h, 256, each)}
+			l := load{Connections: 512, For: 2 * time.Second, Bodies: posts(b, h, 256, each)}
 			var ratios, rates, bare, p50, p99, cost, less []float64
 			for b.Loop() {
 				before, _ := loading(b, drops(b), l)
-				for range 10 { // the machine is now faster, now slower: each is held against what was measured before and behind it
+				for range 8 { // the machine is now faster, now slower: each is held against what was measured before and behind it
 					ours, dear := loading(b, h, l)
 					after, cheap := loading(b, drops(b), l)
 					one := (before.rate() + after.rate()) / 2

@@ -243,9 +243,24 @@ func TestStreamLoad(t *testing.T) {
 	b.measure("as fast as both carry", func() {
 		for rest := int(loadFor.Seconds() * float64(*loadRate)); rest > 0; rest -= 500 {
 			w.tell("/traffic", map[string]int{"changes": min(rest, 500)})
+			b.keepUp()
 		}
 	})
 	b.whole(first)
+}
+
+// keepUp waits until no more waits than some three seconds' worth: who is sent more than it carries only tells how long the queue is.
+func (b *load) keepUp() {
+	const most = 30_000
+	for ; ; time.Sleep(10 * time.Millisecond) {
+		lag, err := b.s.reader.Lag(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if b.w.deliveries().Waiting+int64(lag) <= most {
+			return
+		}
+	}
 }
 
 // load is a server under load.
