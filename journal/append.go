@@ -1,10 +1,10 @@
 package journal
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -147,36 +147,37 @@ func (j *Journal) gather(calm bool, items []Item) (g Gathered, err error) {
 			return Gathered{}, err
 		}
 	}
-	items = j.byPartition(items)
-	for len(items) > 0 {
-		n := j.Partition(items[0].Tenant, items[0].Person)
-		run := 1
-		for run < len(items) && j.Partition(items[run].Tenant, items[run].Person) == n {
-			run++
-		}
-		if !j.parts[n].queue.put(&g, items[:run], calm) {
+	for n, mine := range j.byPartition(items) {
+		if !j.parts[n].queue.put(&g, mine, calm) {
 			return Gathered{}, unavailable(errors.New("too much waits, or the journal is closed"))
 		}
-		items = items[run:]
 	}
 	return g, nil
 }
 
-// byPartition is the items in the order of their partitions, and in each as they are given.
-func (j *Journal) byPartition(items []Item) []Item {
-	if len(j.parts) == 1 || len(items) < 2 {
-		return items
+// byPartition gives each partition that some of the items are in, with these in the order in which they are given.
+func (j *Journal) byPartition(items []Item) iter.Seq2[int, []Item] {
+	return func(yield func(int, []Item) bool) {
+		if len(items) == 0 {
+			return
+		}
+		first := j.Partition(items[0].Tenant, items[0].Person)
+		if len(items) == 1 || len(j.parts) == 1 {
+			yield(first, items)
+			return
+		}
+		of := make([][]Item, len(j.parts))
+		of[first] = append(of[first], items[0])
+		for _, item := range items[1:] {
+			n := j.Partition(item.Tenant, item.Person)
+			of[n] = append(of[n], item)
+		}
+		for n, mine := range of {
+			if len(mine) > 0 && !yield(n, mine) {
+				return
+			}
+		}
 	}
-	in, order := make([]int, len(items)), make([]int, len(items))
-	for i := range items {
-		in[i], order[i] = j.Partition(items[i].Tenant, items[i].Person), i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(in[a], in[b]) })
-	sorted := make([]Item, len(items))
-	for to, i := range order {
-		sorted[to] = items[i]
-	}
-	return sorted
 }
 
 // check says why an item cannot be stored.
