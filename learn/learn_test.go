@@ -150,6 +150,48 @@ func TestFinds(t *testing.T) {
 	}
 }
 
+// TestSaysWhatCounts: a day is told by what counts most in its class, not by what is rarest; what else is odd is told behind it.
+func TestSaysWhatCounts(t *testing.T) {
+	t.Parallel()
+	m := learn.New(learn.Options{})
+	names := learn.NewNames("acme.example")
+	start := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	last := 42
+	var told *learn.Day
+	for d := range last + 1 {
+		at := start.AddDate(0, 0, d)
+		if d == last {
+			for i := range 24 {
+				to := names.Of(fmt.Sprintf("a@partner%d.example", i/4))
+				m.Mail(learn.Mail{At: at.Add(time.Duration(-5*60+i) * time.Minute).UnixMilli(), From: names.Of("p0@acme.example"), To: []*learn.Address{to}})
+			}
+		}
+		for p := range 30 {
+			for i := range 4 {
+				to := names.Of(fmt.Sprintf("p%d@acme.example", (p+1+i)%30))
+				if (d*7+p*3+i)%9 == 0 {
+					to = names.Of(fmt.Sprintf("c%d@other.example", d*100+p))
+				}
+				m.Mail(learn.Mail{At: at.Add(time.Duration(i*2) * time.Hour).UnixMilli(), From: names.Of(fmt.Sprintf("p%d@acme.example", p)), To: []*learn.Address{to}})
+			}
+		}
+		for _, v := range m.Close(plant.Number(at)) {
+			if v.Who.Name == "p0@acme.example" && d == last {
+				told = &v
+			}
+		}
+	}
+	why := m.Why(told)
+	if told.Kind() != learn.Graph || len(told.Odd()) == 0 {
+		t.Errorf("it is told as %s, of %d addresses", told.Kind(), len(told.Odd()))
+	}
+	for _, want := range []string{"p0@acme.example wrote to 7 addresses that this person had never written to (", "Besides, this person sent 28 mails, where about 4 is usual for such a day, and sent 24 mails in hours"} {
+		if !strings.Contains(why, want) {
+			t.Errorf("%q is missing in: %s", want, why)
+		}
+	}
+}
+
 // TestFeedback: a cause that a person called a false alarm counts less for that person, and as before when that is taken back.
 func TestFeedback(t *testing.T) {
 	t.Parallel()

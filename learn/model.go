@@ -398,11 +398,16 @@ func classStats(z *[features]float64) (c [classes]float64) {
 	if z[files] > 0 {
 		c[classFiles] = z[files] + 0.2*z[spread]
 	}
-	c[classGraph] = 0.5*(z[strangers]+z[spread]) + 0.2*z[volume] + 0.1*z[hours]
+	for f, weight := range graphWeights {
+		c[classGraph] += weight * z[f]
+	}
 	c[classHours] = z[hours]
 	c[classDrift] = z[drift]
 	return c
 }
+
+// graphWeights are what each feature counts in [Graph].
+var graphWeights = [...]float64{strangers: 0.5, spread: 0.5, volume: 0.2, hours: 0.1}
 
 // weights are how likely an attack is of each class.
 var weights = [classes]float64{classRules: 0.02, classFiles: 0.1, classGraph: 0.35, classHours: 0.35, classDrift: 0.18}

@@ -47,7 +47,6 @@ func (d *Day) Score() float64 { return 1 - d.P }
 func (d *Day) Surprise(k Kind) float64 { return d.y[slices.Index(Kinds, k)] }
 
 // feature is the one that says most, of the class that says most.
-
 func (d *Day) feature() int {
 	class := classGraph
 	for c := range d.y {
@@ -67,7 +66,7 @@ func (d *Day) feature() int {
 	}
 	best := strangers
 	for _, f := range [...]int{spread, volume} {
-		if d.z[f] > d.z[best] {
+		if graphWeights[f]*d.z[f] > graphWeights[best]*d.z[best] {
 			best = f
 		}
 	}
@@ -85,19 +84,6 @@ func (d *Day) Kind() Kind {
 		return Drift
 	case rules:
 		return RuleManipulation
-	case volume:
-		out, all := 0, d.day().sent
-		for _, x := range all {
-			for _, a := range x.to {
-				if !a.Inside {
-					out++
-					break
-				}
-			}
-		}
-		if out*2 > len(all) {
-			return Exfiltration
-		}
 	}
 	return Graph
 }
@@ -134,31 +120,51 @@ func (d *day) first(is func(*Address) bool) int64 {
 	return d.rule[0].At
 }
 
-// Why says in a sentence what is odd, for somebody who knows no statistics.
+// Why says in a sentence what is odd, for somebody who knows no statistics, and in another what else is.
 func (m *Model) Why(d *Day) string {
+	main := d.feature()
+	s := m.opt.Named(d.Who) + " " + m.did(d, main) + "; " + odds(d.P) + "."
+	var also []string
+	for _, f := range [...]int{volume, hours} {
+		if f != main && d.z[f] > alsoOdd && (f != hours || d.cause.odd > 0) {
+			also = append(also, m.did(d, f))
+		}
+	}
+	if len(also) > 0 {
+		s += " Besides, " + they + " " + strings.Join(also, ", and ") + "."
+	}
+	return s
+}
+
+// alsoOdd is −log of the share of days, one in a hundred, that a feature passes which is told beside the one that says most.
+var alsoOdd = math.Log(100)
+
+// did is what is odd of one feature, as what the person did.
+func (m *Model) did(d *Day, feature int) string {
 	c := &d.cause
 	name := m.opt.Named
-	var s string
-	switch d.feature() {
+	switch feature {
 	case strangers, spread:
 		switch {
 		case c.new == 0:
-			s = fmt.Sprintf("%s wrote to people that are rarely written to from here", name(d.Who))
+			return "wrote to people that are rarely written to from here"
 		case c.like != nil && c.new == 1:
-			s = fmt.Sprintf("%s wrote for the first time to %s, which looks like %s and is not", name(d.Who), name(c.like), c.likes)
-		default:
-			s = fmt.Sprintf("%s wrote to %s that %s had never written to (%s); %s",
-				name(d.Who), count(c.new, "address"), they, list(c.fresh, c.new, name), per(c.newUsual, "new one"))
-			if c.unasked == c.new {
-				s += ", and none of them had written first"
-			}
-			if c.like != nil {
-				s += fmt.Sprintf("; %s looks like %s and is not", name(c.like), c.likes)
-			}
+			return fmt.Sprintf("wrote for the first time to %s, which looks like %s and is not", name(c.like), c.likes)
 		}
+		s := fmt.Sprintf("wrote to %s that %s had never written to (%s); %s", count(c.new, "address"), they, list(c.fresh, c.new, name), per(c.newUsual, "new one"))
+		if c.unasked == c.new {
+			s += ", and none of them had written first"
+		}
+		if c.like != nil {
+			s += fmt.Sprintf("; %s looks like %s and is not", name(c.like), c.likes)
+		}
+		return s
 	case volume:
-		s = fmt.Sprintf("%s sent %s, where about %s is usual for such a day", name(d.Who), count(d.Sent, "mail"), round(c.usual))
+		return fmt.Sprintf("sent %s, where about %s is usual for such a day", count(d.Sent, "mail"), round(c.usual))
 	case hours:
+		if c.odd == 0 {
+			return "sent mail in more of the hours in which " + they + " seldom writes"
+		}
 		var at []string
 		for _, h := range c.hours {
 			at = append(at, fmt.Sprintf("%d:00", h))
@@ -166,9 +172,9 @@ func (m *Model) Why(d *Day) string {
 		if len(at) > 4 {
 			at = append(at[:4], "…")
 		}
-		s = fmt.Sprintf("%s sent %s in hours in which %s hardly ever writes (%s)", name(d.Who), count(c.odd, "mail"), they, strings.Join(at, ", "))
+		return fmt.Sprintf("sent %s in hours in which %s hardly ever writes (%s)", count(c.odd, "mail"), they, strings.Join(at, ", "))
 	case files:
-		s = fmt.Sprintf("%s sent %s to %s", name(d.Who), count(c.hostN, "mail"), c.host.Host())
+		s := fmt.Sprintf("sent %s to %s", count(c.hostN, "mail"), c.host.Host())
 		if c.hostF > 0 {
 			s += fmt.Sprintf(", %d with attachments", c.hostF)
 		}
@@ -178,16 +184,15 @@ func (m *Model) Why(d *Day) string {
 		if c.own != nil {
 			s += "; " + name(c.own) + " seems to be this person's own address"
 		}
+		return s
 	case drift:
 		var n []string
 		for _, w := range c.weeks {
 			n = append(n, fmt.Sprint(w))
 		}
-		s = fmt.Sprintf("%s writes more to %s every week: %s mails in the last %d weeks", name(d.Who), name(c.growing), strings.Join(n, ", "), len(n))
-	case rules:
-		s = fmt.Sprintf("%s made or changed a mailbox rule, which %s hardly ever does", name(d.Who), they)
+		return fmt.Sprintf("writes more to %s every week: %s mails in the last %d weeks", name(c.growing), strings.Join(n, ", "), len(n))
 	}
-	return s + "; " + odds(d.P) + "."
+	return "made or changed a mailbox rule, which " + they + " hardly ever does"
 }
 
 const they = "this person"

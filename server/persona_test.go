@@ -8,6 +8,7 @@ import (
 
 	"tocsin.dev/collect"
 	"tocsin.dev/graph/sim"
+	"tocsin.dev/learn"
 	"tocsin.dev/store"
 	"tocsin.dev/story"
 )
@@ -119,8 +120,7 @@ func TestTakeoverByBehaviour(t *testing.T) {
 	if told >= seen {
 		t.Errorf("it is told as %s at %d, the rule at %d", class, told, seen)
 	}
-	// By night it is the hours that are told, by day whom was written to.
-	if !strings.HasPrefix(why, "Amy Okafor ") || !strings.Contains(why, "this person") || !strings.Contains(why, "unusual") {
+	if class != string(learn.Graph) || !strings.HasPrefix(why, "Amy Okafor wrote to ") || !strings.Contains(why, "had never written to") || !strings.Contains(why, "unusual") {
 		t.Errorf("the sentence does not say what is unusual: %s", why)
 	}
 	if n := b.count(`select count(*) from attack_story_part p join finding f on f.tenant = p.tenant and f.id = p.finding where p.tenant = $1 and f.rule like 'unusual-%'`); n == 0 {

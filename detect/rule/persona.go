@@ -31,7 +31,7 @@ var unusualFiles = detect.Meta{
 }
 
 var unusualContacts = detect.Meta{
-	Name: "unusual-correspondents", Title: "Mail to people this person does not write to", Family: "behaviour",
+	Name: "unusual-correspondents", Title: "Mail that is unlike this person: to whom, or how much", Family: "behaviour",
 	Severity: tocsin.High, Attack: []string{"T1534", "T1078.004"}, Stage: "lateral_movement",
 	Says:           "On one day a mailbox wrote to so many people who are new to it, or wrote so unlike its owner in whom it writes to and how much, that usual days are hardly ever like it.",
 	FalsePositives: "A new project or a new job; an invitation that is sent once a year.",
