@@ -254,37 +254,48 @@ func (p *polling) decide(ctx context.Context) error {
 	if err := p.c.append(ctx, p.refused); err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(p.doubted, together) {
-		bodies, failed := p.asked.ask(ctx, append([]owner{*p.witness}, chunk...))
-		if ctx.Err() != nil {
-			return ctx.Err()
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(2) // the witness is in each, and a mailbox takes three at a time
+	for chunk := range slices.Chunk(p.doubted, withWitness) {
+		g.Go(func() error { return p.again(inner, chunk) })
+	}
+	return g.Wait()
+}
+
+// withWitness is how many mailboxes are asked again beside the witness: one request, and so one token, for all of them.
+const withWitness = 19
+
+// again asks doubted mailboxes beside the witness. Where the witness is refused as well, nothing is said of them.
+func (p *polling) again(ctx context.Context, doubted []owner) error {
+	bodies, failed := p.asked.ask(ctx, append([]owner{*p.witness}, doubted...))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	denied := len(bodies) == 0 || !answered(bodies[0])
+	p.mu.Lock()
+	p.failed = worst(p.failed, failed)
+	if denied {
+		p.failed = worst(p.failed, p.denied)
+	}
+	p.mu.Unlock()
+	if denied {
+		return nil
+	}
+	var items []journal.Item
+	for i, body := range bodies[1:] {
+		if r, refused := body.(refusal); refused {
+			body = r.body
 		}
-		if failed != nil {
-			p.failed = worst(p.failed, failed)
+		if body == nil {
+			continue
 		}
-		if len(bodies) == 0 || !answered(bodies[0]) {
-			p.failed = worst(p.failed, p.denied)
-			return nil
-		}
-		var items []journal.Item
-		for i, body := range bodies[1:] {
-			if r, refused := body.(refusal); refused {
-				body = r.body
-			}
-			if body == nil {
-				continue
-			}
-			it, err := p.c.item(p.asked.kind, chunk[i].person, body)
-			if err != nil {
-				return err
-			}
-			items = append(items, it)
-		}
-		if err := p.c.append(ctx, items); err != nil {
+		it, err := p.c.item(p.asked.kind, doubted[i].person, body)
+		if err != nil {
 			return err
 		}
+		items = append(items, it)
 	}
-	return nil
+	return p.c.append(ctx, items)
 }
 
 // chunk asks some mailboxes. Its error stops the others.
