@@ -16,6 +16,13 @@ import (
 // click clicks what fits the selector, and waits for the page that comes.
 func (p page) click(what, selector string) {
 	p.t.Helper()
+	p.reaches(what, selector)
+	p.do(what, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// reaches waits until the page is there and what fits the selector is in reach and keeps still.
+func (p page) reaches(what, selector string) {
+	p.t.Helper()
 	p.do(what, chromedp.WaitVisible(chromedp.CSS(selector)))
 	p.until("that "+selector+" is in reach and keeps still", fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q);
@@ -25,13 +32,13 @@ func (p page) click(what, selector string) {
 		const hit = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
 		return still && document.readyState === "complete" && hit && (e.contains(hit) || hit.contains(e) && hit.tagName === "LABEL");
 	})()`, selector))
-	p.do(what, chromedp.Click(chromedp.CSS(selector)))
 }
 
 // typed types into a field.
 func (p page) typed(selector, text string) {
 	p.t.Helper()
-	p.do("type", chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.reaches("type", selector)
+	p.do("type", chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
 // TestBrowserAct: a newcomer stops the attack from its finding: the rule is disabled, the sessions are revoked, both are

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/chromedp"
 
 	"tocsin.dev/graph/sim"
@@ -74,10 +76,25 @@ func (p page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, stop := context.WithTimeout(p.ctx, 90*time.Second)
 	defer stop()
-	if err := chromedp.Do(ctx, steps...); err != nil {
+	var err error
+	for _, step := range steps {
+		for err = chromedp.Do(ctx, step); taken(err); err = chromedp.Do(ctx, step) {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err != nil {
+			break
+		}
+	}
+	if err != nil {
 		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.location + "\n" + document.body.innerText.slice(0, 2000)`))
 		p.t.Fatalf("%s: %v, on\n%s", what, err, text)
 	}
+}
+
+// taken says whether nothing was done because the node was gone that a step had just found: the page came anew in between.
+func taken(err error) bool {
+	e, ok := errors.AsType[*cdproto.Error](err)
+	return ok && e.Code == -32000 && strings.Contains(e.Message, "node with given id")
 }
 
 // shows waits until the page shows the text.

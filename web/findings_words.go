@@ -37,6 +37,25 @@ func changeWord(c string) string {
 	return sentence(c)
 }
 
+// pastChange is a change of a finding, and those right before it that say the same with other numbers.
+type pastChange struct {
+	api.FindingChange
+	Before []api.FindingChange // newest first
+}
+
+// pastChanges folds what was seen anew several times on end, while nobody did anything, into the newest. The history is newest first.
+func pastChanges(history []api.FindingChange) []pastChange {
+	var l []pastChange
+	for _, h := range history {
+		if n := len(l); n > 0 && h.Change == "updated" && l[n-1].Change == "updated" {
+			l[n-1].Before = append(l[n-1].Before, h)
+			continue
+		}
+		l = append(l, pastChange{FindingChange: h})
+	}
+	return l
+}
+
 func changeKnot(c string) string {
 	switch c {
 	case "raised", "reopened":
