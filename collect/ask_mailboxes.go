@@ -254,48 +254,47 @@ func (p *polling) decide(ctx context.Context) error {
 	if err := p.c.append(ctx, p.refused); err != nil {
 		return err
 	}
-	g, inner := errgroup.WithContext(ctx)
-	g.SetLimit(2) // the witness is in each, and a mailbox takes three at a time
-	for chunk := range slices.Chunk(p.doubted, withWitness) {
-		g.Go(func() error { return p.again(inner, chunk) })
-	}
-	return g.Wait()
-}
-
-// withWitness is how many mailboxes are asked again beside the witness: one request, and so one token, for all of them.
-const withWitness = 19
-
-// again asks doubted mailboxes beside the witness. Where the witness is refused as well, nothing is said of them.
-func (p *polling) again(ctx context.Context, doubted []owner) error {
-	bodies, failed := p.asked.ask(ctx, append([]owner{*p.witness}, doubted...))
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	denied := len(bodies) == 0 || !answered(bodies[0])
-	p.mu.Lock()
-	p.failed = worst(p.failed, failed)
-	if denied {
-		p.failed = worst(p.failed, p.denied)
-	}
-	p.mu.Unlock()
-	if denied {
-		return nil
-	}
-	var items []journal.Item
-	for i, body := range bodies[1:] {
-		if r, refused := body.(refusal); refused {
-			body = r.body
+	for chunk := range slices.Chunk(p.doubted, together) {
+		bodies, failed := p.asked.ask(ctx, append([]owner{*p.witness}, chunk...))
+		stands, after := false, error(nil)
+		if len(bodies) > 0 && answered(bodies[0]) {
+			stands, after = p.stands(ctx)
 		}
-		if body == nil {
-			continue
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		it, err := p.c.item(p.asked.kind, doubted[i].person, body)
-		if err != nil {
+		if p.failed = worst(worst(p.failed, failed), after); !stands {
+			if failed == nil && after == nil { // refused, and nothing else
+				p.failed = worst(p.failed, p.denied)
+			}
+			return nil
+		}
+		var items []journal.Item
+		for i, body := range bodies[1:] {
+			if r, refused := body.(refusal); refused {
+				body = r.body
+			}
+			if body == nil {
+				continue
+			}
+			it, err := p.c.item(p.asked.kind, chunk[i].person, body)
+			if err != nil {
+				return err
+			}
+			items = append(items, it)
+		}
+		if err := p.c.append(ctx, items); err != nil {
 			return err
 		}
-		items = append(items, it)
 	}
-	return p.c.append(ctx, items)
+	return nil
+}
+
+// stands says whether the witness is still answered: the permission may have been withdrawn while the doubted were asked, in
+// several requests.
+func (p *polling) stands(ctx context.Context) (bool, error) {
+	bodies, err := p.asked.ask(ctx, []owner{*p.witness})
+	return len(bodies) == 1 && answered(bodies[0]), err
 }
 
 // chunk asks some mailboxes. Its error stops the others.

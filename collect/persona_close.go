@@ -263,32 +263,67 @@ func (l *Learner) tell(ctx context.Context, t *store.Tenant, odd []oddDay) error
 		return err
 	}
 	var found []tocsin.Finding
+	instead := map[string]*tocsin.Finding{} // of a finding that is told as another now
 	for i := range odd {
-		f, err := l.tellOne(ctx, t, org, &odd[i])
+		f, old, err := l.tellOne(ctx, t, org, &odd[i])
 		if err != nil {
 			return fmt.Errorf("a day of %s: %w", odd[i].person, err)
 		}
 		if f != nil {
 			found = append(found, *f)
 		}
+		if f != nil && old != "" {
+			instead[old] = f
+		}
 	}
-	return fileEvents(ctx, t, org.Now, found)
+	if err := fileEvents(ctx, t, org.Now, found); err != nil || len(instead) == 0 {
+		return err
+	}
+	return toldAsOther(ctx, t, org.Now, instead)
 }
 
-func (l *Learner) tellOne(ctx context.Context, t *store.Tenant, org *organisation, o *oddDay) (*tocsin.Finding, error) {
+// toldAsOther closes findings of days that are told as something else now.
+func toldAsOther(ctx context.Context, t *store.Tenant, now time.Time, instead map[string]*tocsin.Finding) error {
+	f := filing{t: t, now: now}
+	for _, id := range sortedKeys(instead) {
+		h := filed{id: id}
+		err := t.QueryRow(ctx, `select body from finding where tenant = $1 and id = $2`, id).Scan(&h.body)
+		if errors.Is(err, store.ErrNone) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.gone(ctx, h, false, []*tocsin.Finding{instead[id]}); err != nil {
+			return err
+		}
+	}
+	return f.write(ctx)
+}
+
+// farOdder is how many times rarer a day has to have become to be told as something else than it was before it was over.
+const farOdder = 10
+
+// tellOne keeps a day, and gives the finding that it is, nil where it is excused or stays what it was told as; and the id of the
+// finding in whose place that stands.
+func (l *Learner) tellOne(ctx context.Context, t *store.Tenant, org *organisation, o *oddDay) (f *tocsin.Finding, old string, err error) {
 	v := o.v
 	class := v.Kind()
 	date := learn.Date(v.Day).Format(time.DateOnly)
 	id := tocsin.NewFindingID(t.ID(), "anomaly", string(o.person), date)
 	oneIn := int64(math.Round(min(1/max(v.P, 1e-12), 1e9)))
-	var had string
-	err := t.QueryRow(ctx, `select class from anomaly where tenant = $1 and id = $2`, id).Scan(&had)
-	if err != nil && !errors.Is(err, store.ErrNone) {
-		return nil, err
-	}
-	if err == nil && had != string(class) { // it was told as something else before the day was over, and stays what it was told as
+	var had, said, finding string
+	var rare int64
+	err = t.QueryRow(ctx, `select class, one_in, verdict, finding from anomaly where tenant = $1 and id = $2`, id).Scan(&had, &rare, &said, &finding)
+	switch {
+	case errors.Is(err, store.ErrNone) || err == nil && had == string(class):
+	case err != nil:
+		return nil, "", err
+	case said != "" || oneIn < farOdder*rare: // it was told as something else before the day was over, and stays what it was told as
 		_, err := t.Exec(ctx, `update anomaly set early = $3 where tenant = $1 and id = $2`, id, o.early)
-		return nil, err
+		return nil, "", err
+	default:
+		old = finding
 	}
 	terms := []OddTerm{}
 	for _, k := range learn.Kinds {
@@ -304,21 +339,22 @@ func (l *Learner) tellOne(ctx context.Context, t *store.Tenant, org *organisatio
 	termsText, err1 := json.Marshal(terms)
 	oddText, err2 := json.Marshal(addresses)
 	if err := errors.Join(err1, err2); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	f := rule.OddDay(rule.Odd{Person: o.person, Who: o.who, Class: class, Day: date, At: tocsin.FromMillis(v.At()), OneIn: int(oneIn), Why: o.why, Events: v.IDs(5)})
-	finding := tocsin.NewFindingID(t.ID(), f.Rule, rule.Identity(f), f.Cause)
+	f = rule.OddDay(rule.Odd{Person: o.person, Who: o.who, Class: class, Day: date, At: tocsin.FromMillis(v.At()), OneIn: int(oneIn), Why: o.why, Events: v.IDs(5)})
+	f.ID = tocsin.NewFindingID(t.ID(), f.Rule, rule.Identity(f), f.Cause)
+	finding = f.ID
 	if org.Excused(rule.Unusual(class), f) != nil {
 		f, finding = nil, ""
 	}
 	_, err = t.Exec(ctx, `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-		on conflict (tenant, id) do update set one_in = excluded.one_in, why = excluded.why, terms = excluded.terms, odd = excluded.odd, early = excluded.early,
+		on conflict (tenant, id) do update set at = case when anomaly.class = excluded.class then anomaly.at else excluded.at end, class = excluded.class, one_in = excluded.one_in, why = excluded.why, terms = excluded.terms, odd = excluded.odd, early = excluded.early,
 			finding = case when excluded.finding <> '' then excluded.finding else anomaly.finding end`,
 		id, string(o.person), v.Day, v.At(), string(class), oneIn, o.why, string(termsText), string(oddText), o.early, finding, t.Tx().Clock().Now())
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return f, t.Append(ctx, store.Fact{Kind: "anomaly.found", Subject: id, Person: string(o.person)})
+	return f, old, t.Append(ctx, store.Fact{Kind: "anomaly.found", Subject: id, Person: string(o.person)})
 }
 
 // early tells of open days that are already so odd that a usual day hardly ever becomes like them.

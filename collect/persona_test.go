@@ -320,6 +320,56 @@ func TestFeedbackIsHeard(t *testing.T) {
 	})
 }
 
+// TestToldAsSomethingElse: a day that was told for its hours, and becomes far odder by whom is written to, is told for that before it is
+// over; the first finding says so and is closed, and what a person said of the day stays.
+func TestToldAsSomethingElse(t *testing.T) {
+	t.Parallel()
+	for _, said := range []string{"", "confirmed"} {
+		onBoth(t, func(b *bed) {
+			o := newOffice(b, acme, 6)
+			o.exec(`insert into learn_settings (tenant, is_off, budget, version, changed, changed_by) values ($1, $2, 1500, 1, 1, 'somebody')`, false)
+			l := o.learner()
+			now := b.st.Clock().Now()
+			b.st.Clock().Advance(now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now))
+			for range 20 {
+				o.works(b.st.Clock().Now())
+				b.st.Clock().Advance(24 * time.Hour)
+				o.arrives()
+				o.round(l)
+			}
+			today := b.st.Clock().Now()
+			for i := range 3 {
+				o.sends(2, today.Add(time.Duration(i)*time.Minute+time.Hour), false, "p3@x.example")
+			}
+			b.st.Clock().Advance(2 * time.Hour)
+			o.arrives()
+			o.round(l)
+			told := func() string {
+				return strings.Join(o.rows(`select a.class, f.rule, f.status from anomaly a join finding f on f.tenant = a.tenant and f.person = a.person where a.tenant = $1 and a.person = '`+string(o.people[2])+`' order by f.rule`), ", ")
+			}
+			if got := told(); got != "off_hours unusual-hours open" {
+				b.Fatalf("by night: %s", got)
+			}
+			if said != "" {
+				o.exec(`update anomaly set verdict = $2, said = 1 where tenant = $1`, said)
+			}
+			for i := range 24 {
+				o.sends(2, today.Add(2*time.Hour+time.Duration(i)*time.Second), true, fmt.Sprintf("drop%d@thief%d.example", i, i))
+			}
+			b.st.Clock().Advance(time.Hour)
+			o.arrives()
+			o.round(l)
+			want := "graph unusual-correspondents open, graph unusual-hours fixed"
+			if said != "" {
+				want = "off_hours unusual-hours open"
+			}
+			if got := told(); got != want {
+				b.Errorf("an hour later, where %q was said: %s", said, got)
+			}
+		})
+	}
+}
+
 // TestLearningOff: while it is off nothing is learned, and when it is on again all is that is stored.
 func TestLearningOff(t *testing.T) {
 	t.Parallel()

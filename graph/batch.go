@@ -70,7 +70,6 @@ type item struct {
 // round is a request that came back.
 type round struct {
 	items []*item
-	token string            // that it went with
 	reps  map[string]*reply // by part id; nil when err is set
 	err   error
 }

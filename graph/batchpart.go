@@ -38,10 +38,6 @@ func (c *Client) batchOnce(ctx context.Context, items []*item) round {
 	if items[0].alone {
 		return c.single(ctx, items)
 	}
-	token, err := c.tokens.get(ctx, "")
-	if err != nil {
-		return round{items: items, err: err}
-	}
 	body := append(make([]byte, 0, 1024*len(items)), `{"requests":[`...)
 	for n, it := range items {
 		if n > 0 {
@@ -59,9 +55,9 @@ func (c *Client) batchOnce(ctx context.Context, items []*item) round {
 		return round{items: items, err: &Unavailable{Where: rep.where(Find("batch")), What: "the batch's answer does not read as expected: " + err.Error()}}
 	}
 	for _, r := range reps {
-		r.id = rep.id
+		r.id, r.token = rep.id, rep.token
 	}
-	return round{items: items, token: token, reps: reps}
+	return round{items: items, reps: reps}
 }
 
 // single makes one call by itself, once, under the limits it already holds.
@@ -77,7 +73,7 @@ func (c *Client) single(ctx context.Context, items []*item) round {
 	if err != nil {
 		return round{items: items, err: final(err)}
 	}
-	return round{items: items, token: token, reps: map[string]*reply{"1": rep}}
+	return round{items: items, reps: map[string]*reply{"1": rep}}
 }
 
 // parseBatch reads the parts' answers, which come in any order, from a body that is valid JSON. The first of an id counts.
@@ -155,7 +151,7 @@ func (b *batch) settle(ctx context.Context, rd round) {
 	for n, it := range rd.items {
 		rep := rd.reps[strconv.Itoa(n+1)]
 		if rep != nil && rep.status == http.StatusUnauthorized {
-			b.c.tokens.drop(rd.token)
+			b.c.tokens.drop(rep.token)
 		}
 		wait, retry := b.judge(ctx, it, rep)
 		if retry {

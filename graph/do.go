@@ -23,6 +23,7 @@ type reply struct {
 	header http.Header
 	body   []byte
 	id     string // ours for the request
+	token  string // that the request went with
 }
 
 func (r *reply) where(call Call) Where {
@@ -186,7 +187,7 @@ func (c *Client) send(ctx context.Context, r request, token string) (*reply, err
 		return nil, c.silence(r.call, id, err)
 	}
 	defer res.Body.Close()
-	rep := &reply{status: res.StatusCode, header: res.Header, id: id}
+	rep := &reply{status: res.StatusCode, header: res.Header, id: id, token: token}
 	most := c.cfg.MaxBody
 	if pageOf(ctx) == 1 {
 		most *= onlyOne

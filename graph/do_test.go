@@ -195,6 +195,60 @@ func TestMissingPermissionIsNotOutOfScope(t *testing.T) {
 	}
 }
 
+// Whether a mailbox is out of scope is told by the token that was refused, not by the one that is there when the answer is read: a
+// permission given meanwhile would put every mailbox of the request out of scope for a day.
+func TestOutOfScopeByTheTokenThatWasRefused(t *testing.T) {
+	jwt := func(roles string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"roles":[`+roles+`]}`)) + ".sig"
+	}
+	without, with := jwt(`"User.Read.All"`), jwt(`"User.Read.All","MailboxSettings.Read"`)
+	for name, tt := range map[string]struct {
+		tokens []string
+		want   bool
+	}{
+		"given meanwhile":      {[]string{without, with}, false},
+		"taken away meanwhile": {[]string{with, without}, true},
+		"refused meanwhile":    {[]string{without}, false},
+	} {
+		var c *Client
+		var fetched atomic.Int32
+		meanwhile := func() {
+			c.tokens.drop(tt.tokens[0])
+			if len(tt.tokens) > 1 {
+				_, _ = c.tokens.get(t.Context(), "")
+			}
+		}
+		c, _ = serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/$batch") {
+				batches(t, func(*http.Request, string) string {
+					meanwhile()
+					return `"status":403,"body":{"error":{"code":"ErrorAccessDenied"}}`
+				})(w, r)
+				return
+			}
+			meanwhile()
+			refuse(w, 403, "ErrorAccessDenied")
+		}, func(c *Config) {
+			c.Tokens = func(context.Context, bool) (string, time.Time, error) {
+				return tt.tokens[min(int(fetched.Add(1)), len(tt.tokens))-1], time.Now().Add(time.Hour), nil
+			}
+		})
+		res, err := c.Batch(ctxFor(t), rulesOf(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := as[*Denied](t, res[0].Err).OutOfScope; got != tt.want {
+			t.Errorf("%s, in a batch: out of scope %v, want %v", name, got, tt.want)
+		}
+		fetched.Store(0)
+		c.tokens.drop(c.tokens.cur.value)
+		err = c.Get(ctxFor(t), "messageRules.list", P{"user": "u", "folder": "inbox"}, nil)
+		if got := as[*Denied](t, err).OutOfScope; got != tt.want {
+			t.Errorf("%s: out of scope %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
 func TestRetriesWhatPasses(t *testing.T) {
 	for _, first := range []int{429, 500, 502, 503, 504, 509} {
 		var n atomic.Int32

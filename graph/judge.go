@@ -105,7 +105,8 @@ func challenge(h http.Header) (claims string, ok bool) {
 }
 
 // denied tells a missing permission from a mailbox that the tenant keeps from the app: the latter has the code
-// ErrorAccessDenied too, so the token's roles decide where they can be read.
+// ErrorAccessDenied too, so the roles decide, where they can be read, of the token that the request went with: meanwhile a
+// permission may have been given or taken away, and the token renewed.
 // https://learn.microsoft.com/graph/auth-limit-mailbox-access
 func (c *Client) denied(call Call, at Where, f fault, rep *reply) error {
 	if claims, ok := challenge(rep.header); ok {
@@ -113,7 +114,7 @@ func (c *Client) denied(call Call, at Where, f fault, rep *reply) error {
 	}
 	d := &Denied{Where: at, Permissions: c.needs(call), Code: f.Code, Message: f.Message}
 	if (call.Kind == Mailbox || call.Name == "subscriptions.create") && f.is("ErrorAccessDenied") { // the latter names a mailbox, too
-		d.OutOfScope = c.mayHold(call)
+		d.OutOfScope = mayHold(rep.token, d.Permissions)
 	}
 	return d
 }
@@ -126,10 +127,8 @@ func (c *Client) needs(call Call) []string {
 	return call.Permissions
 }
 
-// mayHold says whether the current token has a permission for the call, or cannot be read.
-func (c *Client) mayHold(call Call) bool {
-	c.tokens.mu.Lock()
-	roles, ok := rolesOf(c.tokens.cur.value)
-	c.tokens.mu.Unlock()
-	return !ok || slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(c.needs(call), r) })
+// mayHold says whether a token has any of these permissions, or cannot be read.
+func mayHold(token string, permissions []string) bool {
+	roles, ok := rolesOf(token)
+	return !ok || slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(permissions, r) })
 }

@@ -120,11 +120,14 @@ func (d *day) first(is func(*Address) bool) int64 {
 	return d.rule[0].At
 }
 
-// Why says in a sentence what is odd, for somebody who knows no statistics, and in another what else is.
+// Why says in a sentence what is odd, for somebody who knows no statistics, and in another what else is of whom, how much and when.
 func (m *Model) Why(d *Day) string {
 	main := d.feature()
 	s := m.opt.Named(d.Who) + " " + m.did(d, main) + "; " + odds(d.P) + "."
 	var also []string
+	if whom := max(d.z[strangers], d.z[spread]); whom > alsoOdd && d.cause.new > 1 && main != strangers && main != spread {
+		also = append(also, m.did(d, strangers))
+	}
 	for _, f := range [...]int{volume, hours} {
 		if f != main && d.z[f] > alsoOdd && (f != hours || d.cause.odd > 0) {
 			also = append(also, m.did(d, f))
@@ -163,7 +166,7 @@ func (m *Model) did(d *Day, feature int) string {
 		return fmt.Sprintf("sent %s, where about %s is usual for such a day", count(d.Sent, "mail"), round(c.usual))
 	case hours:
 		if c.odd == 0 {
-			return "sent mail in more of the hours in which " + they + " seldom writes"
+			return "sent mail in hours in which " + they + " seldom writes"
 		}
 		var at []string
 		for _, h := range c.hours {

@@ -298,12 +298,18 @@ var faults = []fault{
 	{name: "a claims challenge", with: []sim.Fault{{Kind: sim.Challenge, Path: "groups/delta"}}, says: saying("Conditional Access asks", "Exclude the app", "groups"), goes: but("groups")},
 	{name: "consent revoked", with: []sim.Fault{{Kind: sim.Unauthorized, Times: 1, Path: "users/delta"}}, do: func(w *sim.Sim) { w.Consent() },
 		undo: func(b *subject) {
+			// What is asked while it is given again goes on with a token from before.
+			if err := b.w.Fault(sim.Fault{Kind: sim.Slow, Path: mailboxRules, Delay: sim.Duration(1500 * time.Millisecond)}); err != nil {
+				b.Fatal(err)
+			}
+			time.Sleep(1200 * time.Millisecond)
 			b.w.Consent(sim.ReadTier...)
 			in := api.ByIDAct{}
 			in.Tenant, in.ID = b.tenant(), b.conn.ID
 			if _, err := b.s.API.TestConnection(as(b.Context(), api.Owner), in); err != nil {
 				b.Error(err)
 			}
+			b.w.Heal()
 		},
 		says: map[string][2]string{"users": {"The permission User.Read.All is not granted.", "test the connection"}, "rules": {"The permission MailboxSettings.Read is not granted.", "test the connection"},
 			"roles": {"The permission RoleManagement.Read.Directory is not granted.", "test the connection"}},

@@ -37,7 +37,7 @@ func changeWord(c string) string {
 	return sentence(c)
 }
 
-// pastChange is a change of a finding, and those right before it that say the same with other numbers.
+// pastChange is a change of a finding; where it was seen anew, with the times right before that.
 type pastChange struct {
 	api.FindingChange
 	Before []api.FindingChange // newest first

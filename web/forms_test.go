@@ -70,7 +70,11 @@ func TestDecide(t *testing.T) {
 	s.claim()
 	s.fill()
 	id := tocsin.NewFindingID(tenantID, "forward-outside", seedRules()[0].ID, "0")
-	_, body := s.post(at+"/findings/"+id+"/decide", "version", "1", "status", "in_work", "owner", owner, "reason", "")
+	_, body := s.get(at + "/findings/" + id)
+	if before, after, ok := strings.Cut(body, "Once before that,"); !ok || !strings.Contains(before, "from 82 to 95") || !strings.Contains(after, "from 71 to 82") {
+		t.Error("what was seen anew twice on end is not one entry of the history")
+	}
+	_, body = s.post(at+"/findings/"+id+"/decide", "version", "1", "status", "in_work", "owner", owner, "reason", "")
 	if !strings.Contains(body, "The decision was kept: in work.") || !strings.Contains(body, "with <strong>"+owner) {
 		t.Errorf("decided:\n%s", body)
 	}

@@ -381,7 +381,7 @@ func (d seeder) findings(ps []seedPerson) {
 		d.add(`insert into finding (tenant, id, rule, title, severity, severity_rank, risk, person, who, subject, cause, why, stage, body, status, owner, reason, accepted_until, first_seen, last_seen, count) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 			f.ID, f.Rule, f.Title, f.Severity, f.Severity.Rank(), f.Risk, f.Person, f.Who, f.Subject, "", f.Why, f.Stage, js(f), r.status, map[bool]string{true: owner}[r.status == tocsin.InWork], "", map[bool]int64{true: tocsin.Millis(d.now.AddDate(0, 1, 3))}[r.status == tocsin.Accepted],
 			d.ago(time.Duration(i*i%300+i/2)*time.Hour), d.ago(time.Duration(i%40)*time.Minute), 1+i%5)
-		for _, h := range [][2]string{{"raised", ""}, {"updated", "The risk rose from 71 to 95"}} {
+		for _, h := range [][2]string{{"raised", ""}, {"updated", "The risk rose from 71 to 82"}, {"updated", "The risk rose from 82 to 95"}} {
 			d.add(`insert into finding_change (tenant, finding, id, at, who, change, note) values ($1, $2, $3, $4, 'tocsin', $5, $6)`, f.ID, tocsin.NewID(), d.ago(time.Hour), h[0], h[1])
 		}
 	}
