@@ -70,6 +70,7 @@ type Connection struct {
 	Because, Mend           string
 	Created, Proven         time.Time
 	Version                 int64
+	Registered              int64     // the version of the app registration by which it signs in, as [Connections.List] gives it; 0 where it has a credential of its own
 	Looked                  time.Time // when what is granted was last read from the tenant
 	Expires                 time.Time // of the credential; zero where that is not known
 	MetadataOnly            bool

@@ -43,6 +43,17 @@ func (s *Connections) List(ctx context.Context) ([]Connection, error) {
 			}
 			out = append(out, some...)
 		}
+		entered, err := registrations(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for i := range out {
+			if c := &out[i]; c.Method == MethodOAuth {
+				if at := slices.IndexFunc(entered, func(r Registration) bool { return r.Client == c.Client }); at >= 0 {
+					c.Registered = entered[at].Version
+				}
+			}
+		}
 		return nil
 	})
 	return out, err

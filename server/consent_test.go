@@ -13,12 +13,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tocsin.dev"
 	"tocsin.dev/api"
 	"tocsin.dev/connect"
 	"tocsin.dev/graph/sim"
 	"tocsin.dev/store"
+	"tocsin.dev/store/storetest"
 )
 
 // house is a server with the simulator's app entered, and people who sign in to it from browsers.
@@ -54,15 +56,19 @@ const (
 	publicURL     = "https://tocsin.example"
 )
 
-func newHouse(t *testing.T, address string) *house {
+func newHouse(t *testing.T, address string, way ...func(*http.Client)) *house {
 	t.Helper()
 	h := &house{T: t, w: world(t, 20), log: &logged{}}
 	c := settings(t)
 	c.Database, c.URL = address, publicURL
 	c.Owner.Email, c.Owner.Token = "owner@tocsin.example", "tcs_owner-token-of-the-tests-0123456789"
 	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	hc := h.w.Client()
+	for _, by := range way {
+		by(hc)
+	}
 	var err error
-	if h.s, err = New(t.Context(), c, Options{HTTP: h.w.Client(), Log: log}); err != nil {
+	if h.s, err = New(t.Context(), c, Options{HTTP: hc, Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.s.Close)
@@ -267,6 +273,80 @@ func TestConsentInBrowsers(t *testing.T) {
 				t.Errorf("%.12s… stands in the log", secret)
 			}
 		}
+	})
+}
+
+// ending is a way to Graph on which the tokens that were used can be made to end.
+type ending struct {
+	next  http.RoundTripper
+	mu    sync.Mutex
+	ended map[string]bool
+}
+
+// now ends the tokens that were used.
+func (e *ending) now() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for token := range e.ended {
+		e.ended[token] = true
+	}
+}
+
+// RoundTrip refuses tokens that have ended.
+func (e *ending) RoundTrip(r *http.Request) (*http.Response, error) {
+	if token := r.Header.Get("Authorization"); token != "" {
+		e.mu.Lock()
+		ended := e.ended[token]
+		if e.ended == nil {
+			e.ended = map[string]bool{}
+		}
+		e.ended[token] = ended
+		e.mu.Unlock()
+		if ended {
+			return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+				Body: io.NopCloser(strings.NewReader(`{"error":{"code":"InvalidAuthenticationToken","message":"Lifetime validation failed, the token is expired."}}`))}, nil
+		}
+	}
+	return e.next.RoundTrip(r)
+}
+
+// TestRegistrationReplaced: a tenant that consented to the installation's app is read with the credential that was entered last, from
+// when it is entered on, and stays connected when the one before it ends.
+func TestRegistrationReplaced(t *testing.T) {
+	t.Parallel()
+	ends := &ending{}
+	h := newHouse(t, storetest.SQLiteAddress(t), func(c *http.Client) { ends.next, c.Transport = c.Transport, ends })
+	h.s.Config.Every.Directory = time.Second
+	jo := h.visit(api.Admin, api.Everywhere)
+	global := url.Values{"account": {"global"}}
+	if to := jo.arrive(jo.atMicrosoft(jo.arrive(jo.atMicrosoft(jo.begin(), global)), tickedAll)); !strings.HasSuffix(to, "/tested") {
+		t.Fatalf("connected, and led to %s", to)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- h.s.Run(ctx) }()
+	t.Cleanup(func() { stop(); <-done })
+	all, err := h.s.Connections.List(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("connected: %v, %v", all, err)
+	}
+	b := &subject{T: t, s: h.s, w: h.w, conn: all[0]}
+	b.reads(time.Time{}, "users")
+
+	const next = "another~secret~0123456789"
+	h.w.AddSecret(next, time.Time{})
+	in := own(h.w)
+	if _, err := h.s.Connections.SetRegistration(t.Context(), "owner@tocsin.example", connect.NewRegistration{Tier: connect.Read, Client: in.Client, Secret: next, Own: in.Own}); err != nil {
+		t.Fatal(err)
+	}
+	h.w.ReplaceSecret(next, time.Time{})
+	ends.now()
+	b.reads(h.s.Clock.Now(), "users")
+	eventually(t, "the connection", func() string {
+		if c := b.connection(); c.State != "on" {
+			return fmt.Sprintf("is %s: %s", c.State, c.Because)
+		}
+		return ""
 	})
 }
 

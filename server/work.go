@@ -311,7 +311,7 @@ func (s *Server) collect(ctx context.Context) error {
 		// One that is broken is tried all the same: that is how it mends itself when what was wrong is set right.
 		for _, c := range connect.Readers(list) {
 			key := string(c.Tenant)
-			wanted[key] = wish{fmt.Sprintf("%s/%d", c.ID, c.Version), func(ctx context.Context) {
+			wanted[key] = wish{fmt.Sprintf("%s/%d/%d", c.ID, c.Version, c.Registered), func(ctx context.Context) {
 				s.holdShare(ctx, s.tenants, "tenant/"+key, func(ctx context.Context) error { return s.tenant(ctx, c) })
 			}}
 		}
