@@ -590,13 +590,14 @@ func TestRefused(t *testing.T) {
 		if err := b.s.Resume(b.Context(), "amy@x.example", c.Tenant, c.ID); err != nil || b.get(c).State != Broken {
 			b.Errorf("resuming mends it: %v, %+v", err, b.get(c))
 		}
-		b.w.Disable(false)
-		if err := b.client(c).SignIn(b.Context()); err != nil {
-			b.Fatal(err)
-		}
 		for _, answer := range []error{nil, &graph.Denied{Permissions: []string{"User.Read.All"}}} {
+			b.w.Disable(true)
 			if err := b.s.Refused(b.Context(), c, &graph.Revoked{What: "x.", Do: "y."}); err != nil || b.get(c).State != Broken {
 				b.Fatal(err, b.get(c))
+			}
+			b.w.Disable(false)
+			if err := b.client(c).SignIn(b.Context()); err != nil {
+				b.Fatal(err)
 			}
 			if err := b.s.Refused(b.Context(), c, answer); err != nil {
 				b.Fatal(err)

@@ -37,6 +37,7 @@ func TestRotate(t *testing.T) {
 		}
 		ends := time.Now().Add(20 * 24 * time.Hour).UTC().Truncate(time.Second)
 		b.w.AddSecret("new~secret~0123456789", ends)
+		before := b.client(c)
 		now, err := b.s.Rotate(b.Context(), "amy@x.example", c.Tenant, c.ID, Credential{Secret: "new~secret~0123456789"})
 		if err != nil || now.Version != c.Version+1 || !now.Expires.Equal(ends) {
 			b.Fatalf("rotated: %+v, %v; want the end %s as the app registration has it", now, err, ends)
@@ -44,6 +45,15 @@ func TestRotate(t *testing.T) {
 		b.w.ReplaceSecret("gone~gone~0123456789", time.Time{})
 		if err := b.client(now).SignIn(b.Context()); err != nil {
 			b.Errorf("the new secret: %v", err)
+		}
+		late := before.SignIn(b.Context()) // of a search that goes on, say
+		if _, ok := errors.AsType[*graph.Revoked](late); !ok {
+			b.Errorf("the old secret, which is gone: %v", late)
+		}
+		for _, err := range []error{b.s.Refused(b.Context(), c, late), b.s.Heard(b.Context(), c, Heard{By: "users", Errs: []error{late}})} {
+			if now := b.get(c); err != nil || now.State != On {
+				b.Errorf("after what was refused to the old secret: %s, %s, %v", now.State, now.Because, err)
+			}
 		}
 		pair, err := b.w.Certificate()
 		if err != nil {

@@ -225,10 +225,16 @@ func (s *Connections) forget(c Connection) {
 	delete(s.clients, string(c.Tenant)+"/"+c.ID)
 }
 
-// broken notes that the credentials no longer work, if that is what cause says: unreachable is not broken.
+// broken notes that the credentials no longer work, if that is what cause says: unreachable is not broken. Who was refused may have
+// signed in by a credential that has been replaced since, so the one of now is asked before a connection that is on breaks.
 func (s *Connections) broken(ctx context.Context, c Connection, cause error) error {
 	if _, ok := errors.AsType[*graph.Revoked](cause); !ok {
 		return nil
+	}
+	if now, err := s.Get(ctx, c.Tenant, c.ID); err == nil && now.State == On {
+		if gc, err := s.Client(ctx, now); err == nil && gc.SignIn(ctx) == nil {
+			return nil
+		}
 	}
 	p := asProblem(cause)
 	return s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4
