@@ -196,9 +196,9 @@ type refusal struct {
 // refusedEnough is how many mailboxes are refused, and nobody is answered, until asking on is held to be in vain.
 const refusedEnough = 10 * together
 
-// sort gives what can be told of a chunk, and keeps back the refusals while nobody is answered, and those of mailboxes
+// sort gives what can be told of a chunk that was asked at a time, and keeps back the refusals while nobody is answered, and those of mailboxes
 // that were read before until the end. It stops the round when too many are refused and nobody is answered.
-func (p *polling) sort(owners []owner, bodies []any) (items []journal.Item, stop, failed error) {
+func (p *polling) sort(owners []owner, bodies []any, at time.Time) (items []journal.Item, stop, failed error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if i := slices.IndexFunc(bodies, answered); i >= 0 && p.witness == nil {
@@ -216,7 +216,7 @@ func (p *polling) sort(owners []owner, bodies []any) (items []journal.Item, stop
 			p.doubted, p.denied, p.lost = append(p.doubted, owners[i]), r.err, true
 			continue
 		}
-		it, err := p.c.item(p.asked.kind, owners[i].person, body)
+		it, err := p.c.itemAt(at, p.asked.kind, owners[i].person, body)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -255,6 +255,7 @@ func (p *polling) decide(ctx context.Context) error {
 		return err
 	}
 	for chunk := range slices.Chunk(p.doubted, together) {
+		at := p.c.Store.Clock().Now()
 		bodies, failed := p.asked.ask(ctx, append([]owner{*p.witness}, chunk...))
 		stands, after := false, error(nil)
 		if len(bodies) > 0 && answered(bodies[0]) {
@@ -277,7 +278,7 @@ func (p *polling) decide(ctx context.Context) error {
 			if body == nil {
 				continue
 			}
-			it, err := p.c.item(p.asked.kind, chunk[i].person, body)
+			it, err := p.c.itemAt(at, p.asked.kind, chunk[i].person, body)
 			if err != nil {
 				return err
 			}
@@ -299,11 +300,12 @@ func (p *polling) stands(ctx context.Context) (bool, error) {
 
 // chunk asks some mailboxes. Its error stops the others.
 func (p *polling) chunk(ctx context.Context, owners []owner) error {
+	at := p.c.Store.Clock().Now()
 	bodies, failed := p.asked.ask(ctx, owners)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	items, stopped, err := p.sort(owners, bodies)
+	items, stopped, err := p.sort(owners, bodies, at)
 	if err != nil {
 		return err
 	}

@@ -356,9 +356,14 @@ func (c *Collector) appendSome(ctx context.Context, items []journal.Item) error 
 
 // item makes an observed item of the tenant.
 func (c *Collector) item(kind string, person tocsin.PersonID, body any) (journal.Item, error) {
+	return c.itemAt(c.Store.Clock().Now(), kind, person, body)
+}
+
+// itemAt is item of an answer that says how something is at a time or later: when it was asked.
+func (c *Collector) itemAt(at time.Time, kind string, person tocsin.PersonID, body any) (journal.Item, error) {
 	raw, err := encode(body)
 	if err != nil {
 		return journal.Item{}, fmt.Errorf("%s of %s: %w", kind, person, err)
 	}
-	return journal.Item{Tenant: c.Tenant, Person: person, Kind: kind, At: tocsin.Millis(c.Store.Clock().Now()), Body: raw}, nil
+	return journal.Item{Tenant: c.Tenant, Person: person, Kind: kind, At: tocsin.Millis(at), Body: raw}, nil
 }

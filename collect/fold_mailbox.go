@@ -134,7 +134,8 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 	return r.noMore(ctx, gone, judge, batch[0].at)
 }
 
-// foldRules compares each mailbox's list of rules with the one held. Most are the same: only the time is noted then.
+// foldRules compares each mailbox's list of rules with the one held. Most are the same: only the time is noted then. What was asked
+// before the list held was is left out: a poll may wait for a throttled mailbox while another, looked at after an act of ours, is told.
 func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	had, err := boxes(ctx, r.t, batch)
 	if err != nil {
@@ -143,9 +144,13 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	columns := []string{"person", "folders", "rules_hash", "rules_seen", "rules_count"}
 	var list [][]any
 	var states []absence
-	var same, gone []tocsin.PersonID
+	var gone []tocsin.PersonID
+	same := map[int64][]tocsin.PersonID{} // by when they were asked
 	var differ []looked
 	for _, p := range batch {
+		if p.at < had[p.person].rulesSeen {
+			continue
+		}
 		if p.body.State != "" {
 			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
 			if p.body.State == "none" && had[p.person].read() {
@@ -160,7 +165,7 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 			return err
 		}
 		if b.rulesHash == hash && len(p.body.Folders) == 0 {
-			same = append(same, p.person)
+			same[p.at] = append(same[p.at], p.person)
 			continue
 		}
 		folders, err := merged(b.folders, p.body.Folders)
@@ -177,9 +182,8 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	if err := r.t.Insert(ctx, store.Into{Table: "mailbox", Columns: columns, Key: columns[:1]}, list); err != nil {
 		return err
 	}
-	if len(same) > 0 {
-		args := append([]any{batch[0].at}, anys(same)...) // none was seen before that
-		if _, err := r.t.Exec(ctx, `update mailbox set rules_seen = $2 where tenant = $1 and person in (`+store.In(len(same), 3)+`)`, args...); err != nil {
+	for at, people := range same {
+		if _, err := r.t.Exec(ctx, `update mailbox set rules_seen = $2 where tenant = $1 and person in (`+store.In(len(people), 3)+`)`, append([]any{at}, anys(people)...)...); err != nil {
 			return err
 		}
 	}

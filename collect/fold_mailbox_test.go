@@ -48,6 +48,42 @@ func TestFoldRules(t *testing.T) {
 	})
 }
 
+// TestLateAnswer: what a poll asked before a mailbox was looked at anew, and was answered or refused after it, says nothing of it.
+func TestLateAnswer(t *testing.T) {
+	onBoth(t, func(b *bed) {
+		amy := b.settle("amy")[0]
+		r1 := forwards("r1", "One", "bob@x.example")
+		b.rules(amy, r1)
+		b.st.Clock().Advance(time.Second)
+		answered, refused := b.item(kindRules, amy, rulesSeen{Rules: []ruleSeen{r1}}), b.item(kindRules, amy, rulesSeen{State: "out_of_scope", Absent: "It is kept from the app."})
+		b.st.Clock().Advance(time.Second)
+		b.same("we deleted it, and looked", b.since(func() { b.rules(amy) }), "rule.deleted r1")
+		b.same("the answers from before", b.since(func() { b.fold(answered, refused) }))
+		b.want("the list", `select id, deleted > 0 from mail_rule where tenant = $1`, "r1 1")
+		b.want("the mailbox", `select mailbox from person where tenant = $1 and person = '`+string(amy)+`'`, "read")
+	})
+	// What a poll gives is of when it asked.
+	inBoth(t, 20, "", func(f *field) {
+		f.ask("domains", "users")
+		f.exec(`insert into source (tenant, name, started) values ($1, 'rules', $2)`, tocsin.Millis(f.st.Clock().Now()))
+		began := f.st.Clock().Now()
+		if err := f.c.poll(f.Context(), asking(func(owners []owner) ([]any, error) {
+			f.st.Clock().Advance(time.Minute)
+			out := make([]any, len(owners))
+			for i := range out {
+				out[i] = rulesSeen{}
+			}
+			return out, nil
+		})); err != nil {
+			f.Fatal(err)
+		}
+		f.folded(f.r)
+		if got := f.rows(`select count(*) > 0, sum(case when rules_seen < $2 then 0 else 1 end) from mailbox where tenant = $1`, tocsin.Millis(began.Add(30*time.Second)))[0]; got != "1 0" && got != "true 0" {
+			f.Errorf("whether any was told, and how many bear the time of the answer: %s", got)
+		}
+	})
+}
+
 // TestFoldRulesOfEmptyMailbox: a mailbox that had no rule at the first look has an event for its first.
 func TestFoldRulesOfEmptyMailbox(t *testing.T) {
 	onBoth(t, func(b *bed) {

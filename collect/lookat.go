@@ -30,6 +30,7 @@ func (c *Collector) LookAt(ctx context.Context, person tocsin.PersonID) error {
 	if err != nil {
 		return err
 	}
+	at := c.Store.Clock().Now()
 	bodies, err := c.rulesOf(ctx, []owner{o})
 	if err != nil {
 		return err
@@ -40,7 +41,7 @@ func (c *Collector) LookAt(ctx context.Context, person tocsin.PersonID) error {
 	if bodies[0] == nil {
 		return nil
 	}
-	it, err := c.item(kindRules, person, bodies[0])
+	it, err := c.itemAt(at, kindRules, person, bodies[0])
 	if err != nil {
 		return err
 	}
