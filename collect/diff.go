@@ -281,7 +281,8 @@ func ourBody(action string) json.RawMessage {
 
 func timeKey(ms int64) string { return tocsin.FromMillis(ms).Format("2006-01-02T15:04:05.000") }
 
-// ruleEvent is the outward event of a rule's change. Graph does not say when a rule was changed: the time is when we saw it.
+// ruleEvent is the outward event of a rule's change. Graph does not say when a rule was changed: the time is when we asked for what
+// shows it.
 func ruleEvent(tenant tocsin.TenantID, person tocsin.PersonID, user, rule, id string, c change, at int64) (tocsin.Event, error) {
 	now := c.after
 	if now == "" {

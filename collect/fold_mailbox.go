@@ -85,8 +85,8 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 	columns := []string{"person", "purpose", "timezone", "language", "auto_reply", "settings_hash", "settings_seen"}
 	var list [][]any
 	var states []absence
-	var same, gone []tocsin.PersonID
-	var judge []tocsin.PersonID
+	same := map[int64][]tocsin.PersonID{} // by when they were asked
+	var gone, judge []tocsin.PersonID
 	for _, p := range batch {
 		if p.body.State != "" {
 			states = append(states, absence{p.person, p.body.State, p.body.Absent, p.at})
@@ -101,7 +101,7 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 			return err
 		}
 		if b := had[p.person]; b.settingsHash == hash {
-			same = append(same, p.person)
+			same[p.at] = append(same[p.at], p.person)
 			continue
 		}
 		reply := ""
@@ -122,9 +122,8 @@ func (r *run) foldSettings(ctx context.Context, batch []pending[settingsSeen]) e
 	if err := r.t.Insert(ctx, store.Into{Table: "mailbox", Columns: columns, Key: columns[:1]}, list); err != nil {
 		return err
 	}
-	if len(same) > 0 {
-		args := append([]any{batch[0].at}, anys(same)...) // none was seen before that
-		if _, err := r.t.Exec(ctx, `update mailbox set settings_seen = $2 where tenant = $1 and person in (`+store.In(len(same), 3)+`)`, args...); err != nil {
+	for at, people := range same {
+		if _, err := r.t.Exec(ctx, `update mailbox set settings_seen = $2 where tenant = $1 and person in (`+store.In(len(people), 3)+`)`, append([]any{at}, anys(people)...)...); err != nil {
 			return err
 		}
 	}
@@ -141,6 +140,7 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	if err != nil {
 		return err
 	}
+	now := tocsin.Millis(r.t.Tx().Clock().Now())
 	columns := []string{"person", "folders", "rules_hash", "rules_seen", "rules_count"}
 	var list [][]any
 	var states []absence
@@ -148,7 +148,7 @@ func (r *run) foldRules(ctx context.Context, batch []pending[rulesSeen]) error {
 	same := map[int64][]tocsin.PersonID{} // by when they were asked
 	var differ []looked
 	for _, p := range batch {
-		if p.at < had[p.person].rulesSeen {
+		if seen := had[p.person].rulesSeen; p.at < seen && seen <= now { // one that is ahead is of a clock that was
 			continue
 		}
 		if p.body.State != "" {

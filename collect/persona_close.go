@@ -345,6 +345,10 @@ func (l *Learner) tellOne(ctx context.Context, t *store.Tenant, org *organisatio
 	f.ID = tocsin.NewFindingID(t.ID(), f.Rule, rule.Identity(f), f.Cause)
 	finding = f.ID
 	if org.Excused(rule.Unusual(class), f) != nil {
+		if old != "" { // what it was told as is not excused, and stays
+			_, err := t.Exec(ctx, `update anomaly set early = $3 where tenant = $1 and id = $2`, id, o.early)
+			return nil, "", err
+		}
 		f, finding = nil, ""
 	}
 	_, err = t.Exec(ctx, `insert into anomaly (tenant, id, person, day, at, class, one_in, why, terms, odd, early, finding, found) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)

@@ -330,8 +330,9 @@ func TestToldAsSomethingElse(t *testing.T) {
 			o.exec(`insert into learn_settings (tenant, is_off, budget, version, changed, changed_by) values ($1, $2, 1500, 1, 1, 'somebody')`, false)
 			l := o.learner()
 			now := b.st.Clock().Now()
-			b.st.Clock().Advance(now.Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now))
-			for range 20 {
+			monday := now.Truncate(24*time.Hour).AddDate(0, 0, 7-int(now.Weekday()+6)%7)
+			b.st.Clock().Advance(monday.Sub(now))
+			for range 23 { // and a Wednesday is told of
 				o.works(b.st.Clock().Now())
 				b.st.Clock().Advance(24 * time.Hour)
 				o.arrives()
@@ -345,7 +346,8 @@ func TestToldAsSomethingElse(t *testing.T) {
 			o.arrives()
 			o.round(l)
 			told := func() string {
-				return strings.Join(o.rows(`select a.class, f.rule, f.status from anomaly a join finding f on f.tenant = a.tenant and f.person = a.person where a.tenant = $1 and a.person = '`+string(o.people[2])+`' order by f.rule`), ", ")
+				return strings.Join(o.rows(fmt.Sprintf(`select a.class, f.rule, f.status from anomaly a join finding f on f.tenant = a.tenant and f.person = a.person and f.cause = '%s'
+					where a.tenant = $1 and a.person = '%s' and a.day = %d order by f.rule`, today.Format(time.DateOnly), o.people[2], today.Unix()/86400)), ", ")
 			}
 			if got := told(); got != "off_hours unusual-hours open" {
 				b.Fatalf("by night: %s", got)
@@ -365,6 +367,9 @@ func TestToldAsSomethingElse(t *testing.T) {
 			}
 			if got := told(); got != want {
 				b.Errorf("an hour later, where %q was said: %s", said, got)
+			}
+			if n := o.rows(`select count(*) from attack_story_part p join finding f on f.tenant = p.tenant and f.id = p.finding where p.tenant = $1 and f.status = 'fixed'`); n[0] != "0" {
+				b.Errorf("the day is in a story twice")
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tocsin.dev"
+	"tocsin.dev/detect"
 	"tocsin.dev/detect/rule"
 	"tocsin.dev/store"
 )
@@ -30,14 +31,20 @@ func joined(ctx context.Context, t *store.Tenant, now time.Time, people []tocsin
 	return reckoned(ctx, t, now, of)
 }
 
-// parted are the findings that stories are made of.
+// parted are the findings that stories are made of. An odd day that is told as something else by now is one of them.
 func parted(found []aboutPerson) (parts []rule.Part) {
 	for _, f := range found {
-		if f.Open || f.status == tocsin.Fixed {
+		again := f.status == tocsin.Fixed && ofPersona(f.Rule) && slices.ContainsFunc(found, func(o aboutPerson) bool { return o.Open && ofPersona(o.Rule) && o.cause == f.cause })
+		if f.Open || f.status == tocsin.Fixed && !again {
 			parts = append(parts, f.Part)
 		}
 	}
 	return parts
+}
+
+// ofPersona says whether a rule finds odd days of a person.
+func ofPersona(name string) bool {
+	return slices.ContainsFunc(rule.Personas, func(m detect.Meta) bool { return m.Name == name })
 }
 
 func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsin.PersonID) (a about, err error) {
@@ -96,6 +103,7 @@ func joinedOne(ctx context.Context, t *store.Tenant, now time.Time, person tocsi
 type aboutPerson struct {
 	rule.Part
 	status tocsin.Status
+	cause  string
 	last   time.Time
 }
 
@@ -111,10 +119,14 @@ func foundAbout(ctx context.Context, t *store.Tenant, people ...tocsin.PersonID)
 		if err := scan(&p, &f.ID, &f.Rule, &f.Title, &f.Severity, &f.Risk, &f.Stage, &f.Why, &f.status, &first, &last, &body); err != nil {
 			return err
 		}
-		var x struct{ Attack []string }
+		var x struct {
+			Attack []string
+			Cause  string
+		}
 		if err := json.Unmarshal([]byte(body), &x); err != nil {
 			return err
 		}
+		f.cause = x.Cause
 		f.Attack, f.At, f.last = x.Attack, tocsin.FromMillis(first), tocsin.FromMillis(last)
 		f.Open = f.status == tocsin.Open || f.status == tocsin.InWork
 		out[p] = append(out[p], f)

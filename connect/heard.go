@@ -90,8 +90,8 @@ func lasts(err error) bool {
 // refused, and what no longer.
 func (s *Connections) Heard(ctx context.Context, c Connection, h Heard) error {
 	for _, err := range h.Errs {
-		if _, ok := errors.AsType[*graph.Revoked](err); ok {
-			return s.broken(ctx, c, err)
+		if broke, err := s.broken(ctx, c, err); broke || err != nil {
+			return err
 		}
 	}
 	now, gone := s.Get(ctx, c.Tenant, c.ID)
@@ -178,8 +178,9 @@ func keepEach(ctx context.Context, t *store.Tenant, c Connection, by string, lis
 // Refused notes what came of an act, or of anything that is asked once: that the credentials no longer work, or work (nil);
 // that a call is refused for good. What passes is said where it was asked, and not here: it is not asked again by itself.
 func (s *Connections) Refused(ctx context.Context, c Connection, err error) error {
-	if _, ok := errors.AsType[*graph.Revoked](err); ok {
-		return s.broken(ctx, c, err)
+	if revoked(err) {
+		_, note := s.broken(ctx, c, err)
+		return note
 	}
 	now, gone := s.Get(ctx, c.Tenant, c.ID)
 	if gone != nil || now.stopped() {

@@ -53,29 +53,24 @@ func aboutRegistration(tier Tier) string { return "registration|" + string(tier)
 const registrationColumns = `select tier, client_id, cloud, method, settings, ends, changed, changed_by, version from registration`
 
 // Registrations lists them, by tier.
-func (s *Connections) Registrations(ctx context.Context) (out []Registration, err error) {
-	err = s.Store.View(ctx, func(tx *store.Tx) error {
-		out, err = registrations(ctx, tx)
-		return err
+func (s *Connections) Registrations(ctx context.Context) ([]Registration, error) {
+	out := []Registration{}
+	err := s.Store.View(ctx, func(tx *store.Tx) error {
+		q, err := tx.Query(ctx, registrationColumns+` order by tier`)
+		if err != nil {
+			return err
+		}
+		defer q.Close()
+		for q.Next() {
+			r, err := scanRegistration(q.Scan)
+			if err != nil {
+				return err
+			}
+			out = append(out, r)
+		}
+		return q.Err()
 	})
 	return out, err
-}
-
-func registrations(ctx context.Context, tx *store.Tx) ([]Registration, error) {
-	out := []Registration{}
-	q, err := tx.Query(ctx, registrationColumns+` order by tier`)
-	if err != nil {
-		return out, err
-	}
-	defer q.Close()
-	for q.Next() {
-		r, err := scanRegistration(q.Scan)
-		if err != nil {
-			return out, err
-		}
-		out = append(out, r)
-	}
-	return out, q.Err()
 }
 
 func scanRegistration(scan func(...any) error) (Registration, error) {

@@ -183,7 +183,8 @@ func (y *trial) all(ctx context.Context) error {
 		for i := range y.tests[1:] {
 			y.skip(&y.tests[i+1], "The app cannot sign in.", "Mend that first.")
 		}
-		return y.s.broken(ctx, c, broken)
+		_, err := y.s.broken(ctx, c, broken)
+		return err
 	}
 	if err := errors.Join(y.s.proven(ctx, c), y.s.askAnew(ctx, c)); err != nil {
 		return err

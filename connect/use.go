@@ -43,20 +43,32 @@ func (s *Connections) List(ctx context.Context) ([]Connection, error) {
 			}
 			out = append(out, some...)
 		}
-		entered, err := registrations(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for i := range out {
-			if c := &out[i]; c.Method == MethodOAuth {
-				if at := slices.IndexFunc(entered, func(r Registration) bool { return r.Client == c.Client }); at >= 0 {
-					c.Registered = entered[at].Version
-				}
-			}
-		}
-		return nil
+		return withRegistrations(ctx, tx, out)
 	})
 	return out, err
+}
+
+// withRegistrations puts the versions of the app registrations to the connections that sign in by them; of those by one app it is the one
+// that lend takes.
+func withRegistrations(ctx context.Context, tx *store.Tx, list []Connection) error {
+	q, err := tx.Query(ctx, `select client_id, version from registration order by tier`)
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	for q.Next() {
+		var client string
+		var version int64
+		if err := q.Scan(&client, &version); err != nil {
+			return err
+		}
+		for i := range list {
+			if c := &list[i]; c.Method == MethodOAuth && c.Client == client && c.Registered == 0 {
+				c.Registered = version
+			}
+		}
+	}
+	return q.Err()
 }
 
 // list gives a tenant's connections, or the one named.
@@ -201,7 +213,7 @@ func (s *Connections) Test(ctx context.Context, tenant tocsin.TenantID, id strin
 		_, err = prove(ctx, gc, tenant)
 	}
 	if err != nil {
-		if note := s.broken(ctx, c, err); note != nil {
+		if _, note := s.broken(ctx, c, err); note != nil {
 			return nil, note
 		}
 		return nil, asProblem(err)
@@ -226,19 +238,32 @@ func (s *Connections) forget(c Connection) {
 }
 
 // broken notes that the credentials no longer work, if that is what cause says: unreachable is not broken. Who was refused may have
-// signed in by a credential that has been replaced since, so the one of now is asked before a connection that is on breaks.
-func (s *Connections) broken(ctx context.Context, c Connection, cause error) error {
-	if _, ok := errors.AsType[*graph.Revoked](cause); !ok {
-		return nil
+// signed in by a credential that has been replaced since, or to another service than Graph, so the credential of now is asked before
+// a connection that is on breaks. It says whether the connection is broken, or of no use any more.
+func (s *Connections) broken(ctx context.Context, c Connection, cause error) (bool, error) {
+	if !revoked(cause) {
+		return false, nil
 	}
-	if now, err := s.Get(ctx, c.Tenant, c.ID); err == nil && now.State == On {
-		if gc, err := s.Client(ctx, now); err == nil && gc.SignIn(ctx) == nil {
-			return nil
+	now, err := s.Get(ctx, c.Tenant, c.ID)
+	if err != nil {
+		return true, nil // it is gone: a late answer
+	}
+	if now.State == On {
+		if gc, err := s.Client(ctx, now); err == nil {
+			if cause = gc.SignIn(ctx); !revoked(cause) {
+				return false, nil // or it is not known, and asked again by whoever asks next
+			}
 		}
 	}
 	p := asProblem(cause)
-	return s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4
-		where tenant = $1 and id = $2 and state in ('on', 'broken') and (state <> 'broken' or because <> $3)`, p.What, p.Do)
+	return true, s.update(ctx, "", c, `update connection set state = 'broken', because = $3, mend = $4
+		where tenant = $1 and id = $2 and version = $5 and state in ('on', 'broken') and (state <> 'broken' or because <> $3)`, p.What, p.Do, now.Version)
+}
+
+// revoked says whether the credentials no longer work.
+func revoked(err error) bool {
+	_, ok := errors.AsType[*graph.Revoked](err)
+	return ok
 }
 
 // Broke notes that the connection cannot be used by what is kept of it, such as a credential that no longer opens.
